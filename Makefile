@@ -1,0 +1,59 @@
+# Every target sets up what it needs. `make help` lists them.
+PYTHON ?= python3.11
+DATA_ROOT ?= data
+PORT ?= 3000
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run ui test lint format types layers check lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: setup  ## turn the built-in sample into a training CSV (DATA_ROOT=data)
+	@$(BIN)/video-assets run --sample --data-root "$(DATA_ROOT)"
+
+ui: setup  ## web UI and daemon on DATA_ROOT, http://127.0.0.1:3000 (PORT=3000)
+	@exec $(BIN)/video-assets ui --data-root "$(DATA_ROOT)" --port "$(PORT)"
+
+test: setup-dev  ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: format lint layers types test  ## everything that CI runs
+
+format: setup-dev
+	$(BIN)/ruff format
+
+lint: setup-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+layers: setup-dev
+	$(BIN)/lint-imports --no-logo
+
+types: setup-dev
+	$(BIN)/pyrefly check
+
+lock: $(VENV)/.uv-ready  ## renew the pins in requirements/
+	$(LOCK) pyproject.toml requirements/build.in -o requirements/run.txt
+	$(LOCK) pyproject.toml requirements/build.in --group dev -o requirements/dev.txt
+
+clean:  ## remove the environment and the sample's results
+	rm -rf $(VENV) data
+
+setup: $(VENV)/.run-ready
+setup-dev: $(VENV)/.dev-ready
+
+$(VENV)/.uv-ready:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install it, or name another Python >= 3.11 with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv --without-pip $(VENV)
+	$(PYTHON) -m pip --quiet --disable-pip-version-check --python $(VENV) install "uv==0.13.*"
+	@touch $@
+
+$(VENV)/.%-ready: requirements/%.txt pyproject.toml $(VENV)/.uv-ready
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/$*.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,179 @@
+"""The column contract of every table: names, types, units, meaning.
+
+Belongs here: what a column is. Does not belong here: how tables are read or written (`io.tables`), what is decided with them.
+Definitions follow the trainer (Open-Sora): `aspect_ratio = height / width`, `resolution = height * width`, height and width as
+coded, before any rotation is applied.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+
+TypeName = Literal["string", "int64", "double", "bool"]
+_ARROW = {"string": pa.string(), "int64": pa.int64(), "double": pa.float64(), "bool": pa.bool_()}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type, its meaning with the unit, and whether it may be null."""
+
+    name: str
+    type: TypeName
+    description: str
+    is_nullable: bool = False
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """The columns of a table, in order."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Column names, in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def arrow(self) -> pa.Schema:
+        """The table's Arrow schema."""
+        return pa.schema([pa.field(c.name, _ARROW[c.type], nullable=c.is_nullable) for c in self.columns])
+
+    @property
+    def dtypes(self) -> dict[str, pd.ArrowDtype]:
+        """Pandas types (Arrow-backed, so that missing is always `pd.NA` and "None" is always text)."""
+        return {c.name: pd.ArrowDtype(_ARROW[c.type]) for c in self.columns}
+
+    def frame(self, rows: object = ()) -> pd.DataFrame:
+        """A DataFrame of this table from records (mappings) or another DataFrame; absent nullable columns become null.
+
+        Raises:
+            ValueError: a column that may not be null is absent or holds nulls; the message names the table and the column.
+        """
+        raw = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame.from_records(list(rows))  # type: ignore[call-overload]
+        out = pd.DataFrame(
+            {c.name: _cast(self, c, raw.get(c.name), raw.index) for c in self.columns},
+            index=raw.index,
+        )
+        return out.reset_index(drop=True)
+
+
+def _cast(table: TableSpec, column: Column, values: "pd.Series | None", index: pd.Index) -> pd.Series:
+    dtype = pd.ArrowDtype(_ARROW[column.type])
+    if values is None:
+        values = pd.Series(pd.array([None] * len(index), dtype=dtype), index=index)
+    series = values.astype(dtype)
+    if not column.is_nullable and bool(series.isna().any()):
+        raise ValueError(f"{table.name}: column {column.name!r} may not be null ({int(series.isna().sum())} null rows)")
+    return series
+
+
+KEY = Column("clip_key", "string", "source/path below the clips folder; names one clip for ever")
+SOURCE = Column("source", "string", "asset that the clip came from, for example own_clips")
+PATH = Column("path", "string", "absolute path of the clip on the shared storage")
+TEXT = Column("text", "string", "caption, unchanged")
+FILE_SIZE = Column("file_size", "int64", "bytes")
+MTIME = Column("mtime_ns", "int64", "modification time of the file, ns since 1970; with file_size the clip's fingerprint")
+
+_MEASURED = (
+    Column("num_frames", "int64", "frames of the video stream that a player shows", is_nullable=True),
+    Column("height", "int64", "pixels, as coded, before rotation", is_nullable=True),
+    Column("width", "int64", "pixels, as coded, before rotation", is_nullable=True),
+    Column("fps", "double", "average frame rate, frames per second", is_nullable=True),
+    Column("duration_s", "double", "seconds", is_nullable=True),
+    Column("video_codec", "string", "FFmpeg's decoder name", is_nullable=True),
+    Column("pix_fmt", "string", "FFmpeg's pixel format name", is_nullable=True),
+    Column("rotation_deg", "int64", "display rotation, degrees", is_nullable=True),
+    Column("header_frames", "int64", "frames that the container's header claims; null when it claims none", is_nullable=True),
+    Column("packet_frames", "int64", "video packets that are shown (edit lists applied)", is_nullable=True),
+)
+_SHAPE = (
+    Column("aspect_ratio", "double", "height / width", is_nullable=True),
+    Column("resolution", "int64", "height * width, pixels", is_nullable=True),
+)
+
+LEDGER = TableSpec(
+    "raw ledger",
+    (
+        KEY,
+        SOURCE,
+        Column("path", "string", "absolute path of the clip; escaped when the name is not UTF-8"),
+        Column("text", "string", "caption, unchanged; empty when there is none"),
+        Column("status", "string", "ok | waiting (looked at again next time) | failed"),
+        Column("reason", "string", "why not ok; empty when ok"),
+        Column("detail", "string", "the reason in words, with names and numbers"),
+        Column("file_size", "int64", "bytes", is_nullable=True),
+        Column("mtime_ns", "int64", "modification time, ns since 1970", is_nullable=True),
+        Column("origin", "string", "where the clip was listed: table and line, sidecar, folder, archive member, URL"),
+        Column("extras", "string", "the source's other columns, a JSON object"),
+    ),
+)
+CLIPS = TableSpec(
+    "clips",
+    (
+        KEY,
+        SOURCE,
+        PATH,
+        TEXT,
+        *_MEASURED[:3],
+        _SHAPE[0],
+        _MEASURED[3],
+        _SHAPE[1],
+        FILE_SIZE,
+        *_MEASURED[4:],
+        Column("probe_status", "string", "ok, or the reason why the container could not be read"),
+        Column("probe_detail", "string", "FFmpeg's first words when probe_status is not ok"),
+        MTIME,
+        Column("extras", "string", "the source's other columns, a JSON object"),
+    ),
+)
+VERDICTS = TableSpec(
+    "verdicts",
+    (
+        KEY,
+        FILE_SIZE,
+        MTIME,
+        Column("verdict", "string", "good | bad | unreadable_now | timeout | crashed | out_of_memory"),
+        Column("reason", "string", "why the verdict is not good; empty when good"),
+        Column("errors", "string", "FFmpeg's first lines, addresses stripped, one per line"),
+        *_MEASURED,
+        Column("is_variable_rate", "bool", "frame durations differ", is_nullable=True),
+        Column("is_count_consistent", "bool", "header, packets and decoded frames agree", is_nullable=True),
+        Column("content_hash", "string", "xxh3-128 of the file's bytes", is_nullable=True),
+        Column("decode_seconds", "double", "CPU seconds spent on this clip", is_nullable=True),
+        Column("checker_version", "string", "version of the rules that made the verdict"),
+        Column("ffmpeg_versions", "string", "libav library versions that made the verdict"),
+    ),
+)
+_VERDICT_ONLY = tuple(
+    c for c in VERDICTS.columns if c.name not in {"clip_key", "file_size", "mtime_ns", *(m.name for m in _MEASURED)}
+)
+CHECKED = TableSpec("decode_check", (*CLIPS.columns, *_VERDICT_ONLY))
+TRAINING = TableSpec(
+    "training_csv",
+    (
+        PATH,
+        TEXT,
+        Column("num_frames", "int64", "frames that decode"),
+        Column("height", "int64", "pixels, as decoded, before rotation"),
+        Column("width", "int64", "pixels, as decoded, before rotation"),
+        Column("aspect_ratio", "double", "height / width"),
+        Column("fps", "double", "average frame rate, frames per second"),
+        Column("resolution", "int64", "height * width, pixels"),
+        FILE_SIZE,
+    ),
+)
+DROPPED = TableSpec(
+    "dropped",
+    (
+        KEY,
+        SOURCE,
+        PATH,
+        Column("stage", "string", "asset that dropped the clip"),
+        Column("reason", "string", "one word of the vocabulary in docs/results.md"),
+        Column("detail", "string", "the reason in words; FFmpeg's own where it spoke"),
+    ),
+)

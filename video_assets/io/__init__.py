@@ -1,0 +1,1 @@
+"""Side effects: disk, worker processes, FFmpeg. Knows `core`, never Dagster."""

@@ -1,0 +1,69 @@
+"""Where everything lies below the data root.
+
+Belongs here: paths. Does not belong here: reading or writing them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All paths of one data root."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Path:
+        """The settings that travel with the data."""
+        return self.root / "video_assets.toml"
+
+    def ledger(self, source: str) -> Path:
+        """What a source offers: one row per listed clip."""
+        return self.root / "raw" / f"{source}.parquet"
+
+    @property
+    def enriched_metadata(self) -> Path:
+        """Clips with caption and measurements."""
+        return self.root / "metadata" / "enriched_metadata.parquet"
+
+    @property
+    def size_filtered(self) -> Path:
+        """Clips that are small enough."""
+        return self.root / "filter" / "size_filtered.parquet"
+
+    def shard_list(self, shard: str) -> Path:
+        """Clips of one shard, before the check."""
+        return self.root / "decode" / "shard_lists" / f"{shard}.parquet"
+
+    @property
+    def verdicts_folder(self) -> Path:
+        """Every verdict ever given: one compacted table per shard, plus the parts of running shards."""
+        return self.root / "decode" / "verdicts"
+
+    def verdicts(self, shard: str) -> Path:
+        """Compacted verdicts of one shard."""
+        return self.verdicts_folder / f"{shard}.parquet"
+
+    def verdict_parts(self, shard: str) -> Path:
+        """Folder of verdicts not yet compacted, one JSONL file per writer."""
+        return self.verdicts_folder / f"{shard}.parts"
+
+    def checked(self, shard: str) -> Path:
+        """Clips of one shard with their verdicts."""
+        return self.root / "decode" / "checked" / f"{shard}.parquet"
+
+    @property
+    def training(self) -> Path:
+        """Folder of the product."""
+        return self.root / "training"
+
+    @property
+    def dropped(self) -> Path:
+        """Every clip that is not in the training CSV, with stage and reason."""
+        return self.training / "dropped.parquet"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own state (SQLite: one machine, not on network storage)."""
+        return self.root / ".dagster"

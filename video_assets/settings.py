@@ -1,0 +1,144 @@
+"""Everything a user can set: one TOML file, overridden by `VIDEO_ASSETS_*` variables; each field with its unit.
+
+Belongs here: names, defaults, validation. Does not belong here: what is done with a value.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m2ts", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow symbolic links
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OwnClips(_Section):
+    """The user's own clips: a folder, a captions table, or both."""
+
+    folder: AbsolutePath | None = Field(None, description="folder of clips, searched recursively")
+    captions: AbsolutePath | None = Field(None, description="captions table: .csv, .tsv, .jsonl, .json or .parquet")
+    root: AbsolutePath | None = Field(
+        None,
+        description="clips outside this folder are refused; default: `folder`, else relative paths stay below the table's folder",
+    )
+    path_column: str | None = Field(None, description="column with the clip's path; default: the first known alias")
+    text_column: str | None = Field(None, description="column with the caption; default: the first known alias")
+    encoding: str | None = Field(None, description="encoding of the captions table; default: UTF-8, else Windows-1252")
+    suffixes: tuple[str, ...] = Field(VIDEO_SUFFIXES, description="file name endings that are clips, lower case with the dot")
+    settle_s: float = Field(10.0, ge=0, description="seconds a file must be unchanged before it is taken; younger files wait")
+
+    @property
+    def is_enabled(self) -> bool:
+        """True when a folder or a captions table is set."""
+        return self.folder is not None or self.captions is not None
+
+
+class Filter(_Section):
+    """What is dropped before decoding."""
+
+    max_file_size_mib: float = Field(50.0, gt=0, description="MiB (1,048,576 bytes); clips LARGER than this are dropped")
+
+
+class Decode(_Section):
+    """The decode check."""
+
+    n_shards: int = Field(24, ge=1, le=10_000, description="partitions of the decode check")
+    workers: int = Field(0, ge=0, description="worker processes; 0 = as many as this process has CPUs")
+    timeout_s: float = Field(900.0, gt=0, description="wall seconds one clip may take")
+    cpu_s: float = Field(600.0, gt=0, description="CPU seconds one clip may take")
+    memory_mib: int = Field(4096, ge=256, description="MiB of address space one worker may take")
+    max_duration_s: float | None = Field(None, gt=0, description="clips that last longer are bad (too_long); default: no limit")
+    is_full_decode: bool = Field(False, description="decode as ffmpeg does, without skipping the loop filter")
+    tolerated_reasons: tuple[str, ...] = Field(
+        (), description="reasons of bad verdicts that do not drop a clip; default: any FFmpeg error drops it"
+    )
+    retries: int = Field(3, ge=0, description="how often a clip that the storage did not deliver is tried again")
+    retry_wait_s: float = Field(2.0, ge=0, description="seconds before the first retry; doubled each time")
+
+
+class Training(_Section):
+    """The product."""
+
+    name: str = Field("training", pattern=r"^[A-Za-z0-9._-]+$", description="file name of the training CSV, without .csv")
+    is_per_source: bool = Field(True, description="write one CSV per source beside the combined one, when there are several")
+    duplicates: Literal["drop", "keep"] = Field("drop", description="clips with the same bytes: keep the first by key, or all")
+    relative_to: AbsolutePath | None = Field(None, description="write paths relative to this folder; default: absolute paths")
+
+
+class Checks(_Section):
+    """When the asset checks raise an alarm."""
+
+    max_drop_share: float = Field(0.5, ge=0, le=1, description="share of listed clips that may be dropped")
+    max_shard_excess: float = Field(0.3, ge=0, le=1, description="share by which a shard may be worse than the median shard")
+
+
+class Automation(_Section):
+    """Who starts runs."""
+
+    backfill: Literal["single_run", "run_per_shard"] = Field(
+        "single_run", description="one run for all shards of a backfill (one machine) or one run per shard (a cluster)"
+    )
+    nightly_cron: str = Field("0 3 * * *", description="when the safety-net schedule runs")
+    timezone: str = Field("UTC", description="time zone of the schedules, an IANA name")
+    max_concurrent_runs: int = Field(2, ge=1, description="runs at the same time on this instance")
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(env_prefix="VIDEO_ASSETS_", env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    data_root: AbsolutePath = Field(default=Path("data"), validate_default=True, description="folder of all tables and results")
+    own_clips: OwnClips = OwnClips()
+    filter: Filter = Filter()
+    decode: Decode = Decode()
+    training: Training = Training()
+    checks: Checks = Checks()
+    automation: Automation = Automation()
+
+    @model_validator(mode="after")
+    def _data_root_is_no_clip(self) -> Self:
+        if self.own_clips.folder is not None and self.data_root == self.own_clips.folder:
+            raise ValueError("data_root and own_clips.folder are the same folder; give the results a folder of their own")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line over environment over file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
+
+
+def settings_file() -> Path:
+    """The settings file: $VIDEO_ASSETS_CONFIG, else video_assets.toml in the data root (which need not exist)."""
+    if config := os.environ.get("VIDEO_ASSETS_CONFIG"):
+        return _absolute(Path(config))
+    return _absolute(Path(os.environ.get("VIDEO_ASSETS_DATA_ROOT", "data"))) / "video_assets.toml"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from file and environment.
+
+    Raises:
+        pydantic.ValidationError: names the field, the value and what is allowed.
+    """
+    return Settings(**overrides)
