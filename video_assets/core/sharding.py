@@ -4,8 +4,14 @@ A stable hash of the clip key, so that a new clip moves no other clip; the numbe
 another number makes other partitions instead of silently moving clips between equal names.
 """
 
-import pandas as pd
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import xxhash
+
+if TYPE_CHECKING:  # Dagster's definitions need the names of the shards; they must load without pandas
+    import pandas as pd
 
 
 def shard_keys(n_shards: int) -> list[str]:
@@ -20,6 +26,8 @@ def shard_of(clip_key: str, *, n_shards: int) -> str:
 
 def assign_shards(clip_keys: pd.Series, *, n_shards: int) -> pd.Series:
     """`shard_of` for a column."""
+    import pandas as pd
+
     names = shard_keys(n_shards)
     digest = xxhash.xxh3_64_intdigest
     return pd.Series(

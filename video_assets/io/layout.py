@@ -28,6 +28,11 @@ class Layout:
         return self.root / "metadata" / "enriched_metadata.parquet"
 
     @property
+    def probe_parts(self) -> Path:
+        """Folder of probe results not yet in the table, one JSONL file per writer."""
+        return self.root / "metadata" / "probes.parts"
+
+    @property
     def size_filtered(self) -> Path:
         """Clips that are small enough."""
         return self.root / "filter" / "size_filtered.parquet"
@@ -35,6 +40,10 @@ class Layout:
     def shard_list(self, shard: str) -> Path:
         """Clips of one shard, before the check."""
         return self.root / "decode" / "shard_lists" / f"{shard}.parquet"
+
+    def shard_origin(self, shard: str) -> Path:
+        """What a shard list was made from."""
+        return self.root / "decode" / "shard_lists" / f"{shard}.origin.json"
 
     @property
     def verdicts_folder(self) -> Path:

@@ -1,0 +1,141 @@
+"""The tables between a source's ledger and the shards: enriched_metadata, size_filtered, shard_lists.
+
+Belongs here: read the stage before, ask `core`, write the stage. Does not belong here: what is dropped and why (`core`), how a clip is
+probed (`io.checking`).
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from video_assets.core import filters
+from video_assets.core.enrich import merge_probes, plan_probes
+from video_assets.core.schema import CLIPS, DROPPED, LEDGER
+from video_assets.core.sharding import assign_shards
+from video_assets.io.checking import ClipTask, probe_clips
+from video_assets.io.layout import Layout
+from video_assets.io.parts import PartWriter, read_parts, remove_parts
+from video_assets.io.progress import Progress
+from video_assets.io.stages import StageError, read_stage, write_stage
+from video_assets.io.tables import Table, read_table, write_text
+from video_assets.settings import Decode
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A stage that was written: its rows, what it dropped itself, and its hash."""
+
+    kept: pd.DataFrame
+    dropped: pd.DataFrame
+    content_hash: str
+    n_new: int = 0
+
+
+def enrich(layout: Layout, sources: list[str], *, settings: Decode, progress: Progress) -> StageResult:
+    """Probe new and changed clips, join captions, drop clips that the source could not give and empty captions.
+
+    Raises:
+        StageError: a source's ledger is missing.
+    """
+    ledgers = {source: _read_ledger(layout, source) for source in sources}
+    listed = pd.concat([LEDGER.frame(), *(table.rows for table in ledgers.values())], ignore_index=True)
+    usable = filters.drop_not_ok(listed)
+    captioned = filters.drop_empty_captions(usable.kept)
+    previous = read_stage(layout.enriched_metadata, CLIPS).kept if layout.enriched_metadata.exists() else None
+    earlier, parts = read_parts(layout.probe_parts)
+    todo = _without(plan_probes(captioned.kept, previous), earlier)
+    fresh, written = _probe(layout, todo, settings=settings, progress=progress)
+    clips = merge_probes(captioned.kept, previous, pd.DataFrame.from_records([*earlier, *fresh]))
+    dropped = pd.concat([usable.dropped, captioned.dropped], ignore_index=True)
+    inputs = {source: table.content_hash for source, table in ledgers.items()}
+    content_hash = write_stage(layout.enriched_metadata, CLIPS, kept=clips, dropped=dropped, note={"inputs": inputs})
+    remove_parts([*parts, *written])
+    return StageResult(kept=clips, dropped=dropped, content_hash=content_hash, n_new=len(fresh))
+
+
+def filter_by_size(layout: Layout, *, max_bytes: int) -> StageResult:
+    """Drop clips larger than `max_bytes`.
+
+    Raises:
+        StageError: enriched_metadata is missing.
+    """
+    stage = read_stage(layout.enriched_metadata, CLIPS)
+    split = filters.drop_too_large(stage.kept, max_bytes=max_bytes)
+    note = {"inputs": {"enriched_metadata": stage.content_hash}, "settings": {"max_bytes": max_bytes}}
+    dropped = pd.concat([stage.dropped, split.dropped], ignore_index=True)
+    content_hash = write_stage(layout.size_filtered, CLIPS, kept=split.kept, dropped=dropped, note=note)
+    return StageResult(kept=split.kept, dropped=split.dropped, content_hash=content_hash)
+
+
+@dataclass(frozen=True)
+class ShardList:
+    """One shard's list as written."""
+
+    shard: str
+    n_clips: int
+    n_dropped: int
+    n_bytes: int
+    content_hash: str
+
+
+def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> Iterator[ShardList]:
+    """Write the lists of `shards`: each clip ever listed is in exactly one shard, kept or dropped.
+
+    A list whose clips stay as they are keeps its hash, so only shards with news are checked again. What it was made from therefore
+    lies beside it (`Layout.shard_origin`), not in it.
+
+    Raises:
+        StageError: size_filtered is missing.
+    """
+    stage = read_stage(layout.size_filtered, CLIPS)
+    kept = dict(iter(stage.kept.groupby(assign_shards(stage.kept["clip_key"], n_shards=n_shards))))
+    dropped = dict(iter(stage.dropped.groupby(assign_shards(stage.dropped["clip_key"], n_shards=n_shards))))
+    for shard in shards:
+        rows = kept.get(shard, CLIPS.frame()).sort_values("clip_key", ignore_index=True)
+        gone = dropped.get(shard, DROPPED.frame()).sort_values("clip_key", ignore_index=True)
+        content_hash = write_stage(layout.shard_list(shard), CLIPS, kept=rows, dropped=gone, note={"shard": shard})
+        origin = {"inputs": {"size_filtered": stage.content_hash}, "shard_lists": content_hash}
+        write_text(layout.shard_origin(shard), json.dumps(origin, sort_keys=True) + "\n")
+        yield ShardList(
+            shard=shard,
+            n_clips=len(rows),
+            n_dropped=len(gone),
+            n_bytes=int(rows["file_size"].sum()),
+            content_hash=content_hash,
+        )
+
+
+def _read_ledger(layout: Layout, source: str) -> Table:
+    try:
+        return read_table(layout.ledger(source), LEDGER)
+    except FileNotFoundError:
+        raise StageError(f"{layout.ledger(source)} is missing: materialize {source}") from None
+
+
+def _probe(
+    layout: Layout, todo: pd.DataFrame, *, settings: Decode, progress: Progress
+) -> tuple[list[dict[str, Any]], list[Path]]:
+    """Probe `todo`; every result is durable within seconds. Returns the results and the part files that hold them."""
+    if todo.empty:
+        return [], []
+    tasks = [
+        ClipTask(clip_key=key, path=path, cost=float(size))
+        for key, path, size in zip(todo["clip_key"], todo["path"], todo["file_size"], strict=True)
+    ]
+    results = []
+    with PartWriter(layout.probe_parts) as part, progress("probe", len(tasks), "clips") as advance:
+        for task, probe in probe_clips(tasks, settings=settings):
+            results.append({"clip_key": task.clip_key, **probe})
+            part.append(results[-1])
+            advance(1)
+    return results, [part.path]
+
+
+def _without(todo: pd.DataFrame, done: list[dict[str, Any]]) -> pd.DataFrame:
+    known = {(record["clip_key"], record["file_size"], record["mtime_ns"]) for record in done}
+    is_new = [key not in known for key in zip(todo["clip_key"], todo["file_size"], todo["mtime_ns"], strict=True)]
+    return todo[is_new]
