@@ -1,0 +1,189 @@
+"""The vocabulary of verdicts, and how FFmpeg's words become one of its reasons.
+
+Belongs here: verdicts, reasons, their meaning for people, pure functions on log lines.
+Does not belong here: decoding (`io.media`), what is done with dropped clips (`core.filters`).
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["good", "bad", "unreadable_now", "timeout", "crashed", "out_of_memory"]
+
+CHECKER_VERSION = "1"
+"""Version of the rules; verdicts of another version are made again."""
+
+MAX_LINES = 10
+MAX_LINE_CHARS = 300
+
+VERDICTS: dict[str, str] = {
+    "good": "every frame of the video (and of the audio, if any) decodes, and FFmpeg has nothing to complain about",
+    "bad": "the clip itself is at fault; the reason says how",
+    "unreadable_now": "the storage did not deliver the file; says nothing about the clip, which is tried again",
+    "timeout": "the clip took longer than the wall or CPU limit",
+    "crashed": "the worker process died on this clip",
+    "out_of_memory": "the clip needed more memory than the limit",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a clip is bad: what it means and what to do about it."""
+
+    meaning: str
+    advice: str
+
+
+REASONS: dict[str, Reason] = {
+    "corrupt_video": Reason("the video decoder reported errors", "drop it, or fetch the clip again"),
+    "corrupt_audio": Reason(
+        "the audio decoder reported errors, the video none", "drop it, or tolerate it when audio is not used"
+    ),
+    "truncated": Reason("the file ends before its contents do", "fetch the clip again"),
+    "timestamps": Reason("time stamps do not increase at the clip's frame or sample rate", "remux it, or tolerate it"),
+    "no_video": Reason("no video stream (audio only, subtitles only, ...)", "it is not a clip; remove it from the listing"),
+    "no_frames": Reason(
+        "a video stream, but not one frame of it decodes", "drop it; often an initialization segment or an encrypted track"
+    ),
+        "a video stream, but not one frame of it decodes", "drop it; often an initialization segment or an encrypted track"
+    ),
+    "fewer_frames": Reason("clearly fewer frames decode than the container promises", "fetch the clip again; its end is missing"),
+    "unreadable_container": Reason("FFmpeg cannot read the container", "fetch the clip again"),
+    "corrupt_container": Reason("the demuxer reported errors, the decoders none", "fetch the clip again, or remux it"),
+    "unsupported_codec": Reason("FFmpeg has no decoder for a stream it would decode", "transcode it elsewhere"),
+    "encrypted": Reason("the stream is encrypted and the key is not in the file", "decrypt it first"),
+    "too_long": Reason("lasts longer than decode.max_duration_s", "cut it, or raise the limit"),
+    "too_large": Reason("frames of more pixels than FFmpeg accepts", "drop it; usually a broken header"),
+    "playlist_or_reference": Reason(
+        "a playlist or a file that refers to other files or the network, which are never opened", "fetch the media itself"
+    ),
+    "empty_file": Reason("0 bytes", "fetch the clip again"),
+    "not_media": Reason("text, for example an HTML error page that was saved as a clip", "fetch the clip again"),
+    "not_a_file": Reason("a folder, a pipe or a device", "remove it from the listing"),
+}
+
+_ADDRESS = re.compile(r" @ 0x[0-9a-fA-F]+(?=\])| @ \(nil\)(?=\])")
+_POINTER = re.compile(r"\b0x[0-9a-f]{8,16}\b")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|\x1b\[[0-9;]*m")
+_CONTEXT = re.compile(r"^\[(?P<name>[^\]@]+?)(?: @ [^\]]+)?\]")
+
+_TRUNCATED = re.compile(
+    r"partial file|File ended prematurely|Truncating packet of size|Unexpected EOF|ended prematurely|truncated file|moov atom not found",
+    re.IGNORECASE,
+)
+_TIMESTAMPS = re.compile(r"non monotonically increasing dts|pts \(\S+\) < dts|Non-increasing DTS", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"Picture size \d+x\d+ is invalid|Video dimensions|dimensions? .*(too large|invalid)", re.IGNORECASE)
+_UNSUPPORTED = re.compile(
+    r"no decoder found|Decoder not found|not implemented|Unsupported codec|unsupported encoding type", re.IGNORECASE
+)
+_REFERENCE = re.compile(r"not on whitelist|refers to other files", re.IGNORECASE)
+_ENCRYPTED = re.compile(r"sub-sample encryption|Incorrect number of samples in encryption info|encrypt", re.IGNORECASE)
+
+
+def strip_addresses(line: str) -> str:
+    """The line without memory addresses and control characters, so that lines of two runs compare.
+
+    >>> strip_addresses("[h264 @ 0x55d0c8a0] no frame!")
+    '[h264] no frame!'
+    """
+    return _POINTER.sub("0x", _ADDRESS.sub("", _CONTROL.sub("", line))).rstrip()
+
+
+def first_lines(lines: Iterable[str], *, max_lines: int = MAX_LINES) -> str:
+    """At most `max_lines` of the cleaned lines, each of at most 300 characters, one per line; empty lines are left out."""
+    kept: list[str] = []
+    for line in lines:
+        clean = strip_addresses(line)[:MAX_LINE_CHARS]
+        if clean:
+            kept.append(clean)
+        if len(kept) == max_lines:
+            break
+    return "\n".join(kept)
+
+
+def context_name(line: str) -> str:
+    """Who spoke: the name in brackets that starts a line of libav's log ("" when nobody is named).
+
+    >>> context_name("[mov,mp4,m4a,3gp,3g2,mj2 @ 0x55d0c8a0] moov atom not found")
+    'mov,mp4,m4a,3gp,3g2,mj2'
+    """
+    match = _CONTEXT.match(line)
+    return match["name"].strip() if match else ""
+
+
+@dataclass(frozen=True)
+class Speakers:
+    """Names under which the parts of FFmpeg log for one clip: decoder names of the chosen streams, codec names for parsers."""
+
+    video: frozenset[str] = frozenset()
+    audio: frozenset[str] = frozenset()
+
+
+def reason_of_lines(lines: Sequence[str], speakers: Speakers) -> str:
+    """The reason that log lines amount to ("" for no lines).
+
+    Most specific first: a missing end, encryption, then the video decoder, the audio decoder, the muxer's clock, the demuxer.
+    """
+    text = "\n".join(lines)
+    for pattern, reason in (
+        (_REFERENCE, "playlist_or_reference"),
+        (_TRUNCATED, "truncated"),
+        (_ENCRYPTED, "encrypted"),
+        (_TOO_LARGE, "too_large"),
+    ):
+        if pattern.search(text):
+            return reason
+    names = {context_name(line) for line in lines}
+    if names & speakers.video:
+        return "corrupt_video"
+    if names & speakers.audio:
+        return "corrupt_audio"
+    if _UNSUPPORTED.search(text):
+        return "unsupported_codec"
+    if lines and all(_TIMESTAMPS.search(line) for line in lines):
+        return "timestamps"
+    return "corrupt_container" if lines else ""
+
+
+def reason_of_open_error(lines: Sequence[str], *, error_text: str) -> str:
+    """The reason why a container could not be opened, from libav's log and the exception's text."""
+    text = "\n".join((*lines, error_text))
+    for pattern, reason in (
+        (_REFERENCE, "playlist_or_reference"),
+        (_TRUNCATED, "truncated"),
+        (_ENCRYPTED, "encrypted"),
+        (_TOO_LARGE, "too_large"),
+    ):
+        if pattern.search(text):
+            return reason
+    return "unreadable_container"
+
+
+def is_text(head: bytes) -> bool:
+    """True when the first bytes of a file are text (HTML, XML, JSON, plain UTF-8), which no clip starts with.
+
+    Playlists are text too: ask FFmpeg about those first.
+    """
+    if not head or b"\x00" in head:
+        return False
+    sample = head.removeprefix(b"\xef\xbb\xbf")
+    printable = sum(byte >= 0x20 or byte in b"\t\n\r\f" for byte in sample)
+    if printable != len(sample):
+        return False
+    try:
+        sample[: max(len(sample) - 3, 1)].decode("utf-8", errors="strict")
+    except UnicodeDecodeError as error:
+        return error.start >= len(sample) - 6
+    return True
+
+
+def is_dropped(verdict: str, reason: str, tolerated_reasons: Collection[str] = ()) -> bool:
+    """True when a clip with this verdict is left out: everything but good, except bad for a tolerated reason.
+
+    >>> is_dropped("bad", "corrupt_audio", {"corrupt_audio"})
+    False
+    """
+    if verdict == "good":
+        return False
+    return not (verdict == "bad" and reason in tolerated_reasons)
