@@ -1,0 +1,237 @@
+"""Decode or probe many clips in worker processes: every clip that goes in comes out once, with a verdict.
+
+What ends a worker becomes the clip's verdict (timeout, crashed, out_of_memory), unless the storage does not answer: then, as
+for every read that fails, the clip is unreadable_now, which says nothing about it. Those are tried again, later and later, while
+other clips go on. What a busy machine can cause (no answer in time, SIGKILL) counts when it happens twice.
+
+Belongs here: tries, retries and what a death means for a clip. Does not belong here: processes (`io.workers`), media
+(`io.media`), where verdicts are kept (`io.shards`).
+"""
+
+import heapq
+import itertools
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from video_assets.core.schema import VERDICTS
+from video_assets.core.verdicts import CHECKER_VERSION, first_lines
+from video_assets.io.cpus import cpu_count
+from video_assets.io.workers import Limits, Outcome, Task, WorkerPool
+from video_assets.settings import VIDEO_SUFFIXES, Decode
+
+Step = Literal["decode", "probe"]
+WORK = "video_assets.io.clip_work:work"
+_FINGERPRINT_TIMEOUT_S = 30.0
+_VERDICT_COLUMNS = frozenset(VERDICTS.names) - {"clip_key"}
+_PROBE_COLUMNS = frozenset(
+    {
+        "probe_status", "probe_detail", "num_frames", "height", "width", "fps", "duration_s", "video_codec", "pix_fmt",
+        "rotation_deg", "header_frames", "packet_frames", "file_size", "mtime_ns",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """A clip to look at; `path` is absolute. Tasks are taken in the order given: put those with the highest `cost` first."""
+
+    clip_key: str
+    path: str
+    cost: float
+
+
+@dataclass
+class _Try:
+    """Where a clip stands."""
+
+    task: ClipTask
+    n_unreadable: int = 0
+    n_deaths: int = 0
+    death: Outcome | None = field(default=None)  # set while the storage is asked whether it is to blame
+
+
+def decode_clips(tasks: Iterable[ClipTask], *, settings: Decode) -> Iterator[tuple[ClipTask, dict[str, Any]]]:
+    """Decode every clip completely; yields (task, row of VERDICTS) as they are done, each task once.
+
+    Raises:
+        WorkerError: workers cannot start.
+    """
+    return check_clips("decode", tasks, settings=settings)
+
+
+def probe_clips(tasks: Iterable[ClipTask], *, settings: Decode) -> Iterator[tuple[ClipTask, dict[str, Any]]]:
+    """Read container and packets of every clip; yields (task, result of `io.media.probe`) as they are done, each task once.
+
+    Raises:
+        WorkerError: workers cannot start.
+    """
+    return check_clips("probe", tasks, settings=settings)
+
+
+def check_clips(
+    step: Step, tasks: Iterable[ClipTask], *, settings: Decode, work: str = WORK
+) -> Iterator[tuple[ClipTask, dict[str, Any]]]:
+    """Do `step` with every clip; `work` names the function that the workers run ("package.module:name").
+
+    Raises:
+        WorkerError: workers cannot start.
+    """
+    limits = Limits(timeout_s=settings.timeout_s, cpu_s=settings.cpu_s, memory_bytes=settings.memory_mib << 20)
+    with WorkerPool(work, n_workers=settings.workers or cpu_count(), limits=limits) as pool:
+        yield from _Checker(pool, step, settings).run(iter(tasks))
+
+
+def list_clips(paths: Iterable[Path], *, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> list[ClipTask]:
+    """Files as given and, for folders, all files below with one of the suffixes, sorted; each file once.
+
+    Raises:
+        FileNotFoundError: nothing at one of the paths.
+        OSError: a folder cannot be listed.
+    """
+    found: dict[str, ClipTask] = {}
+    for path in paths:
+        path.stat()
+        for clip in _files_below(path, suffixes) if path.is_dir() else [path]:
+            absolute = os.path.abspath(clip)  # noqa: PTH100 - resolve() would follow symbolic links
+            found.setdefault(absolute, ClipTask(clip_key=str(clip), path=absolute, cost=_size(clip)))
+    return list(found.values())
+
+
+def check_paths(paths: Iterable[Path], *, settings: Decode, step: Step = "decode") -> Iterator[tuple[ClipTask, dict[str, Any]]]:
+    """Decode or probe files and all clips in folders, the largest first; yields them as they are done.
+
+    Whoever wants the order of the command line sorts by the order of `list_clips`.
+
+    Raises:
+        FileNotFoundError: nothing at one of the paths.
+        WorkerError: workers cannot start.
+    """
+    clips = sorted(list_clips(paths), key=lambda clip: -clip.cost)
+    return check_clips(step, clips, settings=settings)
+
+
+class _Checker:
+    """The tries of all clips that have no verdict yet."""
+
+    def __init__(self, pool: WorkerPool, step: Step, settings: Decode) -> None:
+        self._pool, self._step, self._settings = pool, step, settings
+        self._options = _options(step, settings)
+        self._columns = _VERDICT_COLUMNS if step == "decode" else _PROBE_COLUMNS
+        self._running: dict[str, _Try] = {}
+        self._later: list[tuple[float, int, _Try]] = []  # heap by due time (monotonic seconds)
+        self._ids = itertools.count()
+
+    def run(self, tasks: Iterator[ClipTask]) -> Iterator[tuple[ClipTask, dict[str, Any]]]:
+        """Verdicts until all clips have one."""
+        while True:
+            while self._pool.n_free and (trial := self._next(tasks)):
+                self._submit(trial)
+            if not self._running and not self._later:
+                return
+            for outcome in self._pool.wait(self._patience_s()):
+                trial = self._running.pop(outcome.id)
+                verdict = self._judge(trial, outcome)
+                if verdict is not None:
+                    yield trial.task, verdict if self._step == "probe" else {"clip_key": trial.task.clip_key, **verdict}
+
+    def _next(self, tasks: Iterator[ClipTask]) -> _Try | None:
+        if self._later and self._later[0][0] <= time.monotonic():
+            return heapq.heappop(self._later)[2]
+        task = next(tasks, None)
+        return None if task is None else _Try(task)
+
+    def _submit(self, trial: _Try) -> None:
+        if trial.death is None:
+            step: dict[str, Any] = {"step": self._step, **self._options}
+            timeout_s = None
+        else:
+            step, timeout_s = {"step": "fingerprint"}, min(_FINGERPRINT_TIMEOUT_S, self._settings.timeout_s)
+        name = str(next(self._ids))
+        self._running[name] = trial
+        self._pool.submit(Task(name, {**step, "path": trial.task.path}, timeout_s))
+
+    def _patience_s(self) -> float | None:
+        """Until the next retry is due; as long as it takes when nobody is free to do it."""
+        if not self._later or not self._pool.n_free:
+            return None
+        return max(0.0, self._later[0][0] - time.monotonic())
+
+    def _judge(self, trial: _Try, outcome: Outcome) -> dict[str, Any] | None:
+        """The clip's verdict, or None when it is tried again."""
+        if trial.death is not None:
+            return self._judge_death(trial, trial.death, outcome)
+        if outcome.result is not None and outcome.result.keys() == self._columns:
+            if outcome.result[_verdict_column(self._step)] == "unreadable_now":
+                return self._judge_unreadable(trial, outcome.result)
+            return outcome.result
+        if outcome.result is not None:
+            outcome = Outcome(outcome.id, "crashed", None, f"answered with columns {sorted(outcome.result)}")
+        trial.death = outcome
+        self._put_off(trial, 0.0)
+        return None
+
+    def _judge_death(self, trial: _Try, death: Outcome, outcome: Outcome) -> dict[str, Any] | None:
+        storage = outcome.result or {"trouble": f"the storage does not answer ({outcome.detail}): {trial.task.path}"}
+        if "trouble" in storage:
+            # A read that hangs has been waited for until the time was up: no more of that in this run.
+            return self._record("unreadable_now", storage["trouble"], {})
+        trial.death = None
+        trial.n_deaths += 1
+        if death.is_load_dependent and trial.n_deaths == 1:
+            self._put_off(trial, self._settings.retry_wait_s)
+            return None
+        return self._record(death.status, death.detail, storage)
+
+    def _judge_unreadable(self, trial: _Try, result: dict[str, Any]) -> dict[str, Any] | None:
+        if trial.n_unreadable == self._settings.retries:
+            return result
+        self._put_off(trial, self._settings.retry_wait_s * 2**trial.n_unreadable)
+        trial.n_unreadable += 1
+        return None
+
+    def _put_off(self, trial: _Try, wait_s: float) -> None:
+        heapq.heappush(self._later, (time.monotonic() + wait_s, next(self._ids), trial))
+
+    def _record(self, verdict: str, detail: str, fingerprint: dict[str, Any]) -> dict[str, Any]:
+        words = first_lines([detail])
+        if self._step == "probe":
+            said = {"probe_status": verdict, "probe_detail": words}
+        else:
+            said = {
+                "verdict": verdict,
+                "reason": verdict,
+                "errors": words,
+                "checker_version": CHECKER_VERSION,
+                "ffmpeg_versions": "",
+            }
+        return {**dict.fromkeys(sorted(self._columns)), **fingerprint, **said}
+
+
+def _verdict_column(step: Step) -> str:
+    return "verdict" if step == "decode" else "probe_status"
+
+
+def _options(step: Step, settings: Decode) -> dict[str, Any]:
+    if step == "probe":
+        return {}
+    return {"max_duration_s": settings.max_duration_s, "is_full_decode": settings.is_full_decode}
+
+
+def _files_below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    def stop(error: OSError) -> None:
+        raise error
+
+    for parent, folders, names in os.walk(folder, onerror=stop):
+        folders.sort()
+        yield from (Path(parent, name) for name in sorted(names) if Path(name).suffix.lower() in suffixes)
+
+
+def _size(path: Path) -> float:
+    try:
+        return float(path.stat().st_size)
+    except OSError:  # a broken link in a folder gets its verdict like any other clip
+        return 0.0
