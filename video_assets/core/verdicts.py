@@ -46,8 +46,6 @@ REASONS: dict[str, Reason] = {
     "no_frames": Reason(
         "a video stream, but not one frame of it decodes", "drop it; often an initialization segment or an encrypted track"
     ),
-        "a video stream, but not one frame of it decodes", "drop it; often an initialization segment or an encrypted track"
-    ),
     "fewer_frames": Reason("clearly fewer frames decode than the container promises", "fetch the clip again; its end is missing"),
     "unreadable_container": Reason("FFmpeg cannot read the container", "fetch the clip again"),
     "corrupt_container": Reason("the demuxer reported errors, the decoders none", "fetch the clip again, or remux it"),
@@ -68,17 +66,15 @@ _POINTER = re.compile(r"\b0x[0-9a-f]{8,16}\b")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|\x1b\[[0-9;]*m")
 _CONTEXT = re.compile(r"^\[(?P<name>[^\]@]+?)(?: @ [^\]]+)?\]")
 
-_TRUNCATED = re.compile(
-    r"partial file|File ended prematurely|Truncating packet of size|Unexpected EOF|ended prematurely|truncated file|moov atom not found",
-    re.IGNORECASE,
+_TIMESTAMPS = re.compile(r"non monotonically increasing dts|pts \(\S+\) < dts")
+# Whatever part of FFmpeg says it, these words name the reason. Searched in this order.
+_TELLING = (
+    ("playlist_or_reference", re.compile(r"not on whitelist")),
+    ("truncated", re.compile(r"partial file|ended prematurely|Truncating packet of size|moov atom not found", re.IGNORECASE)),
+    ("encrypted", re.compile(r"encryption info", re.IGNORECASE)),
+    ("too_large", re.compile(r"Picture size \S+ is invalid|dimensions.* (too large|invalid)", re.IGNORECASE)),
 )
-_TIMESTAMPS = re.compile(r"non monotonically increasing dts|pts \(\S+\) < dts|Non-increasing DTS", re.IGNORECASE)
-_TOO_LARGE = re.compile(r"Picture size \d+x\d+ is invalid|Video dimensions|dimensions? .*(too large|invalid)", re.IGNORECASE)
-_UNSUPPORTED = re.compile(
-    r"no decoder found|Decoder not found|not implemented|Unsupported codec|unsupported encoding type", re.IGNORECASE
-)
-_REFERENCE = re.compile(r"not on whitelist|refers to other files", re.IGNORECASE)
-_ENCRYPTED = re.compile(r"sub-sample encryption|Incorrect number of samples in encryption info|encrypt", re.IGNORECASE)
+_UNSUPPORTED = re.compile(r"no decoder|not implemented|unsupported", re.IGNORECASE)
 
 
 def strip_addresses(line: str) -> str:
@@ -123,41 +119,29 @@ class Speakers:
 def reason_of_lines(lines: Sequence[str], speakers: Speakers) -> str:
     """The reason that log lines amount to ("" for no lines).
 
-    Most specific first: a missing end, encryption, then the video decoder, the audio decoder, the muxer's clock, the demuxer.
+    Most specific first: telling words, then who spoke: the video decoder, the audio decoder, the muxer's clock, the demuxer.
     """
-    text = "\n".join(lines)
-    for pattern, reason in (
-        (_REFERENCE, "playlist_or_reference"),
-        (_TRUNCATED, "truncated"),
-        (_ENCRYPTED, "encrypted"),
-        (_TOO_LARGE, "too_large"),
-    ):
-        if pattern.search(text):
-            return reason
+    if not lines:
+        return ""
+    if telling := _telling_reason(lines):
+        return telling
     names = {context_name(line) for line in lines}
     if names & speakers.video:
         return "corrupt_video"
     if names & speakers.audio:
         return "corrupt_audio"
-    if _UNSUPPORTED.search(text):
+    if any(_UNSUPPORTED.search(line) for line in lines):
         return "unsupported_codec"
-    if lines and all(_TIMESTAMPS.search(line) for line in lines):
-        return "timestamps"
-    return "corrupt_container" if lines else ""
+    return "timestamps" if all(_TIMESTAMPS.search(line) for line in lines) else "corrupt_container"
 
 
-def reason_of_open_error(lines: Sequence[str], *, error_text: str) -> str:
-    """The reason why a container could not be opened, from libav's log and the exception's text."""
-    text = "\n".join((*lines, error_text))
-    for pattern, reason in (
-        (_REFERENCE, "playlist_or_reference"),
-        (_TRUNCATED, "truncated"),
-        (_ENCRYPTED, "encrypted"),
-        (_TOO_LARGE, "too_large"),
-    ):
-        if pattern.search(text):
-            return reason
-    return "unreadable_container"
+def reason_of_open_error(lines: Sequence[str]) -> str:
+    """The reason why a container could not be opened, from libav's log."""
+    return _telling_reason(lines) or "unreadable_container"
+
+
+def _telling_reason(lines: Sequence[str]) -> str:
+    return next((reason for reason, words in _TELLING if any(words.search(line) for line in lines)), "")
 
 
 def is_text(head: bytes) -> bool:

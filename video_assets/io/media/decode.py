@@ -107,7 +107,7 @@ def _reason(file: ClipFile, seen: _Pass, lines: list[str]) -> str:
         return seen.reason
     if seen.open_error:
         is_page = is_text(file.head(1024))
-        return "not_media" if is_page else reason_of_open_error(lines, error_text=seen.open_error)
+        return "not_media" if is_page else reason_of_open_error(lines)
     if not seen.has_video:
         return "no_video"
     if not seen.n_frames:

@@ -58,7 +58,7 @@ def _read(file: ClipFile) -> dict[str, Any]:
             error_text = str(error.strerror)
     lines = [*log.lines(), error_text]
     if error_text:
-        reason = "not_media" if is_text(file.head(1024)) else reason_of_open_error(lines, error_text=error_text)
+        reason = "not_media" if is_text(file.head(1024)) else reason_of_open_error(lines)
     else:
         reason = numbers.pop("reason")
     return numbers | {"probe_status": reason or "ok", "probe_detail": first_lines(lines) if reason else ""}
