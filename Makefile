@@ -8,7 +8,7 @@ UV := $(BIN)/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run ui test lint format types layers check lock clean
+.PHONY: docs help setup setup-dev run ui test lint format types layers check lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ layers: setup-dev
 
 types: setup-dev
 	$(BIN)/pyrefly check
+
+docs: setup-dev  ## write docs/settings.md from the settings model
+	$(BIN)/python docs/generate.py
 
 lock: $(VENV)/.uv-ready  ## renew the pins in requirements/
 	$(LOCK) pyproject.toml requirements/build.in -o requirements/run.txt

@@ -50,6 +50,11 @@ class Filter(_Section):
 
     max_file_size_mib: float = Field(50.0, gt=0, description="MiB (1,048,576 bytes); clips LARGER than this are dropped")
 
+    @property
+    def max_file_size_bytes(self) -> int:
+        """The limit in bytes."""
+        return int(self.max_file_size_mib * 1024 * 1024)
+
 
 class Decode(_Section):
     """The decode check."""
@@ -80,8 +85,9 @@ class Training(_Section):
 class Checks(_Section):
     """When the asset checks raise an alarm."""
 
-    max_drop_share: float = Field(0.5, ge=0, le=1, description="share of listed clips that may be dropped")
-    max_shard_excess: float = Field(0.3, ge=0, le=1, description="share by which a shard may be worse than the median shard")
+    max_drop_share: float = Field(0.95, ge=0, le=1, description="share of listed clips that may be dropped, all stages together")
+    max_bad_share: float = Field(0.5, ge=0, le=1, description="share of decoded clips that may be bad")
+    max_shard_excess: float = Field(0.2, ge=0, le=1, description="share by which a shard may be worse than the median shard")
 
 
 class Automation(_Section):
@@ -90,9 +96,9 @@ class Automation(_Section):
     backfill: Literal["single_run", "run_per_shard"] = Field(
         "single_run", description="one run for all shards of a backfill (one machine) or one run per shard (a cluster)"
     )
-    nightly_cron: str = Field("0 3 * * *", description="when the safety-net schedule runs")
+    nightly_cron: str = Field("0 1 * * *", description="when the sources are listed again, a cron expression")
+    nightly_publish_cron: str = Field("0 5 * * *", description="when the training CSV is published again, a cron expression")
     timezone: str = Field("UTC", description="time zone of the schedules, an IANA name")
-    max_concurrent_runs: int = Field(2, ge=1, description="runs at the same time on this instance")
 
 
 class Settings(BaseSettings):
@@ -101,6 +107,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="VIDEO_ASSETS_", env_nested_delimiter="__", frozen=True, extra="forbid")
 
     data_root: AbsolutePath = Field(default=Path("data"), validate_default=True, description="folder of all tables and results")
+    dagster_home: AbsolutePath | None = Field(
+        None, description="folder of Dagster's runs and events, on a local disk; default: .dagster in the data root"
+    )
     own_clips: OwnClips = OwnClips()
     filter: Filter = Filter()
     decode: Decode = Decode()

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from video_assets.core import filters
-from video_assets.core.enrich import merge_probes, plan_probes
+from video_assets.core.enrich import PROBES, merge_probes, plan_probes
 from video_assets.core.schema import CLIPS, DROPPED, LEDGER
 from video_assets.core.sharding import assign_shards
 from video_assets.io.checking import ClipTask, probe_clips
@@ -47,9 +47,9 @@ def enrich(layout: Layout, sources: list[str], *, settings: Decode, progress: Pr
     captioned = filters.drop_empty_captions(usable.kept)
     previous = read_stage(layout.enriched_metadata, CLIPS).kept if layout.enriched_metadata.exists() else None
     earlier, parts = read_parts(layout.probe_parts)
-    todo = _without(plan_probes(captioned.kept, previous), earlier)
+    todo = plan_probes(captioned.kept, previous, PROBES.frame(earlier))
     fresh, written = _probe(layout, todo, settings=settings, progress=progress)
-    clips = merge_probes(captioned.kept, previous, pd.DataFrame.from_records([*earlier, *fresh]))
+    clips = merge_probes(captioned.kept, previous, PROBES.frame([*earlier, *fresh]))
     dropped = pd.concat([usable.dropped, captioned.dropped], ignore_index=True)
     inputs = {source: table.content_hash for source, table in ledgers.items()}
     content_hash = write_stage(layout.enriched_metadata, CLIPS, kept=clips, dropped=dropped, note={"inputs": inputs})
@@ -133,9 +133,3 @@ def _probe(
             part.append(results[-1])
             advance(1)
     return results, [part.path]
-
-
-def _without(todo: pd.DataFrame, done: list[dict[str, Any]]) -> pd.DataFrame:
-    known = {(record["clip_key"], record["file_size"], record["mtime_ns"]) for record in done}
-    is_new = [key not in known for key in zip(todo["clip_key"], todo["file_size"], todo["mtime_ns"], strict=True)]
-    return todo[is_new]

@@ -67,6 +67,18 @@ class Layout:
         """Folder of the product."""
         return self.root / "training"
 
+    def training_csv(self, name: str) -> Path:
+        """The product."""
+        return self.training / f"{name}.csv"
+
+    def training_table(self, name: str) -> Path:
+        """The product's Parquet twin."""
+        return self.training / f"{name}.parquet"
+
+    def manifest(self, name: str) -> Path:
+        """What the product was made from."""
+        return self.training / f"{name}.manifest.json"
+
     @property
     def dropped(self) -> Path:
         """Every clip that is not in the training CSV, with stage and reason."""

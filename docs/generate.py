@@ -1,0 +1,51 @@
+"""Writes docs/settings.md from the settings model. `make docs`; a test holds the page against the model."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from video_assets.settings import Settings
+
+HEAD = """# Settings
+
+One file, `video_assets.toml` in the data root (or where `$VIDEO_ASSETS_CONFIG` points). Environment variables win over the file: section and field
+in capitals, `VIDEO_ASSETS_DECODE__N_SHARDS=48`. Options of `video-assets run` are written into the file. Web server, daemon and runs read the same
+file at their start: restart `make ui` after a change.
+
+Generated from `video_assets/settings.py` by `make docs`.
+"""
+
+
+def settings_page() -> str:
+    """The reference as markdown."""
+    top = {name: field for name, field in Settings.model_fields.items() if not _section(field)}
+    parts = [HEAD, "## Top level\n", _table(top)]
+    for name, field in Settings.model_fields.items():
+        section = _section(field)
+        if section is not None:
+            parts += [f"\n## `[{name}]`\n", f"{(section.__doc__ or '').strip()}\n", _table(section.model_fields)]
+    return "\n".join(parts) + "\n"
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _table(fields: dict[str, FieldInfo]) -> str:
+    rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in fields.items()]
+    return "\n".join(["| field | default | meaning |", "|---|---|---|", *rows])
+
+
+def _default(field: FieldInfo) -> str:
+    value: Any = field.get_default()
+    return "" if value is None else f"`{list(value) if isinstance(value, tuple) else value}`"
+
+
+if __name__ == "__main__":
+    target = Path(__file__).with_name("settings.md")
+    target.write_text(settings_page(), encoding="utf-8")
+    sys.stdout.write(f"{target}\n")

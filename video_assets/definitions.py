@@ -1,0 +1,45 @@
+"""The code location: `build_defs` for given settings, `defs` for the environment's. The only module that reads the environment
+when Dagster loads it."""
+
+import dagster as dg
+
+from video_assets.defs.assets.decode import decode_check, shard_lists
+from video_assets.defs.assets.filters import size_filtered
+from video_assets.defs.assets.metadata import enriched_metadata
+from video_assets.defs.assets.raw import own_clips
+from video_assets.defs.assets.training import dataset_report, training_csv
+from video_assets.defs.automation import automation_sensor, build_schedules
+from video_assets.defs.checks import metadata_checks, training_checks
+from video_assets.defs.jobs import build_jobs
+from video_assets.defs.resources import Project
+from video_assets.io.progress import Progress
+from video_assets.settings import Settings, load_settings
+
+
+def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.Definitions:
+    """Definitions for `settings`; only enabled sources appear in the graph. `terminal` shows progress to a person."""
+    project = Project(settings, terminal)
+    return dg.Definitions(
+        assets=[
+            *([own_clips] if "own_clips" in project.sources else []),
+            enriched_metadata(project.sources),
+            size_filtered,
+            shard_lists(settings),
+            decode_check(settings),
+            training_csv,
+            dataset_report,
+        ],
+        asset_checks=[metadata_checks, training_checks],
+        jobs=build_jobs(project.sources),
+        schedules=build_schedules(settings),
+        sensors=[automation_sensor()],
+        resources={"project": project},
+        # One step per run: a process per step would cost seconds and share nothing.
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What web server, daemon and runs load."""
+    return build_defs(load_settings())

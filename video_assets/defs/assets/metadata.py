@@ -1,0 +1,42 @@
+"""Measurements of clips on disk, joined with their captions."""
+
+from typing import Any
+
+import dagster as dg
+
+from video_assets.core.schema import CLIPS
+from video_assets.defs.conditions import cheap
+from video_assets.defs.describe import OWNERS, column_schema, stage_metadata
+from video_assets.defs.resources import Project
+
+
+def enriched_metadata(sources: list[str]) -> dg.AssetsDefinition:
+    """The asset for the enabled sources."""
+
+    @dg.asset(
+        name="enriched_metadata",
+        group_name="metadata",
+        kinds={"parquet", "pandas", "ffmpeg"},
+        owners=OWNERS,
+        code_version="1",
+        deps=sources,
+        metadata=column_schema(CLIPS),
+        automation_condition=cheap(),
+        description="Clips on disk that have a caption, measured from container and packets without decoding. "
+        "Only new and changed files are opened.",
+    )
+    def asset(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
+        from video_assets.io.enrich import enrich
+
+        result = enrich(
+            project.layout,
+            project.sources,
+            settings=project.settings.decode,
+            progress=project.progress(context.log.info),
+        )
+        return dg.MaterializeResult(
+            metadata={**stage_metadata(result), "newly_probed_clips": result.n_new},
+            data_version=dg.DataVersion(result.content_hash),
+        )
+
+    return asset

@@ -1,0 +1,42 @@
+"""Who starts runs without a click: the automation sensor and the nightly safety net."""
+
+import dagster as dg
+
+from video_assets.defs.jobs import PREPARE, PUBLISH
+from video_assets.settings import Settings
+
+
+def automation_sensor() -> dg.AutomationConditionSensorDefinition:
+    """Evaluates every asset's automation condition. Dagster's own default sensor starts STOPPED, so it is defined here."""
+    return dg.AutomationConditionSensorDefinition(
+        "automation",
+        target=dg.AssetSelection.all(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+        description="Materializes what became out of date: metadata, filter and shard lists at once, only changed shards, "
+        "the training CSV when all shards are complete.",
+    )
+
+
+def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """The nightly safety net: ticks of sensors can be lost, a schedule's next tick comes anyway."""
+    status = dg.DefaultScheduleStatus.RUNNING if settings.own_clips.is_enabled else dg.DefaultScheduleStatus.STOPPED
+    automation = settings.automation
+    return [
+        dg.ScheduleDefinition(
+            name="nightly_prepare",
+            job_name=PREPARE,
+            cron_schedule=automation.nightly_cron,
+            execution_timezone=automation.timezone,
+            default_status=status,
+            description="Lists the sources again; what is new then flows down by itself.",
+        ),
+        dg.ScheduleDefinition(
+            name="nightly_publish",
+            job_name=PUBLISH,
+            cron_schedule=automation.nightly_publish_cron,
+            execution_timezone=automation.timezone,
+            default_status=status,
+            description="Publishes the training CSV again: the same bytes when nothing changed, an error when a shard is stale.",
+        ),
+    ]

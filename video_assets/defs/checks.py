@@ -1,0 +1,43 @@
+"""Asset checks, thin: the findings of `io.audit` as Dagster's check results. All of them block what comes after in the same run."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from video_assets.core.rules import METADATA_RULES, TRAINING_RULES
+from video_assets.defs.resources import Project
+
+if TYPE_CHECKING:
+    from video_assets.core.audit import Finding
+
+
+def _specs(asset: str, rules: dict[str, str]) -> list[dg.AssetCheckSpec]:
+    return [dg.AssetCheckSpec(name, asset=asset, blocking=True, description=text) for name, text in rules.items()]
+
+
+def _results(asset: str, findings: "list[Finding]") -> Iterator[dg.AssetCheckResult]:
+    for finding in findings:
+        yield dg.AssetCheckResult(
+            asset_key=asset,
+            check_name=finding.name,
+            passed=finding.is_passed,
+            description=finding.description,
+            metadata=finding.numbers,
+        )
+
+
+@dg.multi_asset_check(specs=_specs("enriched_metadata", METADATA_RULES), name="metadata_checks")
+def metadata_checks(project: dg.ResourceParam[Project]) -> Iterator[dg.AssetCheckResult]:
+    """Nothing is lost between the sources and enriched_metadata."""
+    from video_assets.io.audit import audit_metadata
+
+    yield from _results("enriched_metadata", audit_metadata(project.layout, project.sources))
+
+
+@dg.multi_asset_check(specs=_specs("training_csv", TRAINING_RULES), name="training_checks")
+def training_checks(project: dg.ResourceParam[Project]) -> Iterator[dg.AssetCheckResult]:
+    """The published table is what was promised."""
+    from video_assets.io.audit import audit_training
+
+    yield from _results("training_csv", audit_training(project.layout, project.settings, project.sources))

@@ -1,0 +1,73 @@
+"""How tables look in the UI: column contracts and previews as Dagster metadata. Does not belong here: numbers (`core.report`)."""
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from video_assets.core.schema import TableSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from video_assets.io.enrich import StageResult
+
+OWNERS = ["team:data"]
+
+
+def column_schema(spec: TableSpec) -> dict[str, dg.TableSchema]:
+    """Definition metadata of an asset that is this table: names, types, units, what may be null."""
+    columns = [
+        dg.TableColumn(
+            name=column.name,
+            type=column.type,
+            description=column.description,
+            constraints=dg.TableColumnConstraints(nullable=column.is_nullable, unique=column.name in {"clip_key", "path"}),
+        )
+        for column in spec.columns
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns=columns)}
+
+
+def records_table(records: list[dict[str, Any]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
+    """A few rows as a table; a sentence when there are none (Dagster refuses an empty table without a schema)."""
+    if not records:
+        return dg.MetadataValue.text("no rows")
+    return dg.MetadataValue.table(records=[dg.TableRecord(record) for record in records])
+
+
+def listing_metadata(rows: "pd.DataFrame") -> dict[str, Any]:
+    """A source's ledger: counts by status and reason, first rows, first rows that are not ok."""
+    from video_assets.core.report import preview
+
+    not_ok = rows[rows["status"] != "ok"]
+    return {
+        "dagster/row_count": len(rows),
+        "ok_clips": int((rows["status"] == "ok").sum()),
+        "waiting_clips": int((rows["status"] == "waiting").sum()),
+        "failed_clips": int((rows["status"] == "failed").sum()),
+        "reasons": dg.MetadataValue.json(_counts(not_ok["reason"])),
+        "preview": records_table(preview(rows, ["clip_key", "status", "text", "origin"])),
+        "not_ok": records_table(preview(not_ok, ["clip_key", "status", "reason", "detail"])),
+    }
+
+
+def stage_metadata(result: "StageResult") -> dict[str, Any]:
+    """A stage: rows kept, clips it dropped itself with reasons, distributions with pictures."""
+    from video_assets.core.report import preview
+    from video_assets.io.plots import histograms_png, png_markdown
+
+    columns = ["clip_key", "text", "num_frames", "height", "width", "fps", "duration_s", "file_size", "probe_status"]
+    return {
+        "dagster/row_count": len(result.kept),
+        "dropped_clips": len(result.dropped),
+        "dropped_by_reason": dg.MetadataValue.json(_counts(result.dropped["reason"])),
+        "total_bytes": int(result.kept["file_size"].sum()),
+        "total_hours": float(result.kept["duration_s"].sum()) / 3600,
+        "preview": records_table(preview(result.kept, columns)),
+        "dropped_preview": records_table(preview(result.dropped, ["clip_key", "reason", "detail"])),
+        "histograms": dg.MetadataValue.md(png_markdown(histograms_png(result.kept), "size, duration, resolution, frame rate")),
+    }
+
+
+def _counts(reasons: "pd.Series") -> dict[str, int]:
+    return {str(reason): int(count) for reason, count in reasons.value_counts().sort_index().items()}

@@ -1,0 +1,28 @@
+"""Named jobs: what the command line, the schedules and people start. Each is one run whose name says what it did."""
+
+import dagster as dg
+
+PREPARE = "prepare"
+DECODE = "decode"
+PUBLISH = "publish"
+
+
+def build_jobs(sources: list[str]) -> list[dg.UnresolvedAssetJobDefinition]:
+    """The three steps from clips to the training CSV."""
+    return [
+        dg.define_asset_job(
+            PREPARE,
+            selection=[*sources, "enriched_metadata", "size_filtered"],
+            description="List the sources, measure new clips, drop large ones.",
+        ),
+        dg.define_asset_job(
+            DECODE,
+            selection=["shard_lists", "decode_check"],
+            description="Write the shard lists and decode every clip that has no verdict yet.",
+        ),
+        dg.define_asset_job(
+            PUBLISH,
+            selection=["training_csv", "dataset_report"],
+            description="Publish the training CSV from complete shards, check it, draw the report.",
+        ),
+    ]

@@ -1,0 +1,18 @@
+"""Partitions and how they are backfilled. One partition per shard, never per clip."""
+
+import dagster as dg
+
+from video_assets.core.sharding import shard_keys
+from video_assets.settings import Settings
+
+
+def shard_partitions(settings: Settings) -> dg.StaticPartitionsDefinition:
+    """`00000-of-00024` onwards: another number of shards makes other keys, so nothing stale looks materialized."""
+    return dg.StaticPartitionsDefinition(shard_keys(settings.decode.n_shards))
+
+
+def backfill_policy(settings: Settings) -> dg.BackfillPolicy:
+    """One run for all shards on one machine (24 runs cost 25 times the orchestration), one run per shard on a cluster."""
+    if settings.automation.backfill == "single_run":
+        return dg.BackfillPolicy.single_run()
+    return dg.BackfillPolicy.multi_run(max_partitions_per_run=1)

@@ -1,0 +1,61 @@
+"""Dagster's home of a data root: where runs, events and logs of this machine are kept.
+
+Belongs here: making that folder from the project's dagster.yaml and pointing the environment at it. Does not belong here: definitions.
+"""
+
+import os
+from pathlib import Path
+
+import psutil
+
+from video_assets.io.layout import Layout
+from video_assets.io.tables import write_text
+
+_NETWORK = ("nfs", "cifs", "smb", "lustre", "ceph", "gpfs", "beegfs", "9p", "fuse.sshfs", "fuse.s3fs", "fuse.glusterfs")
+
+
+def project_file(name: str) -> Path:
+    """`dagster.yaml` or `workspace.yaml`: from the checkout, or from the installed package.
+
+    Raises:
+        FileNotFoundError: neither has it.
+    """
+    package = Path(__file__).parent
+    for folder in (package.parent, package / "share"):
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"{name} is neither beside the package {package} nor in it: install video_assets again")
+
+
+def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
+    """Make DAGSTER_HOME for a data root, set it in the environment (for this process and its children), and return it.
+
+    The setting `dagster_home` wins. Otherwise `.dagster` in the data root, unless that is network storage: SQLite's locks cannot be
+    trusted there, so the folder then lies in the user's state folder of this machine. An ambient $DAGSTER_HOME is not used: it belongs to
+    another project.
+    """
+    home = configured or _default_home(layout)
+    home.mkdir(parents=True, exist_ok=True)
+    wanted = project_file("dagster.yaml").read_text()
+    target = home / "dagster.yaml"
+    if not target.exists() or target.read_text() != wanted:
+        write_text(target, wanted)
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["VIDEO_ASSETS_DATA_ROOT"] = str(layout.root)
+    return home
+
+
+def is_network_storage(folder: Path) -> bool:
+    """True when the folder lies on a network file system (by the mount table)."""
+    mounts = {partition.mountpoint: partition.fstype for partition in psutil.disk_partitions(all=True)}
+    for parent in (folder, *folder.parents):
+        if str(parent) in mounts:
+            return mounts[str(parent)].startswith(_NETWORK)
+    return False
+
+
+def _default_home(layout: Layout) -> Path:
+    if not is_network_storage(layout.root):
+        return layout.dagster_home
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return state / "video_assets" / str(layout.root).strip("/").replace("/", "-")

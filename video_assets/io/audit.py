@@ -1,0 +1,97 @@
+"""Reads what was published and holds it against the rules of `core.audit`.
+
+Belongs here: reading tables and asking the disk. Does not belong here: the rules (`core.audit`), Dagster (`defs.checks`).
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+
+from video_assets.core import audit
+from video_assets.core.audit import Finding
+from video_assets.core.report import funnel
+from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
+from video_assets.core.sharding import shard_keys
+from video_assets.io.layout import Layout
+from video_assets.io.stages import read_stage
+from video_assets.io.tables import count_rows, read_table
+from video_assets.io.training import verify_published
+from video_assets.settings import Settings
+
+def audit_metadata(layout: Layout, sources: list[str]) -> list[Finding]:
+    """Every clip that the sources listed is in enriched_metadata, kept or dropped."""
+    stage = read_stage(layout.enriched_metadata, CLIPS, columns=["clip_key"])
+    listed = pd.concat([read_table(layout.ledger(source), LEDGER, columns=["clip_key"]).rows for source in sources])
+    found = pd.concat([stage.kept["clip_key"], stage.dropped["clip_key"]])
+    lost = sorted(set(listed["clip_key"]) ^ set(found))
+    text = f"{len(listed):,} listed = {len(stage.kept):,} kept + {len(stage.dropped):,} dropped"
+    text += f"; not in both: {lost[:5]}" if lost else ""
+    return [Finding("metadata_reconciles", not lost and len(listed) == len(found), text, {"listed_clips": len(listed)})]
+
+
+def audit_training(layout: Layout, settings: Settings, sources: list[str]) -> list[Finding]:
+    """All rules about the published training table.
+
+    Raises:
+        StageError, FileNotFoundError: there is nothing to audit.
+    """
+    rows = read_table(layout.training_table(settings.training.name), TRAINING).rows
+    dropped = read_table(layout.dropped, DROPPED).rows
+    counted = funnel(rows, dropped)
+    shards = shard_keys(settings.decode.n_shards)
+    limits = settings.checks
+    return [
+        audit.columns_and_types(rows, TRAINING),
+        audit.no_nulls(rows),
+        audit.unique_paths(rows),
+        _files_exist(rows, layout, settings),
+        audit.counts_reconcile(counted, n_listed=sum(count_rows(layout.ledger(s)) for s in sources), n_rows=len(rows)),
+        _every_clip_has_a_verdict(layout, shards),
+        audit.drop_rate(counted, max_drop_share=limits.max_drop_share, max_bad_share=limits.max_bad_share),
+        audit.no_shard_outlier(shard_counts(layout, shards), max_excess=limits.max_shard_excess),
+        _manifest_matches(layout, settings),
+    ]
+
+
+def shard_counts(layout: Layout, shards: list[str]) -> pd.DataFrame:
+    """Columns shard, listed, dropped: clips that the decode check of each shard got and dropped."""
+    outcomes = {shard: read_stage(layout.checked(shard), CHECKED, columns=["clip_key"]).note["outcome"] for shard in shards}
+    return pd.DataFrame(
+        {
+            "shard": list(outcomes),
+            "listed": [outcome["n_clips"] for outcome in outcomes.values()],
+            "dropped": [outcome["n_clips"] - outcome["n_kept"] for outcome in outcomes.values()],
+        }
+    )
+
+
+def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> Finding:
+    """Every path is there with the size that was checked: threads, since on shared storage each question waits for an answer."""
+    root = settings.training.relative_to or layout.root
+    with ThreadPoolExecutor(16) as threads:
+        sizes = list(threads.map(lambda path: _size(os.path.join(root, path)), rows["path"], chunksize=256))  # noqa: PTH118 - 1.3 million
+    gone = [path for path, size, known in zip(rows["path"], sizes, rows["file_size"], strict=True) if size != known]
+    text = f"{len(gone):,} files are gone or have another size, first {gone[0]!r}" if gone else "every file is there, of its size"
+    return Finding("files_exist", not gone, text, {"missing_files": len(gone)})
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - 1.3 million paths
+    except OSError:
+        return None
+
+
+def _every_clip_has_a_verdict(layout: Layout, shards: list[str]) -> Finding:
+    stages = [read_stage(layout.checked(shard), CHECKED, columns=["clip_key", "verdict", "content_hash"]) for shard in shards]
+    verdicts = pd.concat([stage.kept for stage in stages])
+    listed = sum(stage.note["outcome"]["n_clips"] for stage in stages)
+    decided = len(verdicts) + sum(int((stage.dropped["stage"] == "decode_check").sum()) for stage in stages)
+    is_passed = listed == decided and not bool((verdicts["verdict"].isna() | verdicts["content_hash"].isna()).any())
+    return Finding("every_clip_has_a_verdict", is_passed, f"{decided:,} verdicts for {listed:,} clips in {len(shards)} shards")
+
+
+def _manifest_matches(layout: Layout, settings: Settings) -> Finding:
+    problems = list(verify_published(layout, settings))
+    return Finding("manifest_matches", not problems, "; ".join(problems) or "CSV, Parquet and manifest belong together")

@@ -1,0 +1,21 @@
+"""Sources to ledgers. Belongs here: read the last ledger, list, write. Does not belong here: how a folder is listed (`io.folders`)."""
+
+import time
+
+from video_assets.core.schema import LEDGER
+from video_assets.io.folders import list_own_clips
+from video_assets.io.layout import Layout
+from video_assets.io.tables import Table, read_table, write_table
+from video_assets.settings import Settings
+
+
+def refresh_own_clips(layout: Layout, settings: Settings) -> Table:
+    """List the user's own clips into their ledger.
+
+    Raises:
+        SourceError: the folder or the captions table as a whole cannot be used; the ledger stays as it was.
+    """
+    path = layout.ledger("own_clips")
+    previous = read_table(path, LEDGER).rows if path.exists() else None
+    rows = list_own_clips(settings.own_clips, previous=previous, now_ns=time.time_ns(), ignore=(layout.root,))
+    return Table(rows=rows, note={}, content_hash=write_table(path, LEDGER, rows))
