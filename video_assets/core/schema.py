@@ -61,7 +61,7 @@ class TableSpec:
         """
         import pandas as pd
 
-        raw = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame.from_records(list(rows))  # type: ignore[call-overload]
+        raw = rows if isinstance(rows, pd.DataFrame) else records(rows)
         out = pd.DataFrame(
             {c.name: _cast(self, c, raw.get(c.name), raw.index) for c in self.columns},
             index=raw.index,
@@ -73,6 +73,13 @@ def _arrow_type(column: Column) -> pa.DataType:
     import pyarrow as pa
 
     return {"string": pa.string(), "int64": pa.int64(), "double": pa.float64(), "bool": pa.bool_()}[column.type]
+
+
+def records(rows: object) -> pd.DataFrame:
+    """A DataFrame of mappings whose values stay what they are: one null among integers must not round the others to floats."""
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), dtype="object")  # type: ignore[call-overload]
 
 
 def _cast(table: TableSpec, column: Column, values: pd.Series | None, index: pd.Index) -> pd.Series:

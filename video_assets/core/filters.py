@@ -1,0 +1,157 @@
+"""What takes a clip out, and by which reason: every filter returns both halves, so that no clip vanishes.
+
+Belongs here: the rules, as functions from a table to `Split`. Does not belong here: reading or writing tables (`io`), what a
+verdict means (`core.verdicts`), when a caption is empty (`core.captions`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from video_assets.core.captions import is_empty_caption
+from video_assets.core.schema import DROPPED
+from video_assets.core.units import size
+from video_assets.core.verdicts import is_dropped
+
+# Reasons that the filters give themselves; the others come from a source's ledger or from `core.verdicts.REASONS`.
+REASONS = {
+    "empty_caption": "the caption is empty or only white space",
+    "file_too_large": "the file is larger than filter.max_file_size_mib",
+    "changed_since_listing": "the file was replaced between listing and decoding; list it again (materialize the source)",
+    "not_measured": "the clip decoded, but its frames, size or rate are not known, so it cannot be trained on",
+    "duplicate_content": "another clip has the same bytes; the first by clip key is kept (training.duplicates)",
+}
+
+# What the training table cannot do without, and what the decode check must have found out.
+_NEEDED = ("num_frames", "height", "width", "fps")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Both halves of a table: rows kept (same columns as before), clips dropped (columns of `DROPPED`)."""
+
+    kept: pd.DataFrame
+    dropped: pd.DataFrame
+
+
+def drop(
+    clips: pd.DataFrame,
+    mask: pd.Series,
+    *,
+    stage: str | pd.Series,
+    reason: str | pd.Series,
+    detail: str | pd.Series,
+) -> Split:
+    """Take the rows where `mask` is true out of `clips`, each with its stage, reason and detail.
+
+    Those are one word for all, or a column that has at least the rows of the mask (matched by index).
+
+    Raises:
+        ValueError: a mask with nulls: undecided is not a decision.
+    """
+    if bool(mask.isna().any()):
+        raise ValueError(
+            f"{int(mask.isna().sum())} clips are neither kept nor dropped, first {clips['clip_key'][mask.isna()].iloc[0]!r}"
+        )
+    is_out = mask.astype(bool)
+    dropped = clips.loc[is_out, ["clip_key", "source", "path"]]
+    words = {"stage": stage, "reason": reason, "detail": detail}
+    # loc, since assigning a whole column to an empty table would bring the table's rows back.
+    dropped = dropped.assign(**{name: w.loc[dropped.index] if isinstance(w, pd.Series) else w for name, w in words.items()})
+    return Split(kept=clips[~is_out].reset_index(drop=True), dropped=DROPPED.frame(dropped))
+
+
+def drop_not_ok(listed: pd.DataFrame) -> Split:
+    """Clips that their source could not give (ledger status failed or waiting); the stage is the source's own name."""
+    return drop(
+        listed,
+        listed["status"] != "ok",
+        stage=listed["source"],
+        reason=listed["reason"].mask(listed["reason"] == "", listed["status"]),
+        detail=listed["detail"],
+    )
+
+
+def drop_empty_captions(clips: pd.DataFrame) -> Split:
+    """Clips without a caption; white space is no caption, the word "None" is one."""
+    # The rule is a Python function: ask it only about captions without a Latin letter or digit, which are few.
+    is_candidate = ~clips["text"].str.contains("[0-9A-Za-z]").to_numpy(dtype=bool)
+    mask = np.zeros(len(clips), dtype=bool)
+    mask[is_candidate] = [is_empty_caption(caption) for caption in clips["text"][is_candidate]]
+    return drop(
+        clips,
+        pd.Series(mask, index=clips.index),
+        stage="enriched_metadata",
+        reason="empty_caption",
+        detail="the caption is empty or only white space",
+    )
+
+
+def drop_too_large(clips: pd.DataFrame, *, max_bytes: int) -> Split:
+    """Clips LARGER than `max_bytes`; a clip of exactly `max_bytes` stays."""
+    is_larger = clips["file_size"] > max_bytes
+    detail = [f"{_size(n_bytes)}; the limit is {_size(max_bytes)}" for n_bytes in clips["file_size"][is_larger]]
+    return drop(
+        clips,
+        is_larger,
+        stage="size_filtered",
+        reason="file_too_large",
+        detail=pd.Series(detail, index=clips.index[is_larger], dtype="str"),
+    )
+
+
+def drop_changed(unchecked: pd.DataFrame) -> Split:
+    """Clips of which no verdict is about the bytes that were listed: the file was replaced while the shard was checked."""
+    return drop(
+        unchecked,
+        pd.Series(True, index=unchecked.index),
+        stage="decode_check",
+        reason="changed_since_listing",
+        detail="the file was replaced after it was listed: materialize its source again, then this shard",
+    )
+
+
+def split_by_verdict(checked: pd.DataFrame, *, tolerated_reasons: tuple[str, ...]) -> Split:
+    """Keep clips whose verdict is good (or bad for a tolerated reason) and whose frames, size and rate are known."""
+    verdicts = checked["verdict"] + "\n" + checked["reason"]
+    is_out = verdicts.map({pair: _is_dropped(pair, tolerated_reasons) for pair in verdicts.unique()})
+    by_verdict = drop(
+        checked,
+        is_out,
+        stage="decode_check",
+        reason=checked["reason"].mask(checked["reason"] == "", checked["verdict"]),
+        detail=checked["errors"],
+    )
+    measured = _drop_unmeasured(by_verdict.kept)
+    return Split(kept=measured.kept, dropped=pd.concat([by_verdict.dropped, measured.dropped], ignore_index=True))
+
+
+def drop_duplicate_content(clips: pd.DataFrame) -> Split:
+    """Of clips with the same bytes, keep the first by clip key; clips without a content hash are all kept."""
+    by_key = clips.sort_values("clip_key")
+    first = by_key.groupby("content_hash", dropna=True)["clip_key"].transform("first").reindex(clips.index)
+    mask = clips["content_hash"].notna() & (first != clips["clip_key"]).fillna(value=False)
+    return drop(clips, mask, stage="training_csv", reason="duplicate_content", detail="same bytes as " + first.fillna(""))
+
+
+def _drop_unmeasured(checked: pd.DataFrame) -> Split:
+    is_missing = pd.DataFrame({name: ~(checked[name] > 0).fillna(value=False).astype(bool) for name in _NEEDED})
+    mask = is_missing.any(axis=1)
+    detail = ["not known after decoding: " + ", ".join(is_missing.columns[row]) for row in is_missing[mask].to_numpy()]
+    return drop(
+        checked,
+        mask,
+        stage="decode_check",
+        reason="not_measured",
+        detail=pd.Series(detail, index=checked.index[mask], dtype="str"),
+    )
+
+
+def _is_dropped(pair: str, tolerated_reasons: tuple[str, ...]) -> bool:
+    verdict, _, reason = pair.partition("\n")
+    return is_dropped(verdict, reason, tolerated_reasons)
+
+
+def _size(n_bytes: int) -> str:
+    return f"{size(n_bytes)} ({n_bytes:,} bytes)"
