@@ -1,0 +1,202 @@
+"""Numbers and words of the report."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from video_assets.core.report import (
+    distribution,
+    distributions_markdown,
+    funnel,
+    funnel_from_counts,
+    funnel_lines,
+    funnel_markdown,
+    preview,
+    preview_markdown,
+    shard_outliers,
+)
+from video_assets.core.schema import CLIPS, DROPPED
+
+
+def dropped_rows(*stage_and_reason):
+    return DROPPED.frame(
+        {"clip_key": f"own_clips/{i}.mp4", "source": "own_clips", "path": f"/c/{i}.mp4", "stage": s, "reason": r, "detail": ""}
+        for i, (s, r) in enumerate(stage_and_reason)
+    )
+
+
+def kept_rows(*names):
+    return pd.DataFrame({"clip_key": [f"own_clips/{name}" for name in names]}, dtype="str")
+
+
+LOSSES = (
+    ("decode_check", "truncated"),
+    ("decode_check", "corrupt_video"),
+    ("decode_check", "corrupt_video"),
+    ("own_clips", "missing"),
+    ("training_csv", "duplicate"),
+    ("enriched_metadata", "empty_caption"),
+    ("size_filtered", "larger_than_limit"),
+)
+
+
+def test_the_funnel_follows_the_pipeline_and_puts_the_commonest_reason_first():
+    result = funnel(kept_rows("a", "b", "c"), dropped_rows(*LOSSES), listed=10)
+    assert [stage for stage, _ in result.stages] == [
+        "own_clips",
+        "enriched_metadata",
+        "size_filtered",
+        "decode_check",
+        "training_csv",
+    ]
+    assert result.counts["decode_check"] == {"corrupt_video": 2, "truncated": 1}
+    assert (result.listed, result.dropped, result.kept) == (10, 7, 3)
+
+
+def test_a_source_that_the_pipeline_does_not_know_comes_before_its_stages():
+    result = funnel_from_counts(1, {"training_csv": {"duplicate": 1}, "openvid_clips": {"bad_crc": 2}})
+    assert [stage for stage, _ in result.stages] == ["openvid_clips", "training_csv"]
+
+
+def test_a_clip_that_is_missing_from_the_sum_is_an_error_with_all_three_numbers():
+    with pytest.raises(ValueError, match=r"11 clips listed, but 3 kept and 7 dropped make 10: .* materialize"):
+        funnel(kept_rows("a", "b", "c"), dropped_rows(*LOSSES), listed=11)
+
+
+def test_a_clip_that_is_both_kept_and_dropped_is_an_error_that_names_it():
+    with pytest.raises(ValueError, match=r"counted more than once, first \['own_clips/0.mp4'\]"):
+        funnel(kept_rows("0.mp4"), dropped_rows(*LOSSES))
+
+
+def test_a_kept_table_without_keys_is_counted_by_its_rows():
+    assert funnel(pd.DataFrame({"path": ["/a", "/b"]}), dropped_rows()).kept == 2
+
+
+@given(
+    kept=st.integers(0, 10**7),
+    counts=st.dictionaries(
+        st.text(min_size=1, max_size=8), st.dictionaries(st.text(min_size=1, max_size=8), st.integers(0, 10**6)), max_size=6
+    ),
+)
+def test_every_funnel_adds_up_and_survives_json(kept, counts):
+    result = funnel_from_counts(kept, counts)
+    assert result.listed == kept + sum(n for reasons in counts.values() for n in reasons.values())
+    assert funnel_from_counts(kept, json.loads(json.dumps(result.counts)), listed=result.listed) == result
+
+
+def test_funnel_lines_are_aligned_and_show_every_number():
+    lines = funnel_lines(funnel_from_counts(1_257_006, {"decode_check": {"corrupt_video": 9_120, "truncated": 3}}))
+    assert lines == [
+        "listed                         1,266,129",
+        "  decode_check  corrupt_video     -9,120    0.7 %",
+        "                truncated             -3   <0.1 %",
+        "kept                           1,257,006   99.3 %",
+    ]
+
+
+def test_the_funnel_of_nothing_has_lines_and_markdown():
+    empty = funnel_from_counts(0, {})
+    assert [line.split() for line in funnel_lines(empty)] == [["listed", "0"], ["kept", "0", "n/a"]]
+    assert funnel_markdown(empty).count("\n") == 3
+
+
+def test_funnel_markdown_explains_the_reasons_that_it_is_told():
+    table = funnel_markdown(funnel_from_counts(1, {"decode_check": {"truncated": 1}}), meanings={"truncated": "ends <early>"})
+    assert "| decode_check | `truncated` | -1 | 50 % | ends &lt;early&gt; |" in table
+    assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_a_preview_is_json_without_nulls_trouble():
+    common = {"source": "s", "mtime_ns": 1, "probe_status": "ok", "probe_detail": "", "extras": "{}"}
+    one = {"clip_key": "a", "path": "/a", "text": "word " * 350, "file_size": 2**40, "fps": float("nan"), **common}
+    two = {"clip_key": "b", "path": "/b", "text": "None", "file_size": 1, "fps": float("inf"), "height": 3, **common}
+    rows = CLIPS.frame([one, two])
+    records = preview(rows, ["clip_key", "text", "height", "fps", "file_size"])
+    assert json.loads(json.dumps(records, allow_nan=False)) == records
+    assert records[0]["file_size"] == 2**40
+    assert [record["height"] for record in records] == [None, 3]
+    assert [record["fps"] for record in records] == [None, None]
+    assert records[1]["text"] == "None"
+    assert len(records[0]["text"]) <= 120
+
+
+@pytest.mark.parametrize("value", [np.float64(1.5), np.int32(3), np.bool_(True), "x", 2.5, 7, False])
+def test_a_preview_holds_plain_python_values(value):
+    (record,) = preview(pd.DataFrame({"v": pd.Series([value], dtype=object)}), ["v"])
+    assert type(record["v"]) in {str, int, float, bool}
+    assert record["v"] == value
+
+
+def test_a_preview_of_no_rows_is_empty_and_of_many_is_short():
+    frame = pd.DataFrame({"a": range(1000)})
+    assert preview(frame.head(0), ["a"]) == []
+    assert len(preview(frame, ["a"], 5)) == 5
+    assert preview_markdown(frame, ["a"], 5).endswith("5 of 1,000 rows")
+
+
+def test_text_in_a_markdown_preview_stays_text():
+    table = preview_markdown(pd.DataFrame({"text": ["a|b\n<script>`x`</script> **bold** [l](u)"], "n": [3.5]}), ["text", "n"])
+    row = table.splitlines()[2]
+    assert row == r"| a\|b &lt;script&gt;\`x\`&lt;/script&gt; \*\*bold\*\* \[l\](u) | 3.5 |"
+
+
+def test_a_distribution_ignores_what_was_not_measured():
+    summary = distribution(pd.Series([1.0, None, 3.0, float("inf"), 2.0], dtype="double[pyarrow]"))
+    assert (summary.n, summary.min, summary.median, summary.max, summary.mean) == (3, 1.0, 2.0, 3.0, 2.0)
+
+
+def test_a_distribution_of_nothing_has_no_numbers():
+    summary = distribution(pd.Series([], dtype="int64[pyarrow]"))
+    assert summary.n == 0
+    assert summary.median is None
+    assert "| fps (1/s) | 0 | n/a |" in distributions_markdown({"fps (1/s)": pd.Series([None], dtype="double[pyarrow]")})
+
+
+def shards(listed, dropped):
+    return pd.DataFrame(
+        {"shard": [f"{i:05d}-of-{len(listed):05d}" for i in range(len(listed))], "listed": listed, "dropped": dropped}
+    )
+
+
+def test_a_shard_on_a_sick_machine_is_named_with_its_numbers():
+    (outlier,) = shard_outliers(shards([54_000] * 24, [1_080] * 7 + [21_600] + [1_080] * 16), max_excess=0.3)
+    assert outlier.message == (
+        "shard 00007-of-00024: 40 % of 54,000 clips dropped, median shard 2 %: look at the mount, not at the clips"
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "dropped"),
+    [
+        ([2, 2, 2, 2, 2, 2], [1, 0, 0, 0, 0, 0]),
+        ([1, 0, 3, 2, 1, 2, 1, 1], [1, 0, 0, 2, 0, 0, 1, 0]),
+        ([15, 16, 14, 15], [4, 2, 0, 1]),
+        ([54_000] * 24, [40_000] * 24),
+        ([54_000], [54_000]),
+        ([0, 0, 0], [0, 0, 0]),
+        ([], []),
+    ],
+)
+def test_few_bad_clips_or_equally_bad_shards_are_no_alarm(listed, dropped):
+    assert shard_outliers(shards(listed, dropped), max_excess=0.3) == []
+
+
+def test_many_of_few_clips_are_an_alarm():
+    found = shard_outliers(shards([15] * 24, [0] * 23 + [13]), max_excess=0.3)
+    assert [outlier.shard for outlier in found] == ["00023-of-00024"]
+
+
+def test_an_excess_within_the_limit_is_no_alarm_however_certain_it_is():
+    assert shard_outliers(shards([54_000] * 24, [0] * 23 + [13_500]), max_excess=0.3) == []
+    assert shard_outliers(shards([54_000] * 24, [0] * 23 + [13_500]), max_excess=0.2)
+
+
+@given(seed=st.integers(0, 10**6), size=st.integers(1, 60), bad_share=st.floats(0, 1))
+def test_healthy_shards_of_any_size_raise_no_alarm(seed, size, bad_share):
+    random = np.random.default_rng(seed)
+    listed = random.poisson(size, 24)
+    assert shard_outliers(shards(listed, random.binomial(listed, bad_share)), max_excess=0.05) == []

@@ -1,0 +1,262 @@
+"""What a run did, in numbers and words: the funnel, table previews, distributions, shards that stand out.
+
+Belongs here: counting and its text (markdown, plain lines, records). Does not belong here: pictures (`io.plots`), Dagster's
+metadata types (`defs`), the meaning of a reason (`core.verdicts`).
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from video_assets.core.units import count, number, share, shorten
+
+# Raw sources come before these, whatever they are called.
+_STAGES = ("enriched_metadata", "size_filtered", "shard_lists", "decode_check", "training_csv")
+# A false alarm in a thousand runs is what a user bears.
+_FALSE_ALARM = 0.001
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Clips that one stage dropped for one reason."""
+
+    stage: str
+    reason: str
+    clips: int
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """From listed to kept. `drops` is in pipeline order, inside a stage the commonest reason first."""
+
+    kept: int
+    drops: tuple[Drop, ...]
+
+    @property
+    def listed(self) -> int:
+        """Clips ever listed: kept and dropped."""
+        return self.kept + self.dropped
+
+    @property
+    def dropped(self) -> int:
+        """Clips dropped at any stage."""
+        return sum(drop.clips for drop in self.drops)
+
+    @property
+    def stages(self) -> list[tuple[str, tuple[Drop, ...]]]:
+        """Drops by stage, in pipeline order; stages that dropped nothing are left out."""
+        return [(stage, tuple(drops)) for stage, drops in groupby(self.drops, key=lambda drop: drop.stage)]
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Clips dropped, by stage and reason: JSON-able, what `funnel_from_counts` takes."""
+        return {stage: {drop.reason: drop.clips for drop in drops} for stage, drops in self.stages}
+
+
+def funnel(kept: pd.DataFrame, dropped: pd.DataFrame, *, listed: int | None = None) -> Funnel:
+    """Count a stage's two halves.
+
+    Args:
+        kept: one row per kept clip; any columns.
+        dropped: DROPPED, every clip dropped up to here.
+        listed: clips that the sources list, when the caller knows it from the ledgers.
+
+    Raises:
+        ValueError: a clip is counted twice, or `listed` is another number; the message names clips and numbers.
+    """
+    _reject_twice(kept, dropped)
+    sizes = dropped.groupby(["stage", "reason"], observed=True).size().reset_index(name="clips")
+    counts: dict[str, dict[str, int]] = {}
+    for stage, reason, clips in sizes.itertuples(index=False, name=None):
+        counts.setdefault(stage, {})[reason] = clips
+    return funnel_from_counts(len(kept), counts, listed=listed)
+
+
+def funnel_from_counts(kept: int, counts: Mapping[str, Mapping[str, int]], *, listed: int | None = None) -> Funnel:
+    """The funnel from numbers that were counted before, for example those of the manifest.
+
+    Raises:
+        ValueError: `listed` is not `kept` plus all drops.
+    """
+    drops = [Drop(stage, reason, clips) for stage, reasons in counts.items() for reason, clips in reasons.items() if clips]
+    drops.sort(key=lambda drop: (_rank(drop.stage), drop.stage, -drop.clips, drop.reason))
+    result = Funnel(kept=kept, drops=tuple(drops))
+    if listed is not None and listed != result.listed:
+        raise ValueError(
+            f"{count(listed, 'clips')} listed, but {kept:,} kept and {result.dropped:,} dropped make {result.listed:,}: "
+            "a table is of an older run; materialize everything from the sources on"
+        )
+    return result
+
+
+def _rank(stage: str) -> int:
+    return _STAGES.index(stage) + 1 if stage in _STAGES else 0
+
+
+def _reject_twice(kept: pd.DataFrame, dropped: pd.DataFrame) -> None:
+    keys = [dropped["clip_key"], *([kept["clip_key"]] if "clip_key" in kept else [])]
+    every = pd.concat(keys, ignore_index=True)
+    if twice := every[every.duplicated()].head(3).tolist():
+        raise ValueError(f"clips counted more than once, first {twice}: materialize everything from the sources on")
+
+
+def funnel_lines(result: Funnel, *, indent: str = "") -> list[str]:
+    """The funnel for a terminal: label, reason, clips, share of the listed clips; aligned, no colours."""
+    rows = [("listed", "", result.listed, "")]
+    for stage, drops in result.stages:
+        names = [f"  {stage}", *[""] * (len(drops) - 1)]
+        rows += [(n, d.reason, -d.clips, share(d.clips, result.listed)) for n, d in zip(names, drops, strict=True)]
+    rows.append(("kept", "", result.kept, share(result.kept, result.listed)))
+    wide = [max(len(row[0]) for row in rows), max(len(row[1]) for row in rows), max(len(f"{row[2]:,}") for row in rows)]
+    return [f"{indent}{a:<{wide[0]}}  {b:<{wide[1]}}  {n:>{wide[2]},}  {s:>7}".rstrip() for a, b, n, s in rows]
+
+
+def funnel_markdown(result: Funnel, *, meanings: Mapping[str, str] | None = None) -> str:
+    """The funnel as a markdown table. `meanings` explains reasons, one line each."""
+    rows = [["**listed**", "", f"**{result.listed:,}**", "", ""]]
+    for stage, drops in result.stages:
+        for drop in drops:
+            meaning = (meanings or {}).get(drop.reason, "")
+            rows.append([stage, f"`{drop.reason}`", f"-{drop.clips:,}", share(drop.clips, result.listed), _cell(meaning)])
+    rows.append(["**kept**", "", f"**{result.kept:,}**", f"**{share(result.kept, result.listed)}**", ""])
+    width = 5 if meanings else 4
+    return _markdown(["stage", "reason", "clips", "share", "meaning"][:width], [row[:width] for row in rows], numeric={2, 3})
+
+
+def preview(frame: pd.DataFrame, columns: Sequence[str], n: int = 10, *, max_chars: int = 120) -> list[dict[str, Any]]:
+    """The first `n` rows as records that survive JSON: plain Python values, missing and infinite numbers as None.
+
+    Texts are one line of at most `max_chars` characters: a caption of 350 words must not swell Dagster's event log.
+    """
+    return [
+        {name: _plain(value, max_chars) for name, value in zip(columns, row, strict=True)}
+        for row in frame[list(columns)].head(n).itertuples(index=False, name=None)
+    ]
+
+
+def _plain(value: Any, max_chars: int) -> Any:
+    if value is None or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, np.generic):
+        return _plain(value.item(), max_chars)
+    return value if isinstance(value, bool | int | float) else shorten(str(value), max_chars)
+
+
+def preview_markdown(frame: pd.DataFrame, columns: Sequence[str], n: int = 10, *, max_chars: int = 80) -> str:
+    """The first `n` rows as a markdown table; text that looks like markdown or HTML stays text."""
+    records = preview(frame, columns, n, max_chars=max_chars)
+    numeric = {i for i, name in enumerate(columns) if pd.api.types.is_numeric_dtype(frame[name])}
+    table = _markdown(list(columns), [[_cell(record[name]) for name in columns] for record in records], numeric=numeric)
+    return f"{table}\n\n{count(len(records))} of {count(len(frame), 'rows')}"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return number(value) if isinstance(value, float) else str(value)
+    for mark in "\\|`*_[]":
+        value = value.replace(mark, f"\\{mark}")
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _markdown(header: list[str], rows: list[list[str]], *, numeric: set[int]) -> str:
+    rule = ["---:" if i in numeric else "---" for i in range(len(header))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A column in seven numbers, in the column's unit; all but `n` are None when nothing was measured."""
+
+    n: int
+    min: float | None = None
+    p5: float | None = None
+    median: float | None = None
+    p95: float | None = None
+    max: float | None = None
+    mean: float | None = None
+
+
+def distribution(values: pd.Series) -> Summary:
+    """Summarize the finite numbers of a column; missing ones do not count."""
+    numbers = finite(values)
+    if len(numbers) == 0:
+        return Summary(n=0)
+    low, p5, median, p95, high = (float(q) for q in np.quantile(numbers, [0, 0.05, 0.5, 0.95, 1]))
+    return Summary(n=len(numbers), min=low, p5=p5, median=median, p95=p95, max=high, mean=float(numbers.mean()))
+
+
+def finite(values: pd.Series) -> np.ndarray:
+    """The finite numbers of a column as float64, in order."""
+    numbers = values.to_numpy(dtype="float64", na_value=np.nan)
+    return numbers[np.isfinite(numbers)]
+
+
+def distributions_markdown(columns: Mapping[str, pd.Series]) -> str:
+    """One line per column; the keys are labels with the unit, for example `duration (s)`."""
+    header = ["", *(name for name in Summary.__dataclass_fields__)]
+    summaries = {label: asdict(distribution(values)) for label, values in columns.items()}
+    rows = [[_cell(label), *("n/a" if v is None else number(v) for v in s.values())] for label, s in summaries.items()]
+    return _markdown(header, rows, numeric=set(range(1, len(header))))
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A shard that lost far more than its siblings; shares are parts of 1."""
+
+    shard: str
+    listed: int
+    dropped: int
+    median_share: float
+
+    @property
+    def message(self) -> str:
+        """What is odd, in numbers, and where to look. Clips are spread by hash: bad ones are spread too, bad machines are not."""
+        return (
+            f"shard {self.shard}: {share(self.dropped, self.listed)} of {count(self.listed, 'clips')} dropped, "
+            f"median shard {share(self.median_share, 1)}: look at the mount, not at the clips"
+        )
+
+
+def shard_outliers(counts: pd.DataFrame, *, max_excess: float) -> list[Outlier]:
+    """Shards whose dropped share is more than `max_excess` above the median shard's, when that is no accident of few clips.
+
+    Shards are random samples of all clips, so the clips a healthy shard drops follow a binomial law with the share of the other
+    shards. A shard is reported only when its count has a probability below 0.001 over all shards (Bonferroni). So one bad clip of
+    two is no alarm.
+
+    Args:
+        counts: columns shard, listed, dropped (clips); shards without clips are passed over.
+        max_excess: part of 1.
+    """
+    rows = [(str(s), int(n), int(d)) for s, n, d in zip(counts["shard"], counts["listed"], counts["dropped"], strict=True) if n]
+    if len(rows) < 2:
+        return []
+    median = statistics.median(dropped / listed for _, listed, dropped in rows)
+    all_listed, all_dropped = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    log_alarm = math.log(_FALSE_ALARM / len(rows))
+    odd: list[Outlier] = []
+    for shard, listed, dropped in rows:
+        # Laplace's rule keeps the expected share off 0 and 1, where a single clip would be a miracle.
+        expected = (all_dropped - dropped + 1) / (all_listed - listed + 2)
+        if dropped / listed > median + max_excess and log_tail(listed, dropped / listed, expected) < log_alarm:
+            odd.append(Outlier(shard=shard, listed=listed, dropped=dropped, median_share=median))
+    return odd
+
+
+def log_tail(n: int, observed: float, expected: float) -> float:
+    """Upper bound (Chernoff) of the log probability to see at least the share `observed` in `n` draws when `expected` is true.
+
+    `-n * KL(observed || expected)`; shares are parts of 1, `expected` is neither 0 nor 1.
+    """
+    if observed <= expected:
+        return 0.0
+    rest = (1.0 - observed) * math.log((1.0 - observed) / (1.0 - expected)) if observed < 1.0 else 0.0
+    return -n * (observed * math.log(observed / expected) + rest)
