@@ -123,9 +123,7 @@ def _known(previous: pd.DataFrame | None, probes: pd.DataFrame | None) -> pd.Dat
 
 def _take(known: pd.DataFrame, position: npt.NDArray[np.int64], names: list[str]) -> pd.DataFrame:
     """Columns of `known` by position; null where the position is -1."""
-    index = pa.array(position, mask=position < 0)
-    columns = {name: pa.chunked_array(pa.array(known[name])).take(index) for name in names}
-    return pd.DataFrame({name: pd.array(column, dtype=pd.ArrowDtype(column.type)) for name, column in columns.items()})
+    return pd.DataFrame({name: known[name].array.take(position, allow_fill=True) for name in names})
 
 
 def _why_missing(listed: pd.DataFrame, known: pd.DataFrame) -> pd.Series:

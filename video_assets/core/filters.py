@@ -129,10 +129,12 @@ def split_by_verdict(checked: pd.DataFrame, *, tolerated_reasons: tuple[str, ...
 
 def drop_duplicate_content(clips: pd.DataFrame) -> Split:
     """Of clips with the same bytes, keep the first by clip key; clips without a content hash are all kept."""
-    by_key = clips.sort_values("clip_key")
-    first = by_key.groupby("content_hash", dropna=True)["clip_key"].transform("first").reindex(clips.index)
-    mask = clips["content_hash"].notna() & (first != clips["clip_key"]).fillna(value=False)
-    return drop(clips, mask, stage="training_csv", reason="duplicate_content", detail="same bytes as " + first.fillna(""))
+    hashes = clips["content_hash"]
+    twins = clips[hashes.notna() & hashes.duplicated(keep=False)].sort_values("clip_key")
+    first = twins.groupby("content_hash")["clip_key"].transform("first")
+    copies = first.index[first != twins["clip_key"]]
+    mask = pd.Series(clips.index.isin(copies), index=clips.index)
+    return drop(clips, mask, stage="training_csv", reason="duplicate_content", detail="same bytes as " + first)
 
 
 def _drop_unmeasured(checked: pd.DataFrame) -> Split:
