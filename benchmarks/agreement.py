@@ -2,8 +2,8 @@
 
     python benchmarks/agreement.py CLIPS --ffmpeg /usr/bin/ffmpeg --ffmpeg 9.0=/opt/ffmpeg-9.0/ffmpeg --mutants 500
 
-ffmpeg's verdict is that of `ffmpeg -v error -i CLIP -f null -`: good when it writes nothing to stderr. Prints a Markdown table per
-release and per reason, and every disagreement with its first lines. Judges with two worker processes.
+ffmpeg's verdict is that of `ffmpeg -v error -i CLIP -f null -`: good when it writes nothing to stderr. Prints a Markdown table
+per release and per reason, and every disagreement with its first lines. Judges with two worker processes.
 """
 
 import argparse

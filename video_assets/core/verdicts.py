@@ -62,7 +62,7 @@ REASONS: dict[str, Reason] = {
 }
 
 _ADDRESS = re.compile(r" @ 0x[0-9a-fA-F]+(?=\])| @ \(nil\)(?=\])")
-_POINTER = re.compile(r"\b0x[0-9a-f]{8,16}\b")
+_POINTER = re.compile(r"\b0x(7f|5[56])[0-9a-f]{10}\b")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|\x1b\[[0-9;]*m")
 _CONTEXT = re.compile(r"^\[(?P<name>[^\]@]+?)(?: @ [^\]]+)?\]")
 
@@ -74,6 +74,7 @@ _TELLING = (
     ("encrypted", re.compile(r"encryption info", re.IGNORECASE)),
     ("too_large", re.compile(r"Picture size \S+ is invalid|dimensions.* (too large|invalid)", re.IGNORECASE)),
 )
+_PLAYLIST = re.compile(r"^\s*(#EXTM3U|ffconcat version|\[playlist\]|v=0\r?\n|RTSPtext)|<(MPD|smil|SmoothStreamingMedia)\b")
 _UNSUPPORTED = re.compile(r"no decoder|not implemented|unsupported", re.IGNORECASE)
 
 
@@ -144,22 +145,23 @@ def _telling_reason(lines: Sequence[str]) -> str:
     return next((reason for reason, words in _TELLING if any(words.search(line) for line in lines)), "")
 
 
-def is_text(head: bytes) -> bool:
-    """True when the first bytes of a file are text (HTML, XML, JSON, plain UTF-8), which no clip starts with.
+def reason_of_text(head: bytes) -> str:
+    """The reason when a file that FFmpeg cannot read starts with text: a playlist or a page; "" for anything else.
 
-    Playlists are text too: ask FFmpeg about those first.
+    >>> reason_of_text(b"<!DOCTYPE html><title>404</title>"), reason_of_text(b"#EXTM3U"), reason_of_text(bytes(4))
+    ('not_media', 'playlist_or_reference', '')
+
+    Args:
+        head: the first bytes of the file, a few hundred or more.
     """
-    if not head or b"\x00" in head:
-        return False
     sample = head.removeprefix(b"\xef\xbb\xbf")
-    printable = sum(byte >= 0x20 or byte in b"\t\n\r\f" for byte in sample)
-    if printable != len(sample):
-        return False
-    try:
-        sample[: max(len(sample) - 3, 1)].decode("utf-8", errors="strict")
-    except UnicodeDecodeError as error:
-        return error.start >= len(sample) - 6
-    return True
+    if not sample or any(byte < 0x20 and byte not in b"\t\n\r\f" for byte in sample):
+        return ""
+    # The last bytes may be part of a character.
+    text = sample[:-3].decode("utf-8", errors="replace") if len(sample) > 3 else sample.decode("utf-8", errors="replace")
+    if "\ufffd" in text:
+        return ""
+    return "playlist_or_reference" if _PLAYLIST.search(text) else "not_media"
 
 
 def is_dropped(verdict: str, reason: str, tolerated_reasons: Collection[str] = ()) -> bool:

@@ -1,14 +1,106 @@
-"""The clock of ffmpeg's null output: which time stamps `ffmpeg -f null -` complains about.
+"""The clocks of `ffmpeg -i CLIP -f null -`: which time stamps it corrects in silence, and which it complains about.
 
-Belongs here: arithmetic on time stamps. Does not belong here: frames and streams (`decode`).
-Facts from FFmpeg's fftools and libavformat/mux.c: with `-f null` each frame keeps its own time; video is rescaled to
-1 / (guessed frame rate, 25 when unknown), audio to 1 / sample rate, both after the container's start time was taken off.
-A time that is not larger than the last accepted one of its stream is an error, unless that one was 0.
+Belongs here: arithmetic on time stamps. Does not belong here: packets, frames and streams (`decode`).
+Facts from FFmpeg's fftools (demuxing, decoding, filtering) and libavformat's muxing, releases 5.1 to 9.0. Times are ticks of
+a stream unless the name says microseconds (`_us`).
 """
 
+from collections.abc import Collection
 from fractions import Fraction
 
+_US = 1_000_000
+_JUMP_US = 10 * _US  # formats that may jump (MPEG transport and program streams): larger jumps are closed
+_BACKWARDS_US = _US // 10
+_ABSURD_US = 30 * 3600 * _US  # other formats: times further off than this are taken for missing
 _FALLBACK_RATE = Fraction(25)
+_MAX_KEPT_ERRORS = 10
+
+
+def nearest(numerator: int, denominator: int) -> int:
+    """The quotient, rounded to the nearest integer, halves away from zero, as libavutil rounds.
+
+    >>> nearest(3, 2), nearest(-3, 2), nearest(4, 3)
+    (2, -2, 1)
+    """
+    quotient = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return quotient if numerator >= 0 else -quotient
+
+
+class InputClock:
+    """What ffmpeg does to packet times before it decodes: takes the start off, closes jumps, drops absurd ones."""
+
+    def __init__(self, *, start_us: int | None, may_jump: bool) -> None:
+        self.start_us = start_us or 0
+        self.may_jump = may_jump
+        self.shift_us = 0
+        self.last_us: int | None = None
+
+
+class StreamClock:
+    """The packet times of one stream of an input.
+
+    Args:
+        clock: shared by the streams of one clip.
+        time_base: seconds per tick.
+        frame_us: microseconds that a packet lasts when it does not say so itself.
+    """
+
+    def __init__(self, clock: InputClock, *, time_base: Fraction, frame_us: int) -> None:
+        self._clock = clock
+        self._num, self._den = time_base.numerator * _US, time_base.denominator
+        self._start = self._ticks(clock.start_us)
+        self._frame_us = frame_us
+        self._dts_us: int | None = None
+        self._next_us: int | None = None
+
+    def fix(self, pts: int | None, dts: int | None, duration: int) -> tuple[int | None, int | None]:
+        """The packet's times as ffmpeg hands them to the decoder."""
+        offset = self._ticks(self._clock.shift_us) - self._start
+        pts = pts + offset if pts is not None else None
+        dts = dts + offset if dts is not None else None
+        if dts is not None:
+            shift = self._jump(dts)
+            if shift:
+                self._clock.shift_us -= shift
+                ticks = self._ticks(shift)
+                pts, dts = (pts - ticks if pts is not None else None), dts - ticks
+            elif self._next_us is not None and not self._clock.may_jump:
+                pts, dts = self._without_absurd(pts), self._without_absurd(dts)
+            self._clock.last_us = self._us(dts) if dts is not None else self._clock.last_us
+        self._predict(pts, dts, duration)
+        return pts, dts
+
+    def _jump(self, dts: int) -> int:
+        if not self._clock.may_jump:
+            return 0
+        now_us = self._us(dts)
+        if self._next_us is not None and self._dts_us is not None:
+            delta = now_us - self._next_us
+            return delta if abs(delta) > _JUMP_US or now_us + _BACKWARDS_US < self._dts_us else 0
+        if self._clock.last_us is not None:
+            delta = now_us - self._clock.last_us
+            return delta if abs(delta) > _JUMP_US else 0
+        return 0
+
+    def _without_absurd(self, ticks: int | None) -> int | None:
+        if ticks is None or self._next_us is None:
+            return ticks
+        return None if abs(self._us(ticks) - self._next_us) > _ABSURD_US else ticks
+
+    def _predict(self, pts: int | None, dts: int | None, duration: int) -> None:
+        if dts is not None:
+            self._dts_us = self._us(dts)
+        elif self._next_us is not None:
+            self._dts_us = self._next_us
+        else:
+            self._dts_us = self._us(pts) if pts is not None else 0
+        self._next_us = self._dts_us + (self._us(duration) if duration > 0 else self._frame_us)
+
+    def _us(self, ticks: int) -> int:
+        return nearest(ticks * self._num, self._den)
+
+    def _ticks(self, microseconds: int) -> int:
+        return nearest(microseconds * self._den, self._num)
 
 
 class BestEffort:
@@ -21,7 +113,7 @@ class BestEffort:
         self._faulty_dts = 0
 
     def time(self, pts: int | None, dts: int | None) -> int | None:
-        """The time in ticks of the stream; None when there is none."""
+        """The time; None when there is none."""
         if dts is not None:
             self._faulty_dts += self._last_dts is not None and dts <= self._last_dts
             self._last_dts = dts
@@ -35,26 +127,88 @@ class BestEffort:
         return pts if pts is not None and (self._faulty_pts <= self._faulty_dts or dts is None) else dts
 
 
-class NullMuxerClock:
-    """Counts the times of one stream that ffmpeg's null muxer refuses."""
+class NullMuxer:
+    """The times that one stream brings to ffmpeg's null muxer, and its complaints.
 
-    def __init__(self, *, time_base: Fraction, rate: Fraction | int | None, start_s: Fraction, stream: int) -> None:
-        self._ticks = time_base * (rate or _FALLBACK_RATE)
-        self._offset = start_s * (rate or _FALLBACK_RATE)
+    A time that is not larger than the last accepted one is refused with an error, unless that one was 0.
+    """
+
+    def __init__(self, stream: int) -> None:
         self._stream = stream
         self._last: int | None = None
         self.errors: list[str] = []
-        self.n_errors = 0
 
-    def frame(self, time: int) -> None:
-        """One more frame, at `time` ticks of the stream's time base."""
-        now = round(time * self._ticks - self._offset)
-        if self._last and self._last >= now:
-            self.n_errors += 1
-            if len(self.errors) < 10:
-                self.errors.append(
-                    f"[null] Application provided invalid, non monotonically increasing dts to muxer in stream {self._stream}: "
-                    f"{self._last} >= {now}"
-                )
+    def take(self, time: int) -> None:
+        """One more frame, in ticks of the output."""
+        if self._last and self._last >= time:
+            if len(self.errors) < _MAX_KEPT_ERRORS:
+                words = "Application provided invalid, non monotonically increasing dts to muxer in stream"
+                self.errors.append(f"[null] {words} {self._stream}: {self._last} >= {time}")
             return
-        self._last = now
+        self._last = time
+
+
+class VideoClock:
+    """Frame times of a video stream, rescaled to 1 / (guessed frame rate), 25 per second when unknown."""
+
+    def __init__(self, *, time_base: Fraction, rate: Fraction | None, stream: int) -> None:
+        rate = rate or _FALLBACK_RATE
+        ratio = time_base * rate
+        # ffmpeg keeps some extra bits, and shifts what is not whole away from zero so that halves round up.
+        self._extra = 1 << min(max(29 - (rate.numerator.bit_length() - 1), 0), 16)
+        self._num, self._den = ratio.numerator, ratio.denominator
+        self._frame = max(nearest(ratio.denominator, ratio.numerator), 1)
+        self._best = BestEffort()
+        self._last: int | None = None
+        self._duration = 0
+        self.muxer = NullMuxer(stream)
+
+    def take(self, pts: int | None, dts: int | None, duration: int) -> int:
+        """One more frame; returns its time, which is extrapolated when it has none."""
+        time = self._best.time(pts, dts)
+        if time is None:
+            time = 0 if self._last is None else self._last + self._duration
+        step = time - self._last if self._last is not None else 0
+        is_made_up = duration == 1 and step > 2
+        self._duration = duration if duration > 0 and not is_made_up else (step if step > 0 else self._frame)
+        self._last = time
+        fine = nearest(time * self._num * self._extra, self._den)
+        whole, rest = divmod(abs(fine), self._extra)
+        rounded = whole + (2 * rest >= self._extra)
+        self.muxer.take(rounded if fine >= 0 else -rounded)
+        return time
+
+
+class AudioClock:
+    """Frame times of an audio stream, rescaled to 1 / sample rate; coarse stamps are smoothed with the number of samples."""
+
+    def __init__(self, *, time_base: Fraction, stream: int) -> None:
+        self._num, self._den = time_base.numerator, time_base.denominator
+        self._next: int | None = None
+        self.muxer = NullMuxer(stream)
+
+    def take(self, pts: int | None, n_samples: int, sample_rate: int) -> None:
+        """One more frame of `n_samples`."""
+        if pts is None:
+            time = self._next or 0
+        else:
+            scaled = self._num * sample_rate
+            time = nearest(pts * scaled, self._den)
+            earliest = ((2 * pts - 1) * scaled // self._den) >> 1
+            latest = -((-(2 * pts + 1) * scaled // self._den) >> 1)
+            is_coarse = scaled > self._den
+            if is_coarse and self._next is not None and 2 * earliest - latest <= self._next <= 2 * latest - earliest:
+                time = min(max(self._next, earliest), latest)
+        self._next = time + n_samples
+        self.muxer.take(time)
+
+
+def is_variable_rate(steps: Collection[int]) -> bool | None:
+    """True when frames do not last equally long; None for fewer than two frames.
+
+    Container clocks are coarse (1 ms in Matroska): two neighbouring durations, or a last one, are one rate, rounded.
+
+    Args:
+        steps: the different distances between neighbouring frames, in ticks.
+    """
+    return max(steps) - min(steps) > 1 if steps else None

@@ -3,7 +3,7 @@
 Belongs here: opening and choosing. Does not belong here: decoding (`decode`), counting (`probe`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.error import BlockingIOError as TryAgainError
+from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
@@ -21,6 +23,7 @@ _NO_PROTOCOL = "none"
 _DEFAULT_BONUS = 5_000_000
 _GENERATE_PTS = 0x0001
 _AV_TIME_BASE = 1_000_000
+_MAX_TRY_AGAIN = 1000
 
 
 @contextmanager
@@ -111,6 +114,17 @@ def stream_numbers(container: InputContainer, video: VideoStream | None) -> dict
     }
 
 
-def is_longer(duration_s: float | None, max_duration_s: float | None) -> bool:
-    """True when both are known and the clip lasts longer than the limit."""
-    return duration_s is not None and max_duration_s is not None and duration_s > max_duration_s
+def packets(container: InputContainer, streams: Sequence[VideoStream | AudioStream]) -> Iterator[Packet]:
+    """All packets of the streams that hold something.
+
+    Raises:
+        av.error.FFmpegError: the demuxer gave up, or asked to try again for ever.
+    """
+    for attempt in range(_MAX_TRY_AGAIN):
+        try:
+            yield from (packet for packet in container.demux(*streams) if packet.size)
+        except TryAgainError:
+            if attempt == _MAX_TRY_AGAIN - 1:
+                raise
+        else:
+            return

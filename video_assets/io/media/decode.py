@@ -7,28 +7,29 @@ each named in `core.verdicts.REASONS` and explained in docs/decode-check.md.
 
 import time
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.error import BlockingIOError as TryAgainError
-from av.error import EOFError as EndOfFileError
 from av.error import FFmpegError
-from av.packet import Packet
-from av.video.frame import VideoFrame
+from av.format import Flags
 from av.video.stream import VideoStream
 
 from video_assets.core.schema import VERDICTS
-from video_assets.core.verdicts import CHECKER_VERSION, Speakers, first_lines, is_text, reason_of_lines, reason_of_open_error
+from video_assets.core.verdicts import (
+    CHECKER_VERSION,
+    Speakers,
+    first_lines,
+    reason_of_lines,
+    reason_of_open_error,
+    reason_of_text,
+)
 from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
-from video_assets.io.media.clock import BestEffort, NullMuxerClock
-from video_assets.io.media.container import Chosen, choose_streams, is_longer, is_picture, open_container, stream_numbers
+from video_assets.io.media.clock import InputClock, is_variable_rate
+from video_assets.io.media.container import Chosen, choose_streams, is_picture, open_container, packets, stream_numbers
 from video_assets.io.media.libav_log import libav_log
+from video_assets.io.media.sinks import AudioSink, VideoSink, words
 from video_assets.io.media.versions import ffmpeg_versions
-
-_MAX_TRY_AGAIN = 1000
-_AV_TIME_BASE = 1_000_000
 
 
 @dataclass
@@ -38,9 +39,6 @@ class _Pass:
     numbers: dict[str, Any] = field(default_factory=dict)
     speakers: Speakers = field(default_factory=Speakers)
     has_video: bool = False
-    n_frames: int = 0
-    n_packets: int = 0
-    frame_durations: set[int] = field(default_factory=set)
     lines: list[str] = field(default_factory=list)
     open_error: str = ""
     reason: str = ""
@@ -96,7 +94,7 @@ def _judge(file: ClipFile, *, max_duration_s: float | None, is_full_decode: bool
         "reason": reason,
         "errors": first_lines(lines),
         "content_hash": content_hash,
-        **_numbers(seen),
+        **(seen.numbers if seen.has_video else {"duration_s": seen.numbers.get("duration_s")}),
     }
 
 
@@ -106,11 +104,10 @@ def _reason(file: ClipFile, seen: _Pass, lines: list[str]) -> str:
     if seen.reason:
         return seen.reason
     if seen.open_error:
-        is_page = is_text(file.head(1024))
-        return "not_media" if is_page else reason_of_open_error(lines)
+        return reason_of_text(file.head(1024)) or reason_of_open_error(lines)
     if not seen.has_video:
         return "no_video"
-    if not seen.n_frames:
+    if not seen.numbers["num_frames"]:
         return "no_frames"
     return reason_of_lines(lines, seen.speakers)
 
@@ -122,13 +119,14 @@ def _decode(file: ClipFile, seen: _Pass, *, max_duration_s: float | None, is_ful
             seen.has_video = streams.video is not None and not is_picture(streams.video)
             seen.speakers = Speakers(video=_names(streams.video), audio=_names(streams.audio))
             seen.numbers = stream_numbers(container, streams.video)
-            if is_longer(seen.numbers["duration_s"], max_duration_s):
-                seen.reason = "too_long"
-            elif _prepare(streams, seen, is_full_decode=is_full_decode):
-                _pump(container, streams, seen)
+            seen.reason, line = _obstacle(streams, seen.numbers["duration_s"], max_duration_s)
+            if seen.reason:
+                seen.lines.append(line)
+            else:
+                _decode_streams(container, streams, seen, is_full_decode=is_full_decode)
     except (FFmpegError, OSError) as error:
-        seen.open_error = seen.open_error or _words(error)
-        seen.lines.append(_words(error))
+        seen.open_error = words(error)
+        seen.lines.append(words(error))
 
 
 def _names(stream: VideoStream | AudioStream | None) -> frozenset[str]:
@@ -136,112 +134,41 @@ def _names(stream: VideoStream | AudioStream | None) -> frozenset[str]:
     return frozenset({context.name, context.codec.canonical_name}) if context is not None else frozenset()
 
 
-def _words(error: FFmpegError | OSError) -> str:
-    return f"{error.strerror} ({type(error).__name__})"
-
-
-def _prepare(streams: Chosen, seen: _Pass, *, is_full_decode: bool) -> bool:
+def _obstacle(streams: Chosen, duration_s: float | None, max_duration_s: float | None) -> tuple[str, str]:
+    """Why decoding need not begin: a reason and a line of words; ("", "") when it can."""
     if not streams.all:
-        seen.lines.append("no video and no audio stream")
+        return "no_video", "no video and no audio stream"
     for stream in streams.all:
         if stream.codec_context is None:
-            seen.reason = "unsupported_codec"
-            seen.lines.append(f"no decoder for {stream.type} stream {stream.index}")
-            return False
-        # More threads change verdicts and counts from run to run; parallelism comes from one process per core.
-        stream.codec_context.thread_count = 1
-        stream.codec_context.thread_type = "NONE"
-        if not is_full_decode:
-            stream.codec_context.options = {"skip_loop_filter": "all"}
-    return bool(streams.all)
+            return "unsupported_codec", f"no decoder for {stream.type} stream {stream.index}"
+    if duration_s is not None and max_duration_s is not None and duration_s > max_duration_s:
+        return "too_long", f"{duration_s:.3f} s, more than the limit of {max_duration_s:.3f} s"
+    return "", ""
 
 
-def _pump(container: InputContainer, streams: Chosen, seen: _Pass) -> None:
-    start_s = Fraction(container.start_time or 0, _AV_TIME_BASE)
-    sinks: dict[int, _Sink] = {stream.index: _Sink(stream, seen, start_s) for stream in streams.all}
-    for _ in range(_MAX_TRY_AGAIN):
-        try:
-            for packet in container.demux(streams.all):
-                sinks[packet.stream.index].packet(packet)
-        except TryAgainError:
-            continue
-        except FFmpegError as error:
-            seen.lines.append(f"[demuxer] {_words(error)}")
-            for sink in sinks.values():
-                sink.flush()
-        break
-    else:
-        seen.lines.append("[demuxer] the demuxer asks to try again, for ever")
+def _decode_streams(container: InputContainer, streams: Chosen, seen: _Pass, *, is_full_decode: bool) -> None:
+    clock = InputClock(start_us=container.start_time, may_jump=bool(container.format.flags & Flags.ts_discont.value))
+    sinks: dict[int, VideoSink | AudioSink] = {}
+    if streams.video is not None:
+        sinks[streams.video.index] = video = VideoSink(streams.video, clock, is_full_decode=is_full_decode)
+    if streams.audio is not None:
+        sinks[streams.audio.index] = AudioSink(streams.audio, clock, is_full_decode=is_full_decode)
+    try:
+        for packet in packets(container, streams.all):
+            sinks[packet.stream_index].take(packet)
+    except FFmpegError as error:
+        seen.lines.append(f"[demuxer] {words(error)}")
     for sink in sinks.values():
-        seen.lines += sink.clock.errors
+        sink.take(None)
+        seen.lines += sink.errors
+    if streams.video is not None:
+        seen.numbers |= _counted(video, header_frames=seen.numbers["header_frames"])
 
 
-class _Sink:
-    """Decodes, counts and times the frames of one stream."""
-
-    def __init__(self, stream: VideoStream | AudioStream, seen: _Pass, start_s: Fraction) -> None:
-        self._stream = stream
-        self._seen = seen
-        self._best = BestEffort()
-        self._last_time: int | None = None
-        self._is_video = isinstance(stream, VideoStream)
-        rate = stream.guessed_rate if isinstance(stream, VideoStream) else Fraction(stream.codec_context.sample_rate)
-        self.clock = NullMuxerClock(time_base=stream.time_base or Fraction(1), rate=rate, start_s=start_s, stream=stream.index)
-
-    def packet(self, packet: Packet) -> None:
-        """Decode one packet; an empty one flushes the decoder."""
-        if self._is_video and packet.size and not packet.is_discard:
-            self._seen.n_packets += 1
-        try:
-            frames = packet.decode()
-        except EndOfFileError:
-            return
-        except FFmpegError as error:
-            self._seen.lines.append(f"[{self._stream.codec_context.name}] {_words(error)}")
-            return
-        for frame in frames:
-            if isinstance(frame, VideoFrame):
-                self._video(frame)
-            elif frame.pts is not None:
-                self.clock.frame(frame.pts)
-
-    def flush(self) -> None:
-        """Take what the decoder still holds."""
-        packet = Packet()
-        packet.stream = self._stream
-        self.packet(packet)
-
-    def _video(self, frame: VideoFrame) -> None:
-        seen = self._seen
-        if not seen.n_frames:
-            seen.numbers |= {
-                "height": frame.height,
-                "width": frame.width,
-                "pix_fmt": frame.format.name,
-                "rotation_deg": frame.rotation,
-            }
-        seen.n_frames += 1
-        now = self._best.time(frame.pts, frame.dts)
-        if now is None:
-            return
-        self.clock.frame(now)
-        if self._last_time is not None and len(seen.frame_durations) < 64:
-            seen.frame_durations.add(now - self._last_time)
-        self._last_time = now
-
-
-def _numbers(seen: _Pass) -> dict[str, Any]:
-    if not seen.has_video:
-        return {"duration_s": seen.numbers.get("duration_s")}
-    header = seen.numbers["header_frames"]
-    return seen.numbers | {
-        "num_frames": seen.n_frames,
-        "packet_frames": seen.n_packets,
-        "is_variable_rate": _is_variable(seen.frame_durations),
-        "is_count_consistent": len({seen.n_frames, seen.n_packets, header or seen.n_frames}) == 1,
+def _counted(video: VideoSink, *, header_frames: int | None) -> dict[str, Any]:
+    return video.shape | {
+        "num_frames": video.n_frames,
+        "packet_frames": video.n_packets,
+        "is_variable_rate": is_variable_rate(video.steps),
+        "is_count_consistent": len({video.n_frames, video.n_packets, header_frames or video.n_frames}) == 1,
     }
-
-
-def _is_variable(durations: set[int]) -> bool | None:
-    # Container clocks are coarse (1 ms in Matroska): neighbouring durations are one rate, rounded.
-    return max(durations) - min(durations) > 1 if durations else None

@@ -6,17 +6,14 @@ Belongs here: reading headers and packets. Does not belong here: verdicts (`deco
 from typing import Any
 
 from av.container import InputContainer
-from av.error import BlockingIOError as TryAgainError
 from av.error import FFmpegError
 from av.stream import Discard
-from av.video.stream import VideoStream
 
-from video_assets.core.verdicts import first_lines, is_text, reason_of_open_error
+from video_assets.core.verdicts import first_lines, reason_of_open_error, reason_of_text
 from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
-from video_assets.io.media.container import choose_streams, is_picture, open_container, stream_numbers
+from video_assets.io.media.container import choose_streams, is_picture, open_container, packets, stream_numbers
 from video_assets.io.media.libav_log import libav_log
 
-_MAX_TRY_AGAIN = 1000
 _COLUMNS = (
     "probe_status", "probe_detail", "num_frames", "height", "width", "fps", "duration_s", "video_codec", "pix_fmt",
     "rotation_deg", "header_frames", "packet_frames", "file_size", "mtime_ns",
@@ -58,7 +55,7 @@ def _read(file: ClipFile) -> dict[str, Any]:
             error_text = str(error.strerror)
     lines = [*log.lines(), error_text]
     if error_text:
-        reason = "not_media" if is_text(file.head(1024)) else reason_of_open_error(lines)
+        reason = reason_of_text(file.head(1024)) or reason_of_open_error(lines)
     else:
         reason = numbers.pop("reason")
     return numbers | {"probe_status": reason or "ok", "probe_detail": first_lines(lines) if reason else ""}
@@ -71,22 +68,10 @@ def _numbers(container: InputContainer) -> dict[str, Any]:
         return {"reason": "no_video", "duration_s": numbers["duration_s"]}
     for stream in container.streams.audio:
         stream.discard = Discard.all
-    n_packets = _count(container, video)
+    n_packets = sum(not packet.is_discard for packet in packets(container, [video]))
     return numbers | {
         "reason": "" if n_packets else "no_frames",
         "num_frames": n_packets,
         "packet_frames": n_packets,
         "rotation_deg": None,
     }
-
-
-def _count(container: InputContainer, video: VideoStream) -> int:
-    n_packets = 0
-    for _ in range(_MAX_TRY_AGAIN):
-        try:
-            for packet in container.demux(video):
-                n_packets += bool(packet.size) and not packet.is_discard
-        except TryAgainError:
-            continue
-        break
-    return n_packets
