@@ -1,0 +1,75 @@
+"""One small picture of a clip, as it is displayed: rotated, with square pixels.
+
+Belongs here: which frame, and its pixels. Does not belong here: processes and limits (`io.workers`: a clip is hostile), what the
+pictures are put into (`io.contact_sheet`).
+"""
+
+import base64
+import math
+from itertools import islice
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
+from video_assets.io.media.container import choose_streams, open_container
+from video_assets.io.media.libav_log import libav_log
+
+# Key frames may be far apart, and no frame of a broken clip may be whole: look at this many, then take the best.
+_MAX_FRAMES = 150
+
+
+def thumbnail(path: str, *, width_px: int = 213, height_px: int = 120) -> dict[str, Any]:
+    """A frame near the first third of the clip, fitted into a box.
+
+    Returns:
+        `width`, `height` (pixels, at most those asked for) and `rgb` (base64 of height x width x 3 bytes);
+        or `trouble`: in words, why there is no frame.
+    """
+    try:
+        with ClipFile(path) as file, libav_log().capture(), open_container(file) as container:
+            video = choose_streams(container).video
+            frame = _frame(container, video) if video is not None else None
+            if video is None or frame is None:
+                return {"trouble": "no frame decodes"}
+            pixels = _fitted(frame, pixel_aspect=float(video.sample_aspect_ratio or 1), box=(width_px, height_px))
+    except (StorageError, NotAFileError) as error:
+        return {"trouble": str(error)}
+    except (FFmpegError, OSError) as error:
+        return {"trouble": str(error.strerror)}
+    height, width, _ = pixels.shape
+    return {"width": width, "height": height, "rgb": base64.b64encode(pixels.tobytes()).decode()}
+
+
+def _frame(container: InputContainer, video: VideoStream) -> VideoFrame | None:
+    """A whole frame as close to the first third as few frames from a key frame lead; from the start where that fails."""
+    start = container.start_time or 0
+    for target in (start + (container.duration or 0) // 3, start):
+        best: VideoFrame | None = None
+        try:
+            container.seek(target)
+            for frame in islice(container.decode(video), _MAX_FRAMES):
+                best = frame if best is None or best.is_corrupt or not frame.is_corrupt else best
+                if not best.is_corrupt and (frame.time is None or frame.time * av.time_base >= target):
+                    break
+        except FFmpegError:
+            pass  # the beginning may be whole where the third is not; a frame before the error is better than none
+        if best is not None:
+            return best
+    return None
+
+
+def _fitted(frame: VideoFrame, *, pixel_aspect: float, box: tuple[int, int]) -> np.ndarray:
+    quarters = round(frame.rotation / 90) % 4
+    shown = (frame.width * pixel_aspect, float(frame.height))
+    across, down = shown if quarters % 2 == 0 else shown[::-1]
+    scale = min(box[0] / across, box[1] / down)
+    width, height = (max(1, math.floor(side * scale + 0.5)) for side in shown)
+    small = frame.reformat(width=width, height=height, format="rgb24", interpolation=av.video.reformatter.Interpolation.AREA)
+    # Display matrices and numpy both turn counter-clockwise.
+    return np.ascontiguousarray(np.rot90(small.to_ndarray(), quarters))
