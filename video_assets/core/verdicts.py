@@ -117,13 +117,13 @@ class Speakers:
     audio: frozenset[str] = frozenset()
 
 
-def reason_of_lines(lines: Sequence[str], speakers: Speakers) -> str:
-    """The reason that log lines amount to ("" for no lines).
+def reason_of_lines(lines: Sequence[str], speakers: Speakers, *, otherwise: str = "") -> str:
+    """The reason that log lines amount to; `otherwise` for no lines.
 
     Most specific first: telling words, then who spoke: the video decoder, the audio decoder, the muxer's clock, the demuxer.
     """
     if not lines:
-        return ""
+        return otherwise
     if telling := _telling_reason(lines):
         return telling
     names = {context_name(line) for line in lines}

@@ -114,6 +114,46 @@ def stream_numbers(container: InputContainer, video: VideoStream | None) -> dict
     }
 
 
+def is_longer(duration_s: float | None, max_duration_s: float | None) -> bool:
+    """True when both are known and the clip lasts longer than the limit."""
+    return duration_s is not None and max_duration_s is not None and duration_s > max_duration_s
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a container's header says that its streams hold; None where it says nothing that can be relied on."""
+
+    n_packets: int | None
+    video_s: float | None
+    clip_s: float | None
+
+    def is_broken(self, *, n_packets: int, video_s: float, clip_s: float) -> bool:
+        """True when clearly less came: below nine tenths, less a margin (2 packets, 1 s) for rounding and loose headers."""
+        return (
+            (self.n_packets is not None and n_packets < 0.9 * self.n_packets - 2)
+            or (self.video_s is not None and video_s < 0.9 * self.video_s - 1)
+            or (self.clip_s is not None and clip_s < 0.9 * self.clip_s - 1)
+        )
+
+
+def promised(container: InputContainer, streams: Chosen) -> Promise:
+    """What the header promises.
+
+    MP4 knows packets and duration of each track, edit lists applied. Matroska knows how long the clip lasts, which counts only
+    when no other stream (subtitles) can be what lasts so long. Other containers guess their duration from what is there.
+    """
+    video = streams.video
+    if video is None or is_picture(video):
+        return Promise(None, None, None)
+    is_mp4 = container.format.name.startswith("mov,")
+    is_matroska = container.format.name.startswith("matroska") and len(container.streams) == len(streams.all)
+    return Promise(
+        n_packets=(len(video.index_entries) if is_mp4 else video.frames) or None,
+        video_s=float(video.duration * video.time_base) if is_mp4 and video.duration and video.time_base else None,
+        clip_s=container.duration / _AV_TIME_BASE if is_matroska and container.duration else None,
+    )
+
+
 def packets(container: InputContainer, streams: Sequence[VideoStream | AudioStream]) -> Iterator[Packet]:
     """All packets of the streams that hold something.
 

@@ -26,10 +26,22 @@ from video_assets.core.verdicts import (
 )
 from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
 from video_assets.io.media.clock import InputClock, is_variable_rate
-from video_assets.io.media.container import Chosen, choose_streams, is_picture, open_container, packets, stream_numbers
+from video_assets.io.media.container import (
+    Chosen,
+    choose_streams,
+    is_longer,
+    is_picture,
+    open_container,
+    packets,
+    promised,
+    stream_numbers,
+)
 from video_assets.io.media.libav_log import libav_log
 from video_assets.io.media.sinks import AudioSink, VideoSink, words
 from video_assets.io.media.versions import ffmpeg_versions
+
+_COLUMNS = tuple(name for name in VERDICTS.names if name != "clip_key")
+_HEAD_BYTES = 1024
 
 
 @dataclass
@@ -40,8 +52,11 @@ class _Pass:
     speakers: Speakers = field(default_factory=Speakers)
     has_video: bool = False
     lines: list[str] = field(default_factory=list)
-    open_error: str = ""
     reason: str = ""
+    end_s: float = 0.0
+    is_unopened: bool = False
+    is_short: bool = False
+    is_out_of_memory: bool = False
 
 
 def decode_clip(path: str, *, max_duration_s: float | None = None, is_full_decode: bool = False) -> dict[str, Any]:
@@ -65,51 +80,49 @@ def decode_clip(path: str, *, max_duration_s: float | None = None, is_full_decod
     row = dict.fromkeys(_COLUMNS) | {"file_size": 0, "mtime_ns": 0} | result
     return row | {
         "decode_seconds": round(time.process_time() - started, 6),
-        "checker_version": CHECKER_VERSION + ("-full" if is_full_decode else ""),
+        "checker_version": CHECKER_VERSION,
         "ffmpeg_versions": ffmpeg_versions(),
     }
 
 
-_COLUMNS = tuple(name for name in VERDICTS.names if name != "clip_key")
-
-
 def _judge(file: ClipFile, *, max_duration_s: float | None, is_full_decode: bool) -> dict[str, Any]:
     seen = _Pass()
-    log = libav_log()
     if file.size:
+        log = libav_log()
         with log.capture():
             _decode(file, seen, max_duration_s=max_duration_s, is_full_decode=is_full_decode)
-        lines = log.lines() + seen.lines
-    else:
-        lines = []
-    fingerprint = {"file_size": file.size, "mtime_ns": file.status.st_mtime_ns}
+        seen.lines[:0] = log.lines()
+    row = {"file_size": file.size, "mtime_ns": file.status.st_mtime_ns, "errors": first_lines(seen.lines)}
     if file.trouble:
-        return {**fingerprint, "verdict": "unreadable_now", "reason": "", "errors": first_lines([file.trouble, *lines])}
-    reason = _reason(file, seen, lines)
-    content_hash = file.content_hash()
+        return row | {"verdict": "unreadable_now", "reason": "", "errors": first_lines([file.trouble, *seen.lines])}
+    verdict, reason = _verdict(file, seen, max_duration_s)
+    row |= {"verdict": verdict, "reason": reason, "content_hash": file.content_hash()}
     file.check_unchanged()
-    return {
-        **fingerprint,
-        "verdict": "bad" if reason else "good",
-        "reason": reason,
-        "errors": first_lines(lines),
-        "content_hash": content_hash,
-        **(seen.numbers if seen.has_video else {"duration_s": seen.numbers.get("duration_s")}),
-    }
+    return row | (seen.numbers if seen.has_video else {"duration_s": seen.numbers.get("duration_s")})
 
 
-def _reason(file: ClipFile, seen: _Pass, lines: list[str]) -> str:
+def _verdict(file: ClipFile, seen: _Pass, max_duration_s: float | None) -> tuple[str, str]:
+    if seen.is_out_of_memory:
+        return "out_of_memory", ""
     if not file.size:
-        return "empty_file"
-    if seen.reason:
-        return seen.reason
-    if seen.open_error:
-        return reason_of_text(file.head(1024)) or reason_of_open_error(lines)
+        reason = "empty_file"
+    elif seen.is_unopened:
+        reason = reason_of_text(file.head(_HEAD_BYTES)) or reason_of_open_error(seen.lines)
+    else:
+        reason = seen.reason or _reason(seen, max_duration_s)
+    return ("bad", reason) if reason else ("good", "")
+
+
+def _reason(seen: _Pass, max_duration_s: float | None) -> str:
     if not seen.has_video:
         return "no_video"
+    if is_longer(seen.end_s, max_duration_s):
+        return "too_long"
     if not seen.numbers["num_frames"]:
-        return "no_frames"
-    return reason_of_lines(lines, seen.speakers)
+        silent = "no_frames"
+    else:
+        silent = "fewer_frames" if seen.is_short else ""
+    return reason_of_lines(seen.lines, seen.speakers, otherwise=silent)
 
 
 def _decode(file: ClipFile, seen: _Pass, *, max_duration_s: float | None, is_full_decode: bool) -> None:
@@ -124,8 +137,12 @@ def _decode(file: ClipFile, seen: _Pass, *, max_duration_s: float | None, is_ful
                 seen.lines.append(line)
             else:
                 _decode_streams(container, streams, seen, is_full_decode=is_full_decode)
-    except (FFmpegError, OSError) as error:
-        seen.open_error = words(error)
+    except FFmpegError as error:
+        seen.is_unopened = True
+        seen.is_out_of_memory = isinstance(error, MemoryError)
+        seen.lines.append(words(error))
+    except OSError as error:
+        # Our own read failed inside libav: `file.trouble` says how, and makes the clip unreadable now.
         seen.lines.append(words(error))
 
 
@@ -141,27 +158,30 @@ def _obstacle(streams: Chosen, duration_s: float | None, max_duration_s: float |
     for stream in streams.all:
         if stream.codec_context is None:
             return "unsupported_codec", f"no decoder for {stream.type} stream {stream.index}"
-    if duration_s is not None and max_duration_s is not None and duration_s > max_duration_s:
+    if is_longer(duration_s, max_duration_s):
         return "too_long", f"{duration_s:.3f} s, more than the limit of {max_duration_s:.3f} s"
     return "", ""
 
 
 def _decode_streams(container: InputContainer, streams: Chosen, seen: _Pass, *, is_full_decode: bool) -> None:
     clock = InputClock(start_us=container.start_time, may_jump=bool(container.format.flags & Flags.ts_discont.value))
-    sinks: dict[int, VideoSink | AudioSink] = {}
-    if streams.video is not None:
-        sinks[streams.video.index] = video = VideoSink(streams.video, clock, is_full_decode=is_full_decode)
-    if streams.audio is not None:
-        sinks[streams.audio.index] = AudioSink(streams.audio, clock, is_full_decode=is_full_decode)
+    video = VideoSink(streams.video, clock, is_full_decode=is_full_decode) if streams.video is not None else None
+    audio = AudioSink(streams.audio, clock, is_full_decode=is_full_decode) if streams.audio is not None else None
+    sinks = {stream.index: sink for stream, sink in ((streams.video, video), (streams.audio, audio)) if stream and sink}
+    promise = promised(container, streams)
     try:
         for packet in packets(container, streams.all):
             sinks[packet.stream_index].take(packet)
     except FFmpegError as error:
         seen.lines.append(f"[demuxer] {words(error)}")
+        seen.is_out_of_memory = isinstance(error, MemoryError)
     for sink in sinks.values():
         sink.take(None)
         seen.lines += sink.errors
-    if streams.video is not None:
+        seen.is_out_of_memory |= sink.is_out_of_memory
+    seen.end_s = max(sink.end_s for sink in sinks.values())
+    if video is not None:
+        seen.is_short = promise.is_broken(n_packets=video.n_delivered, video_s=video.end_s, clip_s=seen.end_s)
         seen.numbers |= _counted(video, header_frames=seen.numbers["header_frames"])
 
 

@@ -14,6 +14,7 @@ from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageErro
 from video_assets.io.media.container import choose_streams, is_picture, open_container, packets, stream_numbers
 from video_assets.io.media.libav_log import libav_log
 
+_HEAD_BYTES = 1024
 _COLUMNS = (
     "probe_status", "probe_detail", "num_frames", "height", "width", "fps", "duration_s", "video_codec", "pix_fmt",
     "rotation_deg", "header_frames", "packet_frames", "file_size", "mtime_ns",
@@ -54,10 +55,9 @@ def _read(file: ClipFile) -> dict[str, Any]:
         except (FFmpegError, OSError) as error:
             error_text = str(error.strerror)
     lines = [*log.lines(), error_text]
+    reason = numbers.pop("reason", "")
     if error_text:
-        reason = reason_of_text(file.head(1024)) or reason_of_open_error(lines)
-    else:
-        reason = numbers.pop("reason")
+        reason = reason_of_text(file.head(_HEAD_BYTES)) or reason_of_open_error(lines)
     return numbers | {"probe_status": reason or "ok", "probe_detail": first_lines(lines) if reason else ""}
 
 

@@ -37,7 +37,10 @@ class Decoder:
             context.options = dict(_OPTIONS)
         self._context = context
         self._clock = clock
+        self._time_base = stream.time_base or Fraction(1)
+        self._end = 0
         self.errors: list[str] = []
+        self.is_out_of_memory = False
 
     def decode(self, packet: Packet | None) -> list[Any]:
         """Frames that come out for one packet; None takes what the decoder still holds."""
@@ -49,17 +52,25 @@ class Decoder:
             return []
         except FFmpegError as error:
             self.errors.append(f"[{self._context.name}] {words(error)}")
+            self.is_out_of_memory |= isinstance(error, MemoryError)
             return []
 
     def _fix_times(self, packet: Packet) -> None:
-        pts, dts = packet.pts, packet.dts
-        fixed = self._clock.fix(pts, dts, packet.duration or 0)
+        pts, dts, duration = packet.pts, packet.dts, packet.duration or 0
+        fixed = self._clock.fix(pts, dts, duration)
         if fixed != (pts, dts):
             packet.pts, packet.dts = fixed
+        end = (fixed[0] or 0) + duration
+        self._end = max(self._end, end)
+
+    @property
+    def end_s(self) -> float:
+        """When the last packet ends, seconds after the clip's start."""
+        return float(self._end * self._time_base)
 
 
 class VideoSink:
-    """Decodes the video stream; knows frames, packets and the shape of the first frame."""
+    """Decodes the video stream; knows its frames, its packets (all, and those that are shown), the first frame's shape."""
 
     def __init__(self, stream: VideoStream, clock: InputClock, *, is_full_decode: bool) -> None:
         time_base = stream.time_base or Fraction(1)
@@ -69,14 +80,16 @@ class VideoSink:
         self._clock = VideoClock(time_base=time_base, rate=rate, stream=stream.index)
         self._last_time: int | None = None
         self.steps: set[int] = set()
+        self.n_delivered = 0
         self.n_packets = 0
         self.n_frames = 0
         self.shape: dict[str, Any] = {}
 
     def take(self, packet: Packet | None) -> None:
         """Decode one packet; None takes what the decoder still holds."""
-        if packet is not None and not packet.is_discard:
-            self.n_packets += 1
+        if packet is not None:
+            self.n_delivered += 1
+            self.n_packets += not packet.is_discard
         for frame in self._decoder.decode(packet):
             self._frame(frame)
 
@@ -84,6 +97,16 @@ class VideoSink:
     def errors(self) -> list[str]:
         """What ffmpeg would say about this stream beyond libav's log."""
         return self._decoder.errors + self._clock.muxer.errors
+
+    @property
+    def end_s(self) -> float:
+        """When the last packet ends, seconds after the clip's start."""
+        return self._decoder.end_s
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        """True when the decoder did not get the memory that it asked for."""
+        return self._decoder.is_out_of_memory
 
     def _frame(self, frame: VideoFrame) -> None:
         if not self.n_frames:
@@ -119,3 +142,13 @@ class AudioSink:
     def errors(self) -> list[str]:
         """What ffmpeg would say about this stream beyond libav's log."""
         return self._decoder.errors + self._clock.muxer.errors
+
+    @property
+    def end_s(self) -> float:
+        """When the last packet ends, seconds after the clip's start."""
+        return self._decoder.end_s
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        """True when the decoder did not get the memory that it asked for."""
+        return self._decoder.is_out_of_memory
