@@ -198,17 +198,9 @@ class _Checker:
 
     def _record(self, verdict: str, detail: str, fingerprint: dict[str, Any]) -> dict[str, Any]:
         words = first_lines([detail])
-        if self._step == "probe":
-            said = {"probe_status": verdict, "probe_detail": words}
-        else:
-            said = {
-                "verdict": verdict,
-                "reason": verdict,
-                "errors": words,
-                "checker_version": CHECKER_VERSION,
-                "ffmpeg_versions": "",
-            }
-        return {**dict.fromkeys(sorted(self._columns)), **fingerprint, **said}
+        row: dict[str, Any] = {"ffmpeg_versions": "", "checker_version": CHECKER_VERSION, **fingerprint}
+        row |= {"verdict": verdict, "reason": verdict, "errors": words, "probe_status": verdict, "probe_detail": words}
+        return {name: row.get(name) for name in sorted(self._columns)}
 
 
 def _verdict_column(step: Step) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from video_assets.io.media.decode import decode_clip
 from video_assets.io.media.probe import probe_clip
+from video_assets.io.media.versions import ffmpeg_versions
 
 
 def work(step: str, path: str, **options: Any) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def work(step: str, path: str, **options: Any) -> dict[str, Any]:
 
 
 def fingerprint(path: str) -> dict[str, Any]:
-    """Size and modification time of a clip on which a worker died; {"trouble": why} when the storage does not deliver it now."""
+    """What is known of a clip on which a worker died; {"trouble": why} when the storage does not deliver it now."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         try:
@@ -28,4 +29,4 @@ def fingerprint(path: str) -> dict[str, Any]:
             os.close(descriptor)
     except OSError as error:
         return {"trouble": f"{error.strerror}: {path}"}
-    return {"file_size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    return {"file_size": status.st_size, "mtime_ns": status.st_mtime_ns, "ffmpeg_versions": ffmpeg_versions()}

@@ -11,6 +11,7 @@ import secrets
 import selectors
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from video_assets.io.worker_process import ProtocolError, WorkerProcess, kill_ma
 Status = Literal["done", "timeout", "crashed", "out_of_memory"]
 _FAILURES: tuple[Status, ...] = ("crashed", "out_of_memory")
 _CLOSE_TIMEOUT_S = 1.0
+_SIGNALS = {number.value: number.name for number in signal.Signals}
+_TRACEBACK_BYTES = 10_000
 
 
 class WorkerError(RuntimeError):
@@ -128,6 +131,7 @@ class WorkerPool:
 
         Raises:
             RuntimeError: no worker is free (`n_free` is 0).
+            OSError: the system starts no more processes.
         """
         if not self.n_free:
             raise RuntimeError(f"all {self._n_workers} workers are busy: wait() before the next submit()")
@@ -164,6 +168,9 @@ class WorkerPool:
         deadline = time.monotonic() + _CLOSE_TIMEOUT_S
         while self._reap() and time.monotonic() < deadline:
             time.sleep(0.005)
+        for worker in self._dying:  # takes note of the death when the mount lets go
+            threading.Thread(target=worker.process.wait, name="worker-burial", daemon=True).start()
+        self._dying = []
         self._selector.close()
 
     def _start(self) -> WorkerProcess:
@@ -196,7 +203,8 @@ class WorkerPool:
         try:
             messages, is_open = worker.receive()
             for message in messages:
-                outcomes += self._on_message(worker, message)
+                if worker in self._workers:
+                    outcomes += self._on_message(worker, message)
         except ProtocolError as error:
             return [*outcomes, *self._end(worker, "crashed", str(error))]
         if worker not in self._workers:
@@ -234,9 +242,9 @@ class WorkerPool:
 
     def _bury(self, worker: WorkerProcess) -> list[Outcome]:
         code = worker.exit_code()
-        end = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        words = worker.last_words()
+        end = f"killed by {_SIGNALS.get(-code, f'signal {-code}')}" if code < 0 else f"ended with exit code {code}"
         if not worker.is_ready:
+            words = worker.last_words(_TRACEBACK_BYTES)
             self._discard(worker)
             raise WorkerError(f"a worker for {self._hello['function']} cannot start, {end}:\n{words}")
         if code == -signal.SIGXCPU:
@@ -244,7 +252,7 @@ class WorkerPool:
         if code == -signal.SIGKILL:
             detail = f"{end}: by the kernel when memory ran out, or by hand"
             return self._end(worker, "out_of_memory", detail, is_load_dependent=True)
-        return self._end(worker, "crashed", ": ".join([end, *words.splitlines()[-1:]]))
+        return self._end(worker, "crashed", ": ".join([end, *worker.last_words().splitlines()[-1:]]))
 
     def _expire(self, worker: WorkerProcess, task: Task) -> list[Outcome]:
         if not worker.is_ready:
