@@ -31,13 +31,19 @@ def thumbnail(path: str, *, width_px: int = 213, height_px: int = 120) -> dict[s
         `width`, `height` (pixels, at most those asked for) and `rgb` (base64 of height x width x 3 bytes);
         or `trouble`: in words, why there is no frame.
     """
+    result = _try(path, (width_px, height_px), is_from_start=False)
+    # Without an index (cut off) or whole packets there, libav cannot jump; the beginning may still be whole.
+    return result if "rgb" in result else _try(path, (width_px, height_px), is_from_start=True)
+
+
+def _try(path: str, box: tuple[int, int], *, is_from_start: bool) -> dict[str, Any]:
     try:
         with ClipFile(path) as file, libav_log().capture(), open_container(file) as container:
             video = choose_streams(container).video
-            frame = _frame(container, video) if video is not None else None
+            frame = _frame(container, video, is_from_start=is_from_start) if video is not None else None
             if video is None or frame is None:
                 return {"trouble": "no frame decodes"}
-            pixels = _fitted(frame, pixel_aspect=float(video.sample_aspect_ratio or 1), box=(width_px, height_px))
+            pixels = _fitted(frame, pixel_aspect=float(video.sample_aspect_ratio or 1), box=box)
     except (StorageError, NotAFileError) as error:
         return {"trouble": str(error)}
     except (FFmpegError, OSError) as error:
@@ -46,22 +52,22 @@ def thumbnail(path: str, *, width_px: int = 213, height_px: int = 120) -> dict[s
     return {"width": width, "height": height, "rgb": base64.b64encode(pixels.tobytes()).decode()}
 
 
-def _frame(container: InputContainer, video: VideoStream) -> VideoFrame | None:
-    """A whole frame as close to the first third as few frames from a key frame lead; from the start where that fails."""
-    start = container.start_time or 0
-    for target in (start + (container.duration or 0) // 3, start):
-        best: VideoFrame | None = None
-        try:
+def _frame(container: InputContainer, video: VideoStream, *, is_from_start: bool) -> VideoFrame | None:
+    """The best frame on the way from a key frame to the first third; the first whole one when `is_from_start`."""
+    target = (container.start_time or 0) + (container.duration or 0) // 3
+    best: VideoFrame | None = None
+    try:
+        if not is_from_start:
             container.seek(target)
-            for frame in islice(container.decode(video), _MAX_FRAMES):
-                best = frame if best is None or best.is_corrupt or not frame.is_corrupt else best
-                if not best.is_corrupt and (frame.time is None or frame.time * av.time_base >= target):
-                    break
-        except FFmpegError:
-            pass  # the beginning may be whole where the third is not; a frame before the error is better than none
-        if best is not None:
-            return best
-    return None
+        for frame in islice(container.decode(video), _MAX_FRAMES):
+            best = frame if best is None or best.is_corrupt or not frame.is_corrupt else best
+            is_there = is_from_start or frame.time is None or frame.time * av.time_base >= target
+            if is_there and not best.is_corrupt:
+                break
+    except FFmpegError:
+        if best is None:
+            raise
+    return best
 
 
 def _fitted(frame: VideoFrame, *, pixel_aspect: float, box: tuple[int, int]) -> np.ndarray:
