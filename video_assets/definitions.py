@@ -1,5 +1,7 @@
-"""The code location: `build_defs` for given settings, `defs` for the environment's. The only module that reads the environment
-when Dagster loads it."""
+"""The code location: `build_defs` for given settings, `defs` for those of the environment.
+
+The only module that reads the environment when Dagster loads it.
+"""
 
 import dagster as dg
 
@@ -32,7 +34,7 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
         asset_checks=[metadata_checks, training_checks],
         jobs=build_jobs(project.sources),
         schedules=build_schedules(settings),
-        sensors=[automation_sensor()],
+        sensors=[automation_sensor(settings)],
         resources={"project": project},
         # One step per run: a process per step would cost seconds and share nothing.
         executor=dg.in_process_executor,

@@ -1,6 +1,7 @@
 """Dagster's home of a data root: where runs, events and logs of this machine are kept.
 
-Belongs here: making that folder from the project's dagster.yaml and pointing the environment at it. Does not belong here: definitions.
+Belongs here: making that folder from the project's dagster.yaml and pointing the environment at it. Does not belong here:
+definitions.
 """
 
 import os
@@ -30,9 +31,9 @@ def project_file(name: str) -> Path:
 def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
     """Make DAGSTER_HOME for a data root, set it in the environment (for this process and its children), and return it.
 
-    The setting `dagster_home` wins. Otherwise `.dagster` in the data root, unless that is network storage: SQLite's locks cannot be
-    trusted there, so the folder then lies in the user's state folder of this machine. An ambient $DAGSTER_HOME is not used: it belongs to
-    another project.
+    The setting `dagster_home` wins. Otherwise `.dagster` in the data root, unless that is network storage: SQLite's locks
+    cannot be trusted there, so the folder then lies in the user's state folder of this machine. An ambient $DAGSTER_HOME is
+    not used: it belongs to another project.
     """
     home = configured or _default_home(layout)
     home.mkdir(parents=True, exist_ok=True)

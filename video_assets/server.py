@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from video_assets.core.errors import MendableError
+
 _STOP_S = 20.0
 
 
-class ServerError(RuntimeError):
+class ServerError(MendableError):
     """A server cannot start or ended on its own; the message says which and what to do."""
 
 

@@ -93,6 +93,7 @@ class Checks(_Section):
 class Automation(_Section):
     """Who starts runs."""
 
+    is_enabled: bool = Field(True, description="start runs without a click: new clips flow down, schedules tick")
     backfill: Literal["single_run", "run_per_shard"] = Field(
         "single_run", description="one run for all shards of a backfill (one machine) or one run per shard (a cluster)"
     )

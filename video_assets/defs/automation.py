@@ -6,12 +6,13 @@ from video_assets.defs.jobs import PREPARE, PUBLISH
 from video_assets.settings import Settings
 
 
-def automation_sensor() -> dg.AutomationConditionSensorDefinition:
+def automation_sensor(settings: Settings) -> dg.AutomationConditionSensorDefinition:
     """Evaluates every asset's automation condition. Dagster's own default sensor starts STOPPED, so it is defined here."""
+    is_running = settings.automation.is_enabled
     return dg.AutomationConditionSensorDefinition(
         "automation",
         target=dg.AssetSelection.all(),
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED,
         minimum_interval_seconds=30,
         description="Materializes what became out of date: metadata, filter and shard lists at once, only changed shards, "
         "the training CSV when all shards are complete.",
@@ -20,8 +21,9 @@ def automation_sensor() -> dg.AutomationConditionSensorDefinition:
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """The nightly safety net: ticks of sensors can be lost, a schedule's next tick comes anyway."""
-    status = dg.DefaultScheduleStatus.RUNNING if settings.own_clips.is_enabled else dg.DefaultScheduleStatus.STOPPED
     automation = settings.automation
+    is_running = automation.is_enabled and settings.own_clips.is_enabled
+    status = dg.DefaultScheduleStatus.RUNNING if is_running else dg.DefaultScheduleStatus.STOPPED
     return [
         dg.ScheduleDefinition(
             name="nightly_prepare",

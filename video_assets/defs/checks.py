@@ -1,4 +1,4 @@
-"""Asset checks, thin: the findings of `io.audit` as Dagster's check results. All of them block what comes after in the same run."""
+"""Asset checks, thin: the findings of `io.audit` as Dagster's check results. All block what comes after in the same run."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

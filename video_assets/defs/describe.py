@@ -9,7 +9,9 @@ from video_assets.core.schema import TableSpec
 if TYPE_CHECKING:
     import pandas as pd
 
+    from video_assets.io.dataset_report import Report
     from video_assets.io.enrich import StageResult
+    from video_assets.io.training import Published
 
 OWNERS = ["team:data"]
 
@@ -66,6 +68,48 @@ def stage_metadata(result: "StageResult") -> dict[str, Any]:
         "preview": records_table(preview(result.kept, columns)),
         "dropped_preview": records_table(preview(result.dropped, ["clip_key", "reason", "detail"])),
         "histograms": dg.MetadataValue.md(png_markdown(histograms_png(result.kept), "size, duration, resolution, frame rate")),
+    }
+
+
+def published_metadata(published: "Published") -> dict[str, Any]:
+    """The product: where it is, how many clips, why the others are not in it, and its first rows."""
+    from video_assets.core.report import funnel_from_counts, funnel_markdown, preview
+    from video_assets.core.schema import TRAINING
+    from video_assets.io.plots import funnel_png, png_markdown
+    from video_assets.io.tables import read_head
+
+    counted = funnel_from_counts(published.n_kept, published.dropped)
+    return {
+        "dagster/row_count": published.n_kept,
+        "dagster/uri": dg.MetadataValue.path(str(published.csv)),
+        "listed_clips": counted.listed,
+        "dropped_clips": counted.dropped,
+        "kept_share": published.n_kept / counted.listed,
+        "csv": dg.MetadataValue.path(str(published.csv)),
+        "csv_bytes": published.csv_bytes,
+        "csv_sha256": published.csv_hash,
+        "manifest": dg.MetadataValue.path(str(published.manifest)),
+        "dropped_by_reason": dg.MetadataValue.json(published.dropped),
+        "sources": dg.MetadataValue.json(published.sources),
+        "funnel_table": dg.MetadataValue.md(funnel_markdown(counted)),
+        "funnel": dg.MetadataValue.md(png_markdown(funnel_png(counted), "funnel")),
+        "preview": records_table(preview(read_head(published.table, TRAINING, 10), TRAINING.names)),
+    }
+
+
+def report_metadata(report: "Report") -> dict[str, Any]:
+    """The report: funnel as numbers, table and picture; all pictures inline."""
+    from video_assets.core.report import funnel_markdown
+    from video_assets.io.plots import png_markdown
+
+    counted = report.funnel
+    pictures = {name: dg.MetadataValue.md(png_markdown(png, name.replace("_", " "))) for name, png in report.pictures.items()}
+    return {
+        "listed_clips": counted.listed,
+        "kept_clips": counted.kept,
+        "dropped_clips": counted.dropped,
+        "funnel_table": dg.MetadataValue.md(funnel_markdown(counted)),
+        **pictures,
     }
 
 

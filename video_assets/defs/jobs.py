@@ -1,13 +1,18 @@
 """Named jobs: what the command line, the schedules and people start. Each is one run whose name says what it did."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
 PREPARE = "prepare"
 DECODE = "decode"
 PUBLISH = "publish"
 
 
-def build_jobs(sources: list[str]) -> list[dg.UnresolvedAssetJobDefinition]:
+def build_jobs(sources: list[str]) -> "list[UnresolvedAssetJobDefinition]":
     """The three steps from clips to the training CSV."""
     return [
         dg.define_asset_job(

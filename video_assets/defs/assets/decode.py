@@ -117,8 +117,9 @@ def _is_reported(context: dg.AssetExecutionContext, outcome: "ShardOutcome") -> 
 
 
 def _failure(failed: list["ShardOutcome"]) -> dg.Failure:
+    names = ", ".join(outcome.shard for outcome in failed[:10])
     return dg.Failure(
-        f"{len(failed)} shards are not complete: {', '.join(outcome.shard for outcome in failed[:10])}. First: {failed[0].failure}",
+        f"{len(failed)} shards are not complete: {names}. First: {failed[0].failure}",
         metadata={"shards": dg.MetadataValue.json({outcome.shard: outcome.failure for outcome in failed})},
         allow_retries=False,
     )

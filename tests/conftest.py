@@ -1,0 +1,24 @@
+"""What all tests share: a clean environment and the built-in sample, made once per test run."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from video_assets.io.sample import Sample, make_sample
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting and no Dagster home of the developer's machine leaks into a test."""
+    for name in list(os.environ):
+        if name.startswith("VIDEO_ASSETS_") or name == "DAGSTER_HOME":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """The built-in sample, read-only; one for all xdist workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared: Path = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    return make_sample(shared / "built-in-sample")

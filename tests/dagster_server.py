@@ -1,0 +1,148 @@
+"""A real web server and daemon on a data root, started the way users do, and the GraphQL that the web UI sends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+LAUNCH_BACKFILL = """
+mutation LaunchPartitionBackfill($backfillParams: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $backfillParams) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+BACKFILL = """
+query Backfill($id: String!) {
+  partitionBackfillOrError(backfillId: $id) { __typename ... on PartitionBackfill { status } ... on PythonError { message } }
+}
+"""
+PARTITIONS = """
+query Partitions($key: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $key) {
+    ... on AssetNode {
+      assetPartitionStatuses { ... on AssetPartitionStatusDefault { materializedPartitions failedPartitions unmaterializedPartitions } }
+    }
+  }
+}
+"""
+LAUNCH_JOB = """
+mutation Launch($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}
+"""
+RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+
+
+class Server:
+    """A running web UI with its daemon."""
+
+    def __init__(self, port: int, process: "subprocess.Popen[bytes]") -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.process = process
+
+    def query(self, text: str, **variables: Any) -> dict[str, Any]:
+        """Send GraphQL; a GraphQL error is an exception."""
+        body = json.dumps({"query": text, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            result = json.load(answer)
+        if result.get("errors"):
+            raise RuntimeError(result["errors"])
+        return result["data"]
+
+    def backfill(self, asset: str, partitions: list[str], *, timeout_s: float = 240) -> str:
+        """Launch a backfill as the UI does and wait for its end; returns its status."""
+        params = {
+            "tags": [{"key": "dagster/from_ui", "value": "true"}],
+            "assetSelection": [{"path": [asset]}],
+            "partitionNames": partitions,
+            "fromFailure": False,
+        }
+        launched = self.query(LAUNCH_BACKFILL, backfillParams=params)["launchPartitionBackfill"]
+        backfill_id = launched["backfillId"]
+        return wait_for(lambda: self._ended(backfill_id), timeout_s=timeout_s)
+
+    def _ended(self, backfill_id: str) -> str | None:
+        status = self.query(BACKFILL, id=backfill_id)["partitionBackfillOrError"]["status"]
+        return status if status.startswith("COMPLETED") or status in {"FAILED", "CANCELED"} else None
+
+    def run_job(self, job: str, *, timeout_s: float = 180) -> str:
+        """Launch a job and wait for the end of its run; returns its status."""
+        selector = {"repositoryLocationName": "video_assets", "repositoryName": "__repository__", "pipelineName": job}
+        launched = self.query(LAUNCH_JOB, params={"selector": selector, "runConfigData": {}})["launchPipelineExecution"]
+        run_id = launched["run"]["runId"]
+        return wait_for(lambda: self._run_ended(run_id), timeout_s=timeout_s)
+
+    def _run_ended(self, run_id: str) -> str | None:
+        status = self.query(RUN, id=run_id)["runOrError"]["status"]
+        return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
+
+    def partitions(self, asset: str) -> dict[str, list[str]]:
+        """Partition keys by state: materialized, failed, unmaterialized."""
+        node = self.query(PARTITIONS, key={"path": [asset]})["assetNodeOrError"]
+        return {name.removesuffix("Partitions"): keys for name, keys in node["assetPartitionStatuses"].items()}
+
+
+@contextmanager
+def server(data_root: Path, *arguments: str) -> Iterator[Server]:
+    """`video-assets ui` on a free port; stopped with SIGINT at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (data_root / "ui.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "video_assets.cli", "ui", "--data-root", str(data_root), "--port", str(port), *arguments],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        # A shell in the background starts its children with SIGINT ignored; this server must hear it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+    try:
+        running = Server(port, process)
+        wait_for(lambda: _is_up(running), timeout_s=120)
+        yield running
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=60)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            log.close()
+
+
+def _is_up(running: Server) -> bool:
+    if running.process.poll() is not None:
+        raise RuntimeError(f"the server ended with {running.process.returncode}")
+    try:
+        return bool(running.query("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")["repositoriesOrError"]["nodes"])
+    except OSError:
+        return False
+
+
+def wait_for(ask, *, timeout_s: float) -> Any:
+    """Ask until the answer is true, or fail."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if answer := ask():
+            return answer
+        time.sleep(0.5)
+    raise TimeoutError(f"not within {timeout_s} s")

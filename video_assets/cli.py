@@ -1,0 +1,220 @@
+"""The command `video-assets`: options to settings, results to the terminal, failures to exit codes.
+
+Exit codes: 0 done, 1 a clip is bad or no CSV was written, 2 wrong usage, 130 stopped by Ctrl-C.
+Belongs here: commands. Does not belong here: work (`core`, `io`, `headless`), how things look (`terminal`).
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from video_assets import terminal
+from video_assets.core.errors import MendableError, UsageError
+from video_assets.io.layout import Layout
+from video_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from video_assets.io.checking import Step
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Raw video clips to a training table in which every clip decodes.",
+    epilog="Start with: video-assets run --sample",
+)
+
+DataRoot = Annotated[
+    Path, typer.Option("--data-root", envvar="VIDEO_ASSETS_DATA_ROOT", help="Folder of all tables, results and Dagster's runs.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Clips, or folders of clips.", show_default=False)]
+Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; 0 = one per CPU.", show_default=False)]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"video-assets {package_version('video_assets')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Raw video clips to a training table in which every clip decodes."""
+
+
+@app.command()
+def run(
+    data_root: DataRoot = Path("data"),
+    clips: Annotated[Path | None, typer.Option(help="Folder of clips, searched recursively.", show_default=False)] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="Captions table: .csv, .tsv, .jsonl, .json or .parquet.", show_default=False)
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Make and use the built-in sample clips.")] = False,
+    max_file_size_mib: Annotated[
+        float | None, typer.Option(help="Drop clips larger than this, MiB (default 50).", show_default=False)
+    ] = None,
+    shards: Annotated[
+        int | None, typer.Option(min=1, help="Partitions of the decode check (default 24).", show_default=False)
+    ] = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the training CSV from all enabled sources.
+
+    The options are remembered in DATA_ROOT/video_assets.toml, so that the next run, the UI and its daemon use the same. Run
+    it again at any time: only new and changed clips cost time. Ctrl-C loses nothing.
+    """
+    from video_assets import headless
+
+    options = {
+        "own_clips": {"folder": _text(clips), "captions": _text(captions)},
+        "filter": {"max_file_size_mib": max_file_size_mib},
+        "decode": {"n_shards": shards, "workers": workers},
+    }
+    with _exit_codes():
+        headless.remember_options(_use_data_root(data_root), options, is_sample=sample)
+        summary = headless.run(load_settings(), terminal=terminal.progress(), say=terminal.say)
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        terminal.run_summary(summary)
+    raise typer.Exit(1 if summary["error"] else 0)
+
+
+@app.command()
+def ui(
+    data_root: DataRoot = Path("data"),
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Dagster has no login: think before you leave loopback.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web UI.")] = 3000,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Look only: no daemon, no buttons.")] = False,
+) -> None:
+    """Start the web UI and the daemon on a data root: lineage, partitions, checks, backfills, schedules."""
+    from video_assets.instance import prepare_home, project_file
+    from video_assets.server import serve
+
+    with _exit_codes():
+        _use_data_root(data_root)
+        settings = load_settings()
+        home = prepare_home(Layout(settings.data_root), settings.dagster_home)
+        workspace = project_file("workspace.yaml")
+        serve(home=home, workspace=workspace, host=host, port=port, is_read_only=read_only, say=terminal.say)
+
+
+@app.command()
+def check(paths: Paths, workers: Workers = None, as_json: AsJson = False) -> None:
+    """Decode clips completely and say which are good. Exit code 1 when any is not."""
+    _print_clips(paths, "decode", workers, as_json=as_json)
+
+
+@app.command()
+def probe(paths: Paths, workers: Workers = None, as_json: AsJson = False) -> None:
+    """Measure clips from container and packets, without decoding. Exit code 1 when one cannot be read."""
+    _print_clips(paths, "probe", workers, as_json=as_json)
+
+
+@app.command()
+def why(
+    clip: Annotated[str, typer.Argument(help="Clip key, path, file name, or a part of one.")],
+    data_root: DataRoot = Path("data"),
+    as_json: AsJson = False,
+) -> None:
+    """What happened to a clip, where, and FFmpeg's own words. Exit code 1 when it was never listed."""
+    from video_assets.io.why import explain
+
+    with _exit_codes():
+        _use_data_root(data_root)
+        settings = load_settings()
+        explanations = explain(Layout(settings.data_root), settings, clip)
+    if as_json:
+        for explanation in explanations:
+            typer.echo(json.dumps(explanation.as_record()))
+    else:
+        terminal.explanations(explanations, clip)
+    raise typer.Exit(0 if explanations else 1)
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    broken: Annotated[bool, typer.Option("--broken", help="The broken-clip kit: 400 damaged and odd clips.")] = False,
+) -> None:
+    """Write the built-in sample clips with captions, or the broken-clip kit with its expected verdicts."""
+    from video_assets.io.broken_kit import make_broken_kit
+    from video_assets.io.sample import make_sample
+
+    with _exit_codes():
+        made = make_broken_kit(folder) if broken else make_sample(folder).captions
+    typer.echo(str(made))
+
+
+def _use_data_root(data_root: Path) -> Path:
+    """Point settings, Dagster and child processes at one data root."""
+    root = Path(os.path.abspath(data_root.expanduser()))  # noqa: PTH100 - resolve() would follow symbolic links
+    os.environ["VIDEO_ASSETS_DATA_ROOT"] = str(root)
+    return root
+
+
+def _print_clips(paths: list[Path], step: "Step", workers: int | None, *, as_json: bool) -> None:
+    from video_assets.io.clip_records import clip_records
+
+    n_not_good = 0
+
+    def counted(records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        nonlocal n_not_good
+        for record in records:
+            n_not_good += record["verdict"] not in {"good", "unchecked"}
+            yield record
+
+    with _exit_codes():
+        settings = load_settings().decode
+        settings = settings if workers is None else settings.model_copy(update={"workers": workers})
+        records = counted(clip_records(paths, step=step, settings=settings, progress=terminal.progress()))
+        if as_json:
+            for record in records:
+                typer.echo(json.dumps(record))
+        else:
+            terminal.clips_table(records)
+    raise typer.Exit(1 if n_not_good else 0)
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Errors that a person can mend become one line and an exit code; anything else is a bug and keeps its traceback."""
+    try:
+        yield
+    except ValidationError as error:
+        for problem in error.errors():
+            terminal.fail(f"setting {'.'.join(map(str, problem['loc']))}: {problem['msg']} (given: {problem['input']!r})")
+        raise typer.Exit(2) from None
+    except UsageError as error:
+        terminal.fail(str(error))
+        raise typer.Exit(2) from None
+    except (MendableError, OSError) as error:
+        terminal.fail(str(error))
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        terminal.say("stopped; everything done so far is kept, the same command goes on from here")
+        raise typer.Exit(130) from None
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(Path(os.path.abspath(path.expanduser())))  # noqa: PTH100 - as above
+
+
+if __name__ == "__main__":
+    sys.exit(app())

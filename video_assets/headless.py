@@ -1,0 +1,102 @@
+"""Clips to training CSV without a browser: the same jobs, in this process, on the same instance, so the UI shows the runs.
+
+Belongs here: the order of the jobs, remembered options, what the run came to. Does not belong here: terminal output (`terminal`).
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
+
+from video_assets.core.errors import UsageError
+from video_assets.core.sharding import shard_keys
+from video_assets.definitions import build_defs
+from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH
+from video_assets.instance import prepare_home
+from video_assets.io.layout import Layout
+from video_assets.io.progress import Progress
+from video_assets.io.sample import SAMPLE_MAX_FILE_SIZE_MIB, make_sample
+from video_assets.io.training import read_published
+from video_assets.io.user_settings import remember
+from video_assets.settings import Settings, settings_file
+
+_RANGE_START = "dagster/asset_partition_range_start"
+_RANGE_END = "dagster/asset_partition_range_end"
+
+
+def remember_options(root: Path, options: dict[str, dict[str, Any]], *, is_sample: bool) -> None:
+    """Write the options that were given into the settings file of the data root; with `is_sample` make the sample and use it.
+
+    Raises:
+        UsageError: the sample together with own clips, or into a data root that has other clips.
+        SettingsFileError: the settings file cannot be read.
+    """
+    given = {name: {k: v for k, v in fields.items() if v is not None} for name, fields in options.items()}
+    if is_sample:
+        given = _with_sample(root, given)
+    remember(settings_file(), {name: fields for name, fields in given.items() if fields})
+
+
+def _with_sample(root: Path, given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    made = make_sample(root / "sample")
+    own = {"folder": str(made.clips), "captions": str(made.captions)}
+    used = Settings().own_clips
+    if given["own_clips"] or (used.is_enabled and used.folder != made.clips):
+        raise UsageError(f"the sample needs a data root of its own, {root} has other clips: give another with --data-root")
+    return {**given, "own_clips": own, "filter": {"max_file_size_mib": SAMPLE_MAX_FILE_SIZE_MIB, **given["filter"]}}
+
+
+def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> dict[str, Any]:
+    """Run the jobs prepare, decode (all shards) and publish, and stop at the first that fails.
+
+    Returns:
+        A JSON-able summary: `csv` and `manifest` (paths), `listed`, `kept`, `dropped` (clips by stage and reason), `error`
+        (empty when the CSV was written and its checks passed).
+
+    Raises:
+        UsageError: no source is enabled.
+        KeyboardInterrupt: the user stopped it; what was done is kept.
+    """
+    if not settings.own_clips.is_enabled:
+        raise UsageError("no clips are set: give --clips FOLDER and/or --captions TABLE, or try --sample")
+    home = prepare_home(Layout(settings.data_root), settings.dagster_home)
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    defs = build_defs(settings, terminal=terminal)
+    shards = shard_keys(settings.decode.n_shards)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        for job, tags in ((PREPARE, {}), (DECODE, {_RANGE_START: shards[0], _RANGE_END: shards[-1]}), (PUBLISH, {})):
+            say(f"job {job}")
+            result = defs.resolve_job_def(job).execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                tags=tags,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+            if not result.success:
+                return _summary(settings, error=f"job {job} failed (run {result.run_id}): {' '.join(_errors(result))}")
+    return _summary(settings, error="")
+
+
+def _summary(settings: Settings, *, error: str) -> dict[str, Any]:
+    layout = Layout(settings.data_root)
+    summary: dict[str, Any] = {"data_root": str(layout.root), "error": error, "csv": None, "manifest": None}
+    if not error:
+        published = read_published(layout, settings)
+        summary |= {"csv": str(published.csv), "manifest": str(published.manifest), "report": str(layout.report)}
+        summary |= {"listed": published.n_listed, "kept": published.n_kept, "dropped": published.dropped}
+    return summary
+
+
+def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return [_deepest(failure.error) for failure in failures if failure.error] or ["no step ran; see the run in the UI"]
+
+
+def _deepest(error: SerializableErrorInfo) -> str:
+    """The user's own exception, not Dagster's wrapper around it."""
+    while error.cause is not None:
+        error = error.cause
+    return error.message.strip()

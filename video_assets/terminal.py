@@ -1,0 +1,101 @@
+"""What a person sees in a terminal: progress bars, tables of clips, the funnel.
+
+Results go to stdout, progress and errors to stderr. Does not belong here: what is counted or decided.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from video_assets.io.progress import Advance, LogProgress
+from video_assets.io.progress import Progress as ProgressLike
+
+_err = Console(stderr=True, highlight=False)
+_COLORS = {"good": "green", "bad": "red", "unchecked": "cyan"}
+
+
+def say(text: str) -> None:
+    """One line to a person, on stderr."""
+    _err.print(text, markup=False, soft_wrap=True)
+
+
+def fail(text: str) -> None:
+    """One error to a person, on stderr."""
+    _err.print(f"error: {text}", style="red", markup=False, soft_wrap=True)
+
+
+def progress() -> ProgressLike:
+    """Bars on a terminal, plain lines otherwise."""
+    return _bar if sys.stderr.isatty() else LogProgress(say)
+
+
+@contextmanager
+def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_err) as bars:
+        task = bars.add_task(label, total=total, unit=unit)
+        yield lambda count: bars.advance(task, count)
+
+
+def run_summary(summary: dict[str, Any]) -> None:
+    """The end of a run: the CSV, the funnel, what to try next; or why there is no CSV."""
+    root = summary["data_root"]
+    if summary["error"]:
+        fail(summary["error"])
+        say(f"Everything done so far is kept. Look closer: video-assets ui --data-root {root}")
+        return
+    from video_assets.core.report import funnel_from_counts, funnel_lines
+
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out.print()
+    for line in funnel_lines(funnel_from_counts(summary["kept"], summary["dropped"])):
+        out.print(line)
+    out.print(f"\ntraining CSV  {summary['csv']}\nmanifest      {summary['manifest']}\npictures      {summary['report']}")
+    out.print("\nTry next:")
+    out.print(f"  video-assets why NAME --data-root {root}    why a clip is, or is not, in the CSV")
+    out.print(f"  video-assets ui --data-root {root}          lineage, checks, plots, backfills in the browser")
+
+
+def clips_table(records: Iterable[dict[str, Any]]) -> None:
+    """One line per clip, on stdout."""
+    table = Table(box=None, pad_edge=False)
+    for name, justify in (("clip", "left"), ("verdict", "left"), ("reason", "left")):
+        table.add_column(name, justify=justify, overflow="fold")
+    for name in ("frames", "width", "height", "fps", "seconds", "bytes"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("FFmpeg says", overflow="fold")
+    for record in records:
+        table.add_row(*_cells(record), style=None)
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _cells(record: dict[str, Any]) -> list[str]:
+    numbers = ["num_frames", "width", "height", "fps", "duration_s", "file_size"]
+    first_error = record["errors"][0] if record["errors"] else ""
+    return [
+        printable(record["path"]),
+        record["verdict"],
+        record["reason"],
+        *(
+            "" if record[name] is None else f"{record[name]:.6g}" if name != "file_size" else str(record[name])
+            for name in numbers
+        ),
+        first_error,
+    ]
+
+
+def printable(path: str) -> str:
+    """A path as text for people: what is no UTF-8 or no printable character is escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in path)
