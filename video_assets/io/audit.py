@@ -19,6 +19,7 @@ from video_assets.io.tables import count_rows, read_table
 from video_assets.io.training import verify_published
 from video_assets.settings import Settings
 
+
 def audit_metadata(layout: Layout, sources: list[str]) -> list[Finding]:
     """Every clip that the sources listed is in enriched_metadata, kept or dropped."""
     stage = read_stage(layout.enriched_metadata, CLIPS, columns=["clip_key"])

@@ -1,7 +1,7 @@
 """The tables between a source's ledger and the shards: enriched_metadata, size_filtered, shard_lists.
 
-Belongs here: read the stage before, ask `core`, write the stage. Does not belong here: what is dropped and why (`core`), how a clip is
-probed (`io.checking`).
+Belongs here: read the stage before, ask `core`, write the stage. Does not belong here: what is dropped and why (`core`), how
+a clip is probed (`io.checking`).
 """
 
 import json
@@ -85,8 +85,8 @@ class ShardList:
 def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> Iterator[ShardList]:
     """Write the lists of `shards`: each clip ever listed is in exactly one shard, kept or dropped.
 
-    A list whose clips stay as they are keeps its hash, so only shards with news are checked again. What it was made from therefore
-    lies beside it (`Layout.shard_origin`), not in it.
+    A list whose clips stay as they are keeps its hash, so only shards with news are checked again. What it was made from
+    therefore lies beside it (`Layout.shard_origin`), not in it.
 
     Raises:
         StageError: size_filtered is missing.

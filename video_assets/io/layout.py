@@ -85,6 +85,11 @@ class Layout:
         return self.training / "dropped.parquet"
 
     @property
+    def report(self) -> Path:
+        """Folder of the report's pictures."""
+        return self.training / "report"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's own state (SQLite: one machine, not on network storage)."""
         return self.root / ".dagster"

@@ -1,7 +1,8 @@
 """The decode check of whole shards: known verdicts are looked up, unknown clips decoded, finished shards written.
 
-All shards of a run share one stream of clips, so no core is idle while the last clip of a shard decodes. Verdicts are durable within
-seconds (`io.parts`), whatever kills the run. A clip that the storage does not deliver gets no verdict: its shard is not written.
+All shards of a run share one stream of clips, so no core is idle while the last clip of a shard decodes. Verdicts are durable
+within seconds (`io.parts`), whatever kills the run. A clip that the storage does not deliver gets no verdict: its shard is
+not written.
 Belongs here: that order of things. Does not belong here: how a clip is decoded (`io.checking`), what is kept (`core.filters`).
 """
 
@@ -52,34 +53,50 @@ def check_shards(layout: Layout, shards: list[str], *, settings: Decode, progres
         StageError: a shard list is missing.
         WorkerError: workers cannot start at all.
     """
-    owners: dict[str, _Shard] = {}
-    finished: list[ShardOutcome] = []
-
-    def tasks(advance: Advance) -> Iterator[ClipTask]:
-        for name in shards:
-            if unchanged := _unchanged(layout, name, settings):
-                advance(unchanged.n_clips)
-                finished.append(unchanged)
-                continue
-            shard = _Shard(layout, name, settings)
-            advance(shard.n_known)
-            for task in shard.tasks():
-                owners[task.clip_key] = shard
-                yield task
-            if shard.is_done:
-                finished.append(shard.finish())
-
     total = sum(_list_rows(layout, name) for name in shards)
     with progress("decode check", total, "clips") as advance:
-        for task, verdict in decode_clips(tasks(advance), settings=settings):
-            shard = owners.pop(task.clip_key)
-            shard.record(verdict)
-            advance(1)
+        work = _Work(layout, shards, settings, advance)
+        for task, verdict in decode_clips(work.tasks(), settings=settings):
+            work.record(task, verdict)
+            yield from work.take_finished()
+        yield from work.take_finished()
+
+
+class _Work:
+    """The stream of clips over all shards, and which shard each clip in flight belongs to."""
+
+    def __init__(self, layout: Layout, shards: list[str], settings: Decode, advance: Advance) -> None:
+        self._layout, self._shards, self._settings, self._advance = layout, shards, settings, advance
+        self._owners: dict[str, _Shard] = {}
+        self._finished: list[ShardOutcome] = []
+
+    def tasks(self) -> Iterator[ClipTask]:
+        """Clips without a verdict, shard after shard; a shard is opened when the one before has given out its last clip."""
+        for name in self._shards:
+            if unchanged := _unchanged(self._layout, name, self._settings):
+                self._advance(unchanged.n_clips)
+                self._finished.append(unchanged)
+                continue
+            shard = _Shard(self._layout, name, self._settings)
+            self._advance(shard.n_known)
+            for task in shard.tasks():
+                self._owners[task.clip_key] = shard
+                yield task
             if shard.is_done:
-                finished.append(shard.finish())
-            while finished:
-                yield finished.pop(0)
-        yield from finished
+                self._finished.append(shard.finish())
+
+    def record(self, task: ClipTask, verdict: dict[str, Any]) -> None:
+        """Take one clip's verdict; the last one finishes its shard."""
+        shard = self._owners.pop(task.clip_key)
+        shard.record(verdict)
+        self._advance(1)
+        if shard.is_done:
+            self._finished.append(shard.finish())
+
+    def take_finished(self) -> list[ShardOutcome]:
+        """Outcomes since the last call."""
+        finished, self._finished = self._finished, []
+        return finished
 
 
 def _list_rows(layout: Layout, shard: str) -> int:
@@ -164,7 +181,7 @@ class _Shard:
         if self._unreadable:
             return self._outcome(failure=_why_unreadable(self._unreadable, n_left=len(self._todo) - len(self._records)))
         merged = merge_verdicts(self._list.kept, known)
-        changed = drop_changed(merged.unchecked)
+        changed = drop_changed(merged.unchecked).dropped
         split = split_by_verdict(merged.checked, tolerated_reasons=self._settings.tolerated_reasons)
         dropped = pd.concat([self._list.dropped, changed, split.dropped], ignore_index=True)
         new = pd.concat([changed, split.dropped])
@@ -197,7 +214,8 @@ class _Shard:
 def _known_verdicts(layout: Layout, shard: str, clips: pd.DataFrame) -> tuple[pd.DataFrame, list[Path]]:
     """Verdicts given earlier, by the rules of now, and the part files they are in.
 
-    Another number of shards makes other files: when clips are left over, those are looked through too, so that it decodes nothing.
+    Another number of shards makes other files: when clips are left over, those are looked through too, so that it decodes
+    nothing.
     """
     tables = [read_table(path, VERDICTS).rows for path in (layout.verdicts(shard),) if path.exists()]
     records, parts = read_parts(layout.verdict_parts(shard))

@@ -1,4 +1,7 @@
-"""Sources to ledgers. Belongs here: read the last ledger, list, write. Does not belong here: how a folder is listed (`io.folders`)."""
+"""Sources to ledgers.
+
+Belongs here: read the last ledger, list, write. Does not belong here: how a folder is listed (`io.folders`).
+"""
 
 import time
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from video_assets.core.errors import MendableError
 from video_assets.core.schema import DROPPED, TableSpec
 from video_assets.io.tables import Table, hash_file, read_note, read_table, write_table
 
 
-class StageError(RuntimeError):
+class StageError(MendableError):
     """A stage's table is missing, torn or of another version; the message says which asset to materialize."""
 
 

@@ -98,6 +98,13 @@ def read_table(path: Path, spec: TableSpec, *, columns: list[str] | None = None)
     return Table(rows=rows, note=_note(table.schema), content_hash=hash_file(path))
 
 
+def read_head(path: Path, spec: TableSpec, n_rows: int) -> pd.DataFrame:
+    """The first rows of a table, without reading the others."""
+    batches = pq.ParquetFile(path).iter_batches(batch_size=n_rows, columns=spec.names)
+    first = next(batches, None)
+    return spec.frame() if first is None else first.to_pandas(types_mapper=pd.ArrowDtype)
+
+
 def read_note(path: Path) -> dict[str, Any]:
     """The note stored with a table, without reading its rows."""
     return _note(pq.read_schema(path))

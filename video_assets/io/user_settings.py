@@ -9,12 +9,13 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import ParseError
 
+from video_assets.core.errors import UsageError
 from video_assets.io.tables import write_text
 
 _HEAD = "Settings of this data root; `video-assets run` remembers its options here. All fields: docs/settings.md"
 
 
-class SettingsFileError(ValueError):
+class SettingsFileError(UsageError):
     """The settings file is not TOML; the message names file and line."""
 
 
