@@ -1,0 +1,150 @@
+"""Data roots whose tables are made by the pipeline's own functions; only what a probe and a decode would say is made up.
+
+The made-up records are put where a killed run leaves them (probe parts, verdict parts), so that the pipeline opens no clip.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from video_assets.core.schema import LEDGER
+from video_assets.core.sharding import shard_keys, shard_of
+from video_assets.core.verdicts import CHECKER_VERSION
+from video_assets.io.enrich import enrich, filter_by_size, write_shard_lists
+from video_assets.io.layout import Layout
+from video_assets.io.parts import PartWriter
+from video_assets.io.progress import no_progress
+from video_assets.io.shards import ShardOutcome, check_shards
+from video_assets.io.tables import write_table
+from video_assets.settings import Settings
+
+MTIME_NS = 1_700_000_000_123_456_789
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip that was listed, with what is found out about it."""
+
+    name: str
+    text: str = "a dog runs"
+    source: str = "own_clips"
+    status: str = "ok"
+    reason: str = ""
+    detail: str = ""
+    file_size: int = 1000
+    mtime_ns: int = MTIME_NS
+    verdict: str = "good"
+    verdict_reason: str = ""
+    errors: str = ""
+    num_frames: int | None = 90
+    height: int | None = 720
+    width: int | None = 1280
+    fps: float | None = 30000 / 1001
+    content_hash: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.source}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        return f"/clips/{self.source}/{self.name}"
+
+
+def settings_of(root: Path, **sections: dict[str, Any]) -> Settings:
+    decode = {"n_shards": 3, "workers": 1, **sections.pop("decode", {})}
+    return Settings(data_root=root, own_clips={"folder": "/clips"}, decode=decode, **sections)
+
+
+def fill(root: Path, clips: Sequence[Clip], *, upto: str = "decode_check", **sections: dict[str, Any]) -> tuple[Layout, Settings]:
+    """Materialize everything up to `upto` (own_clips, enriched_metadata, size_filtered, shard_lists or decode_check)."""
+    settings, layout = settings_of(root, **sections), Layout(root)
+    for source in sorted({clip.source for clip in clips}):
+        write_table(layout.ledger(source), LEDGER, LEDGER.frame(_listed(c) for c in clips if c.source == source))
+    if upto == "own_clips":
+        return layout, settings
+    with PartWriter(layout.probe_parts) as part:
+        for clip in clips:
+            part.append(_probed(clip))
+    enrich(layout, sorted({clip.source for clip in clips}), settings=settings.decode, progress=no_progress)
+    if upto == "enriched_metadata":
+        return layout, settings
+    filter_by_size(layout, max_bytes=settings.filter.max_file_size_bytes)
+    if upto == "size_filtered":
+        return layout, settings
+    make_lists(layout, settings)
+    if upto == "decode_check":
+        check(layout, settings, clips)
+    return layout, settings
+
+
+def make_lists(layout: Layout, settings: Settings) -> None:
+    n_shards = settings.decode.n_shards
+    list(write_shard_lists(layout, shard_keys(n_shards), n_shards=n_shards))
+
+
+def check(layout: Layout, settings: Settings, clips: Sequence[Clip], shards: Sequence[str] | None = None) -> list[ShardOutcome]:
+    """Run the real decode check on verdicts that were given before."""
+    n_shards = settings.decode.n_shards
+    for shard in shards or shard_keys(n_shards):
+        with PartWriter(layout.verdict_parts(shard)) as part:
+            for clip in clips:
+                if shard_of(clip.key, n_shards=n_shards) == shard:
+                    part.append(_decided(clip))
+    return list(check_shards(layout, list(shards or shard_keys(n_shards)), settings=settings.decode, progress=no_progress))
+
+
+def _listed(clip: Clip) -> dict[str, Any]:
+    return {
+        "clip_key": clip.key,
+        "source": clip.source,
+        "path": clip.path,
+        "text": clip.text,
+        "status": clip.status,
+        "reason": clip.reason,
+        "detail": clip.detail,
+        "file_size": clip.file_size if clip.status == "ok" else None,
+        "mtime_ns": clip.mtime_ns if clip.status == "ok" else None,
+        "origin": "captions.csv, line 2",
+        "extras": "{}",
+    }
+
+
+def _measured(clip: Clip) -> dict[str, Any]:
+    return {
+        "clip_key": clip.key,
+        "file_size": clip.file_size,
+        "mtime_ns": clip.mtime_ns,
+        "num_frames": clip.num_frames,
+        "height": clip.height,
+        "width": clip.width,
+        "fps": clip.fps,
+        "duration_s": 3.0,
+        "video_codec": "h264",
+        "pix_fmt": "yuv420p",
+        "rotation_deg": 0,
+        "header_frames": clip.num_frames,
+        "packet_frames": clip.num_frames,
+    }
+
+
+def _probed(clip: Clip) -> dict[str, Any]:
+    # The container's promise: one frame more than what decodes.
+    frames = None if clip.num_frames is None else clip.num_frames + 1
+    return {**_measured(clip), "num_frames": frames, "probe_status": "ok", "probe_detail": ""}
+
+
+def _decided(clip: Clip) -> dict[str, Any]:
+    return {
+        **_measured(clip),
+        "verdict": clip.verdict,
+        "reason": clip.verdict_reason,
+        "errors": clip.errors,
+        "is_variable_rate": False,
+        "is_count_consistent": True,
+        "content_hash": clip.content_hash or f"bytes of {clip.key}",
+        "decode_seconds": 0.1,
+        "checker_version": CHECKER_VERSION,
+        "ffmpeg_versions": "libavcodec 62.0.0",
+    }

@@ -1,0 +1,118 @@
+"""What the product is made from, and whether all of it is there and of one piece.
+
+Each stage's note names the hash of what it consumed; here that chain is followed from the shards back to the ledgers. Ticks of an
+automation can be lost and people click in any order, so nothing but these hashes says that a table is current.
+Belongs here: following the chain, and saying where it breaks. Does not belong here: what is then written (`io.training`).
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from video_assets.core.sharding import shard_keys
+from video_assets.core.verdicts import CHECKER_VERSION
+from video_assets.io.layout import Layout
+from video_assets.io.stages import StageError, dropped_path, stage_hash, stage_note
+from video_assets.io.tables import hash_file
+from video_assets.settings import Settings
+
+_RUN = "or type: video-assets run"
+_CLICK = "materialize it (all partitions), then decode_check > Materialize… > Failed and missing"
+
+
+class IncompleteInputError(StageError):
+    """Shards are missing or were made from something that has changed since; the message names them and what to click or type."""
+
+
+def current_inputs(layout: Layout, settings: Settings) -> dict[str, dict[str, str]]:
+    """Hashes of everything that the product depends on: by shard for `decode_check` and `shard_lists`, by name for `tables`.
+
+    Raises:
+        IncompleteInputError: the shards are not complete, or not made from the tables that are there now.
+        StageError: a table is torn or unreadable.
+    """
+    shards = shard_keys(settings.decode.n_shards)
+    _refuse(shards, list(_missing(layout, shards)), f"decode_check > Materialize… > Failed and missing, {_RUN}")
+    _refuse_stale_tables(layout, settings)
+    lists = {shard: stage_hash(layout.shard_list(shard)) for shard in shards}
+    source = stage_hash(layout.size_filtered)
+    _refuse(shards, _where(shards, lambda s: _list_problem(layout, s, lists[s], source)), f"shard_lists: {_CLICK}, {_RUN}")
+    stale = _where(shards, lambda shard: _check_problem(layout, shard, lists[shard], settings))
+    _refuse(shards, stale, f"decode_check: materialize these partitions again, {_RUN}")
+    ledgers = stage_note(layout.enriched_metadata)["inputs"]
+    return {
+        "decode_check": {shard: stage_hash(layout.checked(shard)) for shard in shards},
+        "shard_lists": lists,
+        "tables": {"size_filtered": source, "enriched_metadata": stage_hash(layout.enriched_metadata), **ledgers},
+    }
+
+
+def shard_names(shards: list[str]) -> str:
+    """The first ten names, and how many more there are."""
+    more = f" and {len(shards) - 10:,} more" if len(shards) > 10 else ""
+    return ", ".join(shards[:10]) + more
+
+
+def _missing(layout: Layout, shards: list[str]) -> Iterator[tuple[str, str]]:
+    for shard in shards:
+        if not layout.shard_list(shard).exists():
+            yield shard, "have no shard list"
+        elif not (layout.checked(shard).exists() and dropped_path(layout.checked(shard)).exists()):
+            yield shard, "have no decode check"
+
+
+def _refuse_stale_tables(layout: Layout, settings: Settings) -> None:
+    """Follow size_filtered back to the ledgers."""
+    note = stage_note(layout.size_filtered)
+    if note["inputs"]["enriched_metadata"] != stage_hash(layout.enriched_metadata):
+        raise IncompleteInputError(f"size_filtered was made from another enriched_metadata: materialize size_filtered, {_RUN}")
+    if note["settings"]["max_bytes"] != settings.filter.max_file_size_bytes:
+        raise IncompleteInputError(
+            f"size_filtered was made with a limit of {note['settings']['max_bytes']:,} bytes, the settings now say "
+            f"{settings.filter.max_file_size_bytes:,}: materialize size_filtered, {_RUN}"
+        )
+    for source, ledger_hash in stage_note(layout.enriched_metadata)["inputs"].items():
+        path = layout.ledger(source)
+        if not path.exists() or hash_file(path) != ledger_hash:
+            raise IncompleteInputError(
+                f"enriched_metadata was made from another listing of {source}: materialize enriched_metadata, {_RUN}"
+            )
+
+
+def _list_problem(layout: Layout, shard: str, list_hash: str, size_filtered: str) -> str:
+    try:
+        origin = json.loads(layout.shard_origin(shard).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return "have a list of unknown origin"
+    if origin["shard_lists"] != list_hash or origin["inputs"]["size_filtered"] != size_filtered:
+        return "have a list that was made from another size_filtered"
+    return ""
+
+
+def _check_problem(layout: Layout, shard: str, list_hash: str, settings: Settings) -> str:
+    note = stage_note(layout.checked(shard))
+    if note["inputs"]["shard_lists"] != list_hash:
+        return "were checked from another shard list"
+    if note["versions"]["checker"] != CHECKER_VERSION:
+        return f"were checked by rules of another version than {CHECKER_VERSION}"
+    if changed := sorted(name for name, value in note["settings"].items() if value != _plain(getattr(settings.decode, name))):
+        return f"were checked with other settings ({', '.join(f'decode.{name}' for name in changed)})"
+    return ""
+
+
+def _plain(value: Any) -> Any:
+    return sorted(value) if isinstance(value, tuple) else value
+
+
+def _where(shards: list[str], problem_of: Callable[[str], str]) -> list[tuple[str, str]]:
+    return [(shard, problem) for shard in shards if (problem := problem_of(shard))]
+
+
+def _refuse(shards: list[str], problems: list[tuple[str, str]], remedy: str) -> None:
+    if not problems:
+        return
+    groups: dict[str, list[str]] = {}
+    for shard, problem in problems:
+        groups.setdefault(problem, []).append(shard)
+    told = "; ".join(f"{len(names)} of {len(shards)} shards {what} ({shard_names(names)})" for what, names in groups.items())
+    raise IncompleteInputError(f"training_csv needs every shard: {told}. {remedy}")
