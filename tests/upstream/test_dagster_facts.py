@@ -1,0 +1,209 @@
+"""What Dagster does, where the design leans on it: after an upgrade, a failure here comes before any puzzle in the daemon.
+
+Graphs of four assets that compute nothing, so that a failure speaks about Dagster.
+"""
+
+import dagster as dg
+import pytest
+from dagster._check import CheckError
+
+from video_assets.defs.conditions import changed_shards, cheap, complete_only
+
+# Beta, and what the shards of one machine rest on: the tests below say what it must do.
+pytestmark = pytest.mark.filterwarnings("ignore:Parameter `backfill_policy`")
+
+SHARDS = dg.StaticPartitionsDefinition(["0", "1", "2"])
+FIRST = {"0": "a", "1": "b", "2": "c"}
+SICK = {"shard": ""}
+
+
+def graph(*, lists=None, check=None, product=None):
+    """Table -> lists[shard] -> check[shard] -> product; `check` of the shard named in SICK fails."""
+
+    def nothing(): ...
+
+    def checked(context: dg.AssetExecutionContext):
+        if context.partition_key == SICK["shard"]:
+            raise dg.Failure("mount is gone")
+
+    return dg.Definitions(
+        [
+            dg.asset(name="table")(nothing),
+            dg.asset(name="lists", partitions_def=SHARDS, deps=["table"], automation_condition=lists)(nothing),
+            dg.asset(name="check", partitions_def=SHARDS, deps=["lists"], automation_condition=check)(checked),
+            dg.asset(name="product", deps=["check"], automation_condition=product)(nothing),
+        ]
+    )
+
+
+def report(instance, asset, versions):
+    """One materialization per shard (None: the whole asset) with its data version, without a run."""
+    for shard, version in versions.items():
+        event = dg.AssetMaterialization(asset, partition=shard, tags={"dagster/data_version": version})
+        instance.report_runless_asset_event(event)
+
+
+def run(definitions, instance, asset, shard):
+    """Materialize in a run of its own, as a backfill with one run per shard does; True when it succeeded."""
+    job = definitions.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        partition_key=shard, instance=instance, asset_selection=[dg.AssetKey(asset)], raise_on_error=False
+    ).success
+
+
+class Ticks:
+    """Automation ticks in a row, each with the cursor of the one before."""
+
+    def __init__(self, definitions, instance):
+        self.definitions, self.instance, self.cursor = definitions, instance, None
+
+    def tick(self):
+        """What this tick would materialize: shards (None: the whole asset) by asset."""
+        result = dg.evaluate_automation_conditions(
+            self.definitions, self.instance, asset_selection=dg.AssetSelection.all(), cursor=self.cursor
+        )
+        self.cursor = result.cursor
+        asked = {name: result.get_requested_partitions(dg.AssetKey(name)) for name in ("lists", "check", "product")}
+        return {name: sorted(shards, key=str) for name, shards in asked.items() if shards}
+
+
+@pytest.fixture
+def instance():
+    SICK["shard"] = ""
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+def settled(instance, **conditions):
+    """A graph of which everything is there and has been seen, so that a tick asks for nothing."""
+    report(instance, "table", {None: "t"})
+    for asset in ("lists", "check"):
+        report(instance, asset, FIRST)
+    report(instance, "product", {None: "p"})
+    ticks = Ticks(graph(**conditions), instance)
+    ticks.tick()
+    assert ticks.tick() == {}
+    return ticks
+
+
+def test_the_gate_asks_only_for_the_shard_whose_list_changed(instance):
+    ticks = settled(instance, check=changed_shards())
+    report(instance, "lists", {**FIRST, "1": "changed"})
+    assert ticks.tick() == {"check": ["1"]}
+    assert ticks.tick() == {}, "asked once is enough"
+
+
+def test_the_gate_asks_for_nothing_when_all_lists_are_written_again_with_the_same_versions(instance):
+    ticks = settled(instance, check=changed_shards())
+    report(instance, "lists", FIRST)
+    assert ticks.tick() == {}
+
+
+def test_plain_eager_would_ask_for_every_shard_when_all_lists_are_written_again(instance):
+    ticks = settled(instance, check=dg.AutomationCondition.eager())
+    report(instance, "lists", FIRST)
+    assert ticks.tick() == {"check": ["0", "1", "2"]}
+
+
+def test_the_gate_does_not_follow_lists_that_are_asked_for_in_the_same_tick(instance):
+    ticks = settled(instance, lists=cheap(), check=changed_shards())
+    report(instance, "table", {None: "t2"})
+    assert ticks.tick() == {"lists": ["0", "1", "2"]}
+
+
+def test_replacing_only_newly_updated_would_follow_all_lists_that_are_asked_for_in_the_same_tick(instance):
+    half_a_gate = dg.AutomationCondition.eager().replace("newly_updated", dg.AutomationCondition.data_version_changed())
+    ticks = settled(instance, lists=cheap(), check=half_a_gate)
+    report(instance, "table", {None: "t2"})
+    assert ticks.tick() == {"lists": ["0", "1", "2"], "check": ["0", "1", "2"]}
+
+
+def test_the_product_is_asked_for_when_a_shard_was_checked_again(instance):
+    ticks = settled(instance, product=complete_only())
+    report(instance, "check", {"1": "b2"})
+    assert ticks.tick() == {"product": [None]}
+
+
+def test_the_product_waits_while_a_shard_has_failed_and_comes_when_it_is_mended(instance):
+    ticks = settled(instance, product=complete_only())
+    SICK["shard"] = "2"
+    assert run(ticks.definitions, instance, "check", "1")
+    assert not run(ticks.definitions, instance, "check", "2")
+    assert ticks.tick() == {}
+    SICK["shard"] = ""
+    assert run(ticks.definitions, instance, "check", "2")
+    assert ticks.tick() == {"product": [None]}
+
+
+def test_plain_eager_would_build_the_product_although_a_shard_has_failed(instance):
+    ticks = settled(instance, product=dg.AutomationCondition.eager())
+    SICK["shard"] = "2"
+    assert run(ticks.definitions, instance, "check", "1")
+    assert not run(ticks.definitions, instance, "check", "2")
+    assert ticks.tick() == {"product": [None]}
+
+
+def test_the_product_waits_while_a_shard_is_missing(instance):
+    report(instance, "table", {None: "t"})
+    report(instance, "lists", FIRST)
+    report(instance, "check", {"0": "a", "1": "b"})
+    ticks = Ticks(graph(product=complete_only()), instance)
+    assert ticks.tick() == {}
+    report(instance, "check", {"2": "c"})
+    assert ticks.tick() == {"product": [None]}
+
+
+def test_an_update_between_the_request_and_the_next_tick_is_lost_so_a_nightly_schedule_is_needed(instance):
+    ticks = settled(instance, product=complete_only())
+    report(instance, "check", {"1": "b2"})
+    assert ticks.tick() == {"product": [None]}
+    report(instance, "check", {"2": "c2"})
+    report(instance, "product", {None: "made before c2 was read"})
+    assert ticks.tick() == {}
+    assert ticks.tick() == {}
+
+
+def all_in_one_run(instance, *, sick):
+    """One run over all shards that reports each finished shard by itself and fails at its end when one was sick."""
+
+    @dg.asset(partitions_def=SHARDS, backfill_policy=dg.BackfillPolicy.single_run(), output_required=False)
+    def check(context: dg.AssetExecutionContext):
+        for shard in context.partition_keys:
+            if shard not in sick:
+                tags = {"dagster/data_version": f"version-{shard}"}
+                context.log_event(dg.AssetMaterialization(context.asset_key, partition=shard, tags=tags))
+        if sick:
+            raise dg.Failure(f"shards {sick} are not complete")
+        yield from ()
+
+    tags = {"dagster/asset_partition_range_start": "0", "dagster/asset_partition_range_end": "2"}
+    return dg.materialize([check], instance=instance, tags=tags, raise_on_error=False)
+
+
+def status(instance):
+    found = instance.get_status_by_partition(dg.AssetKey("check"), SHARDS.get_partition_keys(), SHARDS)
+    return {shard: None if found.get(shard) is None else found[shard].value for shard in SHARDS.get_partition_keys()}
+
+
+def test_finished_shards_of_a_failed_run_are_green_and_only_the_others_failed(instance):
+    assert not all_in_one_run(instance, sick=["1"]).success
+    assert status(instance) == {"0": "MATERIALIZED", "1": "FAILED", "2": "MATERIALIZED"}
+
+
+def test_a_second_run_turns_the_failed_shard_green(instance):
+    all_in_one_run(instance, sick=["1"])
+    assert all_in_one_run(instance, sick=[]).success
+    assert set(status(instance).values()) == {"MATERIALIZED"}
+
+
+def test_each_shard_reported_inside_a_run_keeps_its_own_data_version(instance):
+    all_in_one_run(instance, sick=["1"])
+    record = instance.get_latest_data_version_record(dg.AssetKey("check"), partition_key="2")
+    assert record.asset_materialization.tags["dagster/data_version"] == "version-2"
+
+
+def test_a_table_preview_takes_missing_values_but_not_zero_rows_without_a_schema():
+    records = [dg.TableRecord({"text": "a", "fps": None}), dg.TableRecord({"text": None, "fps": 25.0})]
+    assert dg.MetadataValue.table(records).schema.columns[0].name == "text"
+    with pytest.raises(CheckError, match="schema must be provided"):
+        dg.MetadataValue.table([])
