@@ -3,6 +3,8 @@
 The only module that reads the environment when Dagster loads it.
 """
 
+import warnings
+
 import dagster as dg
 
 from video_assets.defs.assets.decode import decode_check, shard_lists
@@ -21,16 +23,12 @@ from video_assets.settings import Settings, load_settings
 def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.Definitions:
     """Definitions for `settings`; only enabled sources appear in the graph. `terminal` shows progress to a person."""
     project = Project(settings, terminal)
+    with warnings.catch_warnings():
+        # Beta in Dagster 1.13, relied upon on purpose: tests/upstream holds what it does.
+        warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
+        assets = _assets(settings, project.sources)
     return dg.Definitions(
-        assets=[
-            *([own_clips] if "own_clips" in project.sources else []),
-            enriched_metadata(project.sources),
-            size_filtered,
-            shard_lists(settings),
-            decode_check(settings),
-            training_csv,
-            dataset_report,
-        ],
+        assets=assets,
         asset_checks=[metadata_checks, training_checks],
         jobs=build_jobs(project.sources),
         schedules=build_schedules(settings),
@@ -39,6 +37,18 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
         # One step per run: a process per step would cost seconds and share nothing.
         executor=dg.in_process_executor,
     )
+
+
+def _assets(settings: Settings, sources: list[str]) -> list[dg.AssetsDefinition]:
+    return [
+        *([own_clips] if "own_clips" in sources else []),
+        enriched_metadata(sources),
+        size_filtered,
+        shard_lists(settings),
+        decode_check(settings),
+        training_csv,
+        dataset_report,
+    ]
 
 
 @dg.definitions

@@ -1,0 +1,103 @@
+"""The code location: loads fast and light, has the graph of the design, agrees with workspace.yaml."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import tomlkit
+import yaml
+
+from video_assets.definitions import build_defs
+from video_assets.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+MEASURE = """
+import sys, time
+before = time.process_time()
+from video_assets.definitions import defs
+defs()
+heavy = [name for name in ("pandas", "pyarrow", "av", "matplotlib", "numpy") if name in sys.modules]
+print(time.process_time() - before, heavy)
+"""
+
+
+def settings(tmp_path: Path, **sections: object) -> Settings:
+    return Settings(data_root=tmp_path / "data", own_clips={"folder": tmp_path / "clips"}, **sections)
+
+
+@pytest.fixture
+def defs(tmp_path: Path) -> dg.Definitions:
+    return build_defs(settings(tmp_path))
+
+
+def test_definitions_load_without_pandas_and_ffmpeg_in_less_than_two_cpu_seconds() -> None:
+    best = min((measure() for _ in range(3)), key=lambda line: float(line.split()[0]))
+    seconds, heavy = best.split(maxsplit=1)
+    assert heavy == "[]"
+    assert float(seconds) < 2.0
+
+
+def measure() -> str:
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.strip()
+
+
+def test_the_graph_is_the_chain_of_the_design(defs: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(defs)
+    graph = defs.resolve_asset_graph()
+    edges = {key.to_user_string(): {up.to_user_string() for up in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()}
+    assert edges == {
+        "own_clips": set(),
+        "enriched_metadata": {"own_clips"},
+        "size_filtered": {"enriched_metadata"},
+        "shard_lists": {"size_filtered"},
+        "decode_check": {"shard_lists"},
+        "training_csv": {"decode_check"},  # and nothing else: it must never be built ahead of decoding
+        "dataset_report": {"training_csv"},
+    }
+
+
+def test_a_source_that_is_not_set_is_not_in_the_graph(tmp_path: Path) -> None:
+    keys = build_defs(Settings(data_root=tmp_path)).resolve_asset_graph().get_all_asset_keys()
+    assert dg.AssetKey("own_clips") not in keys
+
+
+def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
+    for node in defs.resolve_asset_graph().asset_nodes:
+        assert node.description, node.key
+        assert node.owners, node.key
+        assert node.kinds, node.key
+        assert node.code_version, node.key
+        assert node.group_name != "default", node.key
+
+
+def test_shards_are_partitions_whose_names_carry_their_number(tmp_path: Path) -> None:
+    defs = build_defs(settings(tmp_path, decode={"n_shards": 6}))
+    partitions = defs.resolve_asset_graph().get(dg.AssetKey("decode_check")).partitions_def
+    assert partitions is not None
+    assert partitions.get_partition_keys()[5] == "00005-of-00006"
+
+
+def test_workspace_and_pyproject_name_the_same_code_location() -> None:
+    workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"][0]["python_module"]
+    project = tomlkit.parse((ROOT / "pyproject.toml").read_text())["tool"]["dagster"]
+    assert (workspace["module_name"], workspace["location_name"]) == (project["module_name"], project["code_location_name"])
+
+
+def test_dagster_accepts_dagster_yaml(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert instance.run_monitoring_enabled
+        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+
+
+def test_one_setting_changes_from_one_run_for_all_shards_to_one_run_per_shard(tmp_path: Path) -> None:
+    policies = [
+        build_defs(settings(tmp_path, automation={"backfill": name})).resolve_asset_graph().get(dg.AssetKey("decode_check")).backfill_policy
+        for name in ("single_run", "run_per_shard")
+    ]
+    assert policies == [dg.BackfillPolicy.single_run(), dg.BackfillPolicy.multi_run(1)]

@@ -1,0 +1,65 @@
+"""Settings: file, environment and options, and errors that name the field."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from video_assets.io.user_settings import SettingsFileError, remember
+from video_assets.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_file_in_the_data_root_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDEO_ASSETS_DATA_ROOT", str(tmp_path))
+    (tmp_path / "video_assets.toml").write_text("[decode]\nn_shards = 6\nworkers = 3\n")
+    monkeypatch.setenv("VIDEO_ASSETS_DECODE__WORKERS", "1")
+    settings = load_settings()
+    assert (settings.data_root, settings.decode.n_shards, settings.decode.workers) == (tmp_path, 6, 1)
+
+
+def test_a_typo_in_the_file_is_refused_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDEO_ASSETS_DATA_ROOT", str(tmp_path))
+    (tmp_path / "video_assets.toml").write_text("[decode]\nn_shard = 6\n")
+    with pytest.raises(ValidationError, match="n_shard"):
+        load_settings()
+
+
+@pytest.mark.parametrize("bad", [{"decode": {"n_shards": 0}}, {"filter": {"max_file_size_mib": -1}}, {"training": {"name": "a/b"}}])
+def test_values_out_of_range_are_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(**bad)
+
+
+def test_results_do_not_go_into_the_folder_of_clips(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="folder of their own"):
+        Settings(data_root=tmp_path, own_clips={"folder": tmp_path})
+
+
+def test_the_size_limit_is_in_mib() -> None:
+    assert Settings().filter.max_file_size_bytes == 52_428_800
+
+
+def test_remembering_keeps_comments_and_other_fields(tmp_path: Path) -> None:
+    path = tmp_path / "video_assets.toml"
+    path.write_text("# mine\n[decode]\nworkers = 1  # the laptop is old\n")
+    assert remember(path, {"decode": {"n_shards": 6}, "own_clips": {"folder": "/clips"}})
+    text = path.read_text()
+    assert "# mine" in text
+    assert "workers = 1  # the laptop is old" in text
+    assert "n_shards = 6" in text
+    assert not remember(path, {"decode": {"n_shards": 6}})
+
+
+def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "video_assets.toml"
+    path.write_text("[decode\n")
+    with pytest.raises(SettingsFileError, match=r"video_assets\.toml.*line 1"):
+        remember(path, {"decode": {"n_shards": 6}})
+
+
+def test_the_settings_page_is_what_the_model_says() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "generate.py"))["settings_page"]()
+    assert (ROOT / "docs" / "settings.md").read_text() == page, "run `make docs`"
