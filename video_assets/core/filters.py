@@ -101,11 +101,11 @@ def drop_too_large(clips: pd.DataFrame, *, max_bytes: int) -> Split:
     )
 
 
-def drop_changed(unchecked: pd.DataFrame) -> pd.DataFrame:
-    """All of `unchecked` as DROPPED: no verdict is about the bytes that were listed, so the file was replaced meanwhile."""
+def drop_changed(unchecked: pd.DataFrame) -> Split:
+    """Drop all of `unchecked`: no verdict is about the bytes that were listed, so the file was replaced meanwhile."""
     is_changed = pd.Series(data=True, index=unchecked.index)
     detail = "the file was replaced after it was listed: materialize its source again, then what comes after"
-    return drop(unchecked, is_changed, stage="decode_check", reason="changed_since_listing", detail=detail).dropped
+    return drop(unchecked, is_changed, stage="decode_check", reason="changed_since_listing", detail=detail)
 
 
 def split_by_verdict(checked: pd.DataFrame, *, tolerated_reasons: tuple[str, ...]) -> Split:
