@@ -1,6 +1,9 @@
 """Every picture, of much, little and nothing."""
 
 import io
+import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -90,6 +93,20 @@ def test_the_same_numbers_give_the_same_bytes_without_dates_or_versions(name):
     assert picture == PICTURES[name]()
     assert b"tEXt" not in picture
     assert b"Software" not in picture
+
+
+def test_a_matplotlibrc_of_the_user_changes_nothing_and_is_left_alone(tmp_path):
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\naxes.facecolor: black\nfont.size: 30\nsavefig.dpi: 300\n")
+    draw = (
+        "import sys, matplotlib\n"
+        "from video_assets.core.report import funnel_from_counts\n"
+        "from video_assets.io.plots import drop_reasons_png\n"
+        "sys.stdout.buffer.write(drop_reasons_png(funnel_from_counts(5, {'decode_check': {'truncated': 3, 'a_b': 1}})))\n"
+        "assert matplotlib.rcParams['text.usetex'], 'the caller keeps its settings'\n"
+    )
+    environment = {**os.environ, "MATPLOTLIBRC": str(tmp_path)}
+    drawn = subprocess.run([sys.executable, "-c", draw], env=environment, capture_output=True, check=True).stdout
+    assert drawn == drop_reasons_png(funnel_from_counts(5, {"decode_check": {"truncated": 3, "a_b": 1}}))
 
 
 def test_a_million_clips_are_drawn_in_seconds():

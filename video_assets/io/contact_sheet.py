@@ -16,7 +16,7 @@ import numpy as np
 from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.core.units import duration, number, shorten, shorten_middle
 from video_assets.io.cpus import cpu_count
-from video_assets.io.figure import INK, MUTED, WIDTH_PX, new_figure, png, text
+from video_assets.io.figure import INK, MUTED, WIDTH_PX, new_figure, own_look, png, text
 from video_assets.io.layout import Layout
 from video_assets.io.tables import read_table
 from video_assets.io.workers import Limits, Task, WorkerPool
@@ -55,6 +55,7 @@ def contact_sheets(layout: Layout, settings: Settings, *, n_kept: int = 12, seed
     }
 
 
+@own_look()
 def contact_sheet_png(thumbnails: Sequence[Thumbnail]) -> bytes:
     """The pictures in rows of four, each above its label."""
     n_rows = max(1, -(-len(thumbnails) // _COLUMNS))

@@ -1,11 +1,13 @@
 """The look of every picture: colours, axes, text that cannot break it, PNG bytes.
 
-Object-oriented matplotlib on the Agg canvas: no pyplot, no global state, no display. Everything that a user's matplotlibrc could
-change is set here, so the same numbers give the same bytes. White ground, so that pictures read in light and dark themes.
+Object-oriented matplotlib on the Agg canvas: no pyplot, no display, nothing of a user's matplotlibrc, so that the same numbers
+give the same bytes. White ground, so that pictures read in light and dark themes.
 Belongs here: how things are drawn. Does not belong here: what is drawn (`io.plots`, `io.contact_sheet`).
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Literal
 
@@ -32,6 +34,14 @@ BAD = "#d1495b"
 # One colour per stage that drops, told apart by colour-blind eyes too (after Okabe and Ito).
 STAGES = {"enriched_metadata": "#e69f00", "size_filtered": "#8a63b8", "decode_check": BAD, "training_csv": "#6b8e23"}
 _SOURCE = "#7f8c99"
+
+
+@contextmanager
+def own_look() -> Iterator[None]:
+    """Matplotlib's own defaults inside, whatever the user's matplotlibrc says (TeX, dark ground); a decorator too."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        yield
 
 
 def stage_colour(stage: str) -> str:

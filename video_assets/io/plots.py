@@ -25,6 +25,7 @@ from video_assets.io.figure import (
     legend,
     name_rows,
     new_figure,
+    own_look,
     png,
     say_empty,
     stage_colour,
@@ -38,6 +39,7 @@ _MAX_CLASSES = 7
 _MAX_BARS = 100
 
 
+@own_look()
 def funnel_png(result: Funnel) -> bytes:
     """One bar of clips per stage, the dropped part coloured, the reasons beside it."""
     stages = result.stages
@@ -88,6 +90,7 @@ def _reasons(drops: Sequence[Drop], *, max_chars: int = 54) -> str:
     return shorten(words, max_chars)
 
 
+@own_look()
 def drop_reasons_png(result: Funnel) -> bytes:
     """One bar per reason, coloured by stage, the commonest first; logarithmic when the counts span decades."""
     drops = sorted(result.drops, key=lambda drop: -drop.clips)
@@ -125,6 +128,7 @@ def _reason_bars(axes: Axes, names: list[str], clips: list[int], colours: list[s
     count_axis(axes, "x")
 
 
+@own_look()
 def histograms_png(clips: pd.DataFrame) -> bytes:
     """File size, duration, resolution and frame rate of `clips` (CLIPS, CHECKED; TRAINING has no duration: frames / fps)."""
     figure = new_figure(640)
@@ -222,6 +226,7 @@ def _classes(axes: Axes, title: str, counts: pd.Series, name: str, *, numbers: n
     return None
 
 
+@own_look()
 def shards_png(counts: pd.DataFrame, *, outliers: Sequence[Outlier] = ()) -> bytes:
     """Clips per shard, kept and dropped, and below the share dropped with the median shard's; outliers are named.
 
