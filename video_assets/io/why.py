@@ -1,0 +1,236 @@
+"""What happened to a clip: every table that knows it is asked, from its source to the training table.
+
+Works on data roots that are half done: tables that are not there yet are said to be so.
+Belongs here: finding clips and their rows. Does not belong here: how an answer is printed (`terminal`), what a reason means
+(`core.reasons`).
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from video_assets.core.enrich import merge_verdicts
+from video_assets.core.reasons import MEANINGS
+from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, VERDICTS, TableSpec
+from video_assets.core.sharding import shard_of
+from video_assets.core.units import size
+from video_assets.io.layout import Layout
+from video_assets.io.parts import read_parts
+from video_assets.io.stages import StageError, dropped_path
+from video_assets.settings import Settings
+
+Fate = Literal["kept", "dropped", "waiting", "pending"]
+_NOT_YET = "not materialized yet"
+_OLDER = "made before the clip was listed as it is now: materialize it again"
+_MAX_CLIPS = 20
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one stage says about a clip, and the table that says so."""
+
+    stage: str
+    fate: Fate
+    reason: str = ""
+    detail: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A clip's way through the stages, as far as it came."""
+
+    clip_key: str
+    source: str
+    path: str
+    shard: str
+    steps: tuple[Step, ...]
+
+    @property
+    def decisive(self) -> Step:
+        """The step that settles the clip's status: where it was dropped or waits, else the last."""
+        return next((step for step in self.steps if step.fate != "kept"), self.steps[-1])
+
+    @property
+    def status(self) -> Fate:
+        """`kept`: it is in the training CSV. `pending`: some stage has not seen it yet."""
+        return self.decisive.fate
+
+    @property
+    def meaning(self) -> str:
+        """The reason in a sentence; empty when there is none."""
+        return MEANINGS.get(self.decisive.reason, "")
+
+    def as_record(self) -> dict[str, Any]:
+        """JSON-able."""
+        step = self.decisive
+        told = {"stage": step.stage, "reason": step.reason, "meaning": self.meaning, "detail": step.detail, "file": step.file}
+        clip = {"clip_key": self.clip_key, "source": self.source, "path": self.path, "status": self.status, "shard": self.shard}
+        return {**clip, **told, "steps": [asdict(step) for step in self.steps]}
+
+
+def explain(layout: Layout, settings: Settings, text: str, *, max_clips: int = _MAX_CLIPS) -> list[Explanation]:
+    """Everything that the tables say about the clips that `text` names, at most `max_clips`; empty when it names none.
+
+    Args:
+        layout: the data root.
+        settings: the number of shards and the name of the product.
+        text: a clip key, a path, a file name, or a part of a clip key; the first of these that fits anything counts.
+        max_clips: answers when a part fits many clips.
+
+    Raises:
+        StageError: a table is unreadable.
+    """
+    clips = find_clips(layout, text).head(max_clips)
+    return [
+        Explanation(
+            clip_key=key,
+            source=source,
+            path=path,
+            shard=shard_of(key, n_shards=settings.decode.n_shards),
+            steps=tuple(_Clip(layout, settings, key, path).steps(source)),
+        )
+        for key, source, path in clips.itertuples(index=False, name=None)
+    ]
+
+
+def find_clips(layout: Layout, text: str) -> pd.DataFrame:
+    """Columns clip_key, source and path of all clips that `text` names, in the order of the key (see `explain`).
+
+    Raises:
+        StageError: a table is unreadable.
+    """
+    columns = ["clip_key", "source", "path"]
+    tables = [*sorted(layout.ledger("x").parent.glob("*.parquet")), layout.enriched_metadata, layout.dropped]
+    path = os.path.abspath(text)  # noqa: PTH100 - resolve() would follow symbolic links
+    is_exact = (pc.field("clip_key") == text) | pc.field("path").isin([text, path])
+    found = _union(_read(table, columns, is_exact) for table in tables)
+    if found.empty:
+        every = _union(_read(table, columns, None) for table in tables)
+        is_named = every["clip_key"].str.endswith(f"/{text}") | every["path"].str.endswith(f"/{text}")
+        found = every[is_named if bool(is_named.any()) else every["clip_key"].str.contains(text, regex=False)]
+    return found.sort_values("clip_key", ignore_index=True)
+
+
+class _Clip:
+    """One clip's rows in all tables."""
+
+    def __init__(self, layout: Layout, settings: Settings, clip_key: str, path: str) -> None:
+        self._layout, self._settings, self._key, self._path = layout, settings, clip_key, path
+        self._shard = shard_of(clip_key, n_shards=settings.decode.n_shards)
+
+    def steps(self, source: str) -> Iterator[Step]:
+        """Stage by stage, up to the first that did not keep it; then whether an older product still has it."""
+        layout = self._layout
+        way = (
+            lambda: self._listed(source),
+            lambda: self._stage("enriched_metadata", layout.enriched_metadata),
+            lambda: self._stage("size_filtered", layout.size_filtered),
+            lambda: self._stage("shard_lists", layout.shard_list(self._shard)),
+            self._checked,
+            self._trained,
+        )
+        for ask in way:
+            step = ask()
+            yield step
+            if step.fate != "kept":
+                break
+        table = layout.training_table(self._settings.training.name)
+        if step.fate != "kept" and self._is_published(table):
+            yield Step(
+                "training_csv", "kept", detail="the training CSV is older than that and still has the clip", file=str(table)
+            )
+
+    def _listed(self, source: str) -> Step:
+        path = self._layout.ledger(source)
+        row = self._row(path, LEDGER)
+        if row is None:
+            return Step(source, "dropped", "gone", "no longer listed", str(path))
+        fate: Fate = {"ok": "kept", "waiting": "waiting"}.get(row["status"], "dropped")  # type: ignore[assignment]
+        return Step(source, fate, row["reason"], row["detail"] or row["origin"], str(path))
+
+    def _stage(self, stage: str, path: Path, spec: TableSpec = CLIPS) -> Step:
+        """Kept, dropped with reason, or not seen by this stage."""
+        if not path.exists():
+            return Step(stage, "pending", detail=_NOT_YET, file=str(path))
+        if (row := self._row(dropped_path(path), DROPPED)) is not None:
+            return Step(row["stage"], "dropped", row["reason"], row["detail"], str(dropped_path(path)))
+        row = self._row(path, spec)
+        if row is None:
+            return Step(stage, "pending", detail=_OLDER, file=str(path))
+        # The stages between measuring and decoding have nothing new to say.
+        is_measured = stage in {"enriched_metadata", "decode_check"}
+        return Step(stage, "kept", detail=_measured(row) if is_measured else "", file=str(path))
+
+    def _checked(self) -> Step:
+        path = self._layout.checked(self._shard)
+        listed, checked = self._row(self._layout.shard_list(self._shard), CLIPS), self._row(path, CHECKED)
+        step = self._stage("decode_check", path, CHECKED)
+        if listed is not None and checked is not None and listed["mtime_ns"] != checked["mtime_ns"]:
+            step = Step("decode_check", "pending", detail="the file changed since it was checked", file=str(path))
+        if step.fate == "pending" and listed is not None:
+            return self._running(step, listed)
+        if checked is None or step.fate != "kept":
+            return step
+        tolerated = f" (tolerated): {checked['errors']}" if checked["reason"] else ""
+        return Step("decode_check", "kept", checked["reason"], f"{step.detail}{tolerated}", str(path))
+
+    def _running(self, step: Step, listed: dict[str, Any]) -> Step:
+        """A verdict that was given already, although its shard is not finished."""
+        layout, shard = self._layout, self._shard
+        records, _ = read_parts(layout.verdict_parts(shard))
+        row = self._row(layout.verdicts(shard), VERDICTS)
+        given = [*([row] if row else []), *(record for record in records if record["clip_key"] == self._key)]
+        verdicts = merge_verdicts(CLIPS.frame([listed]), VERDICTS.frame(given)).checked
+        if verdicts.empty:
+            return step
+        verdict = verdicts.iloc[0]
+        detail = f"{step.detail}; decoded already, verdict {verdict['verdict']}: {verdict['errors'] or _measured(verdict)}"
+        return Step("decode_check", "pending", verdict["reason"], detail, str(layout.verdicts_folder))
+
+    def _trained(self) -> Step:
+        table, dropped = self._layout.training_table(self._settings.training.name), self._layout.dropped
+        if (row := self._row(dropped, DROPPED)) is not None and row["stage"] == "training_csv":
+            return Step("training_csv", "dropped", row["reason"], row["detail"], str(dropped))
+        if self._is_published(table):
+            return Step("training_csv", "kept", file=str(table))
+        return Step("training_csv", "pending", detail=_OLDER if table.exists() else _NOT_YET, file=str(table))
+
+    def _is_published(self, table: Path) -> bool:
+        folder = self._settings.training.relative_to
+        path = self._path if folder is None else self._path.removeprefix(f"{folder}/")
+        return len(_read(table, ["path"], pc.field("path").isin([path, self._path]))) > 0
+
+    def _row(self, path: Path, spec: TableSpec) -> dict[str, Any] | None:
+        rows = _read(path, spec.names, pc.field("clip_key") == self._key)
+        return None if rows.empty else {name: rows[name].iloc[0] for name in spec.names}
+
+
+def _measured(row: Any) -> str:
+    """What is known of the pictures; what the prober said when nothing is."""
+    if pd.isna(row["num_frames"]):
+        return f"{row['probe_status']}: {row['probe_detail']}"
+    rate = "unknown" if pd.isna(row["fps"]) else f"{row['fps']:.5g}"
+    return f"{row['num_frames']} frames of {row['width']}x{row['height']}, {rate} fps, {size(row['file_size'])}"
+
+
+def _union(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True).drop_duplicates("clip_key", ignore_index=True)
+
+
+def _read(path: Path, columns: list[str], where: pc.Expression | None) -> pd.DataFrame:
+    """Rows of a table that is there; none when it is not."""
+    if not path.exists():
+        return pd.DataFrame(columns=columns).astype(pd.ArrowDtype(pa.string()))
+    try:
+        rows = ds.dataset(path).to_table(columns=columns, filter=where)
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise StageError(f"{path}: not a readable table ({error}): delete it and materialize its asset again") from error
+    return rows.to_pandas(types_mapper=pd.ArrowDtype)
