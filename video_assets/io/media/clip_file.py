@@ -89,14 +89,14 @@ class ClipFile:
         """Current position, bytes from the start."""
         return self._position
 
-    def head(self, n_bytes: int) -> bytes:
-        """The first bytes of the file, without moving.
+    def peek(self, n_bytes: int, position: int = 0) -> bytes:
+        """Bytes from anywhere in the file (fewer at its end), without moving.
 
         Raises:
             StorageError: the storage did not deliver them.
         """
         try:
-            return self._pread(n_bytes, 0)
+            return self._pread(n_bytes, position)
         except OSError as error:
             raise StorageError(self.trouble) from error
 

@@ -20,6 +20,7 @@ from video_assets.io.media.clip_file import MAX_WINDOW_BYTES, ClipFile
 
 # No protocol has this name, so libav refuses whatever a playlist, an edit or a track refers to: files, pipes, sockets.
 _NO_PROTOCOL = "none"
+_MIN_PROBE_BYTES = "32"
 _DEFAULT_BONUS = 5_000_000
 _GENERATE_PTS = 0x0001
 _AV_TIME_BASE = 1_000_000
@@ -27,19 +28,22 @@ _MAX_TRY_AGAIN = 1000
 
 
 @contextmanager
-def open_container(file: ClipFile, *, is_full_decode: bool = False) -> Iterator[InputContainer]:
+def open_container(file: ClipFile, *, is_full_decode: bool = False, is_header_only: bool = False) -> Iterator[InputContainer]:
     """The clip as an open container, closed at the end of the block whatever happens.
+
+    libav looks at the streams' first frames as ffmpeg does, unless `is_header_only`.
 
     Raises:
         av.error.FFmpegError: libav cannot read the container.
         OSError: reading the file failed; `file.trouble` says how.
     """
     options = {} if is_full_decode else {"skip_loop_filter": "all"}
+    limits = {"probesize": _MIN_PROBE_BYTES} if is_header_only else {}
     container = av.open(
         file,
         mode="r",
         options=options,
-        container_options={"protocol_whitelist": _NO_PROTOCOL, "scan_all_pmts": "1"},
+        container_options={"protocol_whitelist": _NO_PROTOCOL, "scan_all_pmts": "1"} | limits,
         metadata_errors="ignore",
         buffer_size=MAX_WINDOW_BYTES,
     )

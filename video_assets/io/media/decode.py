@@ -107,7 +107,7 @@ def _verdict(file: ClipFile, seen: _Pass, max_duration_s: float | None) -> tuple
     if not file.size:
         reason = "empty_file"
     elif seen.is_unopened:
-        reason = reason_of_text(file.head(_HEAD_BYTES)) or reason_of_open_error(seen.lines)
+        reason = reason_of_text(file.peek(_HEAD_BYTES)) or reason_of_open_error(seen.lines)
     else:
         reason = seen.reason or _reason(seen, max_duration_s)
     return ("bad", reason) if reason else ("good", "")
@@ -119,10 +119,8 @@ def _reason(seen: _Pass, max_duration_s: float | None) -> str:
     if is_longer(seen.end_s, max_duration_s):
         return "too_long"
     if not seen.numbers["num_frames"]:
-        silent = "no_frames"
-    else:
-        silent = "fewer_frames" if seen.is_short else ""
-    return reason_of_lines(seen.lines, seen.speakers, otherwise=silent)
+        return reason_of_lines(seen.lines, seen.speakers, otherwise="no_frames")
+    return reason_of_lines(seen.lines, seen.speakers, otherwise="fewer_frames" if seen.is_short else "")
 
 
 def _decode(file: ClipFile, seen: _Pass, *, max_duration_s: float | None, is_full_decode: bool) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Discard
+from av.video.stream import VideoStream
 
 from video_assets.core.verdicts import first_lines, reason_of_open_error, reason_of_text
 from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
 from video_assets.io.media.container import choose_streams, is_picture, open_container, packets, stream_numbers
+from video_assets.io.media.iso_boxes import has_whole_index
 from video_assets.io.media.libav_log import libav_log
 
 _HEAD_BYTES = 1024
@@ -24,7 +26,9 @@ _COLUMNS = (
 def probe_clip(path: str) -> dict[str, Any]:
     """Read one clip's container; return its numbers and `probe_status`: "ok", a reason why not, or "unreadable_now".
 
-    `num_frames` counts the video packets that a player shows (edit lists applied). One clip at a time per process.
+    `num_frames` counts the video packets that a player shows (edit lists applied). An MP4 with one whole index is not read
+    further than its header: then `pix_fmt` is None, since only a decoder knows it. `rotation_deg` is None likewise.
+    One clip at a time per process.
 
     Args:
         path: the clip; any name, it is never taken for a URL or a pattern.
@@ -50,28 +54,57 @@ def _read(file: ClipFile) -> dict[str, Any]:
     log = libav_log()
     with log.capture():
         try:
-            with open_container(file) as container:
-                numbers = _numbers(container)
+            numbers = (_header_numbers(file) if has_whole_index(file.peek, file.size) else None) or _packet_numbers(file)
         except (FFmpegError, OSError) as error:
             error_text = str(error.strerror)
     lines = [*log.lines(), error_text]
     reason = numbers.pop("reason", "")
     if error_text:
-        reason = reason_of_text(file.head(_HEAD_BYTES)) or reason_of_open_error(lines)
+        reason = reason_of_text(file.peek(_HEAD_BYTES)) or reason_of_open_error(lines)
     return numbers | {"probe_status": reason or "ok", "probe_detail": first_lines(lines) if reason else ""}
 
 
-def _numbers(container: InputContainer) -> dict[str, Any]:
-    video = choose_streams(container).video
-    numbers = stream_numbers(container, video)
-    if video is None or is_picture(video):
-        return {"reason": "no_video", "duration_s": numbers["duration_s"]}
-    for stream in container.streams.audio:
-        stream.discard = Discard.all
-    n_packets = sum(not packet.is_discard for packet in packets(container, [video]))
-    return numbers | {
-        "reason": "" if n_packets else "no_frames",
-        "num_frames": n_packets,
-        "packet_frames": n_packets,
-        "rotation_deg": None,
-    }
+def _header_numbers(file: ClipFile) -> dict[str, Any] | None:
+    """The numbers from an MP4's header alone; None when it does not have them all, or promises more than the file holds."""
+    with open_container(file, is_header_only=True) as container:
+        video = choose_streams(container).video
+        if video is None or is_picture(video):
+            return None
+        numbers = stream_numbers(container, video)
+        shown = _shown_in_index(video, file.size)
+        if not shown or not (numbers["fps"] and numbers["height"] and numbers["width"] and numbers["duration_s"]):
+            return None
+        return numbers | {"num_frames": shown, "packet_frames": shown}
+
+
+def _shown_in_index(video: VideoStream, file_size: int) -> int:
+    n_shown = 0
+    for entry in video.index_entries:
+        if entry.pos + entry.size > file_size:
+            return 0
+        n_shown += not entry.is_discard
+    return n_shown
+
+
+def _packet_numbers(file: ClipFile) -> dict[str, Any]:
+    file.seek(0)
+    with open_container(file) as container:
+        video = choose_streams(container).video
+        numbers = stream_numbers(container, video)
+        if video is None or is_picture(video):
+            return {"reason": "no_video", "duration_s": numbers["duration_s"]}
+        for stream in container.streams.audio:
+            stream.discard = Discard.all
+        shown = _shown_in_packets(container, video)
+        return numbers | {"reason": "" if shown else "no_frames", "num_frames": shown, "packet_frames": shown}
+
+
+def _shown_in_packets(container: InputContainer, video: VideoStream) -> int:
+    n_shown = 0
+    try:
+        for packet in packets(container, [video]):
+            n_shown += not packet.is_discard
+    except FFmpegError:
+        # A damaged clip: what could be read is what there is, and the decode check will say what is wrong with it.
+        return n_shown
+    return n_shown

@@ -1,0 +1,188 @@
+"""The decode check against what users have: GNU parallel + ffmpeg. Makes clips, alternates, prints CPU and wall ratios with spread.
+
+    python benchmarks/decode_check.py --clips /tmp/bench --footage FOLDER_OF_REAL_CLIPS --ffmpeg 9.0=/opt/ffmpeg-9.0/ffmpeg
+
+Two sets are made once (and kept in --clips): `openvid` (720p and 1080p, 3-10 s, H.264, half of them with AAC) and `short` (360p, 3 s),
+from real footage where given, else from a synthetic source. All methods do the same work with the same number of processes:
+`ffmpeg -v error -i CLIP -f null -` per clip for the peers, our worker pool for ours. CPU counts parents and children. Our start-up
+(interpreters, imports; once per shard of thousands of clips) is measured with an empty list and printed on its own.
+"""
+
+import argparse
+import os
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from video_assets.io.checking import ClipTask, decode_clips
+from video_assets.settings import Decode
+
+FFMPEG = "/usr/bin/ffmpeg"
+ENCODE = ["-c:v", "libx264", "-preset", "medium", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the clips of one set look."""
+
+    heights: tuple[int, ...]
+    seconds: tuple[int, int]
+    crf: int
+
+
+SHAPES = {"openvid": Shape((720, 720, 1080), (3, 10), 20), "short": Shape((360,), (3, 3), 23)}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run took, seconds."""
+
+    cpu_s: float
+    wall_s: float
+
+
+def make_clips(folder: Path, footage: list[Path], shape: Shape, n_clips: int) -> list[Path]:
+    """Encode what is not there yet; the same clips for the same footage."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = random.Random(0)
+    made = []
+    for number in range(n_clips):
+        height, seconds = rng.choice(shape.heights), rng.randint(*shape.seconds)
+        target = folder / f"{number:03d}_{height}p_{seconds}s.mp4"
+        source = ["-stream_loop", "20", "-i", str(rng.choice(footage))] if footage else ["-f", "lavfi", "-i", synthetic(number)]
+        made.append(target)
+        if not target.exists():
+            encode(target, source, height=height, seconds=seconds, crf=shape.crf, has_audio=number % 2 == 0)
+    return made
+
+
+def synthetic(seed: int) -> str:
+    """Motion, texture and grain, since ffmpeg's test picture alone decodes too easily."""
+    return f"mandelbrot=s=640x360:rate=30:start_scale={0.3 + seed % 7}:end_scale=0.01,noise=alls=12:allf=t"
+
+
+def encode(target: Path, source: list[str], *, height: int, seconds: int, crf: int, has_audio: bool) -> None:
+    """One H.264 clip, with a tone as AAC when `has_audio`; film grain keeps the bit rate of upscaled footage realistic."""
+    width = height * 16 // 9
+    sound = ["-f", "lavfi", "-i", "anoisesrc=d=20:a=0.1:r=44100", "-map", "0:v:0", "-map", "1:a:0", "-c:a", "aac", "-shortest"]
+    draft = target.with_suffix(".draft.mp4")
+    command = [FFMPEG, "-nostdin", "-v", "error", "-y", *source, *(sound if has_audio else ["-map", "0:v:0"])]
+    picture = f"scale={width}:{height},setsar=1,noise=alls=5:allf=t,fps=30"
+    subprocess.run([*command, "-vf", picture, "-t", str(seconds), "-crf", str(crf), *ENCODE, str(draft)], check=True)
+    draft.rename(target)
+
+
+def measure(run: Callable[[], None]) -> Cost:
+    """CPU of this process and its children, and wall seconds."""
+    before, started = cpu_s(), time.perf_counter()
+    run()
+    return Cost(cpu_s() - before, time.perf_counter() - started)
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process and of all children that ended."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def peer(binary: str, clips: list[Path], jobs: int, *options: str) -> Callable[[], None]:
+    """The original's check: GNU parallel, one ffmpeg per clip, messages to a file beside it."""
+    command = " ".join([binary, "-nostdin", "-v", "error", *options, "-i", "{}", "-f", "null", "-", "2>", "{}.err"])
+
+    def run() -> None:
+        listing = "\n".join(map(str, clips)).encode()
+        subprocess.run(["parallel", f"-j{jobs}", command], input=listing, check=True, stdout=subprocess.DEVNULL)
+        bad = [clip for clip in clips if Path(f"{clip}.err").read_bytes()]
+        assert not bad, f"{binary} calls {bad} bad"
+        for clip in clips:
+            Path(f"{clip}.err").unlink()
+
+    return run
+
+
+def ours(clips: list[Path], jobs: int, *, is_full_decode: bool = False) -> Callable[[], None]:
+    """Our worker pool, as the assets run it; largest clips first."""
+
+    def run() -> None:
+        tasks = [ClipTask(clip_key=clip.name, path=str(clip), cost=clip.stat().st_size) for clip in clips]
+        tasks.sort(key=lambda task: -task.cost)
+        rows = [row for _, row in decode_clips(tasks, settings=Decode(workers=jobs, is_full_decode=is_full_decode))]
+        assert all(row["verdict"] == "good" for row in rows), [row for row in rows if row["verdict"] != "good"][:2]
+
+    return run
+
+
+def compare(name: str, clips: list[Path], jobs: int, rounds: int, binaries: dict[str, str]) -> None:
+    """Alternate all methods, print a table of medians with their spread."""
+    start = statistics.median(measure(ours([], jobs)).cpu_s for _ in range(3))
+    idle = statistics.median(measure(ours(clips[:1], jobs)).cpu_s for _ in range(3))
+    methods: dict[str, Callable[[], None]] = {
+        "ours": ours(clips, jobs),
+        "ours, is_full_decode": ours(clips, jobs, is_full_decode=True),
+    }
+    for release, binary in binaries.items():
+        methods[f"parallel + ffmpeg {release}"] = peer(binary, clips, jobs)
+        methods[f"parallel + ffmpeg {release} -threads 1"] = peer(binary, clips, jobs, "-threads", "1")
+    costs: dict[str, list[Cost]] = {method: [] for method in methods}
+    for _ in range(rounds):
+        for method, run in methods.items():
+            costs[method].append(measure(run))
+    seconds = sum(float(clip.stem.rsplit("_", 1)[1].removesuffix("s")) for clip in clips)
+    size_mib = sum(clip.stat().st_size for clip in clips) / 2**20
+    print(f"\n### {name}: {len(clips)} clips, {seconds:.0f} s, {size_mib:.0f} MiB, {jobs} processes, {rounds} rounds\n")
+    print(f"Our start-up: {start:.2f} CPU-s without clips, {idle:.2f} with one clip; it is part of the numbers below.\n")
+    print("| method | CPU-s | CPU, spread | wall s | ours / this, CPU | ours / this, wall |\n|---|---|---|---|---|---|")
+    for method, runs in costs.items():
+        cpu = sorted(cost.cpu_s for cost in runs)
+        pairs = list(zip(costs["ours"], runs, strict=True))
+        cpu_ratio = statistics.median(mine.cpu_s / theirs.cpu_s for mine, theirs in pairs)
+        wall_ratio = statistics.median(mine.wall_s / theirs.wall_s for mine, theirs in pairs)
+        wall = statistics.median(cost.wall_s for cost in runs)
+        middle = statistics.median(cpu)
+        print(f"| {method} | {middle:.2f} | {cpu[0]:.2f}-{cpu[-1]:.2f} | {wall:.2f} | {cpu_ratio:.2f} | {wall_ratio:.2f} |")
+
+
+def scaling(clips: list[Path], jobs: int, rounds: int) -> None:
+    """Throughput of N workers over N times that of one."""
+    shares = []
+    for _ in range(rounds):
+        one, many = measure(ours(clips, 1)), measure(ours(clips, jobs))
+        shares.append(one.wall_s / (jobs * many.wall_s))
+    print(
+        f"\nThroughput of {jobs} workers: {statistics.median(shares):.2f} of {jobs} times one worker's ({min(shares):.2f}-{max(shares):.2f})"
+    )
+
+
+def main() -> None:
+    """Make clips, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=Path, required=True, help="folder that keeps the clips of the benchmark")
+    parser.add_argument("--footage", type=Path, help="folder of real clips to cut, scale and encode; default: synthetic")
+    parser.add_argument("--pattern", default="*.mp4", help="which files of --footage")
+    parser.add_argument("--ffmpeg", action="append", default=[], metavar="NAME=PATH", help="one more binary; repeat")
+    parser.add_argument("--n-clips", type=int, default=24)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only-make", action="store_true")
+    options = parser.parse_args()
+    if not shutil.which("parallel"):
+        sys.exit("GNU parallel is missing: apt-get install parallel")
+    footage = sorted(options.footage.glob(options.pattern)) if options.footage else []
+    sets = {name: make_clips(options.clips / name, footage, shape, options.n_clips) for name, shape in SHAPES.items()}
+    if options.only_make:
+        return
+    binaries = {"(Debian)": FFMPEG} | dict(item.split("=", 1) for item in options.ffmpeg)
+    for name, clips in sets.items():
+        compare(name, clips, options.jobs, options.rounds, binaries)
+    scaling(sets["openvid"], options.jobs, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
