@@ -73,6 +73,22 @@ def decode(clip, n_clips, n_workers):
     return wall, after.ru_utime + after.ru_stime - children.ru_utime - children.ru_stime, cpu
 
 
+def dispatch():
+    """Throughput on tasks that only sleep: what the pool's own delays cost, whatever else the machine does."""
+    seconds = {n_workers: _sleep_tasks(n_workers) for n_workers in (1, 2, 8)}
+    ratios = {n_workers: round(seconds[1] / (n_workers * wall), 3) for n_workers, wall in seconds.items()}
+    print(f"tasks that sleep 30 ms, throughput against N x one worker: {ratios}")
+
+
+def _sleep_tasks(n_workers):
+    """Wall seconds per task."""
+    with WorkerPool("hostile:behave", n_workers=n_workers, limits=LIMITS) as pool:
+        list(pool.run(Task(f"start {number}", {"how": "sleep", "seconds": 0.3}) for number in range(n_workers)))
+        wall, n_tasks = time.perf_counter(), 100 * n_workers
+        list(pool.run(Task(str(number), {"how": "sleep", "seconds": 0.03}) for number in range(n_tasks)))
+        return (time.perf_counter() - wall) / n_tasks
+
+
 BARE = """
 import sys
 from video_assets.io.media.decode import decode_clip
@@ -133,6 +149,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     trivial(options.tasks)
+    dispatch()
     with tempfile.TemporaryDirectory() as folder:
         scaling(make_clip(Path(folder, "clip.mp4"), seconds=3), options.clips, options.rounds)
         growth(make_clip(Path(folder, "short.mp4"), seconds=1), options.decodes)

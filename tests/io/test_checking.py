@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 from faulty_mount import faulty_mount, why_no_mount
+from processes import survivors
 
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import CHECKER_VERSION
@@ -281,7 +282,7 @@ for _ in check_clips("decode", tasks, settings=Decode(workers=2), work="hostile:
         _, stderr = parent.communicate(timeout=10)
         assert parent.returncode == -signal.SIGINT
         assert stderr.strip().endswith("KeyboardInterrupt")
-        assert not psutil.wait_procs(workers, timeout=2)[1]
+        assert not survivors([worker.pid for worker in workers])
 
 
 def test_clips_are_listed_once_each_in_the_order_given_folders_sorted(tmp_path):
@@ -308,3 +309,15 @@ def test_paths_are_checked_as_they_were_given(tmp_path, monkeypatch):
     assert (clip.clip_key, verdict["clip_key"], verdict["verdict"]) == ("clips/a.mp4", "clips/a.mp4", "good")
     [(_, probe)] = check_paths([Path("clips/a.mp4")], settings=settings(), step="probe")
     assert probe["probe_status"] == "ok"
+
+
+def test_a_clip_that_needs_more_memory_than_the_limit_is_out_of_memory(tmp_path):
+    path = tmp_path / "huge.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10, width=8000, height=8000, pix_fmt="yuv420p")
+        container.mux(stream.encode(av.VideoFrame(8000, 8000, "yuv420p")))
+        container.mux(stream.encode())
+    [(_, verdict)] = decode_clips([task(path)], settings=settings(memory_mib=256))
+    assert (verdict["verdict"], verdict["file_size"]) == ("out_of_memory", path.stat().st_size)
+    [(_, verdict)] = decode_clips([task(path)], settings=settings(memory_mib=2048))
+    assert verdict["verdict"] == "good"
