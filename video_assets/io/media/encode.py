@@ -139,7 +139,7 @@ def _edited(packets: list[Packet], edit: PacketEdit | None) -> list[Packet]:
 def _encode_video(stream: VideoStream, track: VideoTrack) -> list[Packet]:
     packets: list[Packet] = []
     for number, planes in enumerate(track.frames):
-        frame = _video_frame(planes, track)
+        frame = make_video_frame(planes, track)
         frame.pts = number if track.ticks is None else track.ticks[number]
         frame.time_base = stream.codec_context.time_base or 1 / track.rate
         packets += stream.encode(frame)
@@ -164,8 +164,18 @@ def shift_packets(seconds: Fraction) -> PacketEdit:
     return edit
 
 
-def _video_frame(planes: Planes, track: VideoTrack) -> av.VideoFrame:
-    frame = av.VideoFrame(track.width, track.height, "yuv420p")
+def encode_sound_into(container: OutputContainer, track: AudioTrack, *, first: Packet | None = None) -> None:
+    """Add an audio track to a container that is being written, after one packet of another stream."""
+    stream = _add_audio_stream(container, track)
+    if first is not None:
+        container.mux_one(first)
+    for packet in _encode_audio(stream, track):
+        container.mux_one(packet)
+
+
+def make_video_frame(planes: Planes, track: VideoTrack, *, pix_fmt: str = "yuv420p") -> av.VideoFrame:
+    """The planes as a frame of a 4:2:0 pixel format."""
+    frame = av.VideoFrame(track.width, track.height, pix_fmt)
     for plane, values in zip(frame.planes, planes, strict=True):
         padded = np.zeros((plane.height, plane.line_size), np.uint8)
         padded[: values.shape[0], : values.shape[1]] = values
