@@ -199,7 +199,7 @@ class _Checker:
     def _record(self, verdict: str, detail: str, fingerprint: dict[str, Any]) -> dict[str, Any]:
         words = first_lines([detail])
         row: dict[str, Any] = {"ffmpeg_versions": "", "checker_version": CHECKER_VERSION, **fingerprint}
-        row |= {"verdict": verdict, "reason": verdict, "errors": words, "probe_status": verdict, "probe_detail": words}
+        row |= {"verdict": verdict, "reason": "", "errors": words, "probe_status": verdict, "probe_detail": words}
         return {name: row.get(name) for name in sorted(self._columns)}
 
 
