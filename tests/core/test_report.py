@@ -139,9 +139,11 @@ def test_a_preview_of_no_rows_is_empty_and_of_many_is_short():
 
 
 def test_text_in_a_markdown_preview_stays_text():
-    table = preview_markdown(pd.DataFrame({"text": ["a|b\n<script>`x`</script> **bold** [l](u)"], "n": [3.5]}), ["text", "n"])
+    table = preview_markdown(
+        pd.DataFrame({"text": ["a|b\n<script>`x`</script> **bold** [l](u)"], "n": [3.5], "x": [None]}), ["text", "n", "x"]
+    )
     row = table.splitlines()[2]
-    assert row == r"| a\|b &lt;script&gt;\`x\`&lt;/script&gt; \*\*bold\*\* \[l\](u) | 3.5 |"
+    assert row == r"| a\|b &lt;script&gt;\`x\`&lt;/script&gt; \*\*bold\*\* \[l\](u) | 3.5 |  |"
 
 
 def test_a_distribution_ignores_what_was_not_measured():

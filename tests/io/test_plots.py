@@ -66,6 +66,7 @@ PICTURES = {
         clips(4, file_size=[1, 900, 10**6, 10**12], duration_s=[0.0, 0.04, 3.0, 90_000])
     ),
     "histograms of all different rates": lambda: histograms_png(clips(500, fps=np.linspace(10, 60, 500))),
+    "histograms of many sizes": lambda: histograms_png(clips(900, width=[1280] * 600 + [16 * i + 16 for i in range(300)])),
     "histograms of a training table": lambda: histograms_png(clips(9, num_frames=250).drop(columns="duration_s")),
     "shards": lambda: shards_png(shards(24, 54_000, worst=20_000)),
     "one shard": lambda: shards_png(shards(1, 3)),

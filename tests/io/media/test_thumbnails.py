@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from video_assets.io.media.encode import VideoTrack, write_clip
+from video_assets.io.media.encode import AudioTrack, VideoTrack, write_clip
 from video_assets.io.media.thumbnails import thumbnail
 
 WIDTH, HEIGHT = 160, 80
@@ -82,3 +82,9 @@ def test_what_is_no_clip_is_trouble_in_words(tmp_path, content):
 def test_a_missing_file_and_a_folder_are_trouble_with_their_path(tmp_path):
     for path in (tmp_path / "gone.mp4", tmp_path):
         assert str(path) in thumbnail(str(path))["trouble"]
+
+
+def test_sound_without_a_picture_is_trouble(tmp_path):
+    track = AudioTrack("aac", 16_000, np.zeros(16_000, np.int16))
+    write_clip(tmp_path / "a.mp4", muxer="mp4", audio=track)
+    assert thumbnail(str(tmp_path / "a.mp4")) == {"trouble": "no frame decodes"}
