@@ -14,7 +14,7 @@ from dagster._utils.error import SerializableErrorInfo
 from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
 from video_assets.definitions import build_defs
-from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH
+from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
 from video_assets.instance import prepare_home
 from video_assets.io.layout import Layout
 from video_assets.io.progress import Progress
@@ -50,7 +50,7 @@ def _with_sample(root: Path, given: dict[str, dict[str, Any]]) -> dict[str, dict
 
 
 def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> dict[str, Any]:
-    """Run the jobs prepare, decode (all shards) and publish, and stop at the first that fails.
+    """Run the jobs prepare, shard, decode (all shards) and publish, and stop at the first that fails.
 
     Returns:
         A JSON-able summary: `csv` and `manifest` (paths), `listed`, `kept`, `dropped` (clips by stage and reason), `error`
@@ -66,8 +66,9 @@ def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     defs = build_defs(settings, terminal=terminal)
     shards = shard_keys(settings.decode.n_shards)
+    every = {_RANGE_START: shards[0], _RANGE_END: shards[-1]}
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        for job, tags in ((PREPARE, {}), (DECODE, {_RANGE_START: shards[0], _RANGE_END: shards[-1]}), (PUBLISH, {})):
+        for job, tags in ((PREPARE, {}), (SHARD, every), (DECODE, every), (PUBLISH, {})):
             say(f"job {job}")
             result = defs.resolve_job_def(job).execute_in_process(
                 instance=instance,

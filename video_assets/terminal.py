@@ -6,7 +6,7 @@ Results go to stdout, progress and errors to stderr. Does not belong here: what 
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -14,6 +14,9 @@ from rich.table import Table
 
 from video_assets.io.progress import Advance, LogProgress
 from video_assets.io.progress import Progress as ProgressLike
+
+if TYPE_CHECKING:
+    from video_assets.io.why import Explanation
 
 _err = Console(stderr=True, highlight=False)
 _COLORS = {"good": "green", "bad": "red", "unchecked": "cyan"}
@@ -66,6 +69,30 @@ def run_summary(summary: dict[str, Any]) -> None:
     out.print("\nTry next:")
     out.print(f"  video-assets why NAME --data-root {root}    why a clip is, or is not, in the CSV")
     out.print(f"  video-assets ui --data-root {root}          lineage, checks, plots, backfills in the browser")
+
+
+def explanations(found: "list[Explanation]", asked: str) -> None:
+    """Each clip's way through the stages, up to where it ended."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    if not found:
+        fail(f"no clip that was ever listed is called {asked!r} or has that in its key")
+    for clip in found:
+        step = clip.decisive
+        out.print(f"{printable(clip.clip_key)}  {_STATUS[clip.status]}", style="bold")
+        if clip.status != "kept":
+            out.print(f"  {step.stage}: {step.reason or step.fate}" + (f" ({clip.meaning})" if clip.meaning else ""))
+        for known in clip.steps:
+            detail = printable(known.detail.replace("\n", "; "))
+            out.print(f"    {known.stage:<18} {known.fate:<8} {known.reason:<22} {detail}".rstrip())
+        out.print(f"    path               {printable(clip.path)}\n    said by            {step.file}")
+
+
+_STATUS = {
+    "kept": "is in the training CSV",
+    "dropped": "is not in the training CSV",
+    "waiting": "waits for the next run",
+    "pending": "has not been through all stages yet",
+}
 
 
 def clips_table(records: Iterable[dict[str, Any]]) -> None:

@@ -8,12 +8,13 @@ if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
 PREPARE = "prepare"
+SHARD = "shard"
 DECODE = "decode"
 PUBLISH = "publish"
 
 
 def build_jobs(sources: list[str]) -> "list[UnresolvedAssetJobDefinition]":
-    """The three steps from clips to the training CSV."""
+    """The four steps from clips to the training CSV."""
     return [
         dg.define_asset_job(
             PREPARE,
@@ -21,9 +22,14 @@ def build_jobs(sources: list[str]) -> "list[UnresolvedAssetJobDefinition]":
             description="List the sources, measure new clips, drop large ones.",
         ),
         dg.define_asset_job(
+            SHARD,
+            selection=["shard_lists"],
+            description="Write the shard lists.",
+        ),
+        dg.define_asset_job(
             DECODE,
-            selection=["shard_lists", "decode_check"],
-            description="Write the shard lists and decode every clip that has no verdict yet.",
+            selection=["decode_check"],
+            description="Decode every clip of the shards that has no verdict yet.",
         ),
         dg.define_asset_job(
             PUBLISH,

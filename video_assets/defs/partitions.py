@@ -11,6 +11,15 @@ def shard_partitions(settings: Settings) -> dg.StaticPartitionsDefinition:
     return dg.StaticPartitionsDefinition(shard_keys(settings.decode.n_shards))
 
 
+def list_policy(settings: Settings) -> dg.BackfillPolicy:
+    """One run for all lists, but never the run of `decode_check`.
+
+    A single run of both would skip `decode_check` without a word: `shard_lists` reports its partitions itself and yields no output.
+    Dagster puts assets into one run only when their policies are equal, so this one says "all" in other words.
+    """
+    return dg.BackfillPolicy.multi_run(max_partitions_per_run=max(2, settings.decode.n_shards))
+
+
 def backfill_policy(settings: Settings) -> dg.BackfillPolicy:
     """One run for all shards on one machine (24 runs cost 25 times the orchestration), one run per shard on a cluster."""
     if settings.automation.backfill == "single_run":

@@ -8,7 +8,7 @@ import dagster as dg
 from video_assets.core.schema import CHECKED, CLIPS
 from video_assets.defs.conditions import changed_shards, cheap
 from video_assets.defs.describe import OWNERS, column_schema
-from video_assets.defs.partitions import backfill_policy, shard_partitions
+from video_assets.defs.partitions import backfill_policy, list_policy, shard_partitions
 from video_assets.defs.resources import Project
 from video_assets.settings import Settings
 
@@ -28,7 +28,7 @@ def shard_lists(settings: Settings) -> dg.AssetsDefinition:
         code_version="1",
         deps=["size_filtered"],
         partitions_def=shard_partitions(settings),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=list_policy(settings),
         output_required=False,
         metadata=column_schema(CLIPS),
         automation_condition=cheap(),
