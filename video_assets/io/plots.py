@@ -239,7 +239,7 @@ def shards_png(counts: pd.DataFrame, *, outliers: Sequence[Outlier] = ()) -> byt
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     listed, dropped = int(counts["listed"].sum()), int(counts["dropped"].sum())
     style(top, f"{count(len(counts), 'shards')}, {count(listed, 'clips')}")
-    style(bottom, f"Dropped: {share(dropped, listed)} of all clips" if listed else "Dropped")
+    style(bottom, f"Dropped: {share(dropped, listed)} of these clips" if listed else "Dropped")
     if listed == 0:
         say_empty(top, "no clips")
         say_empty(bottom, "no clips")
@@ -278,7 +278,7 @@ def _shares(axes: Axes, bars: pd.DataFrame, percent: pd.Series) -> None:
     axes.bar(range(len(bars)), bars["percent"], width=0.78, color=BAD)
     axes.axhline(median, color=INK, linewidth=1, linestyle=(0, (3, 2)))
     axes.set_ylim(0, max(float(percent.max()) * 1.25, 0.1))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}" if value <= 100 else "")
     text(axes, 1.0, 1.0, f"- - median shard {share(median, 100)}", transform=axes.transAxes, ha="right", va="bottom", color=MUTED)
     ticks = range(0, len(bars), -(-len(bars) // (24 if len(bars) <= 24 else 16)))
