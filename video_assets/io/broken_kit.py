@@ -85,7 +85,8 @@ def make_broken_kit(folder: Path, *, seed: int = 0) -> Path:
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
         raise FileExistsError(f"{folder}: not empty and not a broken-clip kit; give the kit a folder of its own")
     folder.mkdir(parents=True, exist_ok=True)
-    manifest.unlink(missing_ok=True)
+    for leftover in (manifest, *folder.glob(".draft-*")):
+        leftover.unlink(missing_ok=True)
     write_text(folder / _MARK, f"seed {seed}\n")
     rows = []
     for clip in kit_clips(seed=seed):
@@ -132,7 +133,13 @@ def _packet_damage(base: Base) -> Iterator[Made]:
     for damage, (edit, note) in edits.items():
         # AVI fills the minute with empty frames, which count.
         is_overpromising = (damage, base.muxer) == ("time-jumps-ahead", "avi")
-        yield Made(damage, encode_with(base, video_edit=edit), note, is_overpromising=is_overpromising)
+        yield Made(
+            damage,
+            encode_with(base, video_edit=edit),
+            note,
+            reason="timestamps" if damage == "time-stops" else "",
+            is_overpromising=is_overpromising,
+        )
 
 
 def _manifest_row(clip: KitClip) -> ManifestRow:
@@ -156,7 +163,7 @@ def expectation(clip: KitClip) -> tuple[str, str]:
     if set(measured.releases) != {"G"}:
         return "either", ""
     if measured.frames == 0:
-        return "bad", ""
+        return "bad", made.reason
     is_short = made.is_blind and measured.frames < FRAMES
     return ("either" if is_short or made.is_overpromising else "good"), ""
 

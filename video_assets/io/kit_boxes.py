@@ -99,9 +99,17 @@ def _codec_damage(data: bytes) -> Iterator[Made]:
     yield Made(
         "size-in-track-header", poke(data, f"{VIDEO_TRACK}/tkhd", 76, u32(0x7FFFFFFF) * 2), "the track header says 32767 x 32767"
     )
-    yield Made("size-in-sample-entry", poke(data, entry, 40, u16(65_535) * 2), "the sample entry says 65535 x 65535")
+    yield Made(
+        "size-in-sample-entry", poke(data, entry, 40, u16(65_535) * 2), "the sample entry says 65535 x 65535", reason="too_large"
+    )
     yield Made("size-zero", poke(data, entry, 40, u16(0) * 2), "the sample entry says 0 x 0")
-    yield Made("codec-unknown", poke(data, entry, 12, b"zzzz"), "the sample entry has a code that no decoder knows", "bad")
+    yield Made(
+        "codec-unknown",
+        poke(data, entry, 12, b"zzzz"),
+        "the sample entry has a code that no decoder knows",
+        "bad",
+        "unsupported_codec",
+    )
     yield Made("codec-wrong", poke(data, entry, 12, b"SVQ3"), "the sample entry names another codec")
     yield Made("codec-encrypted", poke(data, entry, 12, b"encv"), "the sample entry says encrypted, without how")
     sound = data.rindex(b"mp4a", 0, data.rindex(b"esds"))
@@ -116,11 +124,16 @@ def _time_damage(data: bytes) -> Iterator[Made]:
     for scale in (0, 1, 3, 0x7FFFFFFF, 0xFFFFFFFF):
         yield Made(f"time-scale-{scale}", poke(data, media, 12, u32(scale)), f"the track counts {scale} ticks per second")
     yield Made("movie-time-scale-0", poke(data, "moov/mvhd", 12, u32(0)), "the movie counts 0 ticks per second")
-    yield Made("durations-zero", replace_body(data, times, u32(0) + u32(1) + u32(20) + u32(0)), "every frame lasts 0 ticks")
+    yield Made(
+        "durations-zero",
+        replace_body(data, times, u32(0) + u32(1) + u32(20) + u32(0)),
+        "every frame lasts 0 ticks",
+        reason="timestamps",
+    )
     pause = u32(0) + u32(3) + u32(9) + u32(512) + u32(1) + u32(0x70000000) + u32(10) + u32(512)
     yield Made("durations-huge", replace_body(data, times, pause), "one frame lasts years")
     stop = u32(0) + u32(3) + u32(9) + u32(512) + u32(3) + u32(0) + u32(8) + u32(512)
-    yield Made("durations-stop", replace_body(data, times, stop), "three frames last 0 ticks")
+    yield Made("durations-stop", replace_body(data, times, stop), "three frames last 0 ticks", reason="timestamps")
     yield Made("durations-none", replace_body(data, times, u32(0) + u32(0)), "no frame has a duration")
     yield Made("durations-many", poke(data, times, 4, u32(0x0FFFFFFF)), "268435455 durations promised")
     movie = struct.unpack_from(">I", data, find_box(data, "moov/mvhd").body + 12)[0]
@@ -133,7 +146,9 @@ def _time_damage(data: bytes) -> Iterator[Made]:
     yield Made("edit-list-two-parts", replace_body(data, edits, split), "frames in the middle are hidden")
     repeated = edit_list((length // 2, 1024), (length // 2, 1024))
     yield Made("edit-list-repeat", replace_body(data, edits, repeated), "the first half is shown twice")
-    yield Made("edit-list-beyond", replace_body(data, edits, edit_list((length, 0x7FFFFFF0))), "starts after the end")
+    yield Made(
+        "edit-list-beyond", replace_body(data, edits, edit_list((length, 0x7FFFFFF0))), "starts after the end", reason="no_frames"
+    )
     yield Made("edit-list-empty", replace_body(data, edits, edit_list()), "an edit list without edits")
     yield Made("edit-list-zero", replace_body(data, edits, edit_list((0, 1024))), "an edit that lasts 0: to the end")
     yield Made("edit-list-many", poke(data, edits, 4, u32(0x7FFFFFFF)), "2147483647 edits promised")
@@ -164,7 +179,12 @@ def _structure_damage(data: bytes) -> Iterator[Made]:
     yield Made("index-size-zero", poke(data, "moov", -8, u32(0)), "the index says: to the end of the file")
     yield Made("index-size-small", poke(data, "moov", -8, u32(16)), "the index says 16 bytes")
     yield Made("index-size-huge", poke(data, "moov", -8, u32(0x7FFFFFFF)), "the index says 2 GiB")
-    yield Made("media-size-huge", poke(data, "mdat", -8, u32(0x7FFFFFFF)), "the media data say 2 GiB, the index lies behind them")
+    yield Made(
+        "media-size-huge",
+        poke(data, "mdat", -8, u32(0x7FFFFFFF)),
+        "the media data say 2 GiB, the index lies behind them",
+        reason="truncated",
+    )
     yield Made("track-size-tiny", poke(data, VIDEO_TRACK, -8, u32(4)), "a track of 4 bytes")
     yield Made("index-twice", data + data[find_box(data, "moov").start :], "a second index behind the first")
 

@@ -13,10 +13,15 @@ from video_assets.io.media.packets import PacketSpan, packet_spans
 
 Truth = Literal["good", "bad", ""]
 
+# Who notices damage inside a packet, if anybody does.
+_PAYLOAD = {"video": "corrupt_video", "audio": "corrupt_audio"}
+
 
 @dataclass(frozen=True)
 class Made:
-    """A damaged (or whole) clip. `truth` and `reason` only where the way it was made leaves no doubt, whatever its bytes are.
+    """A damaged (or whole) clip.
+
+    `truth`: only where the way it was made leaves no doubt, whatever its bytes are. `reason`: the one that holds if it is bad.
 
     `is_overpromising`: the container promises more frames than it stores; a checker that says so is right even where FFmpeg is
     silent. `is_blind`: done without knowing what the bytes mean; where FFmpeg is silent and shows fewer frames than the whole
@@ -103,7 +108,7 @@ def _flips(data: bytes, regions: Regions, *, seed: str) -> Iterator[Made]:
             for _ in range(n_flips):
                 start, end = dice.choice(spans)
                 damaged[dice.randrange(start, end)] ^= 1 << dice.randrange(8)
-            yield Made(damage, bytes(damaged), f"{n_flips} bits of the {place} turned over")
+            yield Made(damage, bytes(damaged), f"{n_flips} bits of the {place} turned over", reason=_PAYLOAD.get(place, ""))
 
 
 def _blocks(data: bytes, regions: Regions, *, seed: str) -> Iterator[Made]:
@@ -119,12 +124,17 @@ def _blocks(data: bytes, regions: Regions, *, seed: str) -> Iterator[Made]:
         start, end = max(spans, key=lambda span: span[1] - span[0]) if place == "video" else dice.choice(spans)
         size = min((end - start) // 2, 256)
         at = dice.randrange(start, end - size)
-        yield Made(f"zeroed-{place}", data[:at] + bytes(size) + data[at + size :], f"{size} bytes of the {place} are zero")
+        yield Made(
+            f"zeroed-{place}",
+            data[:at] + bytes(size) + data[at + size :],
+            f"{size} bytes of the {place} are zero",
+            reason=_PAYLOAD.get(place, ""),
+        )
         if place == "header":
             continue
         yield Made(f"deleted-{place}", data[:at] + data[at + size :], f"{size} bytes of the {place} are gone")
         yield Made(f"inserted-{place}", data[:at] + dice.randbytes(64) + data[at:], f"64 strange bytes in the {place}")
     first, last = regions.video[len(regions.video) // 3][0], regions.video[2 * len(regions.video) // 3][1]
     note = f"{last - first} bytes in the middle are zero, as after a download with holes"
-    yield Made("zeroed-hole", data[:first] + bytes(last - first) + data[last:], note)
+    yield Made("zeroed-hole", data[:first] + bytes(last - first) + data[last:], note, reason="corrupt_video")
     yield Made("appended-text", data + b"\r\n--boundary--\r\n" * 8, "text after the end, as from a broken upload form")

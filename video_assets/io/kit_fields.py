@@ -41,27 +41,38 @@ def _matroska_sizes(data: bytes, tracks: int) -> Iterator[Made]:
         (2_147_483_647, 65_535, b"\xb0\x84\x7f\xff\xff\xff\xba\x82\xff\xff"),
     ):
         huge = _write(data, picture, value)
-        yield Made(f"size-{width}", huge, f"the track says {width} x {height}, its checksum is wrong")
+        yield Made(f"size-{width}", huge, f"the track says {width} x {height}, its checksum is wrong", reason="too_large")
         hidden = _write(huge, checksum, _VOID_CHECKSUM)
-        yield Made(f"size-{width}-no-checksum", hidden, f"the track says {width} x {height}")
+        yield Made(f"size-{width}-no-checksum", hidden, f"the track says {width} x {height}", reason="too_large")
 
 
 def _matroska_structure(data: bytes, tracks: int) -> Iterator[Made]:
     cluster, cues = data.index(_CLUSTER), data.rindex(_CUES)
-    yield Made("codec-unknown", _write(data, data.index(b"V_", tracks), b"V_ZZ"), "the track has a codec that no decoder knows")
+    yield Made(
+        "codec-unknown",
+        _write(data, data.index(b"V_", tracks), b"V_ZZ"),
+        "the track has a codec that no decoder knows",
+        "bad",
+        "unsupported_codec",
+    )
     segment = data.index(b"\x18\x53\x80\x67") + 4
     yield Made("segment-size-unknown", _write(data, segment, b"\x01" + b"\xff" * 7), "the segment does not say how long it is")
     yield Made(
         "segment-size-short", _write(data, segment, b"\x01" + struct.pack(">Q", cluster)[1:]), "the segment ends before the media"
     )
-    yield Made("segment-size-huge", _write(data, segment, b"\x01" + struct.pack(">Q", 1 << 40)[1:]), "the segment says 1 TiB")
+    yield Made(
+        "segment-size-huge",
+        _write(data, segment, b"\x01" + struct.pack(">Q", 1 << 40)[1:]),
+        "the segment says 1 TiB",
+        reason="truncated",
+    )
     yield Made("doctype-unknown", _write(data, data.index(b"\x42\x82") + 3, b"zzzz"), "the file says that it is of another type")
     yield Made("ebml-version-9", data.replace(b"\x42\xf7\x81\x01", b"\x42\xf7\x81\x09", 1), "needs a reader of EBML version 9")
     yield Made("cluster-name-lost", _write(data, cluster, b"\x1f\x43\xb6\x74"), "the first cluster has another name")
     yield Made("cluster-size-zero", _write(data, cluster + 4, b"\x40\x00"), "the first cluster says 0 bytes")
     yield Made("cues-zero", data[:cues] + bytes(len(data) - cues), "the index at the end is zero")
-    yield Made("cues-gone", data[:cues], "the index at the end is missing")
-    yield Made("tracks-gone", _write(data, tracks, b"\x16\x54\xae\x6c"), "the track list is hidden")
+    yield Made("cues-gone", data[:cues], "the index at the end is missing", reason="truncated")
+    yield Made("tracks-gone", _write(data, tracks, b"\x16\x54\xae\x6c"), "the track list is hidden", reason="no_video")
     yield Made("twice", data + data, "the clip twice in one file")
 
 
@@ -77,7 +88,7 @@ def _matroska_times(data: bytes) -> Iterator[Made]:
     same = data
     for start in starts[8:12]:
         same = _write(same, start - 3, data[starts[8] - 3 : starts[8] - 1])
-    yield Made("time-stands-still", same, "four frames have one time")
+    yield Made("time-stands-still", same, "four frames have one time", reason="timestamps")
     yield Made("track-unknown", _write(data, starts[9] - 4, b"\x9e"), "one frame belongs to a track that is not there")
 
 
@@ -93,7 +104,7 @@ def _avi_header(data: bytes) -> Iterator[Made]:
         yield Made(f"size-{side}", _write(data, picture + 4, struct.pack("<II", side, side)), f"the stream says {side} x {side}")
     yield Made("size-zero", _write(data, picture + 4, bytes(8)), "the stream says 0 x 0")
     unknown = _write(_write(data, picture + 16, b"ZZZZ"), header + 4, b"ZZZZ")
-    yield Made("codec-unknown", unknown, "the stream has a code that no decoder knows", "bad")
+    yield Made("codec-unknown", unknown, "the stream has a code that no decoder knows", "bad", "unsupported_codec")
     for scale, rate in ((0, 25), (1, 0), (0, 0), (1, 0x7FFFFFFF), (0x7FFFFFFF, 1), (1_001, 24_000)):
         made = _write(data, header + 20, struct.pack("<II", scale, rate))
         yield Made(f"rate-{rate}-per-{scale}", made, f"{rate} frames in {scale} seconds")

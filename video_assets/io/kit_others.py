@@ -101,7 +101,7 @@ def _not_clips() -> Iterator[Other]:
     yield Other("document.mp4", Made("document", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + dice.randbytes(2_000), "a PDF", "bad"))
     header = encode_base(Base("mp4", "libx264", "aac", "fragmented", {"movflags": "frag_keyframe+empty_moov+default_base_moof"}))
     header = header[: find_box(header, "moov").end]
-    yield Other("init-segment.mp4", Made("init-segment", header, "the start of a stream, without one frame", "bad"))
+    yield Other("init-segment.mp4", Made("init-segment", header, "the start of a stream, without one frame", "bad", "no_frames"))
     index = encode_base(Base("mp4", "libx264", "aac", "faststart", {"movflags": "faststart"}))
     index = index[: find_box(index, "moov").end]
     yield Other("index-alone.mp4", Made("index-alone", index, "ftyp and moov, no media", "bad"))
@@ -172,7 +172,7 @@ def _joined() -> Iterator[Other]:
     alias_only = poke(mp4, "mdat", -8, u32(8))
     box = find_box(mp4, "mdat")
     gone = alias_only[: box.body] + alias_only[box.end :]
-    yield Other("media-gone.mp4", Made("media-gone", gone, "the media data were cut out, the index stayed", "bad"))
+    yield Other("media-gone.mp4", Made("media-gone", gone, "the media data were cut out, the index stayed", "bad", "truncated"))
 
 
 def _odd_names() -> Iterator[Other]:

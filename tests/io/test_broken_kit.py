@@ -1,0 +1,155 @@
+"""The broken-clip kit: what is in it, that it is the same each time, and that our checker says what it expects."""
+
+import csv
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from video_assets.core.verdicts import REASONS, VERDICTS
+from video_assets.io.broken_kit import MANIFEST, content_hash, expectation, kit_clips, make_broken_kit, measured_clips
+from video_assets.io.checking import ClipTask, decode_clips
+from video_assets.settings import Decode
+
+MAKE = "import sys, pathlib; from video_assets.io.broken_kit import make_broken_kit; make_broken_kit(pathlib.Path(sys.argv[1]))"
+Manifest = dict[str, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kit's folder."""
+    folder = tmp_path_factory.mktemp("kit") / "clips"
+    assert make_broken_kit(folder) == folder / MANIFEST
+    return folder
+
+
+@pytest.fixture(scope="module")
+def manifest(kit: Path) -> Manifest:
+    """The manifest's rows by file."""
+    with (kit / MANIFEST).open(encoding="utf-8", newline="") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="module")
+def verdicts(kit: Path, manifest: Manifest) -> dict[str, dict]:
+    """What our checker says."""
+    tasks = [ClipTask(name, str(kit / name), 1.0) for name in manifest]
+    return {task.clip_key: row for task, row in decode_clips(tasks, settings=Decode(workers=2))}
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_the_kit_has_at_least_400_small_clips_all_listed(kit, manifest):
+    files = {path.name: path.stat().st_size for path in kit.iterdir()}
+    assert len(manifest) >= 400
+    assert set(files) == set(manifest) | {MANIFEST, "BROKEN-CLIP-KIT"}
+    assert sum(files.values()) < 60 * 2**20
+    assert max(files.values()) < 2**20
+
+
+def test_every_codec_container_and_kind_of_damage_is_there(manifest):
+    whole = {name for name, row in manifest.items() if row["damage"] == "whole"}
+    assert {name.split("-")[0] for name in whole} == {"h264", "hevc", "vp8", "vp9", "av1", "mpeg4"}
+    assert {name.split(".")[0].split("-")[1] for name in whole} >= {"aac", "mp3", "opus", "silent"}
+    assert {name.rsplit(".", 1)[1] for name in whole} == {"mp4", "mov", "mkv", "webm", "avi"}
+    damages = {row["damage"] for row in manifest.values()}
+    kinds = (
+        "truncated-", "flipped-header", "flipped-index", "flipped-video", "flipped-audio", "deleted-", "inserted-", "zeroed-",
+        "key-frame-missing", "key-frame-doubled", "edit-list-", "time-scale-", "time-jumps-ahead", "time-jumps-back", "size-",
+        "wrong-ending", "encrypted", "joined", "playlist-hls", "playlist-concat", "playlist-sdp", "playlist-dash", "text-page",
+        "empty", "sound-only", "cover-only", "subtitles-only", "media-elsewhere-",
+    )  # fmt: skip
+    assert [kind for kind in kinds if not any(damage.startswith(kind) for damage in damages)] == []
+
+
+def test_expectations_use_the_vocabulary(manifest):
+    assert {row["expected_verdict"] for row in manifest.values()} <= {"good", "bad", "either", "unknown"}
+    assert {row["expected_reason"] for row in manifest.values()} <= {"", *REASONS}
+    assert all(row["expected_verdict"] == "bad" for row in manifest.values() if row["expected_reason"])
+
+
+def test_another_process_makes_the_same_bytes(kit, tmp_path):
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+    subprocess.run([sys.executable, "-c", MAKE, str(tmp_path / "again")], check=True, env=environment)
+    assert hashes(tmp_path / "again") == hashes(kit)
+
+
+def test_the_measured_bytes_are_still_what_the_encoders_make(manifest):
+    clips = {clip.file: clip for clip in kit_clips() if clip.file.startswith("h264-silent.whole")}
+    measured = measured_clips()
+    changed = [name for name, clip in clips.items() if measured[name].content != content_hash(clip.made.data)]
+    assert changed == [], "another FFmpeg encodes: measure the kit again with benchmarks/kit_expected.py"
+    unknown = sum(row["expected_verdict"] == "unknown" for row in manifest.values())
+    if unknown:
+        pytest.skip(
+            f"this processor's encoders make other bytes for {unknown} of {len(manifest)} clips: nothing is claimed about those"
+        )
+
+
+def test_our_checker_gives_the_expected_verdict_on_every_certain_clip(manifest, verdicts):
+    assert set(verdicts) == set(manifest)
+    wrong = {
+        name: (row["expected_verdict"], verdicts[name]["verdict"], verdicts[name]["reason"], verdicts[name]["errors"])
+        for name, row in manifest.items()
+        if row["expected_verdict"] in {"good", "bad"}
+        and (row["expected_verdict"] == "good") != (verdicts[name]["verdict"] == "good")
+    }
+    assert wrong == {}
+
+
+def test_our_checker_gives_the_expected_reason_where_one_is_certain(manifest, verdicts):
+    wrong = {
+        name: (row["expected_reason"], verdicts[name]["reason"], verdicts[name]["errors"])
+        for name, row in manifest.items()
+        if row["expected_reason"] and verdicts[name]["reason"] != row["expected_reason"]
+    }
+    assert wrong == {}
+    assert {row["verdict"] for row in verdicts.values()} <= set(VERDICTS) - {"unreadable_now"}
+
+
+def test_whole_clips_of_every_combination_are_good_and_have_their_20_frames(manifest, verdicts):
+    counts = {
+        name: (verdicts[name]["verdict"], verdicts[name]["num_frames"])
+        for name, row in manifest.items()
+        if row["damage"] == "whole"
+    }
+    assert len(counts) >= 80
+    assert {name: count for name, count in counts.items() if count != ("good", 20)} == {}
+
+
+def test_clips_with_other_bytes_than_the_measured_ones_are_unknown_unless_the_damage_decides():
+    clips = [clip for clip in kit_clips(seed=1) if clip.base == "h264-aac" and clip.file.endswith(".mp4")]
+    outcome = {clip.file: expectation(clip) for clip in clips}
+    assert outcome["h264-aac.flipped-video-40-d.mp4"] == ("unknown", "")
+    assert outcome["h264-aac.truncated-at-60-percent.mp4"] == ("bad", "truncated")
+    assert outcome["h264-aac.whole.mp4"] == ("good", "")
+
+
+def test_a_killed_making_has_no_manifest_and_the_next_one_is_whole(kit, tmp_path):
+    folder = tmp_path / "killed"
+    making = subprocess.Popen([sys.executable, "-c", MAKE, str(folder)])
+    deadline = time.monotonic() + 60
+    while not folder.exists() or len(list(folder.iterdir())) < 100:
+        assert making.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    making.send_signal(signal.SIGKILL)
+    making.wait()
+    assert not (folder / MANIFEST).exists()
+    (folder / "h264-aac.whole.mp4").write_bytes(b"half")
+    make_broken_kit(folder)
+    assert hashes(folder) == hashes(kit)
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "holiday.mp4").write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match=r"not empty and not a broken-clip kit; give the kit a folder of its own"):
+        make_broken_kit(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.mp4"]
