@@ -31,7 +31,7 @@ PARTITIONS = """
 query Partitions($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) {
     ... on AssetNode {
-      assetPartitionStatuses { ... on AssetPartitionStatusDefault { materializedPartitions failedPartitions unmaterializedPartitions } }
+      assetPartitionStatuses { ... on DefaultPartitionStatuses { materializedPartitions failedPartitions unmaterializedPartitions } }
     }
   }
 }

@@ -3,7 +3,10 @@
 Belongs here: which pictures there are. Does not belong here: how they are drawn (`io.plots`, `io.contact_sheet`).
 """
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +18,7 @@ from video_assets.io.audit import shard_counts
 from video_assets.io.contact_sheet import contact_sheets
 from video_assets.io.layout import Layout
 from video_assets.io.stages import read_stage
-from video_assets.io.tables import durable_write, read_table
+from video_assets.io.tables import durable_write, hash_file, read_table, write_text
 from video_assets.settings import Settings
 
 _MEASURED = ["clip_key", "file_size", "duration_s", "height", "width", "fps"]
@@ -30,25 +33,50 @@ class Report:
 
 
 def write_report(layout: Layout, settings: Settings) -> Report:
-    """Draw the report of the published table into `training/report/`.
+    """Draw the report of the published table into `training/report/`; what was drawn already for this table is read back.
 
     Raises:
         StageError, FileNotFoundError: nothing is published.
     """
-    shards = shard_keys(settings.decode.n_shards)
-    kept = pd.concat([read_stage(layout.checked(shard), CHECKED, columns=_MEASURED).kept for shard in shards])
-    dropped = read_table(layout.dropped, DROPPED).rows
-    kept = kept[~kept["clip_key"].isin(set(dropped["clip_key"]))]
+    kept, dropped = _published(layout, settings)
     counted = funnel(kept, dropped)
-    counts = shard_counts(layout, shards)
+    subject = {"manifest": hash_file(layout.manifest(settings.training.name)), "checks": settings.checks.model_dump()}
+    if pictures := _drawn(layout, subject):
+        return Report(funnel=counted, pictures=pictures)
+    counts = shard_counts(layout, shard_keys(settings.decode.n_shards))
+    outliers = shard_outliers(counts, max_excess=settings.checks.max_shard_excess)
     pictures = {
         "funnel": plots.funnel_png(counted),
         "histograms": plots.histograms_png(kept),
         "drop_reasons": plots.drop_reasons_png(counted),
-        "shards": plots.shards_png(counts, outliers=shard_outliers(counts, max_excess=settings.checks.max_shard_excess)),
+        "shards": plots.shards_png(counts, outliers=outliers),
         **contact_sheets(layout, settings),
     }
     for name, png in pictures.items():
         with durable_write(layout.report / f"{name}.png") as file:
             file.write(png)
+    write_text(_index(layout), json.dumps({"subject": subject, "pictures": list(pictures)}))
     return Report(funnel=counted, pictures=pictures)
+
+
+def _published(layout: Layout, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measurements of the clips in the training table, and all dropped clips."""
+    shards = shard_keys(settings.decode.n_shards)
+    kept = pd.concat([read_stage(layout.checked(shard), CHECKED, columns=_MEASURED).kept for shard in shards])
+    dropped = read_table(layout.dropped, DROPPED).rows
+    return kept[~kept["clip_key"].isin(dropped["clip_key"])], dropped
+
+
+def _index(layout: Layout) -> Path:
+    return layout.report / "report.json"
+
+
+def _drawn(layout: Layout, subject: dict[str, Any]) -> dict[str, bytes]:
+    """The pictures on disk when they show `subject`, else none."""
+    try:
+        index = json.loads(_index(layout).read_text(encoding="utf-8"))
+        if index["subject"] != subject:
+            return {}
+        return {name: (layout.report / f"{name}.png").read_bytes() for name in index["pictures"]}
+    except FileNotFoundError:
+        return {}
