@@ -1,13 +1,13 @@
 """The clips of the sample: what each shows, how it is stored, its caption, and what has to become of it.
 
-Belongs here: the list. Does not belong here: writing files (`io.sample`), pictures (`io.kit_pictures`).
+Belongs here: the list. Does not belong here: writing files (`io.sample`), scenes (`io.kit_landscapes`, `io.kit_things`).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from video_assets.io import kit_pictures as pictures
+from video_assets.io import kit_landscapes, kit_things
 from video_assets.io.kit_scenes import Scene
 
 NTSC_FILM, NTSC = Fraction(24_000, 1_001), Fraction(30_000, 1_001)
@@ -41,7 +41,7 @@ class SampleClip:
 CLIPS: tuple[SampleClip, ...] = (
     SampleClip(
         "sunset-at-sea.mp4",
-        pictures.sea,
+        kit_landscapes.sea,
         "A low orange sun sinks towards calm waves. Its light glitters in a broken line on the water, and the sky above fades to "
         "violet.",
         width=640,
@@ -51,7 +51,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "moonlight.mp4",
-        pictures.sea,
+        kit_landscapes.sea,
         "The full moon stands over a dark sea at night.",
         seed=1,
         rate=NTSC_FILM,
@@ -60,14 +60,14 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "bouncing-ball.mp4",
-        pictures.ball,
+        kit_things.ball,
         "A red ball bounces across a wooden floor; its soft shadow grows each time it comes down.",
         rate=Fraction(30),
         seconds=3,
     ),
     SampleClip(
         "city-at-night.mp4",
-        pictures.city,
+        kit_things.city,
         'A city after dark, "windows on, windows off", while cars with white and red lights pass from left to right.',
         width=640,
         height=360,
@@ -77,7 +77,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "windmill.webm",
-        pictures.windmill,
+        kit_things.windmill,
         "The four brown sails of a windmill turn slowly above a green meadow.\nA white cloud drifts by.",
         encoder="libvpx-vp9",
         muxer="webm",
@@ -86,7 +86,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "windmill-no-sound.mp4",
-        pictures.windmill,
+        kit_things.windmill,
         "A windmill on a summer's day, seen from afar.",
         seed=2,
         sound=None,
@@ -94,7 +94,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "winter/snowfall.mkv",
-        pictures.snow,
+        kit_landscapes.snow,
         "Thick snowflakes fall on a row of fir trees in front of white hills.",
         muxer="matroska",
         encoder="libx265",
@@ -102,7 +102,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "winter/blizzard.mkv",
-        pictures.snow,
+        kit_landscapes.snow,
         "Snow, seen through a window.",
         seed=5,
         muxer="matroska",
@@ -111,17 +111,22 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "aquarium.mp4",
-        pictures.aquarium,
+        kit_things.aquarium,
         "Three small fish, orange, yellow and pink, swim to the right past waving water plants and a column of bubbles.",
         encoder="libx265",
         seconds=3,
     ),
     SampleClip(
-        "aquarium-60fps.mp4", pictures.aquarium, "Fish in blue water, very smooth motion.", seed=3, rate=Fraction(60), seconds=1.5
+        "aquarium-60fps.mp4",
+        kit_things.aquarium,
+        "Fish in blue water, very smooth motion.",
+        seed=3,
+        rate=Fraction(60),
+        seconds=1.5,
     ),
     SampleClip(
         "wall-clock.mov",
-        pictures.clock,
+        kit_things.clock,
         "A round wall clock; only the red second hand moves.",
         muxer="mov",
         rate=NTSC,
@@ -130,7 +135,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "lava-lamp.avi",
-        pictures.lava,
+        kit_things.lava,
         "Orange blobs rise and sink in a lava lamp against a purple background.",
         width=320,
         height=240,
@@ -141,7 +146,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "lava-lamp-av1.mp4",
-        pictures.lava,
+        kit_things.lava,
         "Green wax melts into drops.",
         seed=1,
         encoder="libsvtav1",
@@ -150,7 +155,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "portrait/waterfall.mp4",
-        pictures.waterfall,
+        kit_landscapes.waterfall,
         "Upright video: white water falls between dark green rocks into a pool.",
         width=270,
         height=480,
@@ -159,21 +164,21 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "portrait/phone-turned.mp4",
-        pictures.mountains,
+        kit_landscapes.mountains,
         "Hills from a train window, filmed with a phone that was held upright.",
         rotation_deg=90,
         rate=Fraction(30),
     ),
     SampleClip(
         "mountains.mp4",
-        pictures.mountains,
+        kit_landscapes.mountains,
         "Berge im Abendrot: Züge fahren an dunklen Hügeln vorbei, 黄昏の山。",
         seed=1,
         seconds=3,
     ),
     SampleClip(
         "trimmed-road.mp4",
-        pictures.road,
+        kit_landscapes.road,
         "Driving along a straight, empty road towards grey hills.",
         rate=Fraction(30),
         seconds=3,
@@ -181,7 +186,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "road-variable-rate.mp4",
-        pictures.road,
+        kit_landscapes.road,
         "The same road, recorded at an uneven rate.",
         seed=4,
         rate=Fraction(30),
@@ -189,7 +194,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "kites-fragmented.mp4",
-        pictures.kites,
+        kit_landscapes.kites,
         "A red and a yellow kite dance over a beach.",
         seconds=3,
         muxer_options={"movflags": "frag_keyframe+empty_moov+default_base_moof"},
@@ -197,7 +202,7 @@ CLIPS: tuple[SampleClip, ...] = (
     ),
     SampleClip(
         "odd-size.webm",
-        pictures.ball,
+        kit_things.ball,
         "A blue ball jumps.",
         seed=1,
         width=321,
@@ -206,14 +211,14 @@ CLIPS: tuple[SampleClip, ...] = (
         muxer="webm",
         sound=None,
     ),
-    SampleClip("CAMERA01.MP4", pictures.kites, "None", seed=2, width=320, height=180),
-    SampleClip("no-caption.mp4", pictures.city, "", seed=7, width=320, height=180, expected="enriched_metadata: empty_caption"),
+    SampleClip("CAMERA01.MP4", kit_landscapes.kites, "None", seed=2, width=320, height=180),
+    SampleClip("no-caption.mp4", kit_things.city, "", seed=7, width=320, height=180, expected="enriched_metadata: empty_caption"),
     SampleClip(
-        "blank-caption.mp4", pictures.clock, " \t ", seed=2, width=320, height=180, expected="enriched_metadata: empty_caption"
+        "blank-caption.mp4", kit_things.clock, " \t ", seed=2, width=320, height=180, expected="enriched_metadata: empty_caption"
     ),
     SampleClip(
         "untuned-television.mp4",
-        pictures.static,
+        kit_things.static,
         "White noise on an untuned television.",
         width=640,
         height=360,

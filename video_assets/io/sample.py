@@ -86,7 +86,7 @@ _BROKEN = (
     _Broken("broken/nothing.mp4", "", "A clip of 0 bytes.", lambda _: b"", "decode_check: empty_file"),
     _Broken("broken/not-found.mp4", "", "A web page that was saved as a clip.", lambda _: _HTML, "decode_check: not_media"),
     _Broken("copy-of-ball.mp4", "bouncing-ball.mp4", "A red ball bounces.", lambda data: data, "training_csv: duplicate_content"),
-    _Broken("broken/lost.mp4", "", "A clip that is in the table and not on the disk.", None, "own_clips: missing"),
+    _Broken("broken/lost.mp4", "", "A clip that is in the table and not on the disk.", None, "own_clips: missing_file"),
 )
 _AUDIO_ONLY = "broken/sound-only.mp4"
 _FOLDER = "broken/folder.mp4"
