@@ -3,9 +3,14 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from video_assets.io.sample import Sample, make_sample
+
+# A busy machine makes single examples slow; what is too slow altogether ends by pytest-timeout.
+hypothesis.settings.register_profile("shared", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("shared")
 
 
 @pytest.fixture(autouse=True)
