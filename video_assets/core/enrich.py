@@ -96,7 +96,7 @@ def merge_verdicts(shard_list: pd.DataFrame, verdicts: pd.DataFrame) -> Merged:
 
 def match_fingerprints(clips: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[np.int64]:
     """For each row of `clips` (unique keys) the last row of `known` with equal clip_key, file_size and mtime_ns; -1 for none."""
-    owner = _positions(known["clip_key"], clips["clip_key"])
+    owner = positions(known["clip_key"], clips["clip_key"])
     candidates = np.flatnonzero(owner >= 0)
     for name in _FINGERPRINT:
         of_clip = clips[name].iloc[owner[candidates]].reset_index(drop=True)
@@ -109,7 +109,7 @@ def match_fingerprints(clips: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[
     return position
 
 
-def _positions(keys: pd.Series, among: pd.Series) -> npt.NDArray[np.int64]:
+def positions(keys: pd.Series, among: pd.Series) -> npt.NDArray[np.int64]:
     """Where each key is `among` unique keys; -1 where it is not."""
     options = pc.SetLookupOptions(value_set=pa.array(among, type=pa.string()))
     found = pc.call_function("index_in", [pa.array(keys, type=pa.string())], options)
