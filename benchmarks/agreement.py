@@ -48,7 +48,7 @@ class Row:
         if not self.is_unanimous:
             return "split"
         theirs = next(iter(self.releases.values()))
-        if theirs == self.verdict:
+        if theirs == ("good" if self.verdict == "good" else "bad"):
             return "agree"
         if self.verdict == "good":
             return "FALSE GOOD"

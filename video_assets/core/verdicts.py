@@ -63,14 +63,14 @@ REASONS: dict[str, Reason] = {
 
 _ADDRESS = re.compile(r" @ 0x[0-9a-fA-F]+(?=\])| @ \(nil\)(?=\])")
 _POINTER = re.compile(r"\b0x(7f|5[56])[0-9a-f]{10}\b")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|\x1b\[[0-9;]*m")
+_CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0a-\x1f\x7f]")
 _CONTEXT = re.compile(r"^\[(?P<name>[^\]@]+?)(?: @ [^\]]+)?\]")
 
 _TIMESTAMPS = re.compile(r"non monotonically increasing dts|pts \(\S+\) < dts")
 # Whatever part of FFmpeg says it, these words name the reason. Searched in this order.
 _TELLING = (
     ("playlist_or_reference", re.compile(r"not on whitelist")),
-    ("truncated", re.compile(r"partial file|ended prematurely|Truncating packet of size|moov atom not found", re.IGNORECASE)),
+    ("truncated", re.compile(r"partial file|ended prematurely|Truncating packet of size", re.IGNORECASE)),
     ("encrypted", re.compile(r"encryption info", re.IGNORECASE)),
     ("too_large", re.compile(r"Picture size \S+ is invalid|dimensions.* (too large|invalid)", re.IGNORECASE)),
 )
@@ -91,7 +91,8 @@ def first_lines(lines: Iterable[str], *, max_lines: int = MAX_LINES) -> str:
     """At most `max_lines` of the cleaned lines, each of at most 300 characters, one per line; empty lines are left out."""
     kept: list[str] = []
     for line in lines:
-        clean = strip_addresses(line)[:MAX_LINE_CHARS]
+        # File names that are not UTF-8 come as lone surrogates, which no table takes.
+        clean = strip_addresses(line).encode("utf-8", "backslashreplace").decode()[:MAX_LINE_CHARS]
         if clean:
             kept.append(clean)
         if len(kept) == max_lines:

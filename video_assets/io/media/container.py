@@ -6,7 +6,7 @@ Belongs here: opening and choosing. Does not belong here: decoding (`decode`), c
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -16,12 +16,19 @@ from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
+from video_assets.core.verdicts import reason_of_open_error, reason_of_text
 from video_assets.io.media.clip_file import MAX_WINDOW_BYTES, ClipFile
+from video_assets.io.media.iso_boxes import is_cut
 
 # No protocol has this name, so libav refuses whatever a playlist, an edit or a track refers to: files, pipes, sockets.
 _NO_PROTOCOL = "none"
 _MIN_PROBE_BYTES = "32"
+_PACKETS_BONUS = 100_000_000
 _DEFAULT_BONUS = 5_000_000
+_MP4 = "mov,"
+_MATROSKA = "matroska"
+_AnyStream = TypeVar("_AnyStream", VideoStream, AudioStream)
+_HEAD_BYTES = 1024
 _GENERATE_PTS = 0x0001
 _AV_TIME_BASE = 1_000_000
 _MAX_TRY_AGAIN = 1000
@@ -54,26 +61,20 @@ def open_container(file: ClipFile, *, is_full_decode: bool = False, is_header_on
         container.close()
 
 
+def unopened_reason(file: ClipFile, lines: Sequence[str]) -> str:
+    """Why libav could not open the clip: what its first bytes and boxes say, else what libav says.
+
+    Raises:
+        StorageError: the storage did not deliver the bytes.
+    """
+    if reason := reason_of_text(file.peek(_HEAD_BYTES)):
+        return reason
+    return "truncated" if is_cut(file.peek, file.size) else reason_of_open_error(lines)
+
+
 def is_picture(stream: VideoStream) -> bool:
     """True for a cover picture."""
     return bool(stream.disposition & Disposition.attached_pic)
-
-
-def _video_score(stream: VideoStream) -> int:
-    if is_picture(stream):
-        return 1
-    context = stream.codec_context
-    pixels = context.width * context.height if context is not None else 0
-    return pixels + _default_bonus(stream)
-
-
-def _audio_score(stream: AudioStream) -> int:
-    context = stream.codec_context
-    return (context.channels if context is not None else 0) + _default_bonus(stream)
-
-
-def _default_bonus(stream: VideoStream | AudioStream) -> int:
-    return _DEFAULT_BONUS if stream.disposition & Disposition.default else 0
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,45 @@ class Chosen:
 
 
 def choose_streams(container: InputContainer) -> Chosen:
-    """The video and audio stream that ffmpeg would take: most pixels, most channels, default ones first; others are discarded."""
-    video = max(container.streams.video, key=_video_score, default=None)
-    audio = max(container.streams.audio, key=_audio_score, default=None)
+    """The video and audio stream that ffmpeg would take; all others are discarded.
+
+    Those with packets first, then default ones, then by pixels or channels (a cover picture counts 1); the first of equals. A
+    stream without packets and without pixels or channels is never taken.
+    """
+    is_mp4 = container.format.name.startswith(_MP4)
+    video = _best(container.streams.video, is_mp4=is_mp4)
+    audio = _best(container.streams.audio, is_mp4=is_mp4)
     for stream in container.streams:
         if stream is not video and stream is not audio:
             stream.discard = Discard.all
     return Chosen(video, audio)
+
+
+def _best(streams: Sequence[_AnyStream], *, is_mp4: bool) -> _AnyStream | None:
+    scores = [(_score(stream, is_mp4=is_mp4), stream) for stream in streams]
+    candidates = [(score + _DEFAULT_BONUS * _is_default(stream), stream) for score, stream in scores if score > 0]
+    return max(candidates, key=lambda pair: pair[0], default=(0, None))[1]
+
+
+def _is_default(stream: VideoStream | AudioStream) -> bool:
+    return bool(stream.disposition & Disposition.default) and not (isinstance(stream, VideoStream) and is_picture(stream))
+
+
+def _score(stream: VideoStream | AudioStream, *, is_mp4: bool) -> int:
+    """Ffmpeg's score of a stream, less the bonus of default ones."""
+    if isinstance(stream, VideoStream) and is_picture(stream):
+        return 1
+    # Only an MP4's header tells whether there are packets; elsewhere a stream is found by its packets.
+    has_packets = not is_mp4 or len(stream.index_entries) > 0
+    return _size(stream) + (_PACKETS_BONUS if has_packets else 0)
+
+
+def _size(stream: VideoStream | AudioStream) -> int:
+    if stream.codec_context is None:
+        return 0
+    if isinstance(stream, VideoStream):
+        return stream.codec_context.width * stream.codec_context.height
+    return stream.codec_context.channels
 
 
 def stream_numbers(container: InputContainer, video: VideoStream | None) -> dict[str, Any]:
@@ -149,8 +182,8 @@ def promised(container: InputContainer, streams: Chosen) -> Promise:
     video = streams.video
     if video is None or is_picture(video):
         return Promise(None, None, None)
-    is_mp4 = container.format.name.startswith("mov,")
-    is_matroska = container.format.name.startswith("matroska") and len(container.streams) == len(streams.all)
+    is_mp4 = container.format.name.startswith(_MP4)
+    is_matroska = container.format.name.startswith(_MATROSKA) and len(container.streams) == len(streams.all)
     return Promise(
         n_packets=(len(video.index_entries) if is_mp4 else video.frames) or None,
         video_s=float(video.duration * video.time_base) if is_mp4 and video.duration and video.time_base else None,

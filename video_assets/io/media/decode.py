@@ -21,8 +21,6 @@ from video_assets.core.verdicts import (
     Speakers,
     first_lines,
     reason_of_lines,
-    reason_of_open_error,
-    reason_of_text,
 )
 from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
 from video_assets.io.media.clock import InputClock, is_variable_rate
@@ -35,13 +33,13 @@ from video_assets.io.media.container import (
     packets,
     promised,
     stream_numbers,
+    unopened_reason,
 )
 from video_assets.io.media.libav_log import libav_log
 from video_assets.io.media.sinks import AudioSink, VideoSink, words
 from video_assets.io.media.versions import ffmpeg_versions
 
 _COLUMNS = tuple(name for name in VERDICTS.names if name != "clip_key")
-_HEAD_BYTES = 1024
 
 
 @dataclass
@@ -107,7 +105,7 @@ def _verdict(file: ClipFile, seen: _Pass, max_duration_s: float | None) -> tuple
     if not file.size:
         reason = "empty_file"
     elif seen.is_unopened:
-        reason = reason_of_text(file.peek(_HEAD_BYTES)) or reason_of_open_error(seen.lines)
+        reason = unopened_reason(file, seen.lines)
     else:
         reason = seen.reason or _reason(seen, max_duration_s)
     return ("bad", reason) if reason else ("good", "")

@@ -10,13 +10,12 @@ from av.error import FFmpegError
 from av.stream import Discard
 from av.video.stream import VideoStream
 
-from video_assets.core.verdicts import first_lines, reason_of_open_error, reason_of_text
+from video_assets.core.verdicts import first_lines
 from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
-from video_assets.io.media.container import choose_streams, is_picture, open_container, packets, stream_numbers
+from video_assets.io.media.container import choose_streams, is_picture, open_container, packets, stream_numbers, unopened_reason
 from video_assets.io.media.iso_boxes import has_whole_index
 from video_assets.io.media.libav_log import libav_log
 
-_HEAD_BYTES = 1024
 _COLUMNS = (
     "probe_status", "probe_detail", "num_frames", "height", "width", "fps", "duration_s", "video_codec", "pix_fmt",
     "rotation_deg", "header_frames", "packet_frames", "file_size", "mtime_ns",
@@ -60,7 +59,7 @@ def _read(file: ClipFile) -> dict[str, Any]:
     lines = [*log.lines(), error_text]
     reason = numbers.pop("reason", "")
     if error_text:
-        reason = reason_of_text(file.peek(_HEAD_BYTES)) or reason_of_open_error(lines)
+        reason = unopened_reason(file, lines)
     return numbers | {"probe_status": reason or "ok", "probe_detail": first_lines(lines) if reason else ""}
 
 

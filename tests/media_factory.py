@@ -1,0 +1,70 @@
+"""Small real clips for tests, made with the project's own encoder, and ways to damage and to watch them."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from video_assets.io.media.encode import AudioTrack, VideoTrack, write_clip
+
+WIDTH, HEIGHT, FRAMES, RATE = 96, 64, 30, Fraction(25)
+_IN_OPEN = 0x20
+
+
+def pictures(n_frames=FRAMES, width=WIDTH, height=HEIGHT):
+    """A moving, textured picture that compresses badly enough for damage to hit something."""
+    noise = np.random.default_rng(0).integers(0, 60, (height, width), dtype=np.uint8)
+    ramp = np.add.outer(np.arange(height), np.arange(width))
+    for number in range(n_frames):
+        luma = ((ramp * 3 + number * 5) % 190).astype(np.uint8) + np.roll(noise, number * 3, axis=1)
+        chroma = np.full(((height + 1) // 2, (width + 1) // 2), (90 + number * 2) % 256, np.uint8)
+        yield luma, chroma, chroma
+
+
+def tone(seconds=1.2, sample_rate=48_000):
+    """A beep."""
+    return (9000 * np.sin(np.arange(round(seconds * sample_rate)) * 0.05)).astype(np.int16)
+
+
+def make_clip(path, *, video="libx264", audio="", muxer="mp4", n_frames=FRAMES, size=(WIDTH, HEIGHT), faststart=True, **options):
+    """Write a clip; `video` and `audio` are encoders, "" leaves the stream out; `options` go to the video track."""
+    picture = options.pop("video_options", {"g": "10"} if video else {})
+    track = VideoTrack(video, *size, options.pop("rate", RATE), pictures(n_frames, *size), options=picture, **options)
+    sound = AudioTrack(audio, 48_000, tone()) if audio else None
+    flags = {"movflags": "faststart"} if faststart and muxer in {"mp4", "mov"} else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_clip(path, muxer=muxer, video=track if video else None, audio=sound, options=flags)
+    return path
+
+
+def damaged(source, target, change):
+    """A copy of `source` whose bytes went through `change` (bytearray, in place)."""
+    data = bytearray(source.read_bytes())
+    change(data)
+    target.write_bytes(data)
+    return target
+
+
+def flip_media(data):
+    """Invert 16 bytes in every 500 of an MP4's media data."""
+    for start in range(data.index(b"mdat") + 200, len(data) - 16, 500):
+        data[start : start + 16] = bytes(byte ^ 0xFF for byte in data[start : start + 16])
+
+
+@contextmanager
+def opens(path: Path) -> Iterator[list[str]]:
+    """A list that, after the block, has an entry for each time anything opened the file (inotify)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    watch = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    assert libc.inotify_add_watch(watch, os.fsencode(path), _IN_OPEN) >= 0, os.strerror(ctypes.get_errno())
+    seen: list[str] = []
+    try:
+        yield seen
+        with suppress(BlockingIOError):
+            seen += ["open"] * (len(os.read(watch, 4096)) // 16)
+    finally:
+        os.close(watch)
