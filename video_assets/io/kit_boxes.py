@@ -89,6 +89,7 @@ def box_damage(data: bytes) -> Iterator[Made]:
     """Every damage of this module, done to one mp4 or mov whose first track is video."""
     yield from _codec_damage(data)
     yield from _time_damage(data)
+    yield from _edit_damage(data)
     yield from _table_damage(data)
     yield from _structure_damage(data)
     yield from _reference_damage(data)
@@ -136,6 +137,9 @@ def _time_damage(data: bytes) -> Iterator[Made]:
     yield Made("durations-stop", replace_body(data, times, stop), "three frames last 0 ticks", reason="timestamps")
     yield Made("durations-none", replace_body(data, times, u32(0) + u32(0)), "no frame has a duration")
     yield Made("durations-many", poke(data, times, 4, u32(0x0FFFFFFF)), "268435455 durations promised")
+
+
+def _edit_damage(data: bytes) -> Iterator[Made]:
     movie = struct.unpack_from(">I", data, find_box(data, "moov/mvhd").body + 12)[0]
     length, frame = movie * 4 // 5, 512
     edits = f"{VIDEO_TRACK}/edts/elst"

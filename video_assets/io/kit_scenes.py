@@ -116,23 +116,25 @@ def counter(canvas: Canvas, number: int) -> None:
 
 def to_yuv(canvas: Canvas) -> Planes:
     """BT.601 limited range, 4:2:0; odd sizes repeat the last row or column for the colour planes."""
-    red, green, blue = (canvas[..., n] for n in range(3))
-    luma = 16 + 0.257 * red + 0.504 * green + 0.098 * blue
-    padded = np.pad(canvas, ((0, canvas.shape[0] % 2), (0, canvas.shape[1] % 2), (0, 0)), mode="edge")
-    small = (padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) / 4
-    red, green, blue = (small[..., n] for n in range(3))
+    if canvas.shape[0] % 2 or canvas.shape[1] % 2:
+        even = np.pad(canvas, ((0, canvas.shape[0] % 2), (0, canvas.shape[1] % 2), (0, 0)), mode="edge")
+    else:
+        even = canvas
+    red, green, blue = np.ascontiguousarray(even.transpose(2, 0, 1))
+    luma = (16 + 0.257 * red + 0.504 * green + 0.098 * blue)[: canvas.shape[0], : canvas.shape[1]]
+    red, green, blue = ((p[::2, ::2] + p[1::2, ::2] + p[::2, 1::2] + p[1::2, 1::2]) / 4 for p in (red, green, blue))
     chroma_b = 128 - 0.148 * red - 0.291 * green + 0.439 * blue
     chroma_r = 128 + 0.439 * red - 0.368 * green - 0.071 * blue
     luma8, blue8, red8 = (np.clip(np.rint(plane), 16, 240).astype(np.uint8) for plane in (luma, chroma_b, chroma_r))
     return luma8, blue8, red8
 
 
-def film(scene: Scene, *, times_s: list[float]) -> Iterator[Planes]:
-    """The scene at the given seconds, with the frame counter, as YUV planes."""
+def film(scene: Scene, *, times_s: list[float], is_turned: bool = False) -> Iterator[Planes]:
+    """The scene at the given seconds, with the frame counter, as YUV planes; turned as a camera stores what it films upright."""
     for number, time_s in enumerate(times_s):
         canvas = scene(time_s)
         counter(canvas, number)
-        yield to_yuv(canvas)
+        yield to_yuv(np.rot90(canvas, -1) if is_turned else canvas)
 
 
 def steady(seconds: float, rate: Fraction) -> list[float]:

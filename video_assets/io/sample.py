@@ -19,7 +19,7 @@ import numpy as np
 
 from video_assets.io.kit_sample_clips import CLIPS, KEPT, SampleClip
 from video_assets.io.kit_scenes import film, melody, steady
-from video_assets.io.media.encode import AudioTrack, VideoTrack, shift_packets, write_clip
+from video_assets.io.media.encode import AudioTrack, Planes, VideoTrack, shift_packets, write_clip
 from video_assets.io.tables import fsync_folder
 
 SAMPLE_MAX_FILE_SIZE_MIB = 1.0
@@ -166,7 +166,7 @@ def encode_sample_clip(path: Path, clip: SampleClip) -> None:
         clip.width,
         clip.height,
         clip.rate,
-        film(clip.scene(clip.height, clip.width, clip.seed), times_s=times_s),
+        _pictures(clip, times_s),
         options=clip.encoder_options,
         rotation_deg=clip.rotation_deg,
         ticks=ticks,
@@ -174,6 +174,12 @@ def encode_sample_clip(path: Path, clip: SampleClip) -> None:
         edit=shift_packets(-clip.cut_frames / clip.rate) if clip.cut_frames else None,
     )
     write_clip(path, muxer=clip.muxer, video=video, audio=_sound(clip), options=clip.muxer_options)
+
+
+def _pictures(clip: SampleClip, times_s: list[float]) -> Iterator[Planes]:
+    is_turned = clip.rotation_deg != 0
+    height, width = (clip.width, clip.height) if is_turned else (clip.height, clip.width)
+    return film(clip.scene(height, width, clip.seed), times_s=times_s, is_turned=is_turned)
 
 
 def _sound(clip: SampleClip) -> AudioTrack | None:
