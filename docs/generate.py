@@ -11,9 +11,9 @@ from video_assets.settings import Settings
 
 HEAD = """# Settings
 
-One file, `video_assets.toml` in the data root (or where `$VIDEO_ASSETS_CONFIG` points). Environment variables win over the file: section and field
-in capitals, `VIDEO_ASSETS_DECODE__N_SHARDS=48`. Options of `video-assets run` are written into the file. Web server, daemon and runs read the same
-file at their start: restart `make ui` after a change.
+One file, `video_assets.toml` in the data root (or where `$VIDEO_ASSETS_CONFIG` points). Environment variables win over the file:
+section and field in capitals, `VIDEO_ASSETS_DECODE__N_SHARDS=48`. Options of `video-assets run` are written into the file.
+Web server, daemon and runs read the same file at their start: restart `make ui` after a change.
 
 Generated from `video_assets/settings.py` by `make docs`.
 """

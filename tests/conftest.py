@@ -1,7 +1,6 @@
 """What all tests share: a clean environment and the built-in sample, made once per test run."""
 
 import os
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -25,5 +24,5 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """The built-in sample, read-only; one for all xdist workers."""
     base = tmp_path_factory.getbasetemp()
-    shared: Path = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     return make_sample(shared / "built-in-sample")

@@ -31,7 +31,9 @@ PARTITIONS = """
 query Partitions($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) {
     ... on AssetNode {
-      assetPartitionStatuses { ... on DefaultPartitionStatuses { materializedPartitions failedPartitions unmaterializedPartitions } }
+      assetPartitionStatuses {
+        ... on DefaultPartitionStatuses { materializedPartitions failedPartitions unmaterializedPartitions }
+      }
     }
   }
 }
@@ -66,11 +68,11 @@ class Server:
             raise RuntimeError(result["errors"])
         return result["data"]
 
-    def backfill(self, asset: str, partitions: list[str], *, timeout_s: float = 240) -> str:
+    def backfill(self, assets: list[str], partitions: list[str], *, timeout_s: float = 240) -> str:
         """Launch a backfill as the UI does and wait for its end; returns its status."""
         params = {
             "tags": [{"key": "dagster/from_ui", "value": "true"}],
-            "assetSelection": [{"path": [asset]}],
+            "assetSelection": [{"path": [asset]} for asset in assets],
             "partitionNames": partitions,
             "fromFailure": False,
         }
@@ -117,7 +119,7 @@ def server(data_root: Path, *arguments: str) -> Iterator[Server]:
     )
     try:
         running = Server(port, process)
-        wait_for(lambda: _is_up(running), timeout_s=120)
+        wait_for(lambda: _is_up(running), timeout_s=300)
         yield running
     finally:
         process.send_signal(signal.SIGINT)
@@ -133,7 +135,8 @@ def _is_up(running: Server) -> bool:
     if running.process.poll() is not None:
         raise RuntimeError(f"the server ended with {running.process.returncode}")
     try:
-        return bool(running.query("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")["repositoriesOrError"]["nodes"])
+        found = running.query("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
+        return bool(found["repositoriesOrError"]["nodes"])
     except OSError:
         return False
 

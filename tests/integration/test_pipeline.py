@@ -33,7 +33,8 @@ def command(*arguments: object, check: bool = True) -> "subprocess.CompletedProc
 def run(sample: Sample, data_root: Path, *more: object) -> dict[str, Any]:
     """`video-assets run` on the sample's files, as own clips."""
     limit = ["--max-file-size-mib", SAMPLE_MAX_FILE_SIZE_MIB]
-    done = command("run", "--clips", sample.clips, "--captions", sample.captions, "--data-root", data_root, "--json", *limit, *more)
+    own = ["--clips", sample.clips, "--captions", sample.captions]
+    done = command("run", *own, "--data-root", data_root, "--json", *limit, *more)
     return json.loads(done.stdout)
 
 
@@ -44,7 +45,7 @@ def fates(data_root: Path) -> dict[str, str]:
     kept = pd.read_csv(layout.training_csv("training"))["path"]
     return {
         **{f"{row.clip_key}": f"{row.stage}: {row.reason}" for row in dropped.itertuples()},
-        **{path: "kept" for path in kept},
+        **dict.fromkeys(kept, "kept"),
     }
 
 
@@ -73,7 +74,7 @@ def test_the_csv_has_the_trainers_columns_and_reads_back(first: Path) -> None:
     assert len(table) == len(rows) - 1
     assert (table["aspect_ratio"] == table["height"] / table["width"]).all()
     assert (table["resolution"] == table["height"] * table["width"]).all()
-    assert all(os.path.getsize(row.path) == row.file_size for row in table.itertuples())
+    assert all(Path(row.path).stat().st_size == row.file_size for row in table.itertuples())
     assert "None" in set(table["text"])  # a caption, not a missing value
 
 

@@ -14,7 +14,7 @@ def shard_partitions(settings: Settings) -> dg.StaticPartitionsDefinition:
 def list_policy(settings: Settings) -> dg.BackfillPolicy:
     """One run for all lists, but never the run of `decode_check`.
 
-    A single run of both would skip `decode_check` without a word: `shard_lists` reports its partitions itself and yields no output.
+    A single run of both would skip `decode_check` without a word: `shard_lists` reports its partitions itself, yields no output.
     Dagster puts assets into one run only when their policies are equal, so this one says "all" in other words.
     """
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=max(2, settings.decode.n_shards))
