@@ -200,7 +200,7 @@ def _parse(text: str, path: Path, where: str) -> Any:
 
 def _object(value: Any, path: Path, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise SourceError(f'{path}, {where}: a {type(value).__name__}, not an object such as {{"path": ..., "text": ...}}')
+        raise SourceError(f'{path}, {where}: {type(value).__name__}, not an object such as {{"path": ..., "text": ...}}')
     return value
 
 

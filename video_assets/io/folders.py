@@ -77,7 +77,7 @@ def _scan(settings: OwnClips, ignore: tuple[Path, ...]) -> Scan:
 def _no_clip(settings: OwnClips, scan: Scan) -> str:
     n_others = scan.other_suffixes.total()
     return (
-        f"{settings.folder}: no clip in this folder ({n_others:,} other files); clips end in {' '.join(settings.suffixes)} "
+        f"{settings.folder}: no clip in this folder (other files: {n_others:,}); clips end in {' '.join(settings.suffixes)} "
         "(own_clips.suffixes), upper or lower case"
     )
 
@@ -86,9 +86,9 @@ def _notes_on(scan: Scan) -> list[str]:
     notes = []
     if scan.other_suffixes:
         counts = ", ".join(f"{suffix or 'without ending'}: {n:,}" for suffix, n in _by_count(scan.other_suffixes))
-        notes.append(f"{scan.other_suffixes.total():,} files are no clips by their endings ({counts})")
+        notes.append(f"files that are no clips by their endings: {scan.other_suffixes.total():,} ({counts})")
     if scan.n_known_folders:
-        notes.append(f"{scan.n_known_folders:,} links lead to folders that are listed under another name already")
+        notes.append(f"links to folders that are listed under another name already: {scan.n_known_folders:,}")
     return notes
 
 

@@ -168,8 +168,9 @@ class _Walk:
             for entry in entries:
                 if not entry.name.startswith("."):
                     self._sort_in(folder, entry)
-        for stem, name in folder.clips:
-            self._pair(folder, stem, name)
+        paired = {self._pair(folder, stem, name) for stem, name in folder.clips}
+        for name in folder.sidecars.keys() - paired:
+            self.scan.other_suffixes[os.path.splitext(name)[1]] += 1  # noqa: PTH122 - text
 
     def _open(self, prefix: str) -> AbstractContextManager[Iterable[os.DirEntry[str]]]:
         try:
@@ -238,13 +239,15 @@ class _Walk:
     def _add_fault(self, name: str, finding: Finding) -> None:
         self.scan.faults[escape(name)] = finding
 
-    def _pair(self, folder: "_Folder", stem: str, name: str) -> None:
+    def _pair(self, folder: "_Folder", stem: str, name: str) -> str | None:
+        """Note the sidecar of clip `name`; returns which of the folder's sidecars it is."""
         for suffix in self._sidecar_suffixes:
             entry = folder.sidecars.get(stem + suffix)
             finding = entry and _look_at_entry(entry)
             if entry and finding and finding.file_size is not None and finding.mtime_ns is not None:
                 self.scan.sidecars[name] = Sidecar(folder.prefix + entry.name, finding.file_size, finding.mtime_ns)
-                return
+                return stem + suffix
+        return None
 
 
 class _Folder:

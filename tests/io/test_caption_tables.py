@@ -1,0 +1,222 @@
+"""Captions tables, read from real files."""
+
+import codecs
+import csv
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from video_assets.core.captions import SourceError
+from video_assets.io.caption_tables import TableOptions, read_captions
+
+
+def read(path, **options):
+    return list(read_captions(path, options=TableOptions(**options), notes=[]))
+
+
+def captions(path, **options):
+    return [(row.line, row.path, row.text) for row in read(path, **options)]
+
+
+def table(folder, content, name="t.csv"):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def refusal(path, **options):
+    with pytest.raises(SourceError) as raised:
+        read(path, **options)
+    assert str(path) in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_all_line_ends_are_read_and_rows_know_their_line(tmp_path, end):
+    assert captions(table(tmp_path, end.join(["path,text", "a.mp4,one", "", "b.mp4,two", ""]))) == [
+        (2, "a.mp4", "one"),
+        (4, "b.mp4", "two"),
+    ]
+
+
+def test_newlines_commas_and_quotes_inside_quoted_captions_stay(tmp_path):
+    path = table(tmp_path, 'path,text\r\na.mp4,"one,\r\n\r\n""two"" \n"\r\n"b\n.mp4",x\r\nc.mp4,y')
+    assert captions(path) == [(2, "a.mp4", 'one,\r\n\r\n"two" \n'), (6, "b\n.mp4", "x"), (8, "c.mp4", "y")]
+
+
+def test_a_carriage_return_inside_a_quoted_caption_is_no_line(tmp_path):
+    path = table(tmp_path, 'path,text\na.mp4,"x\ry"\nb.mp4,z\n')
+    assert captions(path) == [(2, "a.mp4", "x\ry"), (3, "b.mp4", "z")]
+
+
+@pytest.mark.parametrize("bom", [b"", codecs.BOM_UTF8])
+def test_a_byte_order_mark_does_not_hide_the_first_column(tmp_path, bom):
+    assert captions(table(tmp_path, bom + b'"path",text\na.mp4,\xc3\xa9\n')) == [(2, "a.mp4", "é")]
+
+
+def test_utf16_as_spreadsheets_write_it_is_read(tmp_path):
+    assert captions(table(tmp_path, "path\ttext\r\na.mp4\té\r\n".encode("utf-16"))) == [(2, "a.mp4", "é")]
+
+
+def test_windows_1252_is_read_only_when_utf8_does_not_fit_and_the_user_is_told(tmp_path):
+    path = table(tmp_path, "path,text\na.mp4,caf\u00e9 \u201cx\u201d\n".encode("cp1252"))
+    notes = []
+    rows = list(read_captions(path, options=TableOptions(), notes=notes))
+    assert rows[0].text == "caf\u00e9 \u201cx\u201d"
+    assert notes == ["t.csv is not UTF-8; it was read as Windows-1252 (name another encoding in own_clips.encoding)"]
+
+
+def test_bytes_of_no_known_encoding_are_refused_with_their_line(tmp_path):
+    path = table(tmp_path, b"path,text\na.mp4,x\nb.mp4,\x9d\n")
+    assert "line 3: byte 0x9d is not utf-8, nor is it Windows-1252" in refusal(path)
+    assert "line 3: byte 0x9d is not ascii" in refusal(path, encoding="ascii")
+
+
+def test_the_encoding_can_be_named(tmp_path):
+    path = table(tmp_path, "path,text\na.mp4,шар\n".encode("koi8-r"))
+    assert captions(path, encoding="koi8-r") == [(2, "a.mp4", "шар")]
+    assert "own_clips.encoding is 'klingon'" in refusal(path, encoding="klingon")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_is_the_one_that_gives_a_path_and_a_caption(tmp_path, delimiter):
+    path = table(tmp_path, f'path{delimiter}text{delimiter}"a,b;c\td"\na.mp4{delimiter}x{delimiter}y\n')
+    assert captions(path) == [(2, "a.mp4", "x")]
+
+
+def test_words_numbers_and_blanks_are_captions_as_written(tmp_path):
+    words = ["None", "null", "NA", "nan", "", "007", "1e3", " x ", "1.50"]
+    path = table(tmp_path, "path,text\n" + "".join(f"{n}.mp4,{word}\n" for n, word in enumerate(words)))
+    assert [text for _, _, text in captions(path)] == words
+
+
+def test_other_columns_are_kept_as_extras_even_without_a_name_or_with_a_name_twice(tmp_path):
+    row = read(table(tmp_path, "path,score,text,score,\na.mp4,1.50,x,2,\n"))[0]
+    assert json.loads(row.extras) == {"score": "1.50", "score.4": "2", "column_5": ""}
+
+
+def test_a_ragged_row_is_refused_with_its_line_and_both_counts(tmp_path):
+    path = table(tmp_path, 'path,text\na.mp4,"x\ny\n"\nb.mp4,one, two\n')
+    assert "line 5: 3 fields where the header has 2; put quotes around captions that hold commas" in refusal(path)
+    assert "line 2: 1 fields where the header has 2" in refusal(table(tmp_path, "path,text\na.mp4\n"))
+
+
+def test_a_quote_that_is_never_closed_is_refused_with_the_line_that_opens_it(tmp_path):
+    path = table(tmp_path, 'path,text\na.mp4,x\nb.mp4,"one\nc.mp4,two\n')
+    assert "line 3: a quote is opened in the row that begins here and not closed until the end of the file" in refusal(path)
+    path = table(tmp_path, 'path,text\na.mp4,x\nb.mp4,"one\n' + "c.mp4,two\n" * 20_000)
+    assert "line 3: a field of more than 131,072 characters; is a quote opened in line 3 and never closed?" in refusal(path)
+
+
+def test_text_after_a_closing_quote_is_refused_rather_than_guessed_at(tmp_path):
+    assert "line 2: a quoted field goes on after its closing quote" in refusal(table(tmp_path, 'path,text\na.mp4,"x" y\n'))
+
+
+def test_nul_bytes_are_refused_with_their_line(tmp_path):
+    assert "line 2: a NUL byte" in refusal(table(tmp_path, b"path,text\na.mp4,\0\n"))
+
+
+def test_tables_that_are_missing_folders_or_of_no_known_format_are_refused(tmp_path):
+    assert "no such captions table" in refusal(tmp_path / "no.csv")
+    (tmp_path / "d.csv").mkdir()
+    assert "a folder, not a captions table" in refusal(tmp_path / "d.csv")
+    assert "a captions table ends in .csv" in refusal(table(tmp_path, "", "t.xlsx"))
+
+
+@pytest.mark.parametrize("content", ["path,text\n", "path,text\n\n\n"])
+def test_a_table_without_rows_is_refused(tmp_path, content):
+    assert "the table has no rows" in refusal(table(tmp_path, content))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+def test_an_empty_file_is_refused(tmp_path, name):
+    assert "no column with the path" in refusal(table(tmp_path, b"", name))
+
+
+def test_a_missing_column_is_named(tmp_path):
+    assert "no column with the caption" in refusal(table(tmp_path, "path,words\na,b\n"))
+    assert captions(table(tmp_path, "path,words\na,b\n"), text_column="words") == [(2, "a", "b")]
+
+
+def test_a_table_that_is_rewritten_while_it_is_read_is_refused(tmp_path):
+    path = table(tmp_path, "path,text\n" + "a.mp4,x\n" * 9)
+    rows = read_captions(path, options=TableOptions(), notes=[])
+    next(rows)
+    with path.open("a") as file:
+        file.write("b.mp4,y\n")
+    with pytest.raises(SourceError, match="changed while it was read"):
+        list(rows)
+
+
+def test_json_lines_know_their_line_and_keep_other_values(tmp_path):
+    content = '{"path": "a.mp4", "text": "x\\ny", "n": 1.5, "deep": {"b": [1]}}\n\n{"file": 1, "path": "b.mp4", "text": 42}\n'
+    rows = read(table(tmp_path, content, "t.jsonl"))
+    assert [(row.line, row.path, row.text) for row in rows] == [(1, "a.mp4", "x\ny"), (3, "b.mp4", "42")]
+    assert json.loads(rows[0].extras) == {"n": 1.5, "deep": {"b": [1]}}
+
+
+def test_json_rows_without_caption_or_path_are_rows_all_the_same(tmp_path):
+    rows = read(table(tmp_path, '{"path": "a.mp4"}\n{"path": null, "text": "x"}\n{"path": 7, "text": null}\n', "t.jsonl"))
+    assert [(row.path, row.text) for row in rows] == [("a.mp4", ""), ("", "x"), ("", "")]
+
+
+def test_captions_that_json_allows_but_no_table_can_hold_are_a_problem_of_their_row(tmp_path):
+    rows = read(table(tmp_path, '{"path":"a","text":["x"]}\n{"path":"b","text":"\\ud83d"}\n{"path":"c","text":"x"}\n', "t.jsonl"))
+    assert [bool(row.problem) for row in rows] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"path": "a", "text": "x"}\n{"path": "b", \n', "line 2: not JSON"),
+        ('{"path": "a", "text": "x"}\n[1]\n', "line 2: list, not an object"),
+        ("[" * 100_000, "JSON"),
+        ('[{"path": "a", "text": "x"}, 3]', "item 2: int, not an object"),
+        ('[{"path": "a",\n "text": }]', "line 2: not JSON"),
+    ],
+)
+def test_json_that_is_none_is_refused_with_its_place(tmp_path, content, words):
+    assert words in refusal(table(tmp_path, content, "t.json"))
+
+
+def test_a_json_array_is_read(tmp_path):
+    content = json.dumps([{"video": "a.mp4", "caption": "x"}, {"video": "b.mp4", "caption": float("nan")}], indent=1)
+    assert captions(table(tmp_path, content, "t.json")) == [(1, "a.mp4", "x"), (2, "b.mp4", "")]
+
+
+def test_parquet_is_read_with_nulls_and_other_columns(tmp_path):
+    path = tmp_path / "t.parquet"
+    columns = {"caption": ["x", None], "video": ["a.mp4", "b.mp4"], "fps": [24.0, float("nan")], "bytes": [b"1", b"2"]}
+    pq.write_table(pa.table(columns), path)
+    rows = read(path)
+    assert [(row.line, row.path, row.text) for row in rows] == [(1, "a.mp4", "x"), (2, "b.mp4", "")]
+    assert [json.loads(row.extras) for row in rows] == [{"fps": 24.0}, {"fps": None}]
+
+
+def test_parquet_that_is_none_is_refused(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"path": ["a.mp4"] * 1000, "text": [f"{n}" * 50 for n in range(1000)]}), path)
+    whole = path.read_bytes()
+    for damaged in (b"path,text\n", whole[: len(whole) // 2], b""):
+        path.write_bytes(damaged)
+        assert "Parquet" in refusal(path)
+    pq.write_table(pa.table({"path": [{"bytes": b"", "path": "a"}], "text": ["x"]}), path)
+    assert "column 'path' is of type struct" in refusal(path)
+
+
+CELL = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=20)
+
+
+@given(
+    st.lists(st.tuples(CELL, CELL), min_size=1, max_size=5), st.sampled_from([",", ";", "\t"]), st.sampled_from(["\n", "\r\n"])
+)
+def test_every_caption_that_a_csv_writer_writes_comes_back_unchanged(tmp_path_factory, cells, delimiter, end):
+    path = tmp_path_factory.mktemp("csv") / "t.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
+        writer.writerows([("path", "text"), *cells])
+    assert [(row.path, row.text) for row in read(path)] == cells
