@@ -78,3 +78,5 @@ def test_a_torn_table_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(StageError, match="not a readable table"):
         read_stage(path, CLIPS)
+    with pytest.raises(StageError, match="not a readable table"):
+        stage_note(path)

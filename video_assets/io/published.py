@@ -80,8 +80,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
         StageError: it is missing or not readable.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StageError(f"{path} is missing: materialize training_csv") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise StageError(f"{path} is not readable ({error}): materialize training_csv") from error
+    if not isinstance(manifest, dict) or not manifest.keys() >= {"files", "counts"}:
+        raise StageError(f"{path} was written by another version or edited: materialize training_csv")
+    return manifest

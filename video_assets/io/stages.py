@@ -78,12 +78,14 @@ def stage_note(path: Path) -> dict[str, Any]:
     """The note of the stage at `path`, without its rows.
 
     Raises:
-        StageError: nothing there.
+        StageError: nothing there, or unreadable.
     """
     try:
         return read_note(path)
     except FileNotFoundError:
         raise StageError(f"{path} is missing: materialize {_asset(path)}") from None
+    except ValueError as error:
+        raise StageError(str(error)) from error
 
 
 def _read(path: Path, spec: TableSpec, columns: list[str] | None = None) -> Table:

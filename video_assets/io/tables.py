@@ -106,8 +106,16 @@ def read_head(path: Path, spec: TableSpec, n_rows: int) -> pd.DataFrame:
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """The note stored with a table, without reading its rows."""
-    return _note(pq.read_schema(path))
+    """The note stored with a table, without reading its rows.
+
+    Raises:
+        FileNotFoundError: nothing there.
+        ValueError: not a whole Parquet file; the message names the file and what to do.
+    """
+    try:
+        return _note(pq.read_schema(path))
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path}: not a readable table ({error}); delete it and materialize its asset again") from error
 
 
 def count_rows(path: Path) -> int:

@@ -116,14 +116,16 @@ def _made_from(layout: Layout, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _is_current(layout: Layout, settings: Settings, made_from: dict[str, Any]) -> bool:
-    path = layout.manifest(settings.training.name)
-    if not path.exists():
-        return False
+def _last_manifest(layout: Layout, settings: Settings) -> dict[str, Any]:
+    """The manifest of the last publication; empty when there is none that can be read: it is replaced."""
     try:
-        manifest = read_manifest(path)
+        return read_manifest(layout.manifest(settings.training.name))
     except StageError:
-        return False
+        return {}
+
+
+def _is_current(layout: Layout, settings: Settings, made_from: dict[str, Any]) -> bool:
+    manifest = _last_manifest(layout, settings)
     return all(manifest.get(key) == value for key, value in made_from.items()) and not verify_published(layout, settings)
 
 
@@ -222,7 +224,5 @@ def _write(layout: Layout, settings: Settings, plan: _Plan, made_from: dict[str,
 
 def _remove_stale(layout: Layout, settings: Settings, files: dict[str, Any]) -> None:
     """Per-source CSVs that the last publication wrote and this one does not."""
-    path = layout.manifest(settings.training.name)
-    if path.exists():
-        for name in set(read_manifest(path)["files"]) - set(files):
-            (layout.training / name).unlink(missing_ok=True)
+    for name in set(_last_manifest(layout, settings).get("files", ())) - set(files):
+        (layout.training / name).unlink(missing_ok=True)
