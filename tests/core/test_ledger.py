@@ -1,7 +1,9 @@
 """Decisions about listed clips."""
 
+from pathlib import Path
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from video_assets.core.ledger import REASONS, carry_forward, has_lost_everything, mark_duplicates, settle, status_of
@@ -133,9 +135,15 @@ def test_every_reason_has_one_status(reason):
     assert status_of(reason) == {"": "ok", "still_being_copied": "waiting"}.get(reason, "failed")
 
 
+def test_the_page_for_users_explains_every_reason():
+    page = (Path(__file__).parents[2] / "docs/own-clips.md").read_text()
+    assert [reason for reason in REASONS if f"`{reason}`" not in page] == []
+
+
 NAMES = st.lists(st.sampled_from("abcdef"), max_size=8)
 
 
+@settings(max_examples=30)
 @given(NAMES, NAMES, NAMES)
 def test_every_clip_ever_listed_has_exactly_one_line_and_listing_again_changes_nothing(first, second, third):
     previous = None
