@@ -99,16 +99,19 @@ def published_metadata(published: "Published") -> dict[str, Any]:
 
 def report_metadata(report: "Report") -> dict[str, Any]:
     """The report: funnel as numbers, table and picture; all pictures inline."""
+    from video_assets.core.reasons import MEANINGS
     from video_assets.core.report import funnel_markdown
     from video_assets.io.plots import png_markdown
 
     counted = report.funnel
-    pictures = {name: dg.MetadataValue.md(png_markdown(png, name.replace("_", " "))) for name, png in report.pictures.items()}
+    pictures = {
+        f"picture_{name}": dg.MetadataValue.md(png_markdown(png, name.replace("_", " "))) for name, png in report.pictures.items()
+    }
     return {
         "listed_clips": counted.listed,
         "kept_clips": counted.kept,
         "dropped_clips": counted.dropped,
-        "funnel_table": dg.MetadataValue.md(funnel_markdown(counted)),
+        "funnel_table": dg.MetadataValue.md(funnel_markdown(counted, meanings=MEANINGS)),
         **pictures,
     }
 
