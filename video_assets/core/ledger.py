@@ -126,8 +126,8 @@ def carry_forward(previous: pd.DataFrame | None, current: pd.DataFrame) -> pd.Da
 
     So every clip ever listed keeps a status. Size and time of a gone clip are those it was last seen with.
     """
-    if previous is None or previous.empty:
-        return current.sort_values("clip_key", ignore_index=True)
+    if previous is None:
+        return _sorted(current)
     is_clip = ~previous["reason"].isin(_NO_CLIP) & ~previous["clip_key"].str.endswith(FOLDER_MARK)
     lost = previous[is_clip & ~previous["clip_key"].isin(current["clip_key"])]
     is_news = lost["reason"] != "gone"
@@ -140,7 +140,14 @@ def carry_forward(previous: pd.DataFrame | None, current: pd.DataFrame) -> pd.Da
         reason="gone",
         detail=lost["detail"].mask(is_news, pd.Series(details, index=lost.index, dtype=lost["detail"].dtype)),
     )
-    return LEDGER.frame(pd.concat([current, LEDGER.frame(gone)]).sort_values("clip_key"))
+    return _sorted(current if gone.empty else LEDGER.frame(pd.concat([current, LEDGER.frame(gone)])))
+
+
+def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
+    # A copy of a million captions takes gigabytes, and many tables are in order already.
+    if rows["clip_key"].is_monotonic_increasing:
+        return rows.reset_index(drop=True)
+    return rows.sort_values("clip_key", ignore_index=True)
 
 
 def _last_seen(size: object, mtime_ns: object, reason: str) -> str:

@@ -57,7 +57,7 @@ def list_own_clips(settings: OwnClips, *, previous: pd.DataFrame | None, now_ns:
         )
     rows = settle(rows, previous=previous, now_ns=now_ns, settle_ns=listing.settle_ns)
     out = carry_forward(previous, rows)
-    out.attrs["notes"] = notes + _notes_on(listing.scan)
+    out.attrs["notes"] = notes + _notes_on(listing.scan, settings)
     return out
 
 
@@ -82,11 +82,14 @@ def _no_clip(settings: OwnClips, scan: Scan) -> str:
     )
 
 
-def _notes_on(scan: Scan) -> list[str]:
+def _notes_on(scan: Scan, settings: OwnClips) -> list[str]:
     notes = []
-    if scan.other_suffixes:
-        counts = ", ".join(f"{suffix or 'without ending'}: {n:,}" for suffix, n in _by_count(scan.other_suffixes))
-        notes.append(f"files that are no clips by their endings: {scan.other_suffixes.total():,} ({counts})")
+    others = scan.other_suffixes
+    if settings.captions and settings.folder and settings.captions.is_relative_to(settings.folder):
+        others = others - Counter([settings.captions.suffix.lower()])
+    if others:
+        counts = ", ".join(f"{suffix or 'without ending'}: {n:,}" for suffix, n in _by_count(others))
+        notes.append(f"files that are no clips by their endings: {others.total():,} ({counts})")
     if scan.n_known_folders:
         notes.append(f"links to folders that are listed under another name already: {scan.n_known_folders:,}")
     return notes
