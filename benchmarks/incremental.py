@@ -1,10 +1,8 @@
-"""What 20 new clips cost among 100,000 known ones: CPU and wall seconds of `video-assets run`, and what a run with nothing
-new costs.
+"""What 20 new clips cost among 100,000 known ones: CPU and wall seconds of `video-assets run`; and a run with nothing new.
 
     .venv/bin/python benchmarks/incremental.py --folder /tmp/incremental [--known 100000] [--new 20]
 
-Known clips are hard links to a few real ones whose probe and verdict are written down beforehand, so that making them takes
-seconds.
+Known clips are hard links to a few real ones whose probe and verdict are written down beforehand: making them takes seconds.
 """
 
 import argparse

@@ -5,6 +5,7 @@ Belongs here: reading tables and asking the disk. Does not belong here: the rule
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 
@@ -18,6 +19,8 @@ from video_assets.io.stages import read_stage
 from video_assets.io.tables import count_rows, read_table
 from video_assets.io.training import verify_published
 from video_assets.settings import Settings
+
+_BLOCK = 1_000
 
 
 def audit_metadata(layout: Layout, sources: list[str]) -> list[Finding]:
@@ -70,16 +73,22 @@ def shard_counts(layout: Layout, shards: list[str]) -> pd.DataFrame:
 def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> Finding:
     """Every path is there with the size that was checked: threads, since on shared storage each question waits for an answer."""
     root = settings.training.relative_to or layout.root
+    paths = rows["path"].tolist()
+    blocks = [paths[start : start + _BLOCK] for start in range(0, len(paths), _BLOCK)]
     with ThreadPoolExecutor(16) as threads:
-        sizes = list(threads.map(lambda path: _size(os.path.join(root, path)), rows["path"], chunksize=256))  # noqa: PTH118 - 1.3 million
-    gone = [path for path, size, known in zip(rows["path"], sizes, rows["file_size"], strict=True) if size != known]
+        sizes = [size for block in threads.map(lambda block: _sizes(root, block), blocks) for size in block]
+    gone = [path for path, size, known in zip(paths, sizes, rows["file_size"], strict=True) if size != known]
     text = f"{len(gone):,} files are gone or have another size, first {gone[0]!r}" if gone else "every file is there, of its size"
     return Finding("files_exist", not gone, text, {"missing_files": len(gone)})
 
 
+def _sizes(root: Path, paths: list[str]) -> list[int | None]:
+    return [_size(os.path.join(root, path)) for path in paths]  # noqa: PTH118 - millions of them
+
+
 def _size(path: str) -> int | None:
     try:
-        return os.stat(path).st_size  # noqa: PTH116 - 1.3 million paths
+        return os.stat(path).st_size  # noqa: PTH116 - millions of them
     except OSError:
         return None
 
