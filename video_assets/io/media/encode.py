@@ -29,7 +29,8 @@ REPEATABLE: Mapping[str, Mapping[str, str]] = {
     "libx264": {"preset": "veryfast", "x264-params": "cpu-independent=1:threads=1:lookahead-threads=1:sliced-threads=0"},
     "libx265": {"preset": "ultrafast", "x265-params": "pools=none:frame-threads=1:info=0:log-level=none"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "36", "b": "0"},
-    "libvpx": {"deadline": "realtime", "cpu-used": "8", "b": "300k"},
+    # Not realtime: VP8 would then watch the clock and encode worse on a busy machine.
+    "libvpx": {"deadline": "good", "cpu-used": "5", "b": "300k"},
     "libsvtav1": {"preset": "12", "crf": "40", "svtav1-params": "lp=1"},
     "mpeg4": {"qmin": "4", "qmax": "4", "bf": "0"},
 }
@@ -61,6 +62,7 @@ class AudioTrack:
     encoder: str
     sample_rate: int
     samples: npt.NDArray[np.int16]
+    options: Mapping[str, str] = field(default_factory=dict)
     edit: PacketEdit | None = None
 
 
@@ -126,7 +128,9 @@ def _add_video_stream(container: OutputContainer, track: VideoTrack) -> VideoStr
 
 
 def _add_audio_stream(container: OutputContainer, track: AudioTrack) -> AudioStream:
-    stream = cast("AudioStream", container.add_stream(track.encoder, rate=track.sample_rate, layout="mono"))
+    stream = cast(
+        "AudioStream", container.add_stream(track.encoder, rate=track.sample_rate, options=dict(track.options), layout="mono")
+    )
     stream.codec_context.thread_count = 1
     stream.codec_context.flags |= Flags.bitexact
     return stream
