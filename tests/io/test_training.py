@@ -1,4 +1,4 @@
-"""The product is made from complete, current shards or not at all; same input, same bytes; killed anywhere: whole or known torn."""
+"""Made from complete, current shards or not at all; same input, same bytes; killed anywhere, it is whole or known to be torn."""
 
 import csv
 import hashlib

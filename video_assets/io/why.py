@@ -7,14 +7,14 @@ Belongs here: finding clips and their rows. Does not belong here: how an answer 
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from video_assets.core.enrich import merge_verdicts
 from video_assets.core.reasons import MEANINGS
@@ -110,10 +110,10 @@ def find_clips(layout: Layout, text: str) -> pd.DataFrame:
     columns = ["clip_key", "source", "path"]
     tables = [*sorted(layout.ledger("x").parent.glob("*.parquet")), layout.enriched_metadata, layout.dropped]
     path = os.path.abspath(text)  # noqa: PTH100 - resolve() would follow symbolic links
-    is_exact = (pc.field("clip_key") == text) | pc.field("path").isin([text, path])
-    found = _union(_read(table, columns, is_exact) for table in tables)
+    named = {"clip_key": [text], "path": [text, path]}
+    found = _union(_rows_with(table, name, values, columns) for table in tables for name, values in named.items())
     if found.empty:
-        every = _union(_read(table, columns, None) for table in tables)
+        every = _union(_all_rows(table, columns) for table in tables)
         is_named = every["clip_key"].str.endswith(f"/{text}") | every["path"].str.endswith(f"/{text}")
         found = every[is_named if bool(is_named.any()) else every["clip_key"].str.contains(text, regex=False)]
     return found.sort_values("clip_key", ignore_index=True)
@@ -206,10 +206,10 @@ class _Clip:
     def _is_published(self, table: Path) -> bool:
         folder = self._settings.training.relative_to
         path = self._path if folder is None else self._path.removeprefix(f"{folder}/")
-        return len(_read(table, ["path"], pc.field("path").isin([path, self._path]))) > 0
+        return len(_rows_with(table, "path", [path, self._path], ["path"])) > 0
 
     def _row(self, path: Path, spec: TableSpec) -> dict[str, Any] | None:
-        rows = _read(path, spec.names, pc.field("clip_key") == self._key)
+        rows = _rows_with(path, "clip_key", [self._key], spec.names)
         return None if rows.empty else {name: rows[name].iloc[0] for name in spec.names}
 
 
@@ -225,12 +225,46 @@ def _union(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).drop_duplicates("clip_key", ignore_index=True)
 
 
-def _read(path: Path, columns: list[str], where: pc.Expression | None) -> pd.DataFrame:
-    """Rows of a table that is there; none when it is not."""
+def _all_rows(path: Path, columns: list[str]) -> pd.DataFrame:
+    """A table that is there; no rows when it is not."""
     if not path.exists():
-        return pd.DataFrame(columns=columns).astype(pd.ArrowDtype(pa.string()))
+        return _no_rows(columns)
+    with _open(path) as file:
+        return file.read(columns=columns).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _rows_with(path: Path, name: str, values: list[str], columns: list[str]) -> pd.DataFrame:
+    """Rows in which column `name` is one of `values`. Row groups without any cost at most that column, not the captions."""
+    if not path.exists():
+        return _no_rows(columns)
+    found = []
+    with _open(path) as file:
+        for group in range(file.num_row_groups):
+            if not _may_have(file.metadata.row_group(group), name, values):
+                continue
+            is_wanted = file.read_row_group(group, columns=[name]).to_pandas(types_mapper=pd.ArrowDtype)[name].isin(values)
+            if bool(is_wanted.any()):
+                found.append(file.read_row_group(group, columns=columns).to_pandas(types_mapper=pd.ArrowDtype)[is_wanted])
+    return pd.concat(found, ignore_index=True)[columns] if found else _no_rows(columns)
+
+
+def _may_have(group: pq.RowGroupMetaData, name: str, values: list[str]) -> bool:
+    """False when the row group's statistics rule all `values` out; tables are sorted by clip key, so that is the rule."""
+    parts = [group.column(index) for index in range(group.num_columns)]
+    statistics = next(part.statistics for part in parts if part.path_in_schema == name)
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return any(statistics.min <= value <= statistics.max for value in values)
+
+
+def _no_rows(columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(columns=columns).astype(pd.ArrowDtype(pa.string()))
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[pq.ParquetFile]:
     try:
-        rows = ds.dataset(path).to_table(columns=columns, filter=where)
-    except (pa.ArrowInvalid, KeyError) as error:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowInvalid, KeyError, StopIteration) as error:
         raise StageError(f"{path}: not a readable table ({error}): delete it and materialize its asset again") from error
-    return rows.to_pandas(types_mapper=pd.ArrowDtype)
