@@ -144,9 +144,8 @@ def print_tables(rows: list[Row]) -> None:
         print(f"\n### {kind}")
         for row in rows:
             if row.kind == kind:
-                print(
-                    f"- {row.name}: ours {row.verdict} {row.reason} [{row.errors[:160]}]; {row.releases} [{row.first_lines[:200]}]"
-                )
+                ours = f"ours {row.verdict} {row.reason} [{row.errors[:160]}]"
+                print(f"- {row.name}: {ours}; {row.releases} [{row.first_lines[:200]}]")
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
-"""The decode check against what users have: GNU parallel + ffmpeg. Makes clips, alternates, prints CPU and wall ratios with spread.
+"""The decode check against GNU parallel + ffmpeg. Makes clips, alternates, prints CPU and wall ratios with spread.
 
     python benchmarks/decode_check.py --clips /tmp/bench --footage FOLDER_OF_REAL_CLIPS --ffmpeg 9.0=/opt/ffmpeg-9.0/ffmpeg
 
-Two sets are made once (and kept in --clips): `openvid` (720p and 1080p, 3-10 s, H.264, half of them with AAC) and `short` (360p, 3 s),
-from real footage where given, else from a synthetic source. All methods do the same work with the same number of processes:
-`ffmpeg -v error -i CLIP -f null -` per clip for the peers, our worker pool for ours. CPU counts parents and children. Our start-up
-(interpreters, imports; once per shard of thousands of clips) is measured with an empty list and printed on its own.
+Two sets are made once (and kept in --clips): `openvid` (720p and 1080p, 3-10 s, H.264, half of them with AAC) and `short`
+(360p, 3 s), from real footage where given, else from a synthetic source. All methods use the same number of processes:
+`ffmpeg -v error -i CLIP -f null -` per clip for the peers, our worker pool for ours. CPU counts parents and
+children. Our start-up (interpreters, imports; once per shard of thousands of clips) is part of the numbers and printed too.
 """
 
 import argparse
@@ -155,9 +155,8 @@ def scaling(clips: list[Path], jobs: int, rounds: int) -> None:
     for _ in range(rounds):
         one, many = measure(ours(clips, 1)), measure(ours(clips, jobs))
         shares.append(one.wall_s / (jobs * many.wall_s))
-    print(
-        f"\nThroughput of {jobs} workers: {statistics.median(shares):.2f} of {jobs} times one worker's ({min(shares):.2f}-{max(shares):.2f})"
-    )
+    spread = f"{min(shares):.2f}-{max(shares):.2f}"
+    print(f"\nThroughput of {jobs} workers: {statistics.median(shares):.2f} of {jobs} times one worker's ({spread})")
 
 
 def main() -> None:

@@ -88,7 +88,8 @@ def test_a_clip_gets_the_same_answer_whatever_was_decoded_before(folder, whole):
     rng = random.Random(3)
     paths = [whole]
     paths += [
-        damaged(whole, folder / f"m{number}.mp4", lambda data: data.__setitem__(rng.randrange(len(data)), 0x5A)) for number in range(25)
+        damaged(whole, folder / f"m{number}.mp4", lambda data: data.__setitem__(rng.randrange(len(data)), 0x5A))
+        for number in range(25)
     ]
     fields = ("verdict", "reason", "errors", "num_frames", "content_hash")
     first = {path: [decode_clip(str(path))[name] for name in fields] for path in paths}
@@ -278,7 +279,7 @@ def test_the_full_decode_says_the_same(folder, whole):
         assert [lean[name] for name in fields] == [full[name] for name in fields]
 
 
-def test_many_clips_leave_no_descriptor_and_no_memory_behind(whole, tmp_path):
+def test_many_clips_leave_no_descriptor_and_no_memory_behind(tmp_path):
     script = """
 import os, sys, resource
 from video_assets.io.media.decode import decode_clip
