@@ -16,16 +16,8 @@ _NETWORK = ("nfs", "cifs", "smb", "lustre", "ceph", "gpfs", "beegfs", "9p", "fus
 
 
 def project_file(name: str) -> Path:
-    """`dagster.yaml` or `workspace.yaml`: from the checkout, or from the installed package.
-
-    Raises:
-        FileNotFoundError: neither has it.
-    """
-    package = Path(__file__).parent
-    for folder in (package.parent, package / "share"):
-        if (folder / name).is_file():
-            return folder / name
-    raise FileNotFoundError(f"{name} is neither beside the package {package} nor in it: install video_assets again")
+    """`dagster.yaml` or `workspace.yaml`: the files at the top of the project, which the package carries as `share/`."""
+    return Path(__file__).parent / "share" / name
 
 
 def prepare_home(layout: Layout, configured: Path | None = None) -> Path:

@@ -78,7 +78,8 @@ def test_a_person_materializes_everything_with_clicks_and_sees_shards_and_checks
 
         go(page, ui, "/assets/decode_check?view=partitions")
         page.get_by_role("button", name=re.compile("Materialize")).first.click()
-        page.get_by_role("button", name="Launch").last.click()
+        page.get_by_role("button", name="Missing", exact=True).click()
+        page.get_by_role("button", name="Launch backfill").click()
         wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=240)
         go(page, ui, "/assets/decode_check?view=partitions")
         expect(page.get_by_text(f"Materialized ({len(SHARDS)})")).to_be_visible(timeout=PATIENCE_MS)
