@@ -1,4 +1,4 @@
-"""Writes docs/settings.md from the settings model. `make docs`; a test holds the page against the model."""
+"""Writes docs/settings.md and the reasons in docs/results.md from the program. `make docs`; tests hold the pages against it."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from video_assets.core import ledger
+from video_assets.core.reasons import MEANINGS
 from video_assets.settings import Settings
 
 HEAD = """# Settings
@@ -18,6 +20,9 @@ Web server, daemon and runs read the same file at their start: restart `make ui`
 Generated from `video_assets/settings.py` by `make docs`.
 """
 
+# Reasons that neither a source nor the decode check gives.
+STAGES = {"empty_caption": "enriched_metadata", "file_too_large": "size_filtered", "duplicate_content": "training_csv"}
+
 
 def settings_page() -> str:
     """The reference as markdown."""
@@ -28,6 +33,18 @@ def settings_page() -> str:
         if section is not None:
             parts += [f"\n## `[{name}]`\n", f"{(section.__doc__ or '').strip()}\n", _table(section.model_fields)]
     return "\n".join(parts) + "\n"
+
+
+def with_reasons(page: str) -> str:
+    """The results page with its table of reasons written anew."""
+    head = "| stage | reason | meaning |\n|---|---|---|\n"
+    before, _, rest = page.partition(head)
+    after = rest[rest.index("\n\n") :]
+    return before + head + "\n".join(f"| {_stage(name)} | `{name}` | {meaning} |" for name, meaning in MEANINGS.items()) + after
+
+
+def _stage(reason: str) -> str:
+    return "the source" if reason in ledger.REASONS else STAGES.get(reason, "decode_check")
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
@@ -48,4 +65,6 @@ def _default(field: FieldInfo) -> str:
 if __name__ == "__main__":
     target = Path(__file__).with_name("settings.md")
     target.write_text(settings_page(), encoding="utf-8")
-    sys.stdout.write(f"{target}\n")
+    results = Path(__file__).with_name("results.md")
+    results.write_text(with_reasons(results.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.stdout.write(f"{target}\n{results}\n")

@@ -2,15 +2,14 @@
 
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 
 import pandas as pd
 import pytest
+from disks import small_disk
 
 from video_assets.core.schema import DROPPED, LEDGER
 from video_assets.io.tables import count_rows, durable_write, hash_file, read_note, read_table, write_table, write_text
@@ -121,27 +120,6 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_table(tmp_path):
     assert seen > 0
     # What a killed writer was at is hidden and never taken for a table.
     assert [found.name for found in tmp_path.glob("*.parquet") if not found.name.startswith(".")] == ["t.parquet"]
-
-
-@contextmanager
-def small_disk(folder, n_bytes):
-    """A real file system of `n_bytes`; where mounting is not allowed, a real limit on the size of files instead."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={n_bytes}", "tmpfs", str(folder)]
-    if os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0:
-        try:
-            yield
-        finally:
-            subprocess.run(["umount", str(folder)], check=True)
-        return
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, old[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-        signal.signal(signal.SIGXFSZ, ignored)
 
 
 def incompressible(n):

@@ -14,6 +14,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from data_roots import Clip, check, fill, make_lists, settings_of
+from disks import small_disk
 
 from video_assets.core.schema import CHECKED, DROPPED, TRAINING
 from video_assets.core.sharding import shard_of
@@ -281,6 +282,19 @@ def test_when_no_clip_is_left_the_error_says_what_took_them(tmp_path):
     with pytest.raises(NothingKeptError, match=r"no clip is left of 17 listed.*: 14 no_video \(decode_check\), 1 "):
         publish(layout, settings)
     assert not layout.training.exists()
+
+
+def test_a_full_disk_is_an_error_and_what_was_published_stays(tmp_path):
+    layout, settings = fill(tmp_path / "root", GOOD)
+    with small_disk(layout.training, 1 << 20):
+        published = publish(layout, settings)
+        before = files_in(layout.training)
+        fill(tmp_path / "root", [replace(clip, text="words " * 30_000) for clip in GOOD])
+        with pytest.raises(OSError, match=r"No space left|File too large"):
+            publish(layout, settings)
+        assert files_in(layout.training) == before
+        assert verify_published(layout, settings) == []
+        assert read_published(layout, settings) == published
 
 
 _PUBLISHER = """
