@@ -151,7 +151,9 @@ def why(
 @app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(help="Folder to write to.")],
-    broken: Annotated[bool, typer.Option("--broken", help="The broken-clip kit: 400 damaged and odd clips.")] = False,
+    broken: Annotated[
+        bool, typer.Option("--broken", help="The broken-clip kit: about a thousand damaged and odd clips.")
+    ] = False,
 ) -> None:
     """Write the built-in sample clips with captions, or the broken-clip kit with its expected verdicts."""
     from video_assets.io.broken_kit import make_broken_kit

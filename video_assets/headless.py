@@ -4,6 +4,7 @@ Belongs here: the order of the jobs, remembered options, what the run came to. D
 """
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,4 +101,4 @@ def _deepest(error: SerializableErrorInfo) -> str:
     """The user's own exception, not Dagster's wrapper around it."""
     while error.cause is not None:
         error = error.cause
-    return error.message.strip()
+    return re.sub(r"^[\w.]+: ", "", error.message.strip())

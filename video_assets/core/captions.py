@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from video_assets.core.errors import MendableError
+
 # Highest priority first. Names: Open-Sora (path, text), Hugging Face VideoFolder (file_name), OpenVid (video, caption),
 # MiraData (file_path, dense_caption), video2dataset and trainers (video_path, prompt).
 PATH_ALIASES = ("path", "file_name", "video", "video_path", "file_path", "filename")
@@ -20,7 +22,7 @@ DELIMITERS = (",", ";", "\t")
 _ZERO_WIDTH_SPACES = "\u180e\u200b\u2060\ufeff"
 
 
-class SourceError(ValueError):
+class SourceError(MendableError):
     """The source as a whole cannot be listed; the message names the file, what is wrong and what to do."""
 
 

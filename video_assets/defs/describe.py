@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from video_assets.io.dataset_report import Report
     from video_assets.io.enrich import StageResult
+    from video_assets.io.tables import Table
     from video_assets.io.training import Published
 
 OWNERS = ["team:data"]
@@ -37,10 +38,11 @@ def records_table(records: list[dict[str, Any]]) -> dg.TableMetadataValue | dg.T
     return dg.MetadataValue.table(records=[dg.TableRecord(record) for record in records])
 
 
-def listing_metadata(rows: "pd.DataFrame") -> dict[str, Any]:
-    """A source's ledger: counts by status and reason, first rows, first rows that are not ok."""
+def listing_metadata(listing: "Table") -> dict[str, Any]:
+    """A source's ledger: counts by status and reason, notes, first rows, first rows that are not ok."""
     from video_assets.core.report import preview
 
+    rows = listing.rows
     not_ok = rows[rows["status"] != "ok"]
     return {
         "dagster/row_count": len(rows),
@@ -48,6 +50,7 @@ def listing_metadata(rows: "pd.DataFrame") -> dict[str, Any]:
         "waiting_clips": int((rows["status"] == "waiting").sum()),
         "failed_clips": int((rows["status"] == "failed").sum()),
         "reasons": dg.MetadataValue.json(_counts(not_ok["reason"])),
+        "notes": " ".join(listing.note["notes"]) or "none",
         "preview": records_table(preview(rows, ["clip_key", "status", "text", "origin"])),
         "not_ok": records_table(preview(not_ok, ["clip_key", "status", "reason", "detail"])),
     }

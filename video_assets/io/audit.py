@@ -15,6 +15,7 @@ from video_assets.core.report import funnel
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.io.layout import Layout
+from video_assets.io.plausibility import shard_counts
 from video_assets.io.stages import read_stage
 from video_assets.io.tables import count_rows, read_table
 from video_assets.io.training import verify_published
@@ -56,18 +57,6 @@ def audit_training(layout: Layout, settings: Settings, sources: list[str]) -> li
         audit.no_shard_outlier(shard_counts(layout, shards), max_excess=limits.max_shard_excess),
         _manifest_matches(layout, settings),
     ]
-
-
-def shard_counts(layout: Layout, shards: list[str]) -> pd.DataFrame:
-    """Columns shard, listed, dropped: clips that the decode check of each shard got and dropped."""
-    outcomes = {shard: read_stage(layout.checked(shard), CHECKED, columns=["clip_key"]).note["outcome"] for shard in shards}
-    return pd.DataFrame(
-        {
-            "shard": list(outcomes),
-            "listed": [outcome["n_clips"] for outcome in outcomes.values()],
-            "dropped": [outcome["n_clips"] - outcome["n_kept"] for outcome in outcomes.values()],
-        }
-    )
 
 
 def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> Finding:

@@ -14,9 +14,9 @@ from video_assets.core.report import Funnel, funnel, shard_outliers
 from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
 from video_assets.io import plots
-from video_assets.io.audit import shard_counts
 from video_assets.io.contact_sheet import contact_sheets
 from video_assets.io.layout import Layout
+from video_assets.io.plausibility import shard_counts
 from video_assets.io.stages import read_stage
 from video_assets.io.tables import durable_write, hash_file, read_table, write_text
 from video_assets.settings import Settings

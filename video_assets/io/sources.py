@@ -13,7 +13,7 @@ from video_assets.settings import Settings
 
 
 def refresh_own_clips(layout: Layout, settings: Settings) -> Table:
-    """List the user's own clips into their ledger.
+    """List the user's own clips into their ledger; the result's note holds sentences that the user should read (`notes`).
 
     Raises:
         SourceError: the folder or the captions table as a whole cannot be used; the ledger stays as it was.
@@ -21,4 +21,4 @@ def refresh_own_clips(layout: Layout, settings: Settings) -> Table:
     path = layout.ledger("own_clips")
     previous = read_table(path, LEDGER).rows if path.exists() else None
     rows = list_own_clips(settings.own_clips, previous=previous, now_ns=time.time_ns(), ignore=(layout.root,))
-    return Table(rows=rows, note={}, content_hash=write_table(path, LEDGER, rows))
+    return Table(rows=rows, note={"notes": rows.attrs["notes"]}, content_hash=write_table(path, LEDGER, rows))

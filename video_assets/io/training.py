@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from video_assets.core.enrich import positions
+from video_assets.core.errors import MendableError
 from video_assets.core.filters import drop_duplicate_content
 from video_assets.core.report import funnel_from_counts
 from video_assets.core.schema import CHECKED, DROPPED, LEDGER, TRAINING
@@ -25,6 +26,7 @@ from video_assets.core.training import counts_by_reason, counts_by_source, merge
 from video_assets.core.verdicts import is_dropped
 from video_assets.io.inputs import IncompleteInputError, current_inputs
 from video_assets.io.layout import Layout
+from video_assets.io.plausibility import refuse_implausible
 from video_assets.io.product import CHUNK_ROWS, ProductFiles, read_merged, sha256_file
 from video_assets.io.published import Published, read_manifest, read_published, verify_published
 from video_assets.io.stages import StageError, read_stage
@@ -38,7 +40,7 @@ _DECISIVE = ["clip_key", "source", "path", "verdict", "reason", "content_hash", 
 __all__ = ["IncompleteInputError", "NothingKeptError", "Published", "publish", "read_published", "verify_published"]
 
 
-class NothingKeptError(RuntimeError):
+class NothingKeptError(MendableError):
     """Every clip was dropped; the message says by what."""
 
 
@@ -71,6 +73,7 @@ def publish(layout: Layout, settings: Settings) -> Published:
 
     Raises:
         IncompleteInputError: shards are missing, stale, or do not add up to what was listed; names them and what to do.
+        ImplausibleError: more clips were dropped than the settings allow.
         NothingKeptError: no clip is left.
         StageError: a table is torn or unreadable.
         ValueError: a row that nobody can train on; names the clip.
@@ -84,6 +87,7 @@ def publish(layout: Layout, settings: Settings) -> Published:
     counts = plan.counts
     if not counts["kept"]:
         raise NothingKeptError(_why_nothing(counts))
+    refuse_implausible(layout, settings, funnel_from_counts(counts["kept"], counts["dropped"]))
     files = _write(layout, settings, plan, made_from)
     manifest = {
         "name": settings.training.name,

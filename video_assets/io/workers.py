@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from video_assets.core.errors import MendableError
 from video_assets.io.worker_process import ProtocolError, WorkerProcess, kill_marked
 
 Status = Literal["done", "timeout", "crashed", "out_of_memory"]
@@ -27,7 +28,7 @@ _SIGNALS = {number.value: number.name for number in signal.Signals}
 _TRACEBACK_BYTES = 10_000
 
 
-class WorkerError(RuntimeError):
+class WorkerError(MendableError):
     """Workers cannot start: says nothing about any task."""
 
 

@@ -22,5 +22,5 @@ def own_clips(context: dg.AssetExecutionContext, project: dg.ResourceParam[Proje
     from video_assets.io.sources import refresh_own_clips
 
     listing = refresh_own_clips(project.layout, project.settings)
-    context.log.info(f"listed {len(listing.rows):,} clips")
-    return dg.MaterializeResult(metadata=listing_metadata(listing.rows), data_version=dg.DataVersion(listing.content_hash))
+    context.log.info(" ".join([f"listed {len(listing.rows):,} clips", *listing.note["notes"]]))
+    return dg.MaterializeResult(metadata=listing_metadata(listing), data_version=dg.DataVersion(listing.content_hash))
