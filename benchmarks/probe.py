@@ -11,7 +11,6 @@ import importlib.util
 import resource
 import statistics
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -59,7 +58,7 @@ def opencv(clip: str) -> int | None:
 
 
 def decord(clip: str) -> int | None:
-    """decord's count."""
+    """The count of decord."""
     import decord as library
 
     return len(library.VideoReader(clip))
@@ -78,9 +77,9 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    clips = [str(path) for path in sorted(options.folder.iterdir()) if path.is_file()][: options.clips]
+    clips = [str(path) for path in sorted(options.folder.iterdir()) if path.suffix != ".err"][: options.clips]
     truth = {clip: row["num_frames"] for clip in clips if (row := decode_clip(clip))["verdict"] == "good"}
-    methods: dict[str, Callable[[str], int | None]] = {
+    methods = {
         "ours": ours,
         "ffprobe, header": ffprobe_header,
         "ffprobe -count_packets": ffprobe_packets,

@@ -45,7 +45,9 @@ def open_container(file: ClipFile, *, is_full_decode: bool = False, is_header_on
         OSError: reading the file failed; `file.trouble` says how.
     """
     options = {} if is_full_decode else {"skip_loop_filter": "all"}
-    limits = {"probesize": _MIN_PROBE_BYTES} if is_header_only else {}
+    limits = {}
+    if is_header_only:
+        options, limits = {"skip_frame": "all"}, {"probesize": _MIN_PROBE_BYTES}
     container = av.open(
         file,
         mode="r",
