@@ -49,23 +49,22 @@ class Cost:
 
 
 def make_clips(folder: Path, footage: list[Path], shape: Shape, n_clips: int) -> list[Path]:
-    """Encode what is not there yet; the same clips for the same footage."""
+    """The clips of the folder, made first if there are fewer; the same ones for the same footage."""
     folder.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(0)
-    made = []
-    for number in range(n_clips):
+    made = sorted(folder.glob("*p_*s.mp4"))[:n_clips]
+    for number in range(len(made), n_clips):
+        rng = random.Random(number)
         height, seconds = rng.choice(shape.heights), rng.randint(*shape.seconds)
         target = folder / f"{number:03d}_{height}p_{seconds}s.mp4"
         source = ["-stream_loop", "20", "-i", str(rng.choice(footage))] if footage else ["-f", "lavfi", "-i", synthetic(number)]
+        encode(target, source, height=height, seconds=seconds, crf=shape.crf, has_audio=number % 2 == 0)
         made.append(target)
-        if not target.exists():
-            encode(target, source, height=height, seconds=seconds, crf=shape.crf, has_audio=number % 2 == 0)
     return made
 
 
 def synthetic(seed: int) -> str:
-    """Motion, texture and grain, since ffmpeg's test picture alone decodes too easily."""
-    return f"mandelbrot=s=640x360:rate=30:start_scale={0.3 + seed % 7}:end_scale=0.01,noise=alls=12:allf=t"
+    """Motion and texture, since ffmpeg's test picture alone decodes too easily."""
+    return f"mandelbrot=s=640x360:rate=30:start_scale={0.3 + seed % 7}:end_scale=0.01,noise=alls=4:allf=t"
 
 
 def encode(target: Path, source: list[str], *, height: int, seconds: int, crf: int, has_audio: bool) -> None:
