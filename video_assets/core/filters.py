@@ -59,7 +59,9 @@ def drop(
     words = {"stage": stage, "reason": reason, "detail": detail}
     # loc, since assigning a whole column to an empty table would bring the table's rows back.
     dropped = dropped.assign(**{name: w.loc[dropped.index] if isinstance(w, pd.Series) else w for name, w in words.items()})
-    return Split(kept=clips[~is_out].reset_index(drop=True), dropped=DROPPED.frame(dropped))
+    # Captions of a million clips are a gigabyte: copied only where rows go.
+    kept = clips[~is_out] if len(dropped) else clips
+    return Split(kept=kept.reset_index(drop=True), dropped=DROPPED.frame(dropped))
 
 
 def drop_not_ok(listed: pd.DataFrame) -> Split:

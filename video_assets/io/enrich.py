@@ -41,20 +41,16 @@ def enrich(layout: Layout, sources: list[str], *, settings: Decode, progress: Pr
     Raises:
         StageError: a source's ledger is missing.
     """
-    ledgers = {source: _read_ledger(layout, source) for source in sources}
-    listed = pd.concat([LEDGER.frame(), *(table.rows for table in ledgers.values())], ignore_index=True)
-    usable = filters.drop_not_ok(listed)
-    captioned = filters.drop_empty_captions(usable.kept)
-    previous = read_stage(layout.enriched_metadata, CLIPS).kept if layout.enriched_metadata.exists() else None
+    captioned, inputs = _captioned(layout, sources)
+    path = layout.enriched_metadata
+    previous = read_stage(path, CLIPS, columns=PROBES.names).kept if path.exists() else None
     earlier, parts = read_parts(layout.probe_parts)
     todo = plan_probes(captioned.kept, previous, PROBES.frame(earlier))
     fresh, written = _probe(layout, todo, settings=settings, progress=progress)
     clips = merge_probes(captioned.kept, previous, PROBES.frame([*earlier, *fresh]))
-    dropped = pd.concat([usable.dropped, captioned.dropped], ignore_index=True)
-    inputs = {source: table.content_hash for source, table in ledgers.items()}
-    content_hash = write_stage(layout.enriched_metadata, CLIPS, kept=clips, dropped=dropped, note={"inputs": inputs})
+    content_hash = write_stage(path, CLIPS, kept=clips, dropped=captioned.dropped, note={"inputs": inputs})
     remove_parts([*parts, *written])
-    return StageResult(kept=clips, dropped=dropped, content_hash=content_hash, n_new=len(fresh))
+    return StageResult(kept=clips, dropped=captioned.dropped, content_hash=content_hash, n_new=len(fresh))
 
 
 def filter_by_size(layout: Layout, *, max_bytes: int) -> StageResult:
@@ -107,6 +103,19 @@ def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> It
             n_bytes=int(rows["file_size"].sum()),
             content_hash=content_hash,
         )
+
+
+def _captioned(layout: Layout, sources: list[str]) -> tuple[filters.Split, dict[str, str]]:
+    """Listed clips that are there and have a caption, what was dropped, and the ledgers' hashes.
+
+    A function of its own, so that no table in between (a gigabyte of captions each, for a million clips) outlives it.
+    """
+    ledgers = {source: _read_ledger(layout, source) for source in sources}
+    listed = pd.concat([LEDGER.frame(), *(table.rows for table in ledgers.values())], ignore_index=True)
+    usable = filters.drop_not_ok(listed)
+    captioned = filters.drop_empty_captions(usable.kept)
+    dropped = pd.concat([usable.dropped, captioned.dropped], ignore_index=True)
+    return filters.Split(kept=captioned.kept, dropped=dropped), {name: table.content_hash for name, table in ledgers.items()}
 
 
 def _read_ledger(layout: Layout, source: str) -> Table:
