@@ -16,7 +16,7 @@ from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
 from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
-from video_assets.instance import prepare_home
+from video_assets.instance import prepare_home, terminal_config
 from video_assets.io.layout import Layout
 from video_assets.io.progress import Progress
 from video_assets.io.sample import SAMPLE_MAX_FILE_SIZE_MIB, make_sample
@@ -68,7 +68,7 @@ def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -
     defs = build_defs(settings, terminal=terminal)
     shards = shard_keys(settings.decode.n_shards)
     every = {_RANGE_START: shards[0], _RANGE_END: shards[-1]}
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with dg.DagsterInstance.from_config(str(home), terminal_config(home)) as instance:
         for job, tags in ((PREPARE, {}), (SHARD, every), (DECODE, every), (PUBLISH, {})):
             say(f"job {job}")
             result = defs.resolve_job_def(job).execute_in_process(
@@ -77,6 +77,8 @@ def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -
                 tags=tags,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
+            if _is_interrupted(result):
+                raise KeyboardInterrupt
             if not result.success:
                 return _summary(settings, error=f"job {job} failed (run {result.run_id}): {' '.join(_errors(result))}")
     return _summary(settings, error="")
@@ -90,6 +92,12 @@ def _summary(settings: Settings, *, error: str) -> dict[str, Any]:
         summary |= {"csv": str(published.csv), "manifest": str(published.manifest), "report": str(layout.report)}
         summary |= {"listed": published.n_listed, "kept": published.n_kept, "dropped": published.dropped}
     return summary
+
+
+def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Dagster turns Ctrl-C inside a step into a failure of that step."""
+    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return any(error is not None and error.cls_name == "DagsterExecutionInterruptedError" for error in failures)
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -38,6 +38,18 @@ def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
     return home
 
 
+def terminal_config(home: Path) -> str:
+    """Name of a configuration in `home` like dagster.yaml, for runs in the foreground of a terminal.
+
+    Capturing what such a run prints would take the terminal away from its progress bars, and put helper processes into its
+    process group that answer Ctrl-C with tracebacks.
+    """
+    no_capture = "\ncompute_logs:\n  module: dagster._core.storage.noop_compute_log_manager\n  class: NoOpComputeLogManager\n"
+    name = "dagster-terminal.yaml"
+    write_text(home / name, project_file("dagster.yaml").read_text() + no_capture)
+    return name
+
+
 def is_network_storage(folder: Path) -> bool:
     """True when the folder lies on a network file system (by the mount table)."""
     mounts = {partition.mountpoint: partition.fstype for partition in psutil.disk_partitions(all=True)}
