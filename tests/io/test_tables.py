@@ -107,10 +107,10 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_table(tmp_path):
         command = [sys.executable, "-c", _WRITER, str(path), str(seen)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
             writer.stdout.readline()
+            while not path.exists():
+                time.sleep(0.01)
             time.sleep(random.uniform(0.02, 0.25))
             os.kill(writer.pid, signal.SIGKILL)
-        if not path.exists():
-            continue
         table = read_table(path, DROPPED)
         version = table.note["version"]
         assert version >= seen
