@@ -1,5 +1,7 @@
 """The vocabulary and the rules that turn FFmpeg's words into it."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from video_assets.core.verdicts import (
     reason_of_open_error,
     reason_of_text,
     strip_addresses,
+    vocabulary_table,
 )
 
 SPEAKERS = Speakers(video=frozenset({"h264"}), audio=frozenset({"aac"}))
@@ -106,3 +109,8 @@ def test_every_word_of_the_vocabulary_says_what_it_means_and_what_to_do():
         assert name.isidentifier()
         assert reason.meaning
         assert reason.advice
+
+
+def test_the_documented_vocabulary_is_that_of_the_program():
+    page = Path(__file__).parents[2] / "docs" / "decode-check.md"
+    assert vocabulary_table() in page.read_text()

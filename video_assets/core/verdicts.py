@@ -23,7 +23,7 @@ VERDICTS: dict[str, str] = {
     "unreadable_now": "the storage did not deliver the file; says nothing about the clip, which is tried again",
     "timeout": "the clip took longer than the wall or CPU limit",
     "crashed": "the worker process died on this clip",
-    "out_of_memory": "the clip needed more memory than the limit",
+    "out_of_memory": "the clip needed more memory than the limit, or asked for more than FFmpeg ever allocates at once",
 }
 
 
@@ -174,3 +174,13 @@ def is_dropped(verdict: str, reason: str, tolerated_reasons: Collection[str] = (
     if verdict == "good":
         return False
     return not (verdict == "bad" and reason in tolerated_reasons)
+
+
+def vocabulary_table() -> str:
+    """Verdicts and reasons as the Markdown tables of docs/decode-check.md."""
+    verdicts = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in VERDICTS.items())
+    reasons = "\n".join(f"| `{name}` | {reason.meaning} | {reason.advice} |" for name, reason in REASONS.items())
+    return (
+        f"| verdict | meaning |\n|---|---|\n{verdicts}\n\n"
+        f"| reason of a bad clip | meaning | what to do |\n|---|---|---|\n{reasons}\n"
+    )
