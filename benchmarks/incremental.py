@@ -18,6 +18,7 @@ from pathlib import Path
 
 import tomlkit
 
+from video_assets.core.enrich import PROBER_VERSION
 from video_assets.core.schema import VERDICTS
 from video_assets.core.sharding import assign_shards
 from video_assets.io.checking import ClipTask, decode_clips, probe_clips
@@ -88,7 +89,7 @@ def _write_knowledge(data_root: Path, clip: Path, keys: list[str]) -> None:
     [(_, verdict)] = decode_clips([task], settings=Decode(workers=1))
     with PartWriter(layout.probe_parts, batch=len(keys)) as part:
         for key in keys:
-            part.append({"clip_key": key, **probe})
+            part.append({"clip_key": key, "prober_version": PROBER_VERSION, **probe})
     rows = VERDICTS.frame([{**verdict, "clip_key": key} for key in keys])
     for shard, mine in rows.groupby(assign_shards(rows["clip_key"], n_shards=_N_SHARDS)):
         write_table(layout.verdicts(str(shard)), VERDICTS, mine)

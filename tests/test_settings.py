@@ -28,7 +28,13 @@ def test_a_typo_in_the_file_is_refused_with_its_name(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "bad", [{"decode": {"n_shards": 0}}, {"filter": {"max_file_size_mib": -1}}, {"training": {"name": "a/b"}}]
+    "bad",
+    [
+        {"decode": {"n_shards": 0}},
+        {"filter": {"max_file_size_mib": -1}},
+        {"training": {"name": "a/b"}},
+        {"training": {"name": "dropped"}},
+    ],
 )
 def test_values_out_of_range_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m2ts", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
@@ -76,10 +76,19 @@ class Decode(_Section):
 class Training(_Section):
     """The product."""
 
-    name: str = Field("training", pattern=r"^[A-Za-z0-9._-]+$", description="file name of the training CSV, without .csv")
+    name: str = Field(
+        "training", pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", description="file name of the training CSV, without .csv"
+    )
     is_per_source: bool = Field(True, description="write one CSV per source beside the combined one, when there are several")
     duplicates: Literal["drop", "keep"] = Field("drop", description="clips with the same bytes: keep the first by key, or all")
     relative_to: AbsolutePath | None = Field(None, description="write paths relative to this folder; default: absolute paths")
+
+    @field_validator("name")
+    @classmethod
+    def _is_not_taken(cls, name: str) -> str:
+        if name == "dropped":
+            raise ValueError("dropped.parquet is the table of dropped clips: choose another name")
+        return name
 
 
 class Checks(_Section):

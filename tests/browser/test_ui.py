@@ -87,7 +87,7 @@ def test_a_person_materializes_everything_with_clicks_and_sees_shards_and_checks
 
         assert ui.run_job("publish") == "SUCCESS"
         go(page, ui, "/assets/training_csv?view=checks")
-        expect(page.get_by_text("every_clip_has_a_verdict")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("every_clip_has_a_verdict").first).to_be_visible(timeout=PATIENCE_MS)
         expect(page.get_by_text("Succeeded")).to_have_count(9, timeout=PATIENCE_MS)
         shoot(page, "checks", tmp_path / "screenshots")
 

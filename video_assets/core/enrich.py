@@ -15,6 +15,9 @@ import pyarrow.compute as pc
 
 from video_assets.core.schema import CHECKED, CLIPS, Column, TableSpec
 
+PROBER_VERSION = "1"
+"""Version of the probe's rules; measurements of another version are made again."""
+
 _FINGERPRINT = ("file_size", "mtime_ns")
 _FROM_PROBE = tuple(
     column

@@ -13,14 +13,14 @@ from typing import Any
 import pandas as pd
 
 from video_assets.core import filters
-from video_assets.core.enrich import PROBES, merge_probes, plan_probes
+from video_assets.core.enrich import PROBER_VERSION, PROBES, merge_probes, plan_probes
 from video_assets.core.schema import CLIPS, DROPPED, LEDGER
 from video_assets.core.sharding import assign_shards
 from video_assets.io.checking import ClipTask, probe_clips
 from video_assets.io.layout import Layout
 from video_assets.io.parts import PartWriter, read_parts, remove_parts
 from video_assets.io.progress import Progress
-from video_assets.io.stages import StageError, read_stage, write_stage
+from video_assets.io.stages import StageError, read_stage, stage_note, write_stage
 from video_assets.io.tables import Table, read_table, write_text
 from video_assets.settings import Decode
 
@@ -42,13 +42,14 @@ def enrich(layout: Layout, sources: list[str], *, settings: Decode, progress: Pr
         StageError: a source's ledger is missing.
     """
     captioned, inputs = _captioned(layout, sources)
-    path = layout.enriched_metadata
-    previous = read_stage(path, CLIPS, columns=PROBES.names).kept if path.exists() else None
-    earlier, parts = read_parts(layout.probe_parts)
+    previous = _measured_before(layout)
+    records, parts = read_parts(layout.probe_parts)
+    earlier = [record for record in records if record.get("prober_version") == PROBER_VERSION]
     todo = plan_probes(captioned.kept, previous, PROBES.frame(earlier))
     fresh, written = _probe(layout, todo, settings=settings, progress=progress)
     clips = merge_probes(captioned.kept, previous, PROBES.frame([*earlier, *fresh]))
-    content_hash = write_stage(path, CLIPS, kept=clips, dropped=captioned.dropped, note={"inputs": inputs})
+    note = {"inputs": inputs, "versions": {"prober": PROBER_VERSION}}
+    content_hash = write_stage(layout.enriched_metadata, CLIPS, kept=clips, dropped=captioned.dropped, note=note)
     remove_parts([*parts, *written])
     return StageResult(kept=clips, dropped=captioned.dropped, content_hash=content_hash, n_new=len(fresh))
 
@@ -118,6 +119,14 @@ def _captioned(layout: Layout, sources: list[str]) -> tuple[filters.Split, dict[
     return filters.Split(kept=captioned.kept, dropped=dropped), {name: table.content_hash for name, table in ledgers.items()}
 
 
+def _measured_before(layout: Layout) -> pd.DataFrame | None:
+    """The last table's measurements; None when there are none by the rules of now."""
+    path = layout.enriched_metadata
+    if not path.exists() or stage_note(path).get("versions") != {"prober": PROBER_VERSION}:
+        return None
+    return read_stage(path, CLIPS, columns=PROBES.names).kept
+
+
 def _read_ledger(layout: Layout, source: str) -> Table:
     try:
         return read_table(layout.ledger(source), LEDGER)
@@ -138,7 +147,7 @@ def _probe(
     results = []
     with PartWriter(layout.probe_parts) as part, progress("probe", len(tasks), "clips") as advance:
         for task, probe in probe_clips(tasks, settings=settings):
-            results.append({"clip_key": task.clip_key, **probe})
+            results.append({"clip_key": task.clip_key, "prober_version": PROBER_VERSION, **probe})
             part.append(results[-1])
             advance(1)
     return results, [part.path]
