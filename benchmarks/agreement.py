@@ -135,11 +135,11 @@ def print_tables(rows: list[Row]) -> None:
     for kind in ("agree", "stricter", "FALSE GOOD", "FALSE BAD", "split"):
         print(f"| {kind} | {kinds[kind]} |")
     print("\n| our reason | clips | all releases bad | all releases good | split |\n|---|---|---|---|---|")
-    for reason in sorted({row.reason for row in rows}):
-        mine = [row for row in rows if row.reason == reason]
+    for reason in sorted({row.reason or row.verdict for row in rows}):
+        mine = [row for row in rows if (row.reason or row.verdict) == reason]
         bad = sum(set(row.releases.values()) == {"bad"} for row in mine)
         good = sum(set(row.releases.values()) == {"good"} for row in mine)
-        print(f"| {reason or '(good)'} | {len(mine)} | {bad} | {good} | {len(mine) - bad - good} |")
+        print(f"| {reason} | {len(mine)} | {bad} | {good} | {len(mine) - bad - good} |")
     for kind in ("FALSE GOOD", "FALSE BAD", "stricter", "split"):
         print(f"\n### {kind}")
         for row in rows:

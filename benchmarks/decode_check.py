@@ -158,9 +158,8 @@ def compare(name: str, clips: list[Path], jobs: int, rounds: int, binaries: dict
         wall_ratio = statistics.median(mine.wall_s / theirs.wall_s for mine, theirs in pairs)
         wall = statistics.median(cost.wall_s for cost in runs)
         middle = statistics.median(cpu)
-        print(
-            f"| {method} | {middle:.2f} | {cpu[0]:.2f}-{cpu[-1]:.2f} | {wall:.2f} | {cpu_ratio:.2f} | {net_ratio:.2f} | {wall_ratio:.2f} |"
-        )
+        ratios = f"{cpu_ratio:.2f} | {net_ratio:.2f} | {wall_ratio:.2f}"
+        print(f"| {method} | {middle:.2f} | {cpu[0]:.2f}-{cpu[-1]:.2f} | {wall:.2f} | {ratios} |")
 
 
 def scaling(clips: list[Path], jobs: int, rounds: int) -> None:

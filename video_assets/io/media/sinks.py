@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from video_assets.io.media.clock import AudioClock, InputClock, StreamClock, VideoClock
 
 _US = 1_000_000
+_MAX_KEPT_ERRORS = 100
 # What nobody sees need not be computed; docs/decode-check.md shows that verdicts and counts stay. "full" leaves nothing out.
 _OPTIONS = {"skip_loop_filter": "all"}
 
@@ -51,7 +52,8 @@ class Decoder:
         except EndOfFileError:
             return []
         except FFmpegError as error:
-            self.errors.append(f"[{self._context.name}] {words(error)}")
+            if len(self.errors) < _MAX_KEPT_ERRORS:
+                self.errors.append(f"[{self._context.name}] {words(error)}")
             self.is_out_of_memory |= isinstance(error, MemoryError)
             return []
 
