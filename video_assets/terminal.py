@@ -3,9 +3,12 @@
 Results go to stdout, progress and errors to stderr. Does not belong here: what is counted or decided.
 """
 
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -57,7 +60,7 @@ def run_summary(summary: dict[str, Any]) -> None:
     root = summary["data_root"]
     if summary["error"]:
         fail(summary["error"])
-        say(f"Everything done so far is kept. Look closer: video-assets ui --data-root {root}")
+        say(f"Everything done so far is kept. Look closer: {_program()} ui --data-root {root}")
         return
     from video_assets.core.report import funnel_from_counts, funnel_lines
 
@@ -66,9 +69,15 @@ def run_summary(summary: dict[str, Any]) -> None:
     for line in funnel_lines(funnel_from_counts(summary["kept"], summary["dropped"])):
         out.print(line)
     out.print(f"\ntraining CSV  {summary['csv']}\nmanifest      {summary['manifest']}\npictures      {summary['report']}")
+    program = _program()
     out.print("\nTry next:")
-    out.print(f"  video-assets why NAME --data-root {root}    why a clip is, or is not, in the CSV")
-    out.print(f"  video-assets ui --data-root {root}          lineage, checks, plots, backfills in the browser")
+    out.print(f"  {program} why NAME --data-root {root}    why a clip is, or is not, in the CSV")
+    out.print(f"  {program} ui --data-root {root}          lineage, checks, plots, backfills in the browser")
+
+
+def _program() -> str:
+    """How this program was started, so that a line can be copied and works."""
+    return "video-assets" if shutil.which("video-assets") else os.path.relpath(Path(sys.executable).with_name("video-assets"))
 
 
 def explanations(found: "list[Explanation]", asked: str) -> None:
