@@ -300,3 +300,9 @@ print(after[0] - before[0], after[1] - before[1])
     n_descriptors, grown_kib = map(int, done.stdout.split())
     assert n_descriptors == 0
     assert grown_kib < 2048
+
+
+def test_a_container_without_a_rate_gets_the_mean_rate_of_its_frames(tmp_path):
+    row = decode_clip(str(make_clip(tmp_path / "clip.ivf", video="libvpx", muxer="ivf", rate=Fraction(24))))
+    assert row["verdict"] == "good"
+    assert row["fps"] == pytest.approx(24.0)

@@ -179,6 +179,7 @@ def _decode_streams(container: InputContainer, streams: Chosen, seen: _Pass, *, 
     if video is not None:
         seen.is_short = promise.is_broken(n_packets=video.n_delivered, video_s=video.end_s, clip_s=seen.end_s)
         seen.numbers |= _counted(video, header_frames=seen.numbers["header_frames"])
+        seen.numbers["fps"] = seen.numbers["fps"] or video.mean_rate
 
 
 def _counted(video: VideoSink, *, header_frames: int | None) -> dict[str, Any]:

@@ -80,6 +80,8 @@ class VideoSink:
         frame_us = round(_US / rate) if rate else 0
         self._decoder = Decoder(stream, StreamClock(clock, time_base=time_base, frame_us=frame_us), is_full_decode=is_full_decode)
         self._clock = VideoClock(time_base=time_base, rate=rate, stream=stream.index)
+        self._time_base, self._guessed_rate = time_base, rate
+        self._first_time: int | None = None
         self._last_time: int | None = None
         self.steps: set[int] = set()
         self.n_delivered = 0
@@ -122,7 +124,18 @@ class VideoSink:
         now = self._clock.take(frame.pts, frame.dts, frame.duration)
         if self._last_time is not None:
             self.steps.add(now - self._last_time)
+        self._first_time = now if self._first_time is None else self._first_time
         self._last_time = now
+
+    @property
+    def mean_rate(self) -> float | None:
+        """Frames per second by the decoded frames' own times, for streams of which no header knows a rate.
+
+        `(frames - 1) / (last time - first time)`; of a single frame, or of frames without times, what libavformat guesses.
+        """
+        if self._first_time is not None and self._last_time is not None and self._last_time > self._first_time:
+            return float((self.n_frames - 1) / ((self._last_time - self._first_time) * self._time_base))
+        return float(self._guessed_rate) if self._guessed_rate else None
 
 
 class AudioSink:
