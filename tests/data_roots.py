@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from video_assets.core.enrich import PROBER_VERSION
 from video_assets.core.schema import LEDGER
 from video_assets.core.sharding import shard_keys, shard_of
 from video_assets.core.verdicts import CHECKER_VERSION
@@ -66,7 +67,7 @@ def fill(root: Path, clips: Sequence[Clip], *, upto: str = "decode_check", **sec
         return layout, settings
     with PartWriter(layout.probe_parts) as part:
         for clip in clips:
-            part.append(_probed(clip))
+            part.append({"prober_version": PROBER_VERSION, **_probed(clip)})
     enrich(layout, sorted({clip.source for clip in clips}), settings=settings.decode, progress=no_progress)
     if upto == "enriched_metadata":
         return layout, settings
