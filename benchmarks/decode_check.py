@@ -106,6 +106,33 @@ def peer(binary: str, clips: list[Path], jobs: int, *options: str) -> Callable[[
     return run
 
 
+# The steps of the original's `datautil --info`, without torch: all frames, then the sound, then every frame as RGB in one array.
+INFO = """
+import sys, av, numpy
+for path in sys.argv[1:]:
+    with av.open(path, metadata_errors="ignore") as container:
+        pictures = list(container.decode(video=0))
+        if container.streams.audio:
+            container.seek(0)
+            sound = [frame.to_ndarray() for frame in container.decode(audio=0)]
+        frames = numpy.stack([picture.to_rgb().to_ndarray() for picture in pictures])
+        print(path, frames.shape, float(container.streams.video[0].average_rate))
+"""
+
+
+def original(clips: list[Path], jobs: int) -> Callable[[], None]:
+    """The original's two steps: decode everything to RGB for the metadata, then ffmpeg on every clip."""
+    check = peer(FFMPEG, clips, jobs)
+
+    def run() -> None:
+        commands = [[sys.executable, "-c", INFO, *map(str, clips[start::jobs])] for start in range(jobs)]
+        running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
+        assert not any(process.wait() for process in running)
+        check()
+
+    return run
+
+
 def start_up_s(folder: Path, jobs: int) -> float:
     """CPU seconds that our workers take to start and import: a run on one empty file per worker."""
     empty = [folder / f"empty-{number}.mp4" for number in range(jobs)]
@@ -137,6 +164,7 @@ def compare(name: str, clips: list[Path], jobs: int, rounds: int, binaries: dict
         "ours": ours(clips, jobs),
         "ours, is_full_decode": ours(clips, jobs, is_full_decode=True),
     }
+    methods["the original's two steps"] = original(clips, jobs)
     for release, binary in binaries.items():
         methods[f"parallel + ffmpeg {release}"] = peer(binary, clips, jobs)
         methods[f"parallel + ffmpeg {release} -threads 1"] = peer(binary, clips, jobs, "-threads", "1")

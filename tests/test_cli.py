@@ -1,0 +1,137 @@
+"""The command line as people and scripts use it: answers, exit codes, errors without tracebacks."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from video_assets.io.sample import Sample
+
+GOOD = ("aquarium.mp4", "windmill.webm")
+BAD = "broken/bad-disk.mp4"
+KEYS = {
+    "path", "verdict", "reason", "errors", "num_frames", "height", "width", "fps", "duration_s", "file_size",
+}  # fmt: skip
+
+
+def command(*arguments: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, "-m", "video_assets.cli", *map(os.fspath, map(str, arguments))]
+    return subprocess.run(line, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def records(done: "subprocess.CompletedProcess[str]") -> list[dict[str, object]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_check_prints_one_json_object_per_clip_in_the_order_given(sample: Sample) -> None:
+    paths = [sample.clips / name for name in (GOOD[1], BAD, GOOD[0])]
+    done = command("check", *paths, "--json")
+    assert done.returncode == 1
+    found = records(done)
+    assert [record["path"] for record in found] == [str(path) for path in paths]
+    assert [(record["verdict"], record["reason"]) for record in found] == [("good", ""), ("bad", "corrupt_video"), ("good", "")]
+    assert all(set(record) == KEYS for record in found)
+    assert any("[h264]" in line for line in found[1]["errors"])
+    assert (found[0]["num_frames"], found[0]["width"], found[0]["height"]) == (60, 480, 270)
+
+
+def test_check_of_good_clips_ends_with_0_and_a_table(sample: Sample) -> None:
+    done = command("check", *(sample.clips / name for name in GOOD))
+    assert done.returncode == 0
+    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == ["good", "good"]
+
+
+def test_probe_says_that_frames_are_unchecked(sample: Sample) -> None:
+    done = command("probe", sample.clips / GOOD[0], sample.clips / "broken" / "nothing.mp4", "--json")
+    assert done.returncode == 1
+    first, second = records(done)
+    assert (first["verdict"], first["num_frames"], set(first)) == ("unchecked", 75, KEYS)
+    assert (second["verdict"], second["reason"]) == ("bad", "empty_file")
+
+
+@pytest.mark.parametrize("name", ["http:clip.mp4", "-i.mp4", "concat:a|b.mp4", "%03d.mp4", "new\nline.mp4"])
+def test_names_that_look_like_something_else_are_files(sample: Sample, tmp_path: Path, name: str) -> None:
+    shutil.copy2(sample.clips / GOOD[0], tmp_path / name)
+    done = command("check", "--json", "--", name, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [(record["path"], record["verdict"]) for record in records(done)] == [(name, "good")]
+
+
+def test_a_path_that_is_not_there_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    done = command("check", tmp_path / "nowhere.mp4")
+    assert done.returncode == 1
+    assert "nowhere.mp4" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_wrong_usage_ends_with_2() -> None:
+    assert command("check").returncode == 2
+    assert command("run", "--shards", "0").returncode == 2
+
+
+def test_a_bad_setting_is_named(tmp_path: Path) -> None:
+    (tmp_path / "video_assets.toml").write_text("[decode]\nn_shard = 3\n")
+    done = command("run", "--clips", tmp_path / "clips", "--data-root", tmp_path)
+    assert done.returncode == 2
+    assert "decode.n_shard" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_sample_does_not_go_into_a_data_root_with_other_clips(tmp_path: Path) -> None:
+    (tmp_path / "video_assets.toml").write_text(f'[own_clips]\nfolder = "{tmp_path}/mine"\n')
+    done = command("run", "--sample", "--data-root", tmp_path)
+    assert done.returncode == 2
+    assert "--data-root" in done.stderr
+
+
+def test_the_first_run_of_a_newcomer_ends_with_the_csv_the_funnel_and_what_is_next(tmp_path: Path) -> None:
+    done = command("run", "--sample", "--data-root", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.splitlines()
+    assert told[1].split() == ["listed", "34"]
+    assert any("corrupt_video" in line for line in told)
+    assert str(tmp_path / "data" / "training" / "training.csv") in done.stdout
+    assert "Try next" in done.stdout
+    assert_why(tmp_path / "data")
+
+
+def assert_why(data_root: Path) -> None:
+    dropped = command("why", "bad-disk.mp4", "--data-root", data_root)
+    assert dropped.returncode == 0
+    assert "decode_check: corrupt_video" in dropped.stdout
+    assert "[h264]" in dropped.stdout
+    kept = json.loads(command("why", "aquarium.mp4", "--data-root", data_root, "--json").stdout)
+    assert (kept["status"], kept["clip_key"]) == ("kept", "own_clips/aquarium.mp4")
+    unknown = command("why", "never-seen.mp4", "--data-root", data_root)
+    assert unknown.returncode == 1
+    assert "never-seen.mp4" in unknown.stderr
+
+
+def test_the_kit_is_written_for_others(tmp_path: Path) -> None:
+    done = command("sample", tmp_path / "kit", "--broken")
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).read_text().count("\n") > 400
+
+
+def test_version_and_help() -> None:
+    assert command("--version").stdout.startswith("video-assets ")
+    for name in ("run", "ui", "check", "probe", "why", "sample"):
+        done = command(name, "--help")
+        assert done.returncode == 0
+        assert "Usage" in done.stdout
+
+
+def test_a_taken_port_is_said(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = command("ui", "--data-root", tmp_path, "--port", taken.getsockname()[1])
+    assert done.returncode == 1
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
