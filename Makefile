@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 DATA_ROOT ?= data
 PORT ?= 3000
+# Many tests wait for the daemon: more processes than cores.
+ARGS ?= -n 3 --dist worksteal
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv

@@ -68,7 +68,7 @@ class Server:
             raise RuntimeError(result["errors"])
         return result["data"]
 
-    def backfill(self, assets: list[str], partitions: list[str], *, timeout_s: float = 240) -> str:
+    def backfill(self, assets: list[str], partitions: list[str], *, timeout_s: float = 600) -> str:
         """Launch a backfill as the UI does and wait for its end; returns its status."""
         params = {
             "tags": [{"key": "dagster/from_ui", "value": "true"}],
@@ -84,7 +84,7 @@ class Server:
         status = self.query(BACKFILL, id=backfill_id)["partitionBackfillOrError"]["status"]
         return status if status.startswith("COMPLETED") or status in {"FAILED", "CANCELED"} else None
 
-    def run_job(self, job: str, *, timeout_s: float = 180) -> str:
+    def run_job(self, job: str, *, timeout_s: float = 300) -> str:
         """Launch a job and wait for the end of its run; returns its status."""
         selector = {"repositoryLocationName": "video_assets", "repositoryName": "__repository__", "pipelineName": job}
         launched = self.query(LAUNCH_JOB, params={"selector": selector, "runConfigData": {}})["launchPipelineExecution"]

@@ -72,7 +72,7 @@ def test_a_person_materializes_everything_with_clicks_and_sees_shards_and_checks
 
         go(page, ui, "/assets/own_clips")
         page.get_by_role("button", name=re.compile("Materialize")).first.click()
-        wait_for((tmp_path / "raw" / "own_clips.parquet").exists, timeout_s=120)
+        wait_for((tmp_path / "raw" / "own_clips.parquet").exists, timeout_s=240)
         assert ui.run_job("prepare") == "SUCCESS"
         assert ui.backfill(["shard_lists"], SHARDS) == "COMPLETED_SUCCESS"
 
@@ -80,7 +80,7 @@ def test_a_person_materializes_everything_with_clicks_and_sees_shards_and_checks
         page.get_by_role("button", name=re.compile("Materialize")).first.click()
         page.get_by_role("button", name="Missing", exact=True).click()
         page.get_by_role("button", name="Launch backfill").click()
-        wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=240)
+        wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=480)
         go(page, ui, "/assets/decode_check?view=partitions")
         expect(page.get_by_text(f"Materialized ({len(SHARDS)})")).to_be_visible(timeout=PATIENCE_MS)
         shoot(page, "shards", tmp_path / "screenshots")

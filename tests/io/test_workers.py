@@ -327,11 +327,12 @@ def test_no_worker_survives_its_parent(number):
     ) as parent:
         while parent.stdout.readline().strip() != "3":
             pass
-        time.sleep(0.2)
-        workers = [process.pid for process in psutil.Process(parent.pid).children(recursive=True)]
+        deadline, workers = time.monotonic() + 30, []
+        while len(workers) < 4 and time.monotonic() < deadline:
+            workers = [process.pid for process in psutil.Process(parent.pid).children(recursive=True)]
         assert len(workers) == 4
         parent.send_signal(number)
-        parent.wait(2)
+        parent.wait(10)
         assert not survivors(workers)
 
 
