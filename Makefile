@@ -2,15 +2,14 @@
 PYTHON ?= python3.11
 DATA_ROOT ?= data
 PORT ?= 3000
-# Many tests wait for the daemon: more processes than cores.
-ARGS ?= -n 3 --dist worksteal
+ARGS ?= -n 2 --dist worksteal
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: docs help setup setup-dev run ui test lint format types layers check lock clean
+.PHONY: coverage docs help setup setup-dev run ui test lint format types layers check lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +22,9 @@ ui: setup  ## web UI and daemon on DATA_ROOT, http://127.0.0.1:3000 (PORT=3000)
 
 test: setup-dev  ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+coverage: setup-dev  ## run all tests and measure coverage, also of the programs that they start (at least 90 %)
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 check: format lint layers types test  ## everything that CI runs
 

@@ -38,6 +38,14 @@ def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
     return home
 
 
+def create_storage(home: Path) -> None:
+    """Make Dagster's tables in `home`. Web server and daemon would otherwise both make them at once, and one of the two fails."""
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(home)):
+        pass
+
+
 def terminal_config(home: Path) -> str:
     """Name of a configuration in `home` like dagster.yaml, for runs in the foreground of a terminal.
 
