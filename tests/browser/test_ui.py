@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,12 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
+@contextmanager
+def chromium() -> Iterator[Page]:
+    """A page in a browser of its own, closed as soon as nobody looks: drawing without a GPU takes the cores from the runs."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1500, "height": 950})
+        page = browser.new_page(viewport={"width": 1500, "height": 950}, reduced_motion="reduce")
         page.set_default_timeout(PATIENCE_MS)
         yield page
         browser.close()
@@ -60,37 +62,43 @@ def write_settings(data_root: Path, sample: Sample) -> None:
     (data_root / "video_assets.toml").write_text(tomlkit.dumps(settings))
 
 
-def test_a_person_materializes_everything_with_clicks_and_sees_shards_and_checks(
-    page: Page, sample: Sample, tmp_path: Path
-) -> None:
+def test_a_person_materializes_everything_with_clicks_and_sees_shards_and_checks(sample: Sample, tmp_path: Path) -> None:
     write_settings(tmp_path, sample)
     with server(tmp_path) as ui:
-        go(page, ui, "/asset-groups")
-        for group in ("raw", "metadata", "filter", "decode", "training"):
-            expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
-        shoot(page, "graph", tmp_path / "screenshots")
-
-        go(page, ui, "/assets/own_clips")
-        page.get_by_role("button", name=re.compile("Materialize")).first.click()
-        wait_for((tmp_path / "raw" / "own_clips.parquet").exists, timeout_s=240)
+        with chromium() as page:
+            see_the_graph_and_materialize_own_clips(page, ui, tmp_path)
         assert ui.run_job("prepare") == "SUCCESS"
         assert ui.backfill(["shard_lists"], SHARDS) == "COMPLETED_SUCCESS"
-
-        go(page, ui, "/assets/decode_check?view=partitions")
-        page.get_by_role("button", name=re.compile("Materialize")).first.click()
-        page.get_by_role("button", name="Missing", exact=True).click()
-        page.get_by_role("button", name="Launch backfill").click()
+        with chromium() as page:
+            go(page, ui, "/assets/decode_check?view=partitions")
+            page.get_by_role("button", name=re.compile("Materialize")).first.click()
+            page.get_by_role("button", name="Missing", exact=True).click()
+            page.get_by_role("button", name="Launch backfill").click()
+            expect(page.get_by_role("button", name="Launch backfill")).to_be_hidden(timeout=PATIENCE_MS)
         wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=480)
-        go(page, ui, "/assets/decode_check?view=partitions")
-        expect(page.get_by_text(f"Materialized ({len(SHARDS)})")).to_be_visible(timeout=PATIENCE_MS)
-        shoot(page, "shards", tmp_path / "screenshots")
-
         assert ui.run_job("publish") == "SUCCESS"
-        go(page, ui, "/assets/training_csv?view=checks")
-        expect(page.get_by_text("every_clip_has_a_verdict").first).to_be_visible(timeout=PATIENCE_MS)
-        expect(page.get_by_text("Succeeded")).to_have_count(9, timeout=PATIENCE_MS)
-        shoot(page, "checks", tmp_path / "screenshots")
+        with chromium() as page:
+            see_shards_checks_and_report(page, ui, tmp_path)
 
-        go(page, ui, "/assets/dataset_report")
-        expect(page.get_by_text("funnel_table").first).to_be_visible(timeout=PATIENCE_MS)
-        shoot(page, "report", tmp_path / "screenshots")
+
+def see_the_graph_and_materialize_own_clips(page: Page, ui: Server, folder: Path) -> None:
+    go(page, ui, "/asset-groups")
+    for group in ("raw", "metadata", "filter", "decode", "training"):
+        expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    shoot(page, "graph", folder / "screenshots")
+    go(page, ui, "/assets/own_clips")
+    page.get_by_role("button", name=re.compile("Materialize")).first.click()
+    wait_for((folder / "raw" / "own_clips.parquet").exists, timeout_s=240)
+
+
+def see_shards_checks_and_report(page: Page, ui: Server, folder: Path) -> None:
+    go(page, ui, "/assets/decode_check?view=partitions")
+    expect(page.get_by_text(f"Materialized ({len(SHARDS)})")).to_be_visible(timeout=PATIENCE_MS)
+    shoot(page, "shards", folder / "screenshots")
+    go(page, ui, "/assets/training_csv?view=checks")
+    expect(page.get_by_text("every_clip_has_a_verdict").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Succeeded")).to_have_count(9, timeout=PATIENCE_MS)
+    shoot(page, "checks", folder / "screenshots")
+    go(page, ui, "/assets/dataset_report")
+    expect(page.get_by_text("funnel_table").first).to_be_visible(timeout=PATIENCE_MS)
+    shoot(page, "report", folder / "screenshots")
