@@ -13,7 +13,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from video_assets.io.media.clock import AudioClock, InputClock, StreamClock, VideoClock
+from video_assets.io.media.clock import AudioClock, InputClock, NullMuxer, StreamClock, VideoClock
 
 _US = 1_000_000
 _MAX_KEPT_ERRORS = 100
@@ -71,7 +71,29 @@ class Decoder:
         return float(self._end * self._time_base)
 
 
-class VideoSink:
+class _Sink:
+    """What both kinds of stream tell after decoding."""
+
+    _decoder: Decoder
+    _muxer: NullMuxer
+
+    @property
+    def errors(self) -> list[str]:
+        """What ffmpeg would say about this stream beyond libav's log."""
+        return self._decoder.errors + self._muxer.errors
+
+    @property
+    def end_s(self) -> float:
+        """When the last packet ends, seconds after the clip's start."""
+        return self._decoder.end_s
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        """True when the decoder did not get the memory that it asked for."""
+        return self._decoder.is_out_of_memory
+
+
+class VideoSink(_Sink):
     """Decodes the video stream; knows its frames, its packets (all, and those that are shown), the first frame's shape."""
 
     def __init__(self, stream: VideoStream, clock: InputClock, *, is_full_decode: bool) -> None:
@@ -80,6 +102,7 @@ class VideoSink:
         frame_us = round(_US / rate) if rate else 0
         self._decoder = Decoder(stream, StreamClock(clock, time_base=time_base, frame_us=frame_us), is_full_decode=is_full_decode)
         self._clock = VideoClock(time_base=time_base, rate=rate, stream=stream.index)
+        self._muxer = self._clock.muxer
         self._time_base, self._guessed_rate = time_base, rate
         self._first_time: int | None = None
         self._last_time: int | None = None
@@ -96,21 +119,6 @@ class VideoSink:
             self.n_packets += not packet.is_discard
         for frame in self._decoder.decode(packet):
             self._frame(frame)
-
-    @property
-    def errors(self) -> list[str]:
-        """What ffmpeg would say about this stream beyond libav's log."""
-        return self._decoder.errors + self._clock.muxer.errors
-
-    @property
-    def end_s(self) -> float:
-        """When the last packet ends, seconds after the clip's start."""
-        return self._decoder.end_s
-
-    @property
-    def is_out_of_memory(self) -> bool:
-        """True when the decoder did not get the memory that it asked for."""
-        return self._decoder.is_out_of_memory
 
     def _frame(self, frame: VideoFrame) -> None:
         if not self.n_frames:
@@ -138,7 +146,7 @@ class VideoSink:
         return float(self._guessed_rate) if self._guessed_rate else None
 
 
-class AudioSink:
+class AudioSink(_Sink):
     """Decodes the audio stream."""
 
     def __init__(self, stream: AudioStream, clock: InputClock, *, is_full_decode: bool) -> None:
@@ -147,23 +155,9 @@ class AudioSink:
         frame_us = size * _US // rate if rate else 0
         self._decoder = Decoder(stream, StreamClock(clock, time_base=time_base, frame_us=frame_us), is_full_decode=is_full_decode)
         self._clock = AudioClock(time_base=time_base, stream=stream.index)
+        self._muxer = self._clock.muxer
 
     def take(self, packet: Packet | None) -> None:
         """Decode one packet; None takes what the decoder still holds."""
         for frame in self._decoder.decode(packet):
             self._clock.take(frame.pts, frame.samples, frame.sample_rate)
-
-    @property
-    def errors(self) -> list[str]:
-        """What ffmpeg would say about this stream beyond libav's log."""
-        return self._decoder.errors + self._clock.muxer.errors
-
-    @property
-    def end_s(self) -> float:
-        """When the last packet ends, seconds after the clip's start."""
-        return self._decoder.end_s
-
-    @property
-    def is_out_of_memory(self) -> bool:
-        """True when the decoder did not get the memory that it asked for."""
-        return self._decoder.is_out_of_memory
