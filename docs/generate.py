@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from video_assets.core import ledger
+from video_assets.core import fetches, ledger
 from video_assets.core.reasons import MEANINGS
 from video_assets.settings import Settings
 
@@ -20,6 +20,7 @@ Web server, daemon and runs read the same file at their start: restart `make ui`
 Generated from `video_assets/settings.py` by `make docs`.
 """
 
+SOURCES = {*ledger.REASONS, *fetches.REASONS}
 # Reasons that neither a source nor the decode check gives.
 STAGES = {"empty_caption": "enriched_metadata", "file_too_large": "size_filtered", "duplicate_content": "training_csv"}
 
@@ -44,7 +45,7 @@ def with_reasons(page: str) -> str:
 
 
 def _stage(reason: str) -> str:
-    return "the source" if reason in ledger.REASONS else STAGES.get(reason, "decode_check")
+    return "the source" if reason in SOURCES else STAGES.get(reason, "decode_check")
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:

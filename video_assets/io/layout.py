@@ -22,6 +22,26 @@ class Layout:
         """What a source offers: one row per listed clip."""
         return self.root / "raw" / f"{source}.parquet"
 
+    def partition_ledger(self, source: str, partition: str) -> Path:
+        """What one archive or batch of a source offers: one row per clip."""
+        return self.root / "raw" / source / f"{partition}.parquet"
+
+    def fetches(self, source: str, partition: str) -> Path:
+        """What became of every clip that one archive or batch was asked for."""
+        return self.root / "raw" / source / "fetches" / f"{partition}.parquet"
+
+    def fetch_parts(self, source: str, partition: str) -> Path:
+        """Folder of outcomes that are not in the table yet, one JSONL file per writer."""
+        return self.root / "raw" / source / "fetches" / f"{partition}.parts"
+
+    def clips_folder(self, source: str, partition: str) -> Path:
+        """Clips that were fetched from one archive or batch."""
+        return self.root / "clips" / source / partition
+
+    def listing(self, source: str, revision: str) -> Path:
+        """What a source offers at one revision."""
+        return self.root / "listings" / source / f"{revision}.json"
+
     @property
     def enriched_metadata(self) -> Path:
         """Clips with caption and measurements."""
