@@ -22,7 +22,12 @@ Generated from `video_assets/settings.py` by `make docs`.
 
 SOURCES = {*ledger.REASONS, *fetches.REASONS}
 # Reasons that neither a source nor the decode check gives.
-STAGES = {"empty_caption": "enriched_metadata", "file_too_large": "size_filtered", "duplicate_content": "training_csv"}
+STAGES = {
+    "empty_caption": "enriched_metadata",
+    "file_too_large": "size_filtered",
+    "duplicate_content": "training_csv",
+    "taken_down": "enriched_metadata or training_csv",
+}
 
 
 def settings_page() -> str:

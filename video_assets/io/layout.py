@@ -110,6 +110,16 @@ class Layout:
         return self.training / "report"
 
     @property
+    def takedowns(self) -> Path:
+        """Folder of what was taken down: requests, reports, tombstones. The one folder to never delete."""
+        return self.root / "takedown"
+
+    @property
+    def tombstones(self) -> Path:
+        """What must never come back."""
+        return self.takedowns / "tombstones.parquet"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's own state (SQLite: one machine, not on network storage)."""
         return self.root / ".dagster"
