@@ -46,7 +46,7 @@ docs: setup-dev  ## write docs/settings.md from the settings model
 
 lock: $(VENV)/.uv-ready  ## renew the pins in requirements/
 	$(LOCK) pyproject.toml requirements/build.in -o requirements/run.txt
-	$(LOCK) pyproject.toml requirements/build.in --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml requirements/build.in --extra kubernetes --group dev -o requirements/dev.txt
 
 clean:  ## remove the environment and the sample's results
 	rm -rf $(VENV) data

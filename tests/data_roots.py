@@ -30,6 +30,7 @@ class Clip:
     name: str
     text: str = "a dog runs"
     source: str = "own_clips"
+    partition: str = ""
     status: str = "ok"
     reason: str = ""
     detail: str = ""
@@ -46,7 +47,7 @@ class Clip:
 
     @property
     def key(self) -> str:
-        return f"{self.source}/{self.name}"
+        return "/".join(filter(None, (self.source, self.partition, self.name)))
 
     @property
     def path(self) -> str:
@@ -55,20 +56,24 @@ class Clip:
 
 def settings_of(root: Path, **sections: dict[str, Any]) -> Settings:
     decode = {"n_shards": 3, "workers": 1, **sections.pop("decode", {})}
-    return Settings(data_root=root, own_clips={"folder": "/clips"}, decode=decode, **sections)
+    return Settings(data_root=root, **{"own_clips": {"folder": "/clips"}, **sections}, decode=decode)
 
 
 def fill(root: Path, clips: Sequence[Clip], *, upto: str = "decode_check", **sections: dict[str, Any]) -> tuple[Layout, Settings]:
     """Materialize everything up to `upto` (own_clips, enriched_metadata, size_filtered, shard_lists or decode_check)."""
     settings, layout = settings_of(root, **sections), Layout(root)
-    for source in sorted({clip.source for clip in clips}):
-        write_table(layout.ledger(source), LEDGER, LEDGER.frame(_listed(c) for c in clips if c.source == source))
+    by_ledger: dict[Path, list[Clip]] = {}
+    for clip in clips:
+        path = layout.partition_ledger(clip.source, clip.partition) if clip.partition else layout.ledger(clip.source)
+        by_ledger.setdefault(path, []).append(clip)
+    for path, listed in by_ledger.items():
+        write_table(path, LEDGER, LEDGER.frame(map(_listed, listed)))
     if upto == "own_clips":
         return layout, settings
     with PartWriter(layout.probe_parts) as part:
         for clip in clips:
             part.append({"prober_version": PROBER_VERSION, **_probed(clip)})
-    enrich(layout, sorted({clip.source for clip in clips}), settings=settings.decode, progress=no_progress)
+    enrich(layout, settings.sources, settings=settings.decode, progress=no_progress)
     if upto == "enriched_metadata":
         return layout, settings
     filter_by_size(layout, max_bytes=settings.filter.max_file_size_bytes)

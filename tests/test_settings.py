@@ -2,6 +2,7 @@
 
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -71,3 +72,24 @@ def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
 def test_the_settings_page_is_what_the_model_says() -> None:
     page = runpy.run_path(str(ROOT / "docs" / "generate.py"))["settings_page"]()
     assert (ROOT / "docs" / "settings.md").read_text() == page, "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("sections", "product", "sources"),
+    [
+        ({"own_clips": {"folder": "/clips"}}, "training", ["own_clips"]),
+        ({"openvid": {"enabled": True}}, "training", ["OpenVid1M"]),
+        ({"openvid": {"enabled": True, "family": "hd"}}, "training", ["OpenVidHD"]),
+        ({"openvid": {"enabled": True}, "miradata": {"enabled": True}}, "OpenVid1M-Miradata330k", ["OpenVid1M", "Miradata330k"]),
+        ({"miradata": {"enabled": True, "csv": "/x/miradata_v1_9k.csv"}, "training": {"name": "x"}}, "x", ["Miradata9k"]),
+    ],
+)
+def test_the_training_csv_is_named_after_its_sources(sections: dict[str, Any], product: str, sources: list[str]) -> None:
+    settings = Settings(**sections)
+    assert settings.product_name == product
+    assert [source.product for source in settings.sources] == sources
+
+
+def test_the_combined_csv_is_not_called_like_that_of_a_source() -> None:
+    with pytest.raises(ValidationError, match=r"training.name is 'OpenVid1M', as the CSV of one source"):
+        Settings(openvid={"enabled": True}, training={"name": "OpenVid1M"})

@@ -17,7 +17,7 @@ from video_assets.defs.checks import metadata_checks, training_checks
 from video_assets.defs.jobs import build_jobs
 from video_assets.defs.resources import Project
 from video_assets.io.progress import Progress
-from video_assets.settings import Settings, load_settings
+from video_assets.settings import Settings, Source, load_settings
 
 
 def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.Definitions:
@@ -39,9 +39,9 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
     )
 
 
-def _assets(settings: Settings, sources: list[str]) -> list[dg.AssetsDefinition]:
+def _assets(settings: Settings, sources: tuple[Source, ...]) -> list[dg.AssetsDefinition]:
     return [
-        *([own_clips] if "own_clips" in sources else []),
+        *([own_clips] if settings.own_clips.is_enabled else []),
         enriched_metadata(sources),
         size_filtered,
         shard_lists(settings),

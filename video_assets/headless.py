@@ -61,7 +61,7 @@ def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -
         UsageError: no source is enabled.
         KeyboardInterrupt: the user stopped it; what was done is kept.
     """
-    if not settings.own_clips.is_enabled:
+    if not settings.sources:
         raise UsageError("no clips are set: give --clips FOLDER and/or --captions TABLE, or try --sample")
     home = prepare_home(Layout(settings.data_root), settings.dagster_home)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)

@@ -4,6 +4,7 @@ Belongs here: names, defaults, validation. Does not belong here: what is done wi
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -45,6 +46,49 @@ class OwnClips(_Section):
         return self.folder is not None or self.captions is not None
 
 
+class OpenVid(_Section):
+    """OpenVid-1M, or any data set of its shape, from the Hugging Face hub."""
+
+    enabled: bool = Field(False, description="take clips from this source")
+    family: Literal["1m", "hd"] = Field("1m", description="all archives, or only the HD ones, which repeat part of the others")
+
+    @property
+    def source_name(self) -> str:
+        """HD repeats clips of 1M under the same names: each family is a source of its own, and only one is enabled."""
+        return {"1m": "openvid", "hd": "openvidhd"}[self.family]
+
+    @property
+    def product_name(self) -> str:
+        """File name of the source's own training CSV, without .csv."""
+        return {"1m": "OpenVid1M", "hd": "OpenVidHD"}[self.family]
+
+
+class MiraData(_Section):
+    """MiraData: web videos, fetched and cut into clips."""
+
+    enabled: bool = Field(False, description="take clips from this source")
+    csv: str = Field("miradata_v1_330k.csv", description="table of clips: a file on disk, or its name in the hub data set")
+
+    @property
+    def product_name(self) -> str:
+        """File name of the source's own training CSV, without .csv: `Miradata330k` for miradata_v1_330k.csv."""
+        return "Miradata" + Path(self.csv).stem.removeprefix("miradata_").removeprefix("v1_").removeprefix("v0_")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One enabled source of clips.
+
+    `name` is the `source` column, the first part of clip keys and a folder name; `asset` is what `enriched_metadata` follows;
+    `product` names the source's own training CSV; `is_partitioned` says that its ledger is a folder of tables.
+    """
+
+    name: str
+    asset: str
+    product: str
+    is_partitioned: bool
+
+
 class Filter(_Section):
     """What is dropped before decoding."""
 
@@ -76,16 +120,18 @@ class Decode(_Section):
 class Training(_Section):
     """The product."""
 
-    name: str = Field(
-        "training", pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", description="file name of the training CSV, without .csv"
+    name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$",
+        description="file name of the training CSV, without .csv; default: `training`, of several sources their names joined",
     )
-    is_per_source: bool = Field(True, description="write one CSV per source beside the combined one, when there are several")
+    is_per_source: bool = Field(True, description="write one CSV per source beside the combined one; own clips alone need none")
     duplicates: Literal["drop", "keep"] = Field("drop", description="clips with the same bytes: keep the first by key, or all")
     relative_to: AbsolutePath | None = Field(None, description="write paths relative to this folder; default: absolute paths")
 
     @field_validator("name")
     @classmethod
-    def _is_not_taken(cls, name: str) -> str:
+    def _is_not_taken(cls, name: str | None) -> str | None:
         if name == "dropped":
             raise ValueError("dropped.parquet is the table of dropped clips: choose another name")
         return name
@@ -121,6 +167,8 @@ class Settings(BaseSettings):
         None, description="folder of Dagster's runs and events, on a local disk; default: .dagster in the data root"
     )
     own_clips: OwnClips = OwnClips()
+    openvid: OpenVid = OpenVid()
+    miradata: MiraData = MiraData()
     filter: Filter = Filter()
     decode: Decode = Decode()
     training: Training = Training()
@@ -131,6 +179,31 @@ class Settings(BaseSettings):
     def _data_root_is_no_clip(self) -> Self:
         if self.own_clips.folder is not None and self.data_root == self.own_clips.folder:
             raise ValueError("data_root and own_clips.folder are the same folder; give the results a folder of their own")
+        return self
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The enabled sources, always in the same order."""
+        own = Source(name="own_clips", asset="own_clips", product="own_clips", is_partitioned=False)
+        openvid = Source(
+            name=self.openvid.source_name, asset="openvid_clips", product=self.openvid.product_name, is_partitioned=True
+        )
+        miradata = Source(name="miradata", asset="miradata_clips", product=self.miradata.product_name, is_partitioned=True)
+        switches = {own: self.own_clips.is_enabled, openvid: self.openvid.enabled, miradata: self.miradata.enabled}
+        return tuple(source for source, is_enabled in switches.items() if is_enabled)
+
+    @property
+    def product_name(self) -> str:
+        """File name of the combined training CSV, without .csv."""
+        if self.training.name is not None:
+            return self.training.name
+        products = [source.product for source in self.sources]
+        return "-".join(products) if len(products) > 1 else "training"
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if self.product_name in {source.product for source in self.sources}:
+            raise ValueError(f"training.name is {self.product_name!r}, as the CSV of one source is called; choose another name")
         return self
 
     @classmethod

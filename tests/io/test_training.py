@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -140,16 +141,36 @@ def test_without_a_readable_manifest_nothing_is_published(tmp_path, text):
     assert publish(layout, settings) == published
 
 
+TWO_SOURCES = [*ALL, Clip("z.mp4", source="openvid", partition="openvid_part000")]
+
+
 def test_several_sources_have_a_csv_each_and_old_ones_go(tmp_path):
-    clips = [*ALL, Clip("z.mp4", source="other")]
-    layout, settings = fill(tmp_path, clips)
+    layout, settings = fill(tmp_path, TWO_SOURCES, openvid={"enabled": True})
     published = publish(layout, settings)
-    assert [row["path"] for row in rows_of(published.per_source["other"])] == ["/clips/other/z.mp4"]
+    assert published.csv.name == "own_clips-OpenVid1M.csv"
+    assert published.per_source["openvid"].name == "OpenVid1M.csv"
+    assert [row["path"] for row in rows_of(published.per_source["openvid"])] == ["/clips/openvid/z.mp4"]
     assert len(rows_of(published.per_source["own_clips"])) == 12
     assert published.n_kept == 13
-    one = settings_of(tmp_path, training={"is_per_source": False})
+    one = settings_of(tmp_path, openvid={"enabled": True}, training={"is_per_source": False})
     assert publish(layout, one).per_source == {}
-    assert sorted(files_in(layout.training)) == ["dropped.parquet", "training.csv", "training.manifest.json", "training.parquet"]
+    names = ["csv", "manifest.json", "parquet"]
+    assert sorted(files_in(layout.training)) == ["dropped.parquet", *(f"own_clips-OpenVid1M.{name}" for name in names)]
+
+
+@pytest.mark.parametrize("openvid", [{"enabled": False}, {"enabled": True, "family": "hd"}])
+def test_a_source_that_was_switched_off_or_on_makes_the_table_stale(tmp_path, openvid):
+    layout, _ = fill(tmp_path, TWO_SOURCES, openvid={"enabled": True})
+    with pytest.raises(IncompleteInputError, match=r"another listing of openvid/openvid_part000: materialize enriched_metadata"):
+        publish(layout, settings_of(tmp_path, openvid=openvid))
+
+
+def test_an_archive_that_came_since_makes_the_table_stale(tmp_path):
+    layout, settings = fill(tmp_path, TWO_SOURCES, openvid={"enabled": True})
+    first = layout.partition_ledger("openvid", "openvid_part000")
+    shutil.copy(first, layout.partition_ledger("openvid", "openvid_part001"))
+    with pytest.raises(IncompleteInputError, match=r"another listing of openvid/openvid_part001"):
+        publish(layout, settings)
 
 
 def test_duplicates_can_be_kept(tmp_path):

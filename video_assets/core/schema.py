@@ -95,7 +95,7 @@ def _cast(table: TableSpec, column: Column, values: pd.Series | None, index: pd.
 
 
 KEY = Column("clip_key", "string", "source/path below the clips folder; names one clip for ever")
-SOURCE = Column("source", "string", "asset that the clip came from, for example own_clips")
+SOURCE = Column("source", "string", "source that the clip came from, for example own_clips")
 PATH = Column("path", "string", "absolute path of the clip on the shared storage")
 TEXT = Column("text", "string", "caption, unchanged")
 FILE_SIZE = Column("file_size", "int64", "bytes")
@@ -125,7 +125,7 @@ LEDGER = TableSpec(
         SOURCE,
         Column("path", "string", "absolute path of the clip; escaped when the name is not UTF-8"),
         Column("text", "string", "caption, unchanged; empty when there is none"),
-        Column("status", "string", "ok | waiting (looked at again next time) | failed"),
+        Column("status", "string", "ok | waiting (looked at again next time) | skipped (not wanted) | failed"),
         Column("reason", "string", "why not ok; empty when ok"),
         Column("detail", "string", "the reason in words, with names and numbers"),
         Column("file_size", "int64", "bytes", is_nullable=True),

@@ -22,7 +22,7 @@ def automation_sensor(settings: Settings) -> dg.AutomationConditionSensorDefinit
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """The nightly safety net: ticks of sensors can be lost, a schedule's next tick comes anyway."""
     automation = settings.automation
-    is_running = automation.is_enabled and settings.own_clips.is_enabled
+    is_running = automation.is_enabled and bool(settings.sources)
     status = dg.DefaultScheduleStatus.RUNNING if is_running else dg.DefaultScheduleStatus.STOPPED
     return [
         dg.ScheduleDefinition(

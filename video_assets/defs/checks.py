@@ -42,4 +42,4 @@ def training_checks(context: dg.AssetCheckExecutionContext, project: dg.Resource
     """The published table is what was promised."""
     from video_assets.io.audit import audit_training
 
-    yield from _results(context, "training_csv", audit_training(project.layout, project.settings, project.sources))
+    yield from _results(context, "training_csv", audit_training(project.layout, project.settings))

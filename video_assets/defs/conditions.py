@@ -1,11 +1,26 @@
 """When assets are materialized without a click. Tried against the naive versions in tests/upstream and tests/integration."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 
-def cheap() -> dg.AutomationCondition:
-    """As soon as something upstream is newer: for the unpartitioned chain, which costs seconds."""
-    return dg.AutomationCondition.eager()
+def cheap(*, not_waiting_for: Sequence[str] = ()) -> dg.AutomationCondition:
+    """As soon as something upstream is newer: for the unpartitioned chain, which costs seconds.
+
+    Archives and batches take days, and nobody need want all of them: the chain does not wait for those that are missing or on
+    their way (`not_waiting_for` names their assets), so that clips are decoded while others are still fetched.
+    """
+    eager = dg.AutomationCondition.eager()
+    if not not_waiting_for:
+        return eager
+    slow = dg.AssetSelection.assets(*not_waiting_for)
+    for label, condition in (
+        ("any_deps_missing", dg.AutomationCondition.any_deps_missing()),
+        ("any_deps_in_progress", dg.AutomationCondition.any_deps_in_progress()),
+    ):
+        eager = eager.replace(label, condition.ignore(slow).with_label(label))
+    return eager
 
 
 def changed_shards() -> dg.AutomationCondition:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from video_assets.settings import Source
+
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
@@ -13,12 +15,12 @@ DECODE = "decode"
 PUBLISH = "publish"
 
 
-def build_jobs(sources: list[str]) -> "list[UnresolvedAssetJobDefinition]":
+def build_jobs(sources: tuple[Source, ...]) -> "list[UnresolvedAssetJobDefinition]":
     """The four steps from clips to the training CSV."""
     return [
         dg.define_asset_job(
             PREPARE,
-            selection=[*sources, "enriched_metadata", "size_filtered"],
+            selection=[*(source.asset for source in sources if not source.is_partitioned), "enriched_metadata", "size_filtered"],
             description="List the sources, measure new clips, drop large ones.",
         ),
         dg.define_asset_job(

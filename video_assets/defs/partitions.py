@@ -3,12 +3,18 @@
 import dagster as dg
 
 from video_assets.core.sharding import shard_keys
-from video_assets.settings import Settings
+from video_assets.settings import Settings, Source
 
 
 def shard_partitions(settings: Settings) -> dg.StaticPartitionsDefinition:
     """`00000-of-00024` onwards: another number of shards makes other keys, so nothing stale looks materialized."""
     return dg.StaticPartitionsDefinition(shard_keys(settings.decode.n_shards))
+
+
+def source_dep(source: Source) -> dg.AssetDep:
+    """What follows a source follows all of its partitions."""
+    mapping = dg.AllPartitionMapping() if source.is_partitioned else None
+    return dg.AssetDep(source.asset, partition_mapping=mapping)
 
 
 def list_policy(settings: Settings) -> dg.BackfillPolicy:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from video_assets.io.layout import Layout
 from video_assets.io.progress import LogProgress, Progress
-from video_assets.settings import Settings
+from video_assets.settings import Settings, Source
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Project:
         return Layout(self.settings.data_root)
 
     @property
-    def sources(self) -> list[str]:
-        """Names of the enabled sources, which are also the names of their assets."""
-        return ["own_clips"] if self.settings.own_clips.is_enabled else []
+    def sources(self) -> tuple[Source, ...]:
+        """The enabled sources."""
+        return self.settings.sources
 
     def progress(self, log: Callable[[str], None]) -> Progress:
         """Progress on the terminal, else as lines of the run's log."""

@@ -4,6 +4,7 @@ Belongs here: reading tables and asking the disk. Does not belong here: the rule
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,18 +17,19 @@ from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.io.layout import Layout
 from video_assets.io.plausibility import shard_counts
+from video_assets.io.sources import ledgers
 from video_assets.io.stages import read_stage
 from video_assets.io.tables import count_rows, read_table
 from video_assets.io.training import verify_published
-from video_assets.settings import Settings
+from video_assets.settings import Settings, Source
 
 _BLOCK = 1_000
 
 
-def audit_metadata(layout: Layout, sources: list[str]) -> list[Finding]:
+def audit_metadata(layout: Layout, sources: Sequence[Source]) -> list[Finding]:
     """Every clip that the sources listed is in enriched_metadata, kept or dropped."""
     stage = read_stage(layout.enriched_metadata, CLIPS, columns=["clip_key"])
-    listed = pd.concat([read_table(layout.ledger(source), LEDGER, columns=["clip_key"]).rows for source in sources])
+    listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows for path in ledgers(layout, sources).values()])
     found = pd.concat([stage.kept["clip_key"], stage.dropped["clip_key"]])
     lost = sorted(set(listed["clip_key"]) ^ set(found))
     text = f"{len(listed):,} listed = {len(stage.kept):,} kept + {len(stage.dropped):,} dropped"
@@ -35,15 +37,16 @@ def audit_metadata(layout: Layout, sources: list[str]) -> list[Finding]:
     return [Finding("metadata_reconciles", not lost and len(listed) == len(found), text, {"listed_clips": len(listed)})]
 
 
-def audit_training(layout: Layout, settings: Settings, sources: list[str]) -> list[Finding]:
+def audit_training(layout: Layout, settings: Settings) -> list[Finding]:
     """All rules about the published training table.
 
     Raises:
         StageError, FileNotFoundError: there is nothing to audit.
     """
-    rows = read_table(layout.training_table(settings.training.name), TRAINING).rows
+    rows = read_table(layout.training_table(settings.product_name), TRAINING).rows
     dropped = read_table(layout.dropped, DROPPED).rows
     counted = funnel(rows, dropped)
+    n_listed = sum(count_rows(path) for path in ledgers(layout, settings.sources).values())
     shards = shard_keys(settings.decode.n_shards)
     limits = settings.checks
     return [
@@ -51,7 +54,7 @@ def audit_training(layout: Layout, settings: Settings, sources: list[str]) -> li
         audit.no_nulls(rows),
         audit.unique_paths(rows),
         _files_exist(rows, layout, settings),
-        audit.counts_reconcile(counted, n_listed=sum(count_rows(layout.ledger(s)) for s in sources), n_rows=len(rows)),
+        audit.counts_reconcile(counted, n_listed=n_listed, n_rows=len(rows)),
         _every_clip_has_a_verdict(layout, shards),
         audit.drop_rate(counted, max_drop_share=limits.max_drop_share, max_bad_share=limits.max_bad_share),
         audit.no_shard_outlier(shard_counts(layout, shards), max_excess=limits.max_shard_excess),

@@ -84,7 +84,7 @@ def contact_sheet_png(thumbnails: Sequence[Thumbnail]) -> bytes:
 def _kept(layout: Layout, settings: Settings, n_kept: int, chance: random.Random) -> list[tuple[str, str]]:
     """Label and absolute path of a random choice, in the table's order."""
     columns = ["path", "num_frames", "height", "width", "fps"]
-    rows = read_table(layout.training_table(settings.training.name), TRAINING, columns=columns).rows
+    rows = read_table(layout.training_table(settings.product_name), TRAINING, columns=columns).rows
     chosen = rows.iloc[sorted(chance.sample(range(len(rows)), min(n_kept, len(rows))))]
     root = settings.training.relative_to or layout.root
     return [

@@ -40,7 +40,7 @@ def write_report(layout: Layout, settings: Settings) -> Report:
     """
     kept, dropped = _published(layout, settings)
     counted = funnel(kept, dropped)
-    subject = {"manifest": hash_file(layout.manifest(settings.training.name)), "checks": settings.checks.model_dump()}
+    subject = {"manifest": hash_file(layout.manifest(settings.product_name)), "checks": settings.checks.model_dump()}
     if pictures := _drawn(layout, subject):
         return Report(funnel=counted, pictures=pictures)
     counts = shard_counts(layout, shard_keys(settings.decode.n_shards))

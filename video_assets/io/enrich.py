@@ -5,7 +5,7 @@ a clip is probed (`io.checking`).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from video_assets.io.checking import ClipTask, probe_clips
 from video_assets.io.layout import Layout
 from video_assets.io.parts import PartWriter, read_parts, remove_parts
 from video_assets.io.progress import Progress
+from video_assets.io.sources import ledgers
 from video_assets.io.stages import StageError, read_stage, stage_note, write_stage
 from video_assets.io.tables import Table, read_table, write_text
-from video_assets.settings import Decode
+from video_assets.settings import Decode, Source
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ class StageResult:
     n_new: int = 0
 
 
-def enrich(layout: Layout, sources: list[str], *, settings: Decode, progress: Progress) -> StageResult:
+def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progress: Progress) -> StageResult:
     """Probe new and changed clips, join captions, drop clips that the source could not give and empty captions.
 
     Raises:
-        StageError: a source's ledger is missing.
+        StageError: a source's ledger is missing, or no source was materialized yet.
     """
     captioned, inputs = _captioned(layout, sources)
     previous = _measured_before(layout)
@@ -106,17 +107,19 @@ def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> It
         )
 
 
-def _captioned(layout: Layout, sources: list[str]) -> tuple[filters.Split, dict[str, str]]:
+def _captioned(layout: Layout, sources: Sequence[Source]) -> tuple[filters.Split, dict[str, str]]:
     """Listed clips that are there and have a caption, what was dropped, and the ledgers' hashes.
 
     A function of its own, so that no table in between (a gigabyte of captions each, for a million clips) outlives it.
     """
-    ledgers = {source: _read_ledger(layout, source) for source in sources}
-    listed = pd.concat([LEDGER.frame(), *(table.rows for table in ledgers.values())], ignore_index=True)
+    tables = {name: _read_ledger(name, path) for name, path in ledgers(layout, sources).items()}
+    if not tables:
+        raise StageError(f"nothing is listed yet: materialize {' or '.join(source.asset for source in sources)}")
+    listed = pd.concat([LEDGER.frame(), *(table.rows for table in tables.values())], ignore_index=True)
     usable = filters.drop_not_ok(listed)
     captioned = filters.drop_empty_captions(usable.kept)
     dropped = pd.concat([usable.dropped, captioned.dropped], ignore_index=True)
-    return filters.Split(kept=captioned.kept, dropped=dropped), {name: table.content_hash for name, table in ledgers.items()}
+    return filters.Split(kept=captioned.kept, dropped=dropped), {name: table.content_hash for name, table in tables.items()}
 
 
 def _measured_before(layout: Layout) -> pd.DataFrame | None:
@@ -127,11 +130,11 @@ def _measured_before(layout: Layout) -> pd.DataFrame | None:
     return read_stage(path, CLIPS, columns=PROBES.names).kept
 
 
-def _read_ledger(layout: Layout, source: str) -> Table:
+def _read_ledger(name: str, path: Path) -> Table:
     try:
-        return read_table(layout.ledger(source), LEDGER)
+        return read_table(path, LEDGER)
     except FileNotFoundError:
-        raise StageError(f"{layout.ledger(source)} is missing: materialize {source}") from None
+        raise StageError(f"{path} is missing: materialize {name}") from None
 
 
 def _probe(

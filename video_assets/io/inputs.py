@@ -12,6 +12,7 @@ from typing import Any
 from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import CHECKER_VERSION
 from video_assets.io.layout import Layout
+from video_assets.io.sources import ledgers
 from video_assets.io.stages import StageError, dropped_path, stage_hash, stage_note
 from video_assets.io.tables import hash_file
 from video_assets.settings import Settings
@@ -39,11 +40,11 @@ def current_inputs(layout: Layout, settings: Settings) -> dict[str, dict[str, st
     _refuse(shards, _where(shards, lambda s: _list_problem(layout, s, lists[s], source)), f"shard_lists: {_CLICK}, {_RUN}")
     stale = _where(shards, lambda shard: _check_problem(layout, shard, lists[shard], settings))
     _refuse(shards, stale, f"decode_check: materialize these partitions again, {_RUN}")
-    ledgers = stage_note(layout.enriched_metadata)["inputs"]
+    listed = stage_note(layout.enriched_metadata)["inputs"]
     return {
         "decode_check": {shard: stage_hash(layout.checked(shard)) for shard in shards},
         "shard_lists": lists,
-        "tables": {"size_filtered": source, "enriched_metadata": stage_hash(layout.enriched_metadata), **ledgers},
+        "tables": {"size_filtered": source, "enriched_metadata": stage_hash(layout.enriched_metadata), **listed},
     }
 
 
@@ -71,11 +72,14 @@ def _refuse_stale_tables(layout: Layout, settings: Settings) -> None:
             f"size_filtered was made with a limit of {note['settings']['max_bytes']:,} bytes, the settings now say "
             f"{settings.filter.max_file_size_bytes:,}: materialize size_filtered, {_RUN}"
         )
-    for source, ledger_hash in stage_note(layout.enriched_metadata)["inputs"].items():
-        path = layout.ledger(source)
-        if not path.exists() or hash_file(path) != ledger_hash:
+    listed = stage_note(layout.enriched_metadata)["inputs"]
+    paths = ledgers(layout, settings.sources)
+    for name in sorted({*listed, *paths}):
+        # A source that was enabled or disabled since, or a new archive: also another listing.
+        path = paths.get(name)
+        if path is None or not path.exists() or hash_file(path) != listed.get(name):
             raise IncompleteInputError(
-                f"enriched_metadata was made from another listing of {source}: materialize enriched_metadata, {_RUN}"
+                f"enriched_metadata was made from another listing of {name}: materialize enriched_metadata, {_RUN}"
             )
 
 

@@ -5,7 +5,7 @@ Belongs here: rows in, rows out. Does not belong here: which rows (`io.training`
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from video_assets.core.training import csv_header, csv_rows, interleave
 from video_assets.io.layout import Layout
 from video_assets.io.stages import StageError
 from video_assets.io.tables import durable_write
+from video_assets.settings import Settings
 
 CHUNK_ROWS = 16_384
 
@@ -60,9 +61,9 @@ class HashedFile(io.RawIOBase):
 class ProductFiles:
     """CSV, Parquet twin and one CSV per source, all written at once; they appear when the block ends without an exception."""
 
-    def __init__(self, layout: Layout, name: str, *, sources: list[str]) -> None:
+    def __init__(self, layout: Layout, name: str, *, sources: Mapping[str, str]) -> None:
         self._csv, self._table = layout.training_csv(name), layout.training_table(name)
-        self._by_source = {source: source_csv(layout, name, source) for source in sources}
+        self._by_source = {source: layout.training_csv(product) for source, product in sources.items()}
         self._stack = ExitStack()
         self._files: dict[Path, HashedFile] = {}
 
@@ -99,9 +100,12 @@ class ProductFiles:
         self._files[path].n_rows += rows.num_rows
 
 
-def source_csv(layout: Layout, name: str, source: str) -> Path:
-    """The CSV of one source, beside the combined one."""
-    return layout.training_csv(f"{name}.{source}")
+def per_source_names(settings: Settings) -> dict[str, str]:
+    """File names (without .csv) of the CSVs beside the combined one, by source. Own clips alone need none."""
+    is_own_alone = [source.name for source in settings.sources] == ["own_clips"]
+    if is_own_alone or not settings.training.is_per_source:
+        return {}
+    return {source.name: source.product for source in settings.sources}
 
 
 def read_merged(paths: list[Path], order: npt.NDArray[np.int16], *, columns: list[str]) -> Iterator[pa.Table]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from video_assets.io.layout import Layout
-from video_assets.io.product import sha256_file, source_csv
+from video_assets.io.product import per_source_names, sha256_file
 from video_assets.io.stages import StageError
 from video_assets.settings import Settings
 
@@ -37,11 +37,11 @@ def read_published(layout: Layout, settings: Settings) -> Published:
     Raises:
         StageError: there is no readable manifest.
     """
-    name = settings.training.name
+    name = settings.product_name
     manifest = read_manifest(layout.manifest(name))
     counts = manifest["counts"]
     csv = manifest["files"][layout.training_csv(name).name]
-    paths = {source: source_csv(layout, name, source) for source in counts["sources"]}
+    paths = {source: layout.training_csv(product) for source, product in per_source_names(settings).items()}
     return Published(
         csv=layout.training_csv(name),
         table=layout.training_table(name),
@@ -60,7 +60,7 @@ def read_published(layout: Layout, settings: Settings) -> Published:
 def verify_published(layout: Layout, settings: Settings) -> list[str]:
     """Sentences about every published file that is not the one its manifest names; empty when all are."""
     try:
-        manifest = read_manifest(layout.manifest(settings.training.name))
+        manifest = read_manifest(layout.manifest(settings.product_name))
     except StageError as error:
         return [str(error)]
     problems = []

@@ -1,15 +1,30 @@
-"""Sources to ledgers.
+"""Sources and their ledgers.
 
-Belongs here: read the last ledger, list, write. Does not belong here: how a folder is listed (`io.folders`).
+Belongs here: which ledgers a source has, and writing that of own clips. Does not belong here: how a folder is listed
+(`io.folders`), how clips are fetched.
 """
 
 import time
+from collections.abc import Iterable
+from pathlib import Path
 
 from video_assets.core.schema import LEDGER
 from video_assets.io.folders import list_own_clips
 from video_assets.io.layout import Layout
 from video_assets.io.tables import Table, read_table, write_table
-from video_assets.settings import Settings
+from video_assets.settings import Settings, Source
+
+
+def ledgers(layout: Layout, sources: Iterable[Source]) -> dict[str, Path]:
+    """Ledgers by name: `own_clips`, or `openvid/openvid_part000` for each partition that was materialized."""
+    found = {}
+    for source in sources:
+        if not source.is_partitioned:
+            found[source.name] = layout.ledger(source.name)
+            continue
+        for path in sorted(layout.partition_ledger(source.name, "x").parent.glob("*.parquet")):
+            found[f"{source.name}/{path.stem}"] = path
+    return found
 
 
 def refresh_own_clips(layout: Layout, settings: Settings) -> Table:

@@ -27,8 +27,9 @@ from video_assets.core.verdicts import is_dropped
 from video_assets.io.inputs import IncompleteInputError, current_inputs
 from video_assets.io.layout import Layout
 from video_assets.io.plausibility import refuse_implausible
-from video_assets.io.product import CHUNK_ROWS, ProductFiles, read_merged, sha256_file
+from video_assets.io.product import CHUNK_ROWS, ProductFiles, per_source_names, read_merged, sha256_file
 from video_assets.io.published import Published, read_manifest, read_published, verify_published
+from video_assets.io.sources import ledgers
 from video_assets.io.stages import StageError, read_stage
 from video_assets.io.tables import read_table, write_table, write_text
 from video_assets.settings import Settings
@@ -83,14 +84,14 @@ def publish(layout: Layout, settings: Settings) -> Published:
     if _is_current(layout, settings, made_from):
         return read_published(layout, settings)
     plan = _decide(layout, settings)
-    _refuse_lost_clips(layout, plan, made_from["inputs"]["tables"])
+    _refuse_lost_clips(layout, settings, plan)
     counts = plan.counts
     if not counts["kept"]:
         raise NothingKeptError(_why_nothing(counts))
     refuse_implausible(layout, settings, funnel_from_counts(counts["kept"], counts["dropped"]))
     files = _write(layout, settings, plan, made_from)
     manifest = {
-        "name": settings.training.name,
+        "name": settings.product_name,
         "columns": TRAINING.names,
         "rows": counts["kept"],
         "files": files,
@@ -98,7 +99,7 @@ def publish(layout: Layout, settings: Settings) -> Published:
     }
     text = json.dumps({**manifest, "decoded_by": plan.decoded_by, **made_from}, indent=2, ensure_ascii=False)
     _remove_stale(layout, settings, files)
-    write_text(layout.manifest(settings.training.name), text + "\n")
+    write_text(layout.manifest(settings.product_name), text + "\n")
     return read_published(layout, settings)
 
 
@@ -115,6 +116,7 @@ def _made_from(layout: Layout, settings: Settings) -> dict[str, Any]:
             },
             "training": settings.training.model_dump(mode="json"),
         },
+        "products": {"combined": settings.product_name, "per_source": per_source_names(settings)},
         "versions": {name: version(name) for name in ("video_assets", "pandas", "pyarrow")},
         "inputs": current_inputs(layout, settings),
     }
@@ -123,7 +125,7 @@ def _made_from(layout: Layout, settings: Settings) -> dict[str, Any]:
 def _last_manifest(layout: Layout, settings: Settings) -> dict[str, Any]:
     """The manifest of the last publication; empty when there is none that can be read: it is replaced."""
     try:
-        return read_manifest(layout.manifest(settings.training.name))
+        return read_manifest(layout.manifest(settings.product_name))
     except StageError:
         return {}
 
@@ -184,10 +186,10 @@ def _refuse_repeated_paths(clips: pd.DataFrame) -> None:
         )
 
 
-def _refuse_lost_clips(layout: Layout, plan: _Plan, tables: dict[str, str]) -> None:
+def _refuse_lost_clips(layout: Layout, settings: Settings, plan: _Plan) -> None:
     """Every clip of the ledgers is kept or dropped, once; nothing else is."""
-    ledgers = [source for source in tables if source not in {"size_filtered", "enriched_metadata"}]
-    listed = pd.concat([read_table(layout.ledger(source), LEDGER, columns=["clip_key"]).rows["clip_key"] for source in ledgers])
+    paths = ledgers(layout, settings.sources).values()
+    listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows["clip_key"] for path in paths])
     found = pd.concat([plan.kept["clip_key"], plan.dropped["clip_key"]])
     for clips, complaint in (
         (listed[listed.duplicated()], "listed more than once"),
@@ -208,11 +210,9 @@ def _why_nothing(counts: dict[str, Any]) -> str:
 def _write(layout: Layout, settings: Settings, plan: _Plan, made_from: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Write everything but the manifest; return rows, bytes and SHA-256 by file name."""
     training = settings.training
-    sources = plan.counts["sources"]
     relative_to = None if training.relative_to is None else str(training.relative_to)
     paths = [layout.checked(shard) for shard in shard_keys(settings.decode.n_shards)]
-    is_split = training.is_per_source and len(sources) > 1
-    with ProductFiles(layout, training.name, sources=sorted(sources) if is_split else []) as files:
+    with ProductFiles(layout, settings.product_name, sources=per_source_names(settings)) as files:
         for start, clips in enumerate(read_merged(paths, plan.order, columns=_ROW)):
             is_kept = plan.is_kept[start * CHUNK_ROWS : start * CHUNK_ROWS + clips.num_rows]
             kept = clips.filter(pa.array(is_kept))

@@ -23,6 +23,7 @@ from video_assets.core.sharding import shard_of
 from video_assets.core.units import size
 from video_assets.io.layout import Layout
 from video_assets.io.parts import read_parts
+from video_assets.io.sources import ledgers
 from video_assets.io.stages import StageError, dropped_path
 from video_assets.settings import Settings
 
@@ -88,7 +89,7 @@ def explain(layout: Layout, settings: Settings, text: str, *, max_clips: int = _
     Raises:
         StageError: a table is unreadable.
     """
-    clips = find_clips(layout, text).head(max_clips)
+    clips = find_clips(layout, settings, text).head(max_clips)
     return [
         Explanation(
             clip_key=key,
@@ -101,14 +102,14 @@ def explain(layout: Layout, settings: Settings, text: str, *, max_clips: int = _
     ]
 
 
-def find_clips(layout: Layout, text: str) -> pd.DataFrame:
+def find_clips(layout: Layout, settings: Settings, text: str) -> pd.DataFrame:
     """Columns clip_key, source and path of all clips that `text` names, in the order of the key (see `explain`).
 
     Raises:
         StageError: a table is unreadable.
     """
     columns = ["clip_key", "source", "path"]
-    tables = [*sorted(layout.ledger("x").parent.glob("*.parquet")), layout.enriched_metadata, layout.dropped]
+    tables = [*ledgers(layout, settings.sources).values(), layout.enriched_metadata, layout.dropped]
     path = os.path.abspath(text)  # noqa: PTH100 - resolve() would follow symbolic links
     named = {"clip_key": [text], "path": [text, path]}
     found = _union(_rows_with(table, name, values, columns) for table in tables for name, values in named.items())
@@ -142,17 +143,18 @@ class _Clip:
             yield step
             if step.fate != "kept":
                 break
-        table = layout.training_table(self._settings.training.name)
+        table = layout.training_table(self._settings.product_name)
         if step.fate != "kept" and self._is_published(table):
             yield Step(
                 "training_csv", "kept", detail="the training CSV is older than that and still has the clip", file=str(table)
             )
 
     def _listed(self, source: str) -> Step:
-        path = self._layout.ledger(source)
-        row = self._row(path, LEDGER)
+        enabled = [each for each in self._settings.sources if each.name == source]
+        paths = ledgers(self._layout, enabled).values()
+        path, row = next(((path, row) for path in paths if (row := self._row(path, LEDGER)) is not None), (None, None))
         if row is None:
-            return Step(source, "dropped", "gone", "no longer listed", str(path))
+            return Step(source, "dropped", "gone", "no longer listed")
         fate: Fate = {"ok": "kept", "waiting": "waiting"}.get(row["status"], "dropped")  # type: ignore[assignment]
         return Step(source, fate, row["reason"], row["detail"] or row["origin"], str(path))
 
@@ -196,7 +198,7 @@ class _Clip:
         return Step("decode_check", "pending", verdict["reason"], detail, str(layout.verdicts_folder))
 
     def _trained(self) -> Step:
-        table, dropped = self._layout.training_table(self._settings.training.name), self._layout.dropped
+        table, dropped = self._layout.training_table(self._settings.product_name), self._layout.dropped
         if (row := self._row(dropped, DROPPED)) is not None and row["stage"] == "training_csv":
             return Step("training_csv", "dropped", row["reason"], row["detail"], str(dropped))
         if self._is_published(table):

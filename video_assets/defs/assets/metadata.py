@@ -7,10 +7,12 @@ import dagster as dg
 from video_assets.core.schema import CLIPS
 from video_assets.defs.conditions import cheap
 from video_assets.defs.describe import OWNERS, column_schema, stage_metadata
+from video_assets.defs.partitions import source_dep
 from video_assets.defs.resources import Project
+from video_assets.settings import Source
 
 
-def enriched_metadata(sources: list[str]) -> dg.AssetsDefinition:
+def enriched_metadata(sources: tuple[Source, ...]) -> dg.AssetsDefinition:
     """The asset for the enabled sources."""
 
     @dg.asset(
@@ -19,9 +21,9 @@ def enriched_metadata(sources: list[str]) -> dg.AssetsDefinition:
         kinds={"parquet", "pandas", "ffmpeg"},
         owners=OWNERS,
         code_version="1",
-        deps=sources,
+        deps=[source_dep(source) for source in sources],
         metadata=column_schema(CLIPS),
-        automation_condition=cheap(),
+        automation_condition=cheap(not_waiting_for=[source.asset for source in sources if source.is_partitioned]),
         description="Clips on disk that have a caption, measured from container and packets without decoding. "
         "Only new and changed files are opened.",
     )
