@@ -214,6 +214,15 @@ def answer(answer):
     return answer
 
 
+def answer_later(seconds, answer):
+    time.sleep(seconds)
+    return answer
+
+
+def need_memory(n_bytes, answer):
+    return answer if bytearray(n_bytes) else {}
+
+
 def die_once(marker, first, answer):
     """Behave badly the first time only."""
     if not Path(marker).exists():

@@ -95,9 +95,10 @@ def _summary(settings: Settings, *, error: str) -> dict[str, Any]:
 
 
 def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
-    """Dagster turns Ctrl-C inside a step into a failure of that step."""
+    """Dagster turns Ctrl-C inside a step into a failure of that step; the decode check stops by itself when it is told to."""
     failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
-    return any(error is not None and error.cls_name == "DagsterExecutionInterruptedError" for error in failures)
+    interrupts = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
+    return any(error is not None and error.cls_name in interrupts for error in failures)
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> list[str]:

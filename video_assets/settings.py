@@ -107,7 +107,7 @@ class Decode(_Section):
     workers: int = Field(0, ge=0, description="worker processes; 0 = as many as this process has CPUs")
     timeout_s: float = Field(900.0, gt=0, description="wall seconds one clip may take")
     cpu_s: float = Field(600.0, gt=0, description="CPU seconds one clip may take")
-    memory_mib: int = Field(4096, ge=256, description="MiB of address space one worker may take")
+    memory_mib: int = Field(4096, ge=256, description="MiB of address space one clip may take")
     max_duration_s: float | None = Field(None, gt=0, description="clips that last longer are bad (too_long); default: no limit")
     is_full_decode: bool = Field(False, description="decode as ffmpeg does, without skipping the loop filter")
     tolerated_reasons: tuple[str, ...] = Field(
@@ -115,6 +115,9 @@ class Decode(_Section):
     )
     retries: int = Field(3, ge=0, description="how often a clip that the storage did not deliver is tried again")
     retry_wait_s: float = Field(2.0, ge=0, description="seconds before the first retry; doubled each time")
+    stop_grace_s: float = Field(
+        5.0, ge=0, description="seconds that clips in flight get when the run is told to stop (SIGTERM); then they are given back"
+    )
 
 
 class Training(_Section):

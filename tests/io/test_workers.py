@@ -178,8 +178,22 @@ def test_workers_know_nothing_that_decoding_does_not_need(monkeypatch):
     assert found["cwd"] == "/"
     assert found["core_bytes"] == [0, 0]
     assert found["session"] == found["pid"]
-    assert found["oom_score_adj"] == 500
+    own_score = int(Path("/proc/self/oom_score_adj").read_text())
+    assert found["oom_score_adj"] == min(1000, max(500, own_score + 100))
     assert not {"av", "dagster", "numpy", "pandas", "pytest", "asyncio", "multiprocessing"} & set(found["modules"])
+
+
+def test_in_a_container_whose_score_is_high_the_kernel_takes_a_worker_first():
+    # Burstable pods start with a score of up to 999, and nobody without rights gets below the one that he was given.
+    code = f"""
+import sys
+sys.path.append({str(TESTS)!r})
+open("/proc/self/oom_score_adj", "w").write("850")
+from video_assets.io.workers import Limits, Task, WorkerPool
+with WorkerPool("hostile:behave", n_workers=1, limits=Limits(timeout_s=30, cpu_s=30, memory_bytes=1 << 30)) as workers:
+    print(next(workers.run([Task("0", {{"how": "describe"}})])).result["oom_score_adj"])
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "950\n"
 
 
 def test_names_that_are_not_utf8_and_large_arguments_survive_the_way():

@@ -2,7 +2,8 @@
 
 What ends a worker becomes the clip's verdict (timeout, crashed, out_of_memory), unless the storage does not answer: then, as
 for every read that fails, the clip is unreadable_now, which says nothing about it. Those are tried again, later and later, while
-other clips go on. What a busy machine can cause (no answer in time, SIGKILL) counts when it happens twice.
+other clips go on. What a busy machine can cause (no answer in time, SIGKILL) counts when it happens twice. Where memory is
+limited, clips that need more than their share come last, a few at a time with as much as the settings promise (`io.memory`).
 
 Belongs here: tries, retries and what a death means for a clip. Does not belong here: processes (`io.workers`), media
 (`io.media`), where verdicts are kept (`io.shards`).
@@ -10,6 +11,7 @@ Belongs here: tries, retries and what a death means for a clip. Does not belong 
 
 import heapq
 import itertools
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -20,12 +22,15 @@ from typing import Any, Literal
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import CHECKER_VERSION, first_lines
 from video_assets.io.cpus import cpu_count
+from video_assets.io.memory import Crew, memory_limit_bytes, plan_crews
+from video_assets.io.stopping import Stop
 from video_assets.io.workers import Limits, Outcome, Task, WorkerPool
 from video_assets.settings import VIDEO_SUFFIXES, Decode
 
 Step = Literal["decode", "probe"]
 WORK = "video_assets.io.clip_work:work"
 _FINGERPRINT_TIMEOUT_S = 30.0
+_NOTICE_S = 0.5  # how soon it is noticed that the run was told to stop
 _VERDICT_COLUMNS = frozenset(VERDICTS.names) - {"clip_key"}
 _PROBE_COLUMNS = frozenset(
     {
@@ -33,6 +38,7 @@ _PROBE_COLUMNS = frozenset(
         "rotation_deg", "header_frames", "packet_frames", "file_size", "mtime_ns",
     }
 )  # fmt: skip
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,17 @@ class _Try:
     death: Outcome | None = field(default=None)  # set while the storage is asked whether it is to blame
 
 
-def decode_clips(tasks: Iterable[ClipTask], *, settings: Decode) -> Iterator[tuple[ClipTask, dict[str, Any]]]:
+def decode_clips(
+    tasks: Iterable[ClipTask], *, settings: Decode, stop: Stop | None = None
+) -> Iterator[tuple[ClipTask, dict[str, Any]]]:
     """Decode every clip completely; yields (task, row of VERDICTS) as they are done, each task once.
+
+    When `stop` is asked, the clips in flight come out as far as its grace lasts, and the others do not.
 
     Raises:
         WorkerError: workers cannot start.
     """
-    return check_clips("decode", tasks, settings=settings)
+    return check_clips("decode", tasks, settings=settings, stop=stop)
 
 
 def probe_clips(tasks: Iterable[ClipTask], *, settings: Decode) -> Iterator[tuple[ClipTask, dict[str, Any]]]:
@@ -73,16 +83,25 @@ def probe_clips(tasks: Iterable[ClipTask], *, settings: Decode) -> Iterator[tupl
 
 
 def check_clips(
-    step: Step, tasks: Iterable[ClipTask], *, settings: Decode, work: str = WORK
+    step: Step, tasks: Iterable[ClipTask], *, settings: Decode, work: str = WORK, stop: Stop | None = None
 ) -> Iterator[tuple[ClipTask, dict[str, Any]]]:
     """Do `step` with every clip; `work` names the function that the workers run ("package.module:name").
 
     Raises:
         WorkerError: workers cannot start.
     """
-    limits = Limits(timeout_s=settings.timeout_s, cpu_s=settings.cpu_s, memory_bytes=settings.memory_mib << 20)
-    with WorkerPool(work, n_workers=settings.workers or cpu_count(), limits=limits) as pool:
-        yield from _Checker(pool, step, settings).run(iter(tasks))
+    stop = stop or Stop(0.0)
+    n_workers, memory_bytes = settings.workers or cpu_count(), settings.memory_mib << 20
+    crews = plan_crews(n_workers=n_workers, memory_bytes=memory_bytes, limit_bytes=memory_limit_bytes())
+    waiting = iter(tasks)
+    for crew in crews:
+        limits = Limits(timeout_s=settings.timeout_s, cpu_s=settings.cpu_s, memory_bytes=crew.memory_bytes)
+        with WorkerPool(work, n_workers=crew.n_workers, limits=limits) as pool:
+            checker = _Checker(pool, step, settings, stop, crew=crew, is_last=crew is crews[-1])
+            yield from checker.run(waiting)
+        waiting = iter(checker.needy)
+        if stop.is_asked or not checker.needy:
+            return
 
 
 def list_clips(paths: Iterable[Path], *, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> list[ClipTask]:
@@ -115,10 +134,12 @@ def check_paths(paths: Iterable[Path], *, settings: Decode, step: Step = "decode
 
 
 class _Checker:
-    """The tries of all clips that have no verdict yet."""
+    """The tries of all clips that have no verdict yet; `needy` are those for a crew with more memory."""
 
-    def __init__(self, pool: WorkerPool, step: Step, settings: Decode) -> None:
-        self._pool, self._step, self._settings = pool, step, settings
+    def __init__(self, pool: WorkerPool, step: Step, settings: Decode, stop: Stop, *, crew: Crew, is_last: bool) -> None:
+        self._pool, self._step, self._settings, self._stop = pool, step, settings, stop
+        self._crew, self._is_last = crew, is_last
+        self.needy: list[ClipTask] = []
         self._options = _options(step, settings)
         self._columns = _VERDICT_COLUMNS if step == "decode" else _PROBE_COLUMNS
         self._running: dict[str, _Try] = {}
@@ -130,7 +151,7 @@ class _Checker:
         while True:
             while self._pool.n_free and (trial := self._next(tasks)):
                 self._submit(trial)
-            if not self._running and not self._later:
+            if self._is_finished():
                 return
             for outcome in self._pool.wait(self._patience_s()):
                 trial = self._running.pop(outcome.id)
@@ -138,7 +159,17 @@ class _Checker:
                 if verdict is not None:
                     yield trial.task, verdict if self._step == "probe" else {"clip_key": trial.task.clip_key, **verdict}
 
+    def _is_finished(self) -> bool:
+        if not self._stop.is_asked:
+            return not self._running and not self._later
+        if self._running and not self._stop.is_over:
+            return False
+        _log.warning("told to stop: %d clips in flight are given back", len(self._running))
+        return True
+
     def _next(self, tasks: Iterator[ClipTask]) -> _Try | None:
+        if self._stop.is_asked:
+            return None
         if self._later and self._later[0][0] <= time.monotonic():
             return heapq.heappop(self._later)[2]
         task = next(tasks, None)
@@ -154,11 +185,11 @@ class _Checker:
         self._running[name] = trial
         self._pool.submit(Task(name, {**step, "path": trial.task.path}, timeout_s))
 
-    def _patience_s(self) -> float | None:
-        """Until the next retry is due; as long as it takes when nobody is free to do it."""
+    def _patience_s(self) -> float:
+        """Until the next retry is due and somebody is free to do it, or until it is time to look whether to stop."""
         if not self._later or not self._pool.n_free:
-            return None
-        return max(0.0, self._later[0][0] - time.monotonic())
+            return _NOTICE_S
+        return min(_NOTICE_S, max(0.0, self._later[0][0] - time.monotonic()))
 
     def _judge(self, trial: _Try, outcome: Outcome) -> dict[str, Any] | None:
         """The clip's verdict, or None when it is tried again."""
@@ -180,11 +211,24 @@ class _Checker:
             # A read that hangs has been waited for until the time was up: no more of that in this run.
             return self._record("unreadable_now", storage["trouble"], {})
         trial.death = None
+        if death.status == "out_of_memory" and self._crew.memory_bytes < self._settings.memory_mib << 20:
+            return self._judge_squeezed(trial, storage)
         trial.n_deaths += 1
         if death.is_load_dependent and trial.n_deaths == 1:
             self._put_off(trial, self._settings.retry_wait_s)
             return None
         return self._record(death.status, death.detail, storage)
+
+    def _judge_squeezed(self, trial: _Try, storage: dict[str, Any]) -> dict[str, Any] | None:
+        """It had less memory than the settings promise a clip, which is nothing that the clip did."""
+        if not self._is_last:
+            self.needy.append(trial.task)
+            return None
+        trouble = (
+            f"needs more than {self._crew.memory_bytes >> 20} MiB, all that a worker gets within the memory limit of this "
+            f"container (decode.memory_mib is {self._settings.memory_mib}): raise the limit, or lower decode.memory_mib"
+        )
+        return self._record("unreadable_now", trouble, storage)
 
     def _judge_unreadable(self, trial: _Try, result: dict[str, Any]) -> dict[str, Any] | None:
         if trial.n_unreadable == self._settings.retries:

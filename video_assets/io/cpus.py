@@ -1,6 +1,7 @@
 """How many CPUs this process may use.
 
-Belongs here: affinity and control groups. Does not belong here: how many workers somebody wants.
+Belongs here: affinity, control groups and their CPU quota. Does not belong here: memory (`io.memory`), how many workers
+somebody wants.
 """
 
 import os
@@ -13,17 +14,17 @@ def cpu_count(proc: Path = Path("/proc/self"), cgroups: Path = Path("/sys/fs/cgr
 
     A quota of 1.5 CPUs counts as 1: a second worker would wait half of the time, and hold its memory all of the time.
     """
-    quotas = [quota for group in _cpu_groups(proc / "cgroup", cgroups) if (quota := _quota(group)) is not None]
+    quotas = [quota for group in groups_of("cpu", proc / "cgroup", cgroups) if (quota := _quota(group)) is not None]
     return max(1, int(min([len(os.sched_getaffinity(0)), *quotas])))
 
 
-def _cpu_groups(membership: Path, cgroups: Path) -> Iterator[Path]:
-    """Folders of this process's CPU control groups and of all groups around them, as far as they are visible."""
+def groups_of(controller: str, membership: Path, cgroups: Path) -> Iterator[Path]:
+    """Folders of this process's control groups with `controller` and of all groups around them, as far as they are visible."""
     if not membership.is_file():
         return
     for line in membership.read_text(encoding="utf-8").splitlines():
         _, controllers, group = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
         mount = cgroups / controllers
         path = mount / group.lstrip("/")

@@ -8,6 +8,7 @@ Belongs here: that order of things. Does not belong here: how a clip is decoded 
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from video_assets.io.layout import Layout
 from video_assets.io.parts import PartWriter, read_parts, remove_parts
 from video_assets.io.progress import Advance, Progress
 from video_assets.io.stages import StageError, dropped_path, read_stage, stage_hash, stage_note, write_stage
+from video_assets.io.stopping import stop_on_sigterm
 from video_assets.io.tables import count_rows, hash_file, read_table, write_table
 from video_assets.settings import Decode
 
@@ -49,14 +51,20 @@ class ShardOutcome:
 def check_shards(layout: Layout, shards: list[str], *, settings: Decode, progress: Progress) -> Iterator[ShardOutcome]:
     """Decode what has no verdict yet in `shards` and yield each shard's outcome as it is finished.
 
+    Told to stop by SIGTERM, it lets the clips in flight end for some seconds, keeps every verdict, and stops.
+
     Raises:
         StageError: a shard list is missing.
         WorkerError: workers cannot start at all.
+        KeyboardInterrupt: this process was told to stop; the next run goes on from here.
     """
     total = sum(_list_rows(layout, name) for name in shards)
-    with progress("decode check", total, "clips") as advance:
-        work = _Work(layout, shards, settings, advance)
-        for task, verdict in decode_clips(work.tasks(), settings=settings):
+    with (
+        progress("decode check", total, "clips") as advance,
+        stop_on_sigterm(settings.stop_grace_s) as stop,
+        closing(_Work(layout, shards, settings, advance)) as work,
+    ):
+        for task, verdict in decode_clips(work.tasks(), settings=settings, stop=stop):
             work.record(task, verdict)
             yield from work.take_finished()
         yield from work.take_finished()
@@ -68,6 +76,7 @@ class _Work:
     def __init__(self, layout: Layout, shards: list[str], settings: Decode, advance: Advance) -> None:
         self._layout, self._shards, self._settings, self._advance = layout, shards, settings, advance
         self._owners: dict[str, _Shard] = {}
+        self._open: list[_Shard] = []
         self._finished: list[ShardOutcome] = []
 
     def tasks(self) -> Iterator[ClipTask]:
@@ -78,12 +87,13 @@ class _Work:
                 self._finished.append(unchanged)
                 continue
             shard = _Shard(self._layout, name, self._settings)
+            self._open.append(shard)
             self._advance(shard.n_known)
             for task in shard.tasks():
                 self._owners[task.clip_key] = shard
                 yield task
             if shard.is_done:
-                self._finished.append(shard.finish())
+                self._finish(shard)
 
     def record(self, task: ClipTask, verdict: dict[str, Any]) -> None:
         """Take one clip's verdict; the last one finishes its shard."""
@@ -91,12 +101,21 @@ class _Work:
         shard.record(verdict)
         self._advance(1)
         if shard.is_done:
-            self._finished.append(shard.finish())
+            self._finish(shard)
+
+    def _finish(self, shard: "_Shard") -> None:
+        self._finished.append(shard.finish())
+        self._open.remove(shard)
 
     def take_finished(self) -> list[ShardOutcome]:
         """Outcomes since the last call."""
         finished, self._finished = self._finished, []
         return finished
+
+    def close(self) -> None:
+        """Make every verdict durable, whatever ends the run."""
+        for shard in self._open:
+            shard.close()
 
 
 def _list_rows(layout: Layout, shard: str) -> int:
@@ -146,6 +165,11 @@ class _Shard:
     @cached_property
     def _writer(self) -> PartWriter:
         return PartWriter(self._layout.verdict_parts(self._name))
+
+    def close(self) -> None:
+        """Make its verdicts durable."""
+        if self._records:
+            self._writer.close()
 
     @property
     def is_done(self) -> bool:
@@ -244,7 +268,7 @@ def _latest(tables: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _why_unreadable(clips: list[str], *, n_left: int) -> str:
     return (
-        f"the storage did not deliver {len(clips):,} clips ({n_left:,} of this shard are left to check), first {clips[0]}. "
-        "Verdicts so far are kept. Mend the mount, or materialize own_clips again if the file was removed on purpose; "
-        "then materialize this partition again: it goes on where it stopped."
+        f"{len(clips):,} clips could not be read or checked ({n_left:,} of this shard are left to check), first {clips[0]}. "
+        "Verdicts so far are kept. Mend that (the mount, the memory limit), or materialize own_clips again if the file was "
+        "removed on purpose; then materialize this partition again: it goes on where it stopped."
     )

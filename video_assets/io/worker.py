@@ -24,7 +24,9 @@ from typing import Any
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _MAX_FILE_BYTES = 64 << 20  # workers write nothing but FFmpeg's log; a clip with endless messages must not fill the memory
-_OOM_SCORE = "500"  # when memory runs out the kernel shall take a worker, not the program that started it
+# When memory runs out the kernel shall take a worker, not the program that started it. A container's processes can start with any
+# score (a burstable pod's with up to 999), and without rights no process gets below the one that it was given.
+_MIN_OOM_SCORE, _MORE_OOM_SCORE, _MAX_OOM_SCORE = 500, 100, 1000
 _PAGE_BYTES = resource.getpagesize()
 
 
@@ -92,7 +94,9 @@ def _limit_process(memory_bytes: int) -> None:
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, _MAX_FILE_BYTES)
     _lower(resource.RLIMIT_AS, memory_bytes)
-    Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
+    score = Path("/proc/self/oom_score_adj")
+    wanted = max(_MIN_OOM_SCORE, int(score.read_text(encoding="ascii")) + _MORE_OOM_SCORE)
+    score.write_text(str(min(_MAX_OOM_SCORE, wanted)), encoding="ascii")
 
 
 def _lower(limit: int, value: int) -> None:
