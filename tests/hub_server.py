@@ -167,7 +167,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request, client_address):
         """Clients that go away are what these tests are about; anything else is our mistake."""
-        if not isinstance(sys.excinfo_of()[1], OSError | ValueError):
+        if not isinstance(sys.exc_info()[1], OSError | ValueError):
             super().handle_error(request, client_address)
 
 
