@@ -49,10 +49,15 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[unit]}"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=_err) as bars:
-        task = bars.add_task(label, total=total, unit=unit)
-        yield lambda count: bars.advance(task, count)
+        task = bars.add_task(label, total=total, unit=unit, note="")
+
+        def advance(count: int, note: str = "", /) -> None:
+            bars.update(task, advance=count, note=note or bars.tasks[0].fields["note"])
+
+        yield advance
 
 
 def run_summary(summary: dict[str, Any]) -> None:

@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-Advance = Callable[[int], None]
+_MB = 1_000_000
+
+
+class Advance(Protocol):
+    """Counts on; `note` is what is said beside the count from now on, for example how many clips its megabytes were."""
+
+    def __call__(self, count: int, note: str = "", /) -> None:
+        """Add `count` to what is done."""
+        ...
 
 
 class Progress(Protocol):
@@ -30,29 +38,46 @@ class LogProgress:
         """See `Progress`."""
         start = told = time.monotonic()
         done = 0
+        said = ""
 
-        def advance(count: int) -> None:
-            nonlocal done, told
+        def advance(count: int, note: str = "", /) -> None:
+            nonlocal done, said, told
             done += count
+            said = note or said
             now = time.monotonic()
             if now - told >= self._interval_s:
                 told = now
-                self._log(_line(label, done, total, unit, now - start))
+                self._log(_line(label, done, total, unit, elapsed_s=now - start, note=said))
 
         self._log(f"{label}: {total:,} {unit}")
         yield advance
-        self._log(_line(label, done, total, unit, time.monotonic() - start))
+        self._log(_line(label, done, total, unit, elapsed_s=time.monotonic() - start, note=said))
 
 
-def _line(label: str, done: int, total: int, unit: str, elapsed_s: float) -> str:
+@contextmanager
+def megabytes(progress: Progress, label: str, total_bytes: int) -> Iterator[Advance]:
+    """A count that is given bytes and tells MB (1,000,000 bytes), rounded to whole ones."""
+    n_bytes = 0
+    with progress(label, round(total_bytes / _MB), "MB") as advance:
+
+        def advance_bytes(count: int, note: str = "", /) -> None:
+            nonlocal n_bytes
+            before = round(n_bytes / _MB)
+            n_bytes += count
+            advance(round(n_bytes / _MB) - before, note)
+
+        yield advance_bytes
+
+
+def _line(label: str, done: int, total: int, unit: str, *, elapsed_s: float, note: str) -> str:
     rate = done / elapsed_s if elapsed_s > 0 else 0.0
     left = f", about {(total - done) / rate:,.0f} s left" if rate > 0 and done < total else ""
     share = f" ({done / total:.0%})" if total else ""
-    return f"{label}: {done:,} of {total:,} {unit}{share}, {rate:,.1f} {unit}/s{left}"
+    return f"{label}: {done:,} of {total:,} {unit}{share}, {rate:,.1f} {unit}/s{left}" + (f"; {note}" if note else "")
 
 
 @contextmanager
 def no_progress(label: str, total: int, unit: str) -> Iterator[Advance]:
     """Tells nobody."""
     del label, total, unit
-    yield lambda _count: None
+    yield lambda _count, _note="", /: None
