@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from video_assets.core import fetches, ledger
+from video_assets.core import fetches, ledger, members
 from video_assets.core.reasons import MEANINGS
 from video_assets.settings import Settings
 
@@ -20,7 +20,7 @@ Web server, daemon and runs read the same file at their start: restart `make ui`
 Generated from `video_assets/settings.py` by `make docs`.
 """
 
-SOURCES = {*ledger.REASONS, *fetches.REASONS}
+SOURCES = {*ledger.REASONS, *fetches.REASONS, *members.REASONS}
 # Reasons that neither a source nor the decode check gives.
 STAGES = {
     "empty_caption": "enriched_metadata",

@@ -115,14 +115,16 @@ def list_candidates(members: Iterable[Member], *, suffixes: Container[str], max_
     in_order = sorted((member for member in members if not member.name.endswith("/")), key=lambda m: (m.offset, m.index))
     taken: dict[str, str] = {}
     found = []
-    for member, follower in zip(in_order, [*in_order[1:], None], strict=True):
+    end = 0
+    for member in in_order:
         candidate = _judge(member, suffixes=suffixes, max_clip_bytes=max_clip_bytes)
-        if not candidate.reason and follower is not None and _reaches_into(member, follower):
-            candidate = _refused(candidate, "zip_bomb", f"overlaps with the member at byte {follower.offset:,}")
+        if not candidate.reason and member.offset < end:
+            candidate = _refused(candidate, "zip_bomb", "begins inside the member before it")
         if not candidate.reason and candidate.file_name in taken:
             candidate = _refused(candidate, "duplicate_name", f"{taken[candidate.file_name]} comes first")
         if not candidate.reason:
             taken[candidate.file_name] = escape(member.name)
+            end = member.offset + _LOCAL_HEADER_BYTES + member.packed_size
         found.append(candidate)
     return found
 
@@ -197,10 +199,6 @@ def _unusable(member: Member, max_clip_bytes: int) -> tuple[str, str]:
         ("bad_member", f"stored, but {member.packed_size:,} bytes are to become {member.size:,}"): is_odd,
     }
     return next((problem for problem, is_so in problems.items() if is_so), ("", ""))
-
-
-def _reaches_into(member: Member, follower: Member) -> bool:
-    return member.offset + _LOCAL_HEADER_BYTES + member.packed_size > follower.offset
 
 
 def _refused(candidate: Candidate, reason: str, detail: str) -> Candidate:

@@ -76,6 +76,8 @@ def read_directory(file: Readable, *, name: str) -> list[Member]:
             entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
         raise ArchiveError(f"{name}: {_what_it_is(file)} ({error})") from error
+    if any(entry.header_offset < 0 for entry in entries):
+        raise ArchiveError(f"{name}: {_what_it_is(file)} (its directory points before its first byte)")
     return [_member(index, entry) for index, entry in enumerate(entries)]
 
 
