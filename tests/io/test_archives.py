@@ -42,7 +42,7 @@ def test_stored_and_deflated_members_of_an_ordinary_archive_come_out_with_their_
         path = tmp_path / "clips" / name.rpartition("/")[2]
         assert path.read_bytes() == data
         assert crc32_of(path) == zlib.crc32(data)
-    assert len(os.listdir(tmp_path / "clips")) == len(clips)
+    assert len(list((tmp_path / "clips").iterdir())) == len(clips)
 
 
 def test_archives_written_as_a_stream_have_sizes_behind_the_data(tmp_path):
