@@ -50,7 +50,41 @@ class OpenVid(_Section):
     """OpenVid-1M, or any data set of its shape, from the Hugging Face hub."""
 
     enabled: bool = Field(False, description="take clips from this source")
+    repo: str = Field("nkp37/OpenVid-1M", pattern=r"^[\w.-]+/[\w.-]+$", description="data set on the hub, OWNER/NAME")
+    revision: str = Field("main", min_length=1, description="branch, tag or commit; a commit never changes")
     family: Literal["1m", "hd"] = Field("1m", description="all archives, or only the HD ones, which repeat part of the others")
+    archive_pattern: str | None = Field(
+        None, description="path of an archive without ending, with {number}; default: OpenVid's, by family"
+    )
+    captions: str | None = Field(None, description="path of the table of captions in the data set; default: OpenVid's, by family")
+    mode: Literal["stream", "archive", "local"] = Field(
+        "stream",
+        description="read archives over the network and store only clips; or keep the archives too; or read those in `folder`",
+    )
+    folder: AbsolutePath | None = Field(None, description='mode "local": folder with archives and captions, named as on the hub')
+
+    @property
+    def archives_named(self) -> str:
+        """Path of an archive without ending, with `{number}`."""
+        return self.archive_pattern or {"1m": "OpenVid_part{number}", "hd": "OpenVidHD/OpenVidHD_part_{number}"}[self.family]
+
+    @property
+    def captions_path(self) -> str:
+        """Path of the table of captions in the data set."""
+        return self.captions or {"1m": "data/train/OpenVid-1M.csv", "hd": "data/train/OpenVidHD.csv"}[self.family]
+
+    @model_validator(mode="after")
+    def _local_has_a_folder(self) -> Self:
+        if self.mode == "local" and self.folder is None:
+            raise ValueError('openvid.mode is "local": set openvid.folder to the folder with the archives')
+        return self
+
+    @field_validator("archive_pattern")
+    @classmethod
+    def _has_one_number(cls, pattern: str | None) -> str | None:
+        if pattern is not None and pattern.count("{number}") != 1:
+            raise ValueError("must hold {number} once, as in OpenVid_part{number}")
+        return pattern
 
     @property
     def source_name(self) -> str:

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from video_assets.core.errors import UsageError
 from video_assets.core.listings import natural
 
 _PIECE = r"(?:\.zip)?[._-](?:part[._-]?)?(?P<letters>[a-z]{2})"
@@ -30,10 +29,7 @@ class ArchivePlan:
 def plan_archives(paths: Iterable[str], *, pattern: str) -> ArchivePlan:
     """The archives among `paths`.
 
-    `pattern` is the archive's path without ending, with `{number}`; without a slash it is looked for in every folder.
-
-    Raises:
-        UsageError: the pattern has not exactly one `{number}`.
+    `pattern` is the archive's path without ending, with `{number}` in it once; without a slash it is looked for in every folder.
     """
     whole, pieces = _sort_out(paths, pattern)
     archives: dict[str, tuple[str, ...]] = {}
@@ -70,8 +66,6 @@ def partition_key(pattern: str, number: int) -> str:
 
 def _sort_out(paths: Iterable[str], pattern: str) -> tuple[dict[int, list[str]], dict[int, list[tuple[str, str]]]]:
     """Paths of whole archives, and (letters, path) of pieces, by number."""
-    if pattern.count("{number}") != 1:
-        raise UsageError(f"openvid.archive_pattern: {pattern!r} must hold {{number}} once, as in OpenVid_part{{number}}")
     folder = "" if "/" in pattern else r"(?:.*/)?"
     stem = folder + re.escape(pattern).replace(re.escape("{number}"), r"(?P<number>[0-9]+)")
     is_whole, is_piece = re.compile(stem + r"\.zip"), re.compile(stem + _PIECE)

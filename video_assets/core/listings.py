@@ -36,15 +36,16 @@ class HubFile(NamedTuple):
 
 @dataclass(frozen=True)
 class Listing:
-    """A data set at one commit.
+    """A data set at one commit, or a folder with the same files (its `revision` is made of names, sizes and times).
 
-    `archives`: paths of the pieces in order (one for a whole zip) by partition key, in natural order. `unusable`: why, by the
-    partition key of archives that cannot be used. `captions`: tables of captions. `warnings`: sentences for the user.
+    `pattern`: how archives are recognized. `archives`: paths of the pieces in order (one for a whole zip) by partition key, in
+    natural order. `unusable`: why, by the partition key of archives that cannot be used. `captions`: tables of captions.
+    `warnings`: sentences for the user.
     """
 
     repo: str
     revision: str
-    family: str
+    pattern: str
     files: Mapping[str, HubFile]
     archives: Mapping[str, tuple[str, ...]]
     unusable: Mapping[str, str] = field(default_factory=dict)

@@ -38,6 +38,10 @@ class Layout:
         """Clips that were fetched from one archive or batch."""
         return self.root / "clips" / source / partition
 
+    def captions(self, source: str) -> Path:
+        """Captions that a source offers: one row per clip that it has a caption of."""
+        return self.root / "raw" / f"{source}.captions.parquet"
+
     def listing(self, source: str, revision: str) -> Path:
         """What a source offers at one revision."""
         return self.root / "listings" / source / f"{revision}.json"

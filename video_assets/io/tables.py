@@ -73,7 +73,7 @@ def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: dict[s
         ValueError: the rows break the contract; the message names table and column.
         OSError: the disk did not take it; an older file at `path` is untouched.
     """
-    schema = spec.arrow.with_metadata({_META: json.dumps(note or {}, sort_keys=True).encode()})
+    schema = spec.arrow.with_metadata(note_metadata(note or {}))
     table = pa.Table.from_pandas(spec.frame(rows), schema=schema, preserve_index=False).replace_schema_metadata(schema.metadata)
     with durable_write(path) as file:
         pq.write_table(table, file, compression="zstd", row_group_size=16_384)
@@ -95,7 +95,7 @@ def read_table(path: Path, spec: TableSpec, *, columns: list[str] | None = None)
     if missing:
         raise ValueError(f"{path}: columns {missing} are missing; it was written by another version: materialize it again")
     rows = table.select(columns or spec.names).to_pandas(types_mapper=pd.ArrowDtype)
-    return Table(rows=rows, note=_note(table.schema), content_hash=hash_file(path))
+    return Table(rows=rows, note=_note(table.schema.metadata), content_hash=hash_file(path))
 
 
 def read_head(path: Path, spec: TableSpec, n_rows: int) -> pd.DataFrame:
@@ -113,7 +113,7 @@ def read_note(path: Path) -> dict[str, Any]:
         ValueError: not a whole Parquet file; the message names the file and what to do.
     """
     try:
-        return _note(pq.read_schema(path))
+        return _note(pq.read_metadata(path).metadata)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path}: not a readable table ({error}); delete it and materialize its asset again") from error
 
@@ -132,5 +132,10 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _note(schema: pa.Schema) -> dict[str, Any]:
-    return json.loads((schema.metadata or {}).get(_META, b"{}"))
+def note_metadata(note: dict[str, Any]) -> dict[bytes, bytes]:
+    """A note as Parquet keeps it, for tables that are too large for `write_table`."""
+    return {_META: json.dumps(note, sort_keys=True).encode()}
+
+
+def _note(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
+    return json.loads((metadata or {}).get(_META, b"{}"))
