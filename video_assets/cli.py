@@ -150,6 +150,30 @@ def why(
 
 
 @app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="latest, previous, a version's number, or a .csv or .parquet file.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The later one.")],
+    data_root: DataRoot = Path("data"),
+    rows: Annotated[bool, typer.Option("--rows", help="Name every clip that differs, not only the first ones.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What changed between two versions of the training CSV: clips added, dropped, changed. Exit code 1 when anything did."""
+    from video_assets.io.compare import compare_tables
+    from video_assets.io.versions import find_table
+
+    with _exit_codes():
+        layout = Layout(_use_data_root(data_root))
+        compared = compare_tables(find_table(layout, before), find_table(layout, after))
+        if as_json:
+            typer.echo(json.dumps({"before": str(compared.before), "after": str(compared.after), **compared.diff.counts}))
+            for row in compared.rows() if rows else ():
+                typer.echo(json.dumps(row))
+        else:
+            terminal.comparison(compared, every_row=rows)
+    raise typer.Exit(1 if compared.diff.is_different else 0)
+
+
+@app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(help="Folder to write to.")],
     broken: Annotated[

@@ -165,6 +165,10 @@ class Training(_Section):
     is_per_source: bool = Field(True, description="write one CSV per source beside the combined one; own clips alone need none")
     duplicates: Literal["drop", "keep"] = Field("drop", description="clips with the same bytes: keep the first by key, or all")
     relative_to: AbsolutePath | None = Field(None, description="write paths relative to this folder; default: absolute paths")
+    order: Literal["key", "append"] = Field(
+        "key", description="rows by clip key; or rows of the last version where they were, new ones at the end"
+    )
+    keep_versions: int = Field(10, ge=1, description="publications kept in training/versions/, the current one included")
 
     @field_validator("name")
     @classmethod

@@ -15,10 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from video_assets.core.units import shorten
 from video_assets.io.progress import Advance, LogProgress
 from video_assets.io.progress import Progress as ProgressLike
 
 if TYPE_CHECKING:
+    from video_assets.io.compare import Comparison
     from video_assets.io.why import Explanation
 
 _err = Console(stderr=True, highlight=False)
@@ -107,6 +109,29 @@ _STATUS = {
     "waiting": "waits for the next run",
     "pending": "has not been through all stages yet",
 }
+
+
+def comparison(compared: "Comparison", *, every_row: bool) -> None:
+    """How two versions of the table differ."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    diff = compared.diff
+    out.print(f"before  {printable(str(compared.before))}  {diff.n_before:,} rows")
+    out.print(f"after   {printable(str(compared.after))}  {diff.n_after:,} rows")
+    columns = ", ".join(f"{name} {n:,}" for name, n in diff.changed_columns.items())
+    out.print(f"added {len(diff.added):,}, dropped {len(diff.dropped):,}, changed {len(diff.changed[0]):,}", end="")
+    out.print(f" ({columns})" if columns else "")
+    order = "every row of before is where it was" if diff.is_append_only else f"the first {diff.stable_rows:,} rows are in place"
+    out.print(order if diff.is_append_only or diff.is_order_kept else f"{order}; rows changed their order")
+    examples = compared.rows() if every_row else compared.first_rows()
+    for row in examples:
+        values = "; ".join(
+            f"{name}: {_short(row['before'][name])} -> {_short(row['after'][name])}" for name in row.get("after", ())
+        )
+        out.print(f"  {row['change']:<8} {printable(row['path'])}" + (f"  {values}" if values else ""))
+
+
+def _short(value: Any) -> str:
+    return shorten(str(value), 60)
 
 
 def clips_table(records: Iterable[dict[str, Any]]) -> None:

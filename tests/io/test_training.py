@@ -20,9 +20,11 @@ from disks import small_disk
 from video_assets.core.schema import CHECKED, DROPPED, TRAINING
 from video_assets.core.sharding import shard_of
 from video_assets.io.enrich import filter_by_size
+from video_assets.io.published import problems_in
 from video_assets.io.stages import StageError, dropped_path, read_stage, write_stage
 from video_assets.io.tables import read_table, write_table
 from video_assets.io.training import IncompleteInputError, NothingKeptError, publish, read_published, verify_published
+from video_assets.io.versions import read_versions
 
 GOOD = [Clip(f"{number:02}.mp4", text=f"a dog, number {number}") for number in range(12)]
 DROPS = [
@@ -36,7 +38,7 @@ ALL = [*GOOD, *DROPS]
 
 
 def files_in(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def rows_of(path):
@@ -334,24 +336,32 @@ while True:
 """
 
 
-def test_a_publisher_killed_at_any_moment_leaves_a_product_that_is_whole_or_known_to_be_torn(tmp_path):
+def test_a_publisher_killed_at_any_moment_leaves_the_old_or_the_new_version_whole(tmp_path):
     clips = [Clip(f"{n:05}.mp4", text="words " * 300, content_hash=f"{n % 1000}") for n in range(2000)]
     layout, settings = fill(tmp_path / "root", clips)
     expected = {}
     for name in ("drop", "keep"):
         publish(layout, settings_of(layout.root, training={"duplicates": name}))
-        expected[name] = files_in(layout.training)
+        expected[name] = without_manifest(layout.training)
     helpers = os.path.dirname(sys.modules[fill.__module__].__file__)  # noqa: PTH120
     for _ in range(4):
         with subprocess.Popen([sys.executable, "-c", _PUBLISHER, str(layout.root), helpers], stdout=subprocess.PIPE) as publisher:
             publisher.stdout.readline()
             time.sleep(random.uniform(0, 0.5))
             os.kill(publisher.pid, signal.SIGKILL)
-        found = {name: data for name, data in files_in(layout.training).items() if not name.startswith(".")}
+        versions = read_versions(layout)
+        assert len(versions) == len([path for path in layout.versions.iterdir() if not path.name.startswith(".")])
+        for version in versions:
+            assert without_manifest(version.folder) in expected.values()
+            assert problems_in(version.folder, version.manifest) == []
+        found = without_manifest(layout.training)
         assert set(found) == set(expected["drop"])
         for name, data in found.items():
             assert data in (expected["drop"][name], expected["keep"][name]), f"{name} is half written"
-        is_whole = found in expected.values()
-        assert is_whole == (verify_published(layout, settings) == [])
     publish(layout, settings)
-    assert {name: data for name, data in files_in(layout.training).items() if not name.startswith(".")} == expected["drop"]
+    assert without_manifest(layout.training) == expected["drop"]
+    assert verify_published(layout, settings) == []
+
+
+def without_manifest(folder):
+    return {name: data for name, data in files_in(folder).items() if not name.startswith(".") and not name.endswith(".json")}

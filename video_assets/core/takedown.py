@@ -32,7 +32,7 @@ TOMBSTONES = TableSpec(
     ),
 )
 
-SOURCES = ("own_clips", "openvid", "miradata")
+SOURCES = ("own_clips", "openvid", "openvidhd", "miradata")
 MIN_SOURCE_ID_CHARS = 5
 
 _COLUMNS = ("clip_key", "url", "video_url", "source_id", "video_id", "id", "path", "file_name", "file", "video", "name", "member")

@@ -16,6 +16,7 @@ from video_assets.core import filters
 from video_assets.core.enrich import PROBER_VERSION, PROBES, merge_probes, plan_probes
 from video_assets.core.schema import CLIPS, DROPPED, LEDGER
 from video_assets.core.sharding import assign_shards
+from video_assets.core.takedown import drop_taken_down
 from video_assets.io.checking import ClipTask, probe_clips
 from video_assets.io.layout import Layout
 from video_assets.io.parts import PartWriter, read_parts, remove_parts
@@ -23,6 +24,7 @@ from video_assets.io.progress import Progress
 from video_assets.io.sources import ledgers
 from video_assets.io.stages import StageError, read_stage, stage_note, write_stage
 from video_assets.io.tables import Table, read_table, write_text
+from video_assets.io.tombstones import read_tombstones, tombstones_hash
 from video_assets.settings import Decode, Source
 
 
@@ -42,6 +44,8 @@ def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progr
     Raises:
         StageError: a source's ledger is missing, or no source was materialized yet.
     """
+    # Taken before the tombstones are read: one that is added meanwhile makes this table stale.
+    buried = tombstones_hash(layout)
     captioned, inputs = _captioned(layout, sources)
     previous = _measured_before(layout)
     records, parts = read_parts(layout.probe_parts)
@@ -49,7 +53,7 @@ def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progr
     todo = plan_probes(captioned.kept, previous, PROBES.frame(earlier))
     fresh, written = _probe(layout, todo, settings=settings, progress=progress)
     clips = merge_probes(captioned.kept, previous, PROBES.frame([*earlier, *fresh]))
-    note = {"inputs": inputs, "versions": {"prober": PROBER_VERSION}}
+    note = {"inputs": inputs, "versions": {"prober": PROBER_VERSION}, "tombstones": buried}
     content_hash = write_stage(layout.enriched_metadata, CLIPS, kept=clips, dropped=captioned.dropped, note=note)
     remove_parts([*parts, *written])
     return StageResult(kept=clips, dropped=captioned.dropped, content_hash=content_hash, n_new=len(fresh))
@@ -116,9 +120,10 @@ def _captioned(layout: Layout, sources: Sequence[Source]) -> tuple[filters.Split
     if not tables:
         raise StageError(f"nothing is listed yet: materialize {' or '.join(source.asset for source in sources)}")
     listed = pd.concat([LEDGER.frame(), *(table.rows for table in tables.values())], ignore_index=True)
+    listed, taken_down = drop_taken_down(listed, read_tombstones(layout), stage="enriched_metadata")
     usable = filters.drop_not_ok(listed)
     captioned = filters.drop_empty_captions(usable.kept)
-    dropped = pd.concat([usable.dropped, captioned.dropped], ignore_index=True)
+    dropped = pd.concat([taken_down, usable.dropped, captioned.dropped], ignore_index=True)
     return filters.Split(kept=captioned.kept, dropped=dropped), {name: table.content_hash for name, table in tables.items()}
 
 

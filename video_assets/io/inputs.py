@@ -15,6 +15,7 @@ from video_assets.io.layout import Layout
 from video_assets.io.sources import ledgers
 from video_assets.io.stages import StageError, dropped_path, stage_hash, stage_note
 from video_assets.io.tables import hash_file
+from video_assets.io.tombstones import tombstones_hash
 from video_assets.settings import Settings
 
 _RUN = "or type: video-assets run"
@@ -72,7 +73,10 @@ def _refuse_stale_tables(layout: Layout, settings: Settings) -> None:
             f"size_filtered was made with a limit of {note['settings']['max_bytes']:,} bytes, the settings now say "
             f"{settings.filter.max_file_size_bytes:,}: materialize size_filtered, {_RUN}"
         )
-    listed = stage_note(layout.enriched_metadata)["inputs"]
+    note = stage_note(layout.enriched_metadata)
+    if note.get("tombstones", "") != tombstones_hash(layout):
+        raise IncompleteInputError(f"clips were taken down after enriched_metadata was made: materialize it, {_RUN}")
+    listed = note["inputs"]
     paths = ledgers(layout, settings.sources)
     for name in sorted({*listed, *paths}):
         # A source that was enabled or disabled since, or a new archive: also another listing.

@@ -104,6 +104,11 @@ class Layout:
         return self.training / f"{name}.manifest.json"
 
     @property
+    def versions(self) -> Path:
+        """Folder of the publications, one folder each."""
+        return self.training / "versions"
+
+    @property
     def dropped(self) -> Path:
         """Every clip that is not in the training CSV, with stage and reason."""
         return self.training / "dropped.parquet"

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 
 from video_assets.core.schema import TRAINING
 from video_assets.core.training import csv_header, csv_rows, interleave
-from video_assets.io.layout import Layout
 from video_assets.io.stages import StageError
 from video_assets.io.tables import durable_write
 from video_assets.settings import Settings
@@ -61,9 +60,9 @@ class HashedFile(io.RawIOBase):
 class ProductFiles:
     """CSV, Parquet twin and one CSV per source, all written at once; they appear when the block ends without an exception."""
 
-    def __init__(self, layout: Layout, name: str, *, sources: Mapping[str, str]) -> None:
-        self._csv, self._table = layout.training_csv(name), layout.training_table(name)
-        self._by_source = {source: layout.training_csv(product) for source, product in sources.items()}
+    def __init__(self, folder: Path, name: str, *, sources: Mapping[str, str]) -> None:
+        self._csv, self._table = folder / f"{name}.csv", folder / f"{name}.parquet"
+        self._by_source = {source: folder / f"{product}.csv" for source, product in sources.items()}
         self._stack = ExitStack()
         self._files: dict[Path, HashedFile] = {}
 

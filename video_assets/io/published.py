@@ -29,6 +29,8 @@ class Published:
     n_kept: int
     dropped: dict[str, dict[str, int]]
     sources: dict[str, dict[str, int]]
+    version: int
+    changes: dict[str, Any]
 
 
 def read_published(layout: Layout, settings: Settings) -> Published:
@@ -54,6 +56,8 @@ def read_published(layout: Layout, settings: Settings) -> Published:
         n_kept=counts["kept"],
         dropped=counts["dropped"],
         sources=counts["sources"],
+        version=manifest.get("version", 0),
+        changes=manifest.get("changes", {}),
     )
 
 
@@ -63,9 +67,14 @@ def verify_published(layout: Layout, settings: Settings) -> list[str]:
         manifest = read_manifest(layout.manifest(settings.product_name))
     except StageError as error:
         return [str(error)]
+    return problems_in(layout.training, manifest)
+
+
+def problems_in(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """Sentences about every file in `folder` that is not the one its manifest names; empty when all are."""
     problems = []
     for name, facts in manifest["files"].items():
-        path = layout.training / name
+        path = folder / name
         if not path.exists():
             problems.append(f"{path} is missing: materialize training_csv")
         elif path.stat().st_size != facts["bytes"] or sha256_file(path) != facts["sha256"]:

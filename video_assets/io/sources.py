@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from video_assets.core.schema import LEDGER
+from video_assets.core.takedown import bury
 from video_assets.io.folders import list_own_clips
 from video_assets.io.layout import Layout
 from video_assets.io.tables import Table, read_table, write_table
+from video_assets.io.tombstones import read_tombstones
 from video_assets.settings import Settings, Source
 
 
@@ -35,5 +37,6 @@ def refresh_own_clips(layout: Layout, settings: Settings) -> Table:
     """
     path = layout.ledger("own_clips")
     previous = read_table(path, LEDGER).rows if path.exists() else None
-    rows = list_own_clips(settings.own_clips, previous=previous, now_ns=time.time_ns(), ignore=(layout.root,))
-    return Table(rows=rows, note={"notes": rows.attrs["notes"]}, content_hash=write_table(path, LEDGER, rows))
+    listed = list_own_clips(settings.own_clips, previous=previous, now_ns=time.time_ns(), ignore=(layout.root,))
+    rows = bury(listed, read_tombstones(layout))
+    return Table(rows=rows, note={"notes": listed.attrs["notes"]}, content_hash=write_table(path, LEDGER, rows))
