@@ -5,11 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from data_roots import Clip, fill
 
 from video_assets.io.sample import Sample
+from video_assets.io.training import publish
 
 GOOD = ("aquarium.mp4", "windmill.webm")
 BAD = "broken/bad-disk.mp4"
@@ -135,3 +138,18 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "--port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_diff_says_what_changed_between_two_versions(tmp_path: Path) -> None:
+    clips = [Clip(f"{number}.mp4") for number in range(9)]
+    publish(*fill(tmp_path, clips))
+    publish(*fill(tmp_path, [replace(clips[1], text="a cat"), *clips[2:], Clip("new.mp4")]))
+    done = command("diff", "previous", "latest", "--data-root", tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "added 1, dropped 1, changed 1 (text 1)" in done.stdout
+    assert "new.mp4" in done.stdout
+    counts, *rows = records(command("diff", "1", "2", "--data-root", tmp_path, "--rows", "--json"))
+    assert (counts["added"], counts["dropped"], counts["changed"]) == (1, 1, 1)
+    assert rows[-1]["before"] == {"text": "a dog runs"}
+    assert command("diff", "2", tmp_path / "training" / "training.csv", "--data-root", tmp_path).returncode == 0
+    assert "'7' is no version" in command("diff", "7", "latest", "--data-root", tmp_path).stderr

@@ -109,6 +109,11 @@ class Layout:
         return self.training / "versions"
 
     @property
+    def versions_lease(self) -> Path:
+        """Held by whoever writes versions."""
+        return self.root / "leases" / "training"
+
+    @property
     def dropped(self) -> Path:
         """Every clip that is not in the training CSV, with stage and reason."""
         return self.training / "dropped.parquet"

@@ -28,14 +28,17 @@ from video_assets.io.arrange import in_order
 from video_assets.io.compare import compare_tables
 from video_assets.io.inputs import IncompleteInputError, current_inputs
 from video_assets.io.layout import Layout
+from video_assets.io.leases import Lease, hold
 from video_assets.io.plan import Plan, decide, refuse_lost_clips
 from video_assets.io.plausibility import refuse_implausible
 from video_assets.io.product import CHUNK_ROWS, ProductFiles, per_source_names, read_merged, sha256_file
 from video_assets.io.published import Published, problems_in, read_published, verify_published
 from video_assets.io.tables import write_table
-from video_assets.io.versions import Version, commit, mend, new_folder, next_number, prune, read_versions, show
+from video_assets.io.versions import Version, commit, mend, new_folder, next_number, prune, read_versions, remove_drafts, show
 from video_assets.settings import Settings
 
+# Another publication takes minutes: this one then finds nothing left to do.
+_PATIENCE_S = 600.0
 _ROW = ["clip_key", "source", *TRAINING.names]
 
 __all__ = ["IncompleteInputError", "NothingKeptError", "Published", "publish", "read_published", "verify_published"]
@@ -56,10 +59,17 @@ def publish(layout: Layout, settings: Settings) -> Published:
         ImplausibleError: more clips were dropped than the settings allow.
         NothingKeptError: no clip is left.
         StageError: a table is torn or unreadable.
+        LeaseHeldError: another publication goes on and on.
         ValueError: a row that nobody can train on; names the clip.
         OSError: the disk did not take it; what was published before is untouched.
     """
+    with hold(layout.versions_lease, patience_s=_PATIENCE_S) as lease:
+        return _publish(layout, settings, lease)
+
+
+def _publish(layout: Layout, settings: Settings, lease: Lease) -> Published:
     made_from = _made_from(layout, settings)
+    remove_drafts(layout)
     versions = read_versions(layout)
     last = versions[-1] if versions else None
     if last is None or not _is_made_from(last, made_from) or problems_in(last.folder, last.manifest):
@@ -69,6 +79,7 @@ def publish(layout: Layout, settings: Settings) -> Published:
             raise NothingKeptError(_why_nothing(plan.counts))
         refuse_implausible(layout, settings, funnel_from_counts(plan.counts["kept"], plan.counts["dropped"]))
         last = _build(layout, settings, plan, made_from, versions)
+    lease.ensure()
     show(layout, last)
     prune(layout, keep=settings.training.keep_versions)
     return read_published(layout, settings)

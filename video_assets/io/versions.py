@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from video_assets.io.stages import StageError
 from video_assets.io.tables import fsync_folder, write_text
 
 _DRAFT = ".draft-"
-_ABANDONED_S = 3600.0
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS}
 
 
@@ -168,16 +166,19 @@ def show(layout: Layout, version: Version) -> None:
 
 
 def prune(layout: Layout, *, keep: int) -> None:
-    """Remove all but the last `keep` versions (at least one), and drafts that a kill left behind an hour ago or more."""
-    for draft in layout.versions.glob(f"{_DRAFT}*"):
-        if time.time() - draft.stat().st_mtime > _ABANDONED_S:
-            shutil.rmtree(draft, ignore_errors=True)
+    """Remove all but the last `keep` versions (at least one)."""
     folders = _folders(layout)
     for folder in folders[: max(0, len(folders) - max(1, keep))]:
         # Renamed first: a kill in the middle leaves a draft, not half a version.
         doomed = folder.with_name(f"{_DRAFT}{folder.name}-{secrets.token_hex(4)}")
         folder.rename(doomed)
         shutil.rmtree(doomed)
+
+
+def remove_drafts(layout: Layout) -> None:
+    """Remove what kills left behind. Call it under the lease `layout.versions_lease` only: then no draft is anybody's work."""
+    for draft in layout.versions.glob(f"{_DRAFT}*"):
+        shutil.rmtree(draft)
 
 
 def _remove_unnamed(layout: Layout, names: set[str]) -> None:
