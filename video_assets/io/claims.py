@@ -103,9 +103,12 @@ def renew_claim(folder: Path, number: int) -> bool:
 
 
 def release_claim(folder: Path, number: int) -> None:
-    """Give a claim back; nothing happens when it was taken over meanwhile."""
-    with suppress(FileNotFoundError):
-        claim_path(folder, number).replace(folder / f"{number:08d}{_FREE}")
+    """Give a claim back.
+
+    Raises:
+        FileNotFoundError: it was taken over meanwhile.
+    """
+    claim_path(folder, number).replace(folder / f"{number:08d}{_FREE}")
 
 
 def storage_now_ns(folder: Path) -> int:

@@ -82,6 +82,10 @@ class Layout:
         """Folder of verdicts not yet compacted, one JSONL file per writer."""
         return self.verdicts_folder / f"{shard}.parts"
 
+    def shard_lease(self, shard: str) -> Path:
+        """Who is checking one shard."""
+        return self.root / "decode" / "leases" / shard
+
     def checked(self, shard: str) -> Path:
         """Clips of one shard with their verdicts."""
         return self.root / "decode" / "checked" / f"{shard}.parquet"

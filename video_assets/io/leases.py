@@ -10,7 +10,7 @@ Belongs here: taking, keeping, losing, giving back. Does not belong here: the fi
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -58,12 +58,10 @@ class Lease:
         """Return when this process holds the lease now and for the next seconds; call it before each write.
 
         Raises:
-            LeaseLostError: it was lost.
+            LeaseLostError: another run took over.
+            OSError: the storage does not take signs of life, so soon another may.
         """
-        try:
-            self._renew()
-        except OSError as error:
-            self._why_lost = self._why_lost or f"the storage does not take signs of life ({error})"
+        self._renew()
         if self._why_lost:
             raise LeaseLostError(
                 f"{self.path.name}: {self._why_lost}, so this run stops writing there. Nothing that was decided is lost; "
@@ -74,7 +72,8 @@ class Lease:
         """Give it back; the next taker need not wait."""
         self._is_ended.set()
         self._thread.join()
-        if not self._why_lost:
+        # A claim that cannot be given back, or is another's by now, needs nothing: it goes stale, or is not touched.
+        with suppress(OSError):
             release_claim(self.path, self._number)
 
     def __enter__(self) -> Self:

@@ -72,6 +72,7 @@ def decode_check(settings: Settings) -> dg.AssetsDefinition:
             list(context.partition_keys),
             settings=project.settings.decode,
             progress=project.progress(context.log.info),
+            run_id=context.run.run_id,
         )
         failed = [outcome for outcome in outcomes if not _is_reported(context, outcome)]
         if failed:

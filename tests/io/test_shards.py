@@ -1,0 +1,153 @@
+"""Two runs of the same shards at once, one of them killed or stopped: the result is that of one undisturbed run."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import shard_program
+from shard_program import N_SHARDS
+
+from video_assets.core.sharding import shard_keys
+from video_assets.io.enrich import enrich, filter_by_size, write_shard_lists
+from video_assets.io.layout import Layout
+from video_assets.io.progress import no_progress
+from video_assets.io.sources import refresh_own_clips
+from video_assets.settings import Settings
+
+SHARDS = shard_keys(N_SHARDS)
+N_CLIPS = 40
+
+
+@pytest.fixture(scope="module")
+def prepared(sample, tmp_path_factory):
+    """A data root with shard lists over copies of one clip, and no verdict yet."""
+    base = tmp_path_factory.mktemp("shards")
+    for number in range(N_CLIPS):
+        clip = base / "clips" / f"{number}.mp4"
+        clip.parent.mkdir(exist_ok=True)
+        shutil.copy2(sample.clips / ("aquarium.mp4" if number else "broken/bad-disk.mp4"), clip)
+        clip.with_suffix(".txt").write_text(f"fish number {number}")
+        os.utime(clip.with_suffix(".txt"), (1_700_000_000, 1_700_000_000))
+    settings = Settings(data_root=base / "data", own_clips={"folder": base / "clips", "settle_s": 0})
+    layout = Layout(settings.data_root)
+    refresh_own_clips(layout, settings)
+    enrich(layout, settings.sources, settings=settings.decode, progress=no_progress)
+    filter_by_size(layout, max_bytes=1 << 30)
+    list(write_shard_lists(layout, SHARDS, n_shards=N_SHARDS))
+    return layout.root
+
+
+@pytest.fixture
+def root(prepared, tmp_path):
+    return Path(shutil.copytree(prepared, tmp_path / "data"))
+
+
+@pytest.fixture
+def check(root):
+    """Starts runs of both shards, and ends all of them."""
+    started = []
+
+    def start(lease_stale_s=600.0):
+        command = [sys.executable, shard_program.__file__, str(root), str(lease_stale_s)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.kill()
+        program.communicate()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prepared, tmp_path_factory):
+    """Bytes of all results of one run alone."""
+    root = shutil.copytree(prepared, tmp_path_factory.mktemp("undisturbed") / "data")
+    subprocess.run([sys.executable, shard_program.__file__, root, "600"], check=True, capture_output=True)
+    return results(root)
+
+
+def results(root):
+    return {path.name: path.read_bytes() for path in sorted((Path(root) / "decode" / "checked").iterdir())}
+
+
+def outcomes_of(program):
+    told, log = program.communicate(timeout=240)
+    assert program.returncode == 0, log
+    return json.loads(told), log
+
+
+def wait_for_verdicts(root, *, n_parts=1):
+    """Until runs have given their first verdicts and are in the middle of a shard."""
+    deadline = time.monotonic() + 120
+    while len(list((root / "decode" / "verdicts").glob("*.parts/*.jsonl"))) < n_parts:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_two_runs_at_once_decode_every_clip_once_and_both_succeed(root, check, undisturbed):
+    runs = [check(), check()]
+    told = [outcomes_of(run) for run in runs]
+    for outcomes, _log in told:
+        assert sorted(outcome["shard"] for outcome in outcomes) == SHARDS
+        assert not any(outcome["failure"] for outcome in outcomes)
+    assert sum(outcome["n_decoded"] for outcomes, _log in told for outcome in outcomes) == N_CLIPS
+    assert results(root) == undisturbed
+
+
+def wait_until_it_waits(program, other):
+    """Until `program` says that it waits for `other`."""
+    for line in program.stderr:
+        if line.startswith("wait for"):
+            assert f"process {other.pid} on " in line
+            assert "wait for run run-" in line
+            return
+    pytest.fail("it never said that it waits")
+
+
+def test_a_run_that_meets_another_does_its_other_shards_and_waits(root, check, undisturbed):
+    first = check()
+    wait_for_verdicts(root)
+    first.send_signal(signal.SIGSTOP)
+    second = check()
+    wait_until_it_waits(second, first)
+    assert len(list((root / "decode" / "checked").glob("*.dropped.parquet"))) == 1
+    first.send_signal(signal.SIGCONT)
+    told = [outcomes_of(run)[0] for run in (first, second)]
+    assert not any(outcome["failure"] for outcomes in told for outcome in outcomes)
+    assert sum(outcome["n_decoded"] for outcomes in told for outcome in outcomes) == N_CLIPS
+    assert results(root) == undisturbed
+
+
+def test_when_the_other_run_is_killed_its_shard_is_taken_over(root, check, undisturbed):
+    first = check()
+    wait_for_verdicts(root)
+    first.send_signal(signal.SIGSTOP)
+    second = check()
+    wait_until_it_waits(second, first)
+    first.kill()
+    first.wait()
+    outcomes, _log = outcomes_of(second)
+    assert sorted(outcome["shard"] for outcome in outcomes) == SHARDS
+    assert not any(outcome["failure"] for outcome in outcomes)
+    assert results(root) == undisturbed
+
+
+def test_a_run_that_was_stopped_and_overtaken_writes_nothing_and_ends_well(root, check, undisturbed):
+    first = check(lease_stale_s=2)
+    wait_for_verdicts(root)
+    first.send_signal(signal.SIGSTOP)
+    outcomes, _log = outcomes_of(check(lease_stale_s=2))
+    assert not any(outcome["failure"] for outcome in outcomes)
+    written = {path: path.stat().st_mtime_ns for path in (root / "decode" / "checked").iterdir()}
+    first.send_signal(signal.SIGCONT)
+    outcomes, _log = outcomes_of(first)
+    assert sorted(outcome["shard"] for outcome in outcomes) == SHARDS
+    assert not any(outcome["failure"] for outcome in outcomes)
+    assert {path: path.stat().st_mtime_ns for path in (root / "decode" / "checked").iterdir()} == written
+    assert results(root) == undisturbed
