@@ -70,6 +70,14 @@ def fill(root: Path, clips: Sequence[Clip], *, upto: str = "decode_check", **sec
         write_table(path, LEDGER, LEDGER.frame(map(_listed, listed)))
     if upto == "own_clips":
         return layout, settings
+    return after_listing(root, clips, upto=upto, **sections)
+
+
+def after_listing(
+    root: Path, clips: Sequence[Clip], *, upto: str = "decode_check", **sections: dict[str, Any]
+) -> tuple[Layout, Settings]:
+    """Materialize what follows the ledgers that are there."""
+    settings, layout = settings_of(root, **sections), Layout(root)
     with PartWriter(layout.probe_parts) as part:
         for clip in clips:
             part.append({"prober_version": PROBER_VERSION, **_probed(clip)})

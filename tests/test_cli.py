@@ -153,3 +153,35 @@ def test_diff_says_what_changed_between_two_versions(tmp_path: Path) -> None:
     assert rows[-1]["before"] == {"text": "a dog runs"}
     assert command("diff", "2", tmp_path / "training" / "training.csv", "--data-root", tmp_path).returncode == 0
     assert "'7' is no version" in command("diff", "7", "latest", "--data-root", tmp_path).stderr
+
+
+def test_takedown_shows_first_and_removes_with_yes(sample: Sample, tmp_path: Path) -> None:
+    clips, root = tmp_path / "clips", tmp_path / "root"
+    clips.mkdir()
+    for name in GOOD:
+        shutil.copy2(sample.clips / name, clips)
+        (clips / name).with_suffix(".txt").write_text(f"a clip of {name}")
+        for path in clips.iterdir():
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert command("run", "--clips", clips, "--data-root", root, "--shards", "2").returncode == 0
+    request = tmp_path / "request.txt"
+    request.write_text(f"{GOOD[0]}\nabcdefghijk\n")
+    shown = command("takedown", request, "--data-root", root)
+    assert shown.returncode == 0, shown.stderr
+    assert f"would remove  own_clips/{GOOD[0]}" in shown.stdout
+    assert "no such clip  abcdefghijk" in shown.stdout
+    assert (clips / GOOD[0]).exists()
+    done = command("takedown", request, "--data-root", root, "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["published"], report["versions"]) == ("version 2", {"1": 1})
+    assert not (clips / GOOD[0]).exists()
+    assert GOOD[0] not in (root / "training" / "training.csv").read_text()
+    assert GOOD[1] in (root / "training" / "training.csv").read_text()
+    shutil.copy2(sample.clips / GOOD[0], clips / "under another name.mp4")
+    (clips / "under another name.txt").write_text("words")
+    for path in clips.iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert command("run", "--data-root", root).returncode == 0
+    assert "another name" not in (root / "training" / "training.csv").read_text()
+    assert "taken_down" in command("why", "under another name.mp4", "--data-root", root).stdout

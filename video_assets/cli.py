@@ -174,6 +174,34 @@ def diff(
 
 
 @app.command()
+def takedown(
+    file: Annotated[Path, typer.Argument(help="List (a line each) or CSV of clip keys, paths, file names, URLs or source ids.")],
+    data_root: DataRoot = Path("data"),
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this, only show what would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove clips for ever: files, rows, captions; publish without them; write a report for whoever asked.
+
+    They never come back, under these names or with the same bytes, also those that no table knows yet. Exit code 1 when something
+    could not be removed; run it again then.
+    """
+    from video_assets import headless
+    from video_assets.io.takedown import plan_takedown
+
+    with _exit_codes():
+        layout = Layout(_use_data_root(data_root))
+        if not yes:
+            terminal.planned_takedown(plan_takedown(layout, file), as_json=as_json)
+            return
+        report, page = headless.take_down(file, load_settings(), terminal=terminal.progress(), say=terminal.say)
+    if as_json:
+        typer.echo(json.dumps(report.as_record()))
+    else:
+        terminal.takedown_report(report, page)
+    raise typer.Exit(0 if report.is_complete else 1)
+
+
+@app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(help="Folder to write to.")],
     broken: Annotated[

@@ -5,7 +5,8 @@ Belongs here: the order of the jobs, remembered options, what the run came to. D
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from dagster._utils.error import SerializableErrorInfo
 
 from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
+from video_assets.core.takedown_report import TakedownReport
 from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
 from video_assets.instance import prepare_home, terminal_config
 from video_assets.io.layout import Layout
 from video_assets.io.progress import Progress
 from video_assets.io.sample import SAMPLE_MAX_FILE_SIZE_MIB, make_sample
+from video_assets.io.takedown import plan_takedown, redact_versions, write_report
+from video_assets.io.takedown import take_down as bury_and_remove
 from video_assets.io.training import read_published
 from video_assets.io.user_settings import remember
 from video_assets.settings import Settings, settings_file
@@ -63,6 +67,30 @@ def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -
     """
     if not settings.sources:
         raise UsageError("no clips are set: give --clips FOLDER and/or --captions TABLE, or try --sample")
+    return _summary(settings, error=_run_jobs(settings, terminal=terminal, say=say))
+
+
+def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> tuple[TakedownReport, Path]:
+    """Remove what the lines of `file` name, publish without it, take it out of kept versions; the report and its page.
+
+    Raises:
+        StageError, OSError: the tombstones cannot be kept; nothing was removed.
+    """
+    layout = Layout(settings.data_root)
+    planned = plan_takedown(layout, file)
+    say(f"take-down {planned.id}: {len(planned.clips):,} clips")
+    report = bury_and_remove(layout, settings, planned)
+    published = "nothing was published yet"
+    if layout.versions.exists() and settings.sources:
+        error = _run_jobs(settings, terminal=terminal, say=say, prepare=["enriched_metadata", "size_filtered"])
+        # Whatever came of it: the rows leave the versions that are there.
+        published = f"not yet: {error}" if error else f"version {read_published(layout, settings).version}"
+    report = replace(redact_versions(layout, planned, report), published=published)
+    return report, write_report(layout, report)
+
+
+def _run_jobs(settings: Settings, *, terminal: Progress, say: Callable[[str], None], prepare: Sequence[str] | None = None) -> str:
+    """Run all jobs (of the first only the assets `prepare`, when given) up to the first that fails; returns why it did."""
     home = prepare_home(Layout(settings.data_root), settings.dagster_home)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     defs = build_defs(settings, terminal=terminal)
@@ -75,13 +103,14 @@ def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -
                 instance=instance,
                 raise_on_error=False,
                 tags=tags,
+                asset_selection=[dg.AssetKey(name) for name in prepare] if prepare and job == PREPARE else None,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
             if _is_interrupted(result):
                 raise KeyboardInterrupt
             if not result.success:
-                return _summary(settings, error=f"job {job} failed (run {result.run_id}): {' '.join(_errors(result))}")
-    return _summary(settings, error="")
+                return f"job {job} failed (run {result.run_id}): {' '.join(_errors(result))}"
+    return ""
 
 
 def _summary(settings: Settings, *, error: str) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 Results go to stdout, progress and errors to stderr. Does not belong here: what is counted or decided.
 """
 
+import json
 import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,9 @@ from video_assets.io.progress import Advance, LogProgress
 from video_assets.io.progress import Progress as ProgressLike
 
 if TYPE_CHECKING:
+    from video_assets.core.takedown_report import TakedownReport
     from video_assets.io.compare import Comparison
+    from video_assets.io.takedown import Takedown
     from video_assets.io.why import Explanation
 
 _err = Console(stderr=True, highlight=False)
@@ -128,6 +132,38 @@ def comparison(compared: "Comparison", *, every_row: bool) -> None:
             f"{name}: {_short(row['before'][name])} -> {_short(row['after'][name])}" for name in row.get("after", ())
         )
         out.print(f"  {row['change']:<8} {printable(row['path'])}" + (f"  {values}" if values else ""))
+
+
+def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:
+    """What a take-down would remove."""
+    if as_json:
+        plan = {
+            "clips": [asdict(clip) for clip in planned.clips],
+            "unmatched": planned.unmatched,
+            "refused": planned.request.refused,
+        }
+        sys.stdout.write(json.dumps(plan) + "\n")
+        return
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    for clip in planned.clips:
+        out.print(f"would remove  {printable(clip.clip_key)}  {printable(clip.path)}  (by {printable(clip.cause)})")
+    for line in planned.unmatched:
+        out.print(f"no such clip  {printable(line)}  (it would be kept out from now on)")
+    for line, why in planned.request.refused.items():
+        out.print(f"not used      {printable(line)}  ({why})")
+    out.print(f"{len(planned.clips):,} clips. Nothing was changed; with --yes all of this is removed for ever.")
+
+
+def takedown_report(report: "TakedownReport", page: Path) -> None:
+    """The end of a take-down."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out.print(f"{len(report.removals):,} clips, {sum(report.versions.values()):,} rows of {len(report.versions):,} versions")
+    out.print(f"published without them: {report.published}")
+    for line in report.unmatched:
+        out.print(f"no such clip  {printable(line)}  (it is kept out from now on)")
+    if not report.is_complete:
+        fail("not everything could be removed, see the end of the report; mend it and run the same command again")
+    out.print(f"report  {page}")
 
 
 def _short(value: Any) -> str:

@@ -122,7 +122,7 @@ def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
         with pc_csv.open_csv(path, parse_options=parse, convert_options=options) as reader:
             yield from reader
         return
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         missing = set(columns) - set(file.schema_arrow.names)
         if missing:
             raise ValueError(f"columns {sorted(missing)} are missing")

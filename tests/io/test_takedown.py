@@ -1,0 +1,214 @@
+"""A take-down leaves nothing of a clip but its name, in no file, table, part or version; after a kill it is done again."""
+
+import json
+import os
+from dataclasses import replace
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from data_roots import Clip, after_listing, fill, settings_of
+
+from video_assets.core.schema import DROPPED, LEDGER
+from video_assets.core.takedown_report import report_markdown
+from video_assets.io.layout import Layout
+from video_assets.io.parts import PartWriter
+from video_assets.io.published import problems_in
+from video_assets.io.tables import read_table, write_table
+from video_assets.io.takedown import plan_takedown, redact_versions, take_down, write_report
+from video_assets.io.tombstones import read_rows
+from video_assets.io.training import publish
+from video_assets.io.versions import read_versions
+
+WORDS = "the words that somebody wants gone"
+VIDEO = "---_iRTHryQ"
+
+
+def clips_in(folder):
+    """Clips whose files are really there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    named = [Clip(f"{n}.mp4", text=f"dog {n}") for n in range(8)]
+    named += [Clip(f"{VIDEO}_1_0to90.mp4", text=WORDS), Clip(f"{VIDEO}_2_90to99.mp4", text=WORDS + ", again")]
+    named.append(Clip("copy of it.mp4", text=WORDS, content_hash=f"bytes of own_clips/{VIDEO}_1_0to90.mp4"))
+    for clip in named:
+        (folder / clip.name).write_bytes(clip.name.encode())
+    return named
+
+
+def root_of(tmp_path, **sections):
+    """A published data root; the rows say that the clips lie in the data root's own folder."""
+    folder = tmp_path / "root" / "clips" / "own_clips"
+    clips = clips_in(folder)
+    layout = Layout(tmp_path / "root")
+
+    fill(layout.root, clips, upto="own_clips", **sections)
+    path = layout.ledger("own_clips")
+    rows = read_table(path, LEDGER).rows
+    write_table(path, LEDGER, rows.assign(path=[f"{folder}/{key.partition('/')[2]}" for key in rows["clip_key"]]))
+    after_listing(layout.root, clips, **sections)
+    settings = settings_of(layout.root, **sections)
+    publish(layout, settings)
+    return layout, settings, clips
+
+
+def request(tmp_path, *lines):
+    path = tmp_path / "request.txt"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def everything(layout):
+    """All bytes and all table values below the data root, but for the tombstones and reports."""
+    found = []
+    for path in layout.root.rglob("*"):
+        if not path.is_file() or layout.takedowns in path.parents:
+            continue
+        if path.suffix == ".parquet":
+            found.append((path, pq.read_table(path).to_pandas().to_csv()))
+        else:
+            found.append((path, path.read_bytes().decode("utf-8", "replace")))
+    return found
+
+
+def done(layout, settings, file):
+    planned = plan_takedown(layout, file)
+    report = redact_versions(layout, planned, take_down(layout, settings, planned))
+    write_report(layout, report)
+    return report
+
+
+def test_planning_changes_nothing_and_names_clips_copies_and_lines_without_a_clip(tmp_path):
+    layout, _, _ = root_of(tmp_path)
+    before = {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
+    planned = plan_takedown(layout, request(tmp_path, f"https://youtu.be/{VIDEO}", "never-seen.mp4", "x"))
+    assert [clip.clip_key for clip in planned.clips] == [
+        f"own_clips/{VIDEO}_1_0to90.mp4",
+        f"own_clips/{VIDEO}_2_90to99.mp4",
+        "own_clips/copy of it.mp4",
+    ]
+    assert planned.unmatched == ("never-seen.mp4",)
+    assert list(planned.request.refused) == ["x"]
+    assert {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()} == before
+
+
+def test_nothing_of_the_clip_is_left_in_any_file(tmp_path):
+    layout, settings, _ = root_of(tmp_path)
+    (layout.root / "clips" / "own_clips" / f"{VIDEO}_1_0to90.txt").write_text(WORDS)
+    with PartWriter(layout.probe_parts) as part:
+        part.append({"clip_key": f"own_clips/{VIDEO}_1_0to90.mp4", "probe_detail": WORDS})
+        part.append({"clip_key": "own_clips/0.mp4", "probe_detail": "fine"})
+    layout.report.mkdir()
+    (layout.report / "kept_clips.png").write_bytes(b"a picture of it")
+    captions = layout.captions("openvid")
+    pd.DataFrame({"video": [f"{VIDEO}_1_0to90.mp4", "other.mp4"], "caption": [WORDS, "fine"]}).to_parquet(captions)
+    report = done(layout, settings, request(tmp_path, VIDEO))
+    assert report.is_complete
+    assert [path for path, text in everything(layout) if WORDS in text] == []
+    assert not layout.report.exists()
+    assert pd.read_parquet(captions)["video"].tolist() == ["other.mp4"]
+    assert [removal.outcome for removal in report.removals] == ["removed"] * 3
+    assert report.removals[0].sidecars == (f"{VIDEO}_1_0to90.txt",)
+    assert sorted(path.name for path in (layout.root / "clips" / "own_clips").iterdir()) == [f"{n}.mp4" for n in range(8)]
+
+
+@pytest.mark.parametrize("relative_to", [None, "clips"])
+def test_every_kept_version_loses_the_rows_and_stays_whole(tmp_path, relative_to):
+    training = {"relative_to": tmp_path / "root" / relative_to} if relative_to else {}
+    layout, settings, clips = root_of(tmp_path, training=training)
+    before = {version.number: (version.folder / "training.csv").read_text() for version in read_versions(layout)}
+    report = done(layout, settings, request(tmp_path, VIDEO))
+    assert report.versions == {"1": 2}
+    for version in read_versions(layout):
+        text = (version.folder / "training.csv").read_text()
+        assert [line for line in before[version.number].splitlines() if VIDEO not in line] == text.splitlines()
+        assert problems_in(version.folder, version.manifest) == []
+        assert len(pd.read_parquet(version.table)) == version.manifest["rows"] == version.manifest["counts"]["kept"] == 8
+        assert version.manifest["counts"]["dropped"]["training_csv"] == {"duplicate_content": 1, "taken_down": 2}
+        assert set(version.manifest["redacted"][0]["sha256_before"]) >= {"training.csv", "training.parquet", "dropped.parquet"}
+        dropped = read_table(version.folder / "dropped.parquet", DROPPED).rows
+        assert (dropped["reason"] == "taken_down").sum() == 2
+    assert (layout.training / "training.csv").read_text() == text
+    assert len(clips) == 11
+
+
+def test_what_was_asked_for_is_answered_in_a_page_without_the_captions(tmp_path):
+    layout, settings, _ = root_of(tmp_path)
+    report = done(layout, settings, request(tmp_path, VIDEO, "never-seen.mp4"))
+    page = (layout.takedowns / f"{report.id}.md").read_text()
+    assert page == report_markdown(report)
+    for words in (f"own_clips/{VIDEO}_1_0to90.mp4", "`never-seen.mp4`: kept out", "version 1: 2 rows removed", "State: complete"):
+        assert words in page
+    assert WORDS not in page
+    record = json.loads((layout.takedowns / f"{report.id}.json").read_text())
+    assert len(record["removals"][0]["sha256"]) == 64
+    assert any("backups" in line for line in record["still_to_do"])
+
+
+def test_doing_it_again_finds_the_same_clips_and_removes_what_came_back(tmp_path):
+    layout, settings, _ = root_of(tmp_path)
+    file = request(tmp_path, VIDEO)
+    first = done(layout, settings, file)
+    stones = read_rows(layout)
+    back = layout.root / "clips" / "own_clips" / f"{VIDEO}_1_0to90.mp4"
+    back.write_bytes(b"again")
+    second = done(layout, settings, file)
+    assert [removal.clip.clip_key for removal in second.removals] == [removal.clip.clip_key for removal in first.removals]
+    assert [removal.outcome for removal in second.removals] == ["removed", "was gone already", "was gone already"]
+    assert not back.exists()
+    assert (second.tables, second.versions) == ({}, {})
+    pd.testing.assert_frame_equal(read_rows(layout), stones)
+
+
+@pytest.mark.parametrize("step", ["add_tombstones", "_remove", "_scrub", "redact_version"])
+def test_stopped_at_any_step_it_is_finished_by_the_same_request(tmp_path, monkeypatch, step):
+    layout, settings, _ = root_of(tmp_path)
+    file = request(tmp_path, VIDEO)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"video_assets.io.takedown.{step}", stop)
+        with pytest.raises(KeyboardInterrupt):
+            done(layout, settings, file)
+    assert done(layout, settings, file).is_complete
+    assert [path for path, text in everything(layout) if WORDS in text] == []
+    assert not [path for path in (layout.root / "clips" / "own_clips").iterdir() if VIDEO in path.name]
+
+
+def test_a_file_that_is_not_ours_is_left_alone_and_a_link_is_not_followed(tmp_path):
+    layout, settings, _ = root_of(tmp_path)
+    outside = tmp_path / "outside.mp4"
+    outside.write_bytes(b"not ours")
+    path = layout.ledger("own_clips")
+    rows = read_table(path, LEDGER).rows
+    link = layout.root / "clips" / "own_clips" / "1.mp4"
+    link.unlink()
+    link.symlink_to(outside)
+    is_outside = rows["clip_key"] == "own_clips/0.mp4"
+    write_table(path, LEDGER, rows.assign(path=rows["path"].mask(is_outside, str(outside))))
+    report = done(layout, settings, request(tmp_path, "own_clips/0.mp4", "own_clips/1.mp4"))
+    assert [removal.outcome for removal in report.removals] == ["not ours", "removed"]
+    assert "its target is still there" in report.removals[1].detail
+    assert outside.read_bytes() == b"not ours"
+    assert not link.is_symlink()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may delete everything")
+def test_a_file_that_cannot_be_deleted_is_named(tmp_path):
+    layout, settings, _ = root_of(tmp_path)
+    folder = layout.root / "clips" / "own_clips"
+    folder.chmod(0o500)
+    report = done(layout, settings, request(tmp_path, "own_clips/0.mp4"))
+    folder.chmod(0o700)
+    assert not report.is_complete
+    assert "could not be deleted" in report_markdown(report)
+
+
+def test_after_it_the_next_publication_has_all_other_clips_and_reconciles(tmp_path):
+    layout, settings, clips = root_of(tmp_path)
+    done(layout, settings, request(tmp_path, VIDEO))
+    after_listing(layout.root, [replace(clip) for clip in clips])
+    published = publish(layout, settings)
+    assert (published.n_listed, published.n_kept) == (11, 8)
+    assert published.dropped == {"enriched_metadata": {"taken_down": 3}}
