@@ -1,5 +1,9 @@
-"""Writes docs/settings.md and the reasons in docs/results.md from the program. `make docs`; tests hold the pages against it."""
+"""Writes docs/settings.md, the reasons in docs/results.md and the settings in helm/values.schema.json from the program.
 
+`make docs`; tests hold the pages against it.
+"""
+
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,6 +53,28 @@ def with_reasons(page: str) -> str:
     return before + head + "\n".join(f"| {_stage(name)} | `{name}` | {meaning} |" for name, meaning in MEANINGS.items()) + after
 
 
+def with_settings(schema: str) -> str:
+    """The chart's JSON schema with its `settings` written anew: Helm then refuses misspelt settings before anything starts."""
+    chart, made = json.loads(schema), Settings.model_json_schema()
+    sections = {name: made["$defs"][ref["$ref"].rpartition("/")[2]] for name, ref in _sections(made)}
+    chart["definitions"]["settings"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _strict(section) for name, section in sections.items()},
+    }
+    return json.dumps(chart, indent=2) + "\n"
+
+
+def _sections(made: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Fields of the top level that are sections; the others (data_root) are the chart's own business."""
+    return [(name, field) for name, field in made["properties"].items() if "$ref" in field]
+
+
+def _strict(section: dict[str, Any]) -> dict[str, Any]:
+    fields = {name: {k: v for k, v in field.items() if k != "title"} for name, field in section["properties"].items()}
+    return {"type": "object", "description": section["description"], "additionalProperties": False, "properties": fields}
+
+
 def _stage(reason: str) -> str:
     return "the source" if reason in SOURCES else STAGES.get(reason, "decode_check")
 
@@ -73,4 +99,6 @@ if __name__ == "__main__":
     target.write_text(settings_page(), encoding="utf-8")
     results = Path(__file__).with_name("results.md")
     results.write_text(with_reasons(results.read_text(encoding="utf-8")), encoding="utf-8")
-    sys.stdout.write(f"{target}\n{results}\n")
+    schema = Path(__file__).parents[1] / "helm" / "values.schema.json"
+    schema.write_text(with_settings(schema.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.stdout.write(f"{target}\n{results}\n{schema}\n")

@@ -1,0 +1,15 @@
+{{- define "video-assets.notes" -}}
+{{- $name := include "video-assets.name" . -}}
+{{- $namespace := .Release.Namespace -}}
+video-assets is installed as {{ .Release.Name }} in namespace {{ $namespace }}: {{ dig "decode" "n_shards" 24 .Values.settings }} shards, at most {{ .Values.runs.maxConcurrent }} runs at a time.
+
+1. Wait until it is up:      kubectl -n {{ $namespace }} rollout status deployment/{{ $name }}-code deployment/{{ $name }}-webserver deployment/{{ $name }}-daemon
+2. Open the UI:              kubectl -n {{ $namespace }} port-forward svc/{{ $name }}-webserver 3000:{{ .Values.webserver.service.port }}      then http://127.0.0.1:3000
+3. Why is a clip (not) in?   kubectl -n {{ $namespace }} exec deployment/{{ $name }}-code -- video-assets why CLIP --data-root {{ .Values.data.mountPath }}
+{{ if not (or (dig "own_clips" "folder" "" .Values.settings) (dig "own_clips" "captions" "" .Values.settings) (dig "openvid" "enabled" false .Values.settings) (dig "miradata" "enabled" false .Values.settings)) }}
+No source of clips is set yet: set settings.own_clips.folder (and captions), settings.openvid.enabled or settings.miradata.enabled.
+{{ end -}}
+{{ if .Values.postgresql.bundled.enabled }}
+PostgreSQL is the bundled one, for trials: one replica, no backups.
+{{ end }}
+{{- end }}
