@@ -44,7 +44,7 @@ def reason(one):
         (member(".mp4"), "not_a_clip"),
         (member(mode=0o120777), "link_member"),
         (member(mode=0o010644), "link_member"),
-        (member(is_encrypted=True), "encrypted"),
+        (member(is_encrypted=True), "encrypted_member"),
         (member(method=9), "unsupported_compression"),
         (member(method=14), "unsupported_compression"),
         (member(size=2 << 30, packed_size=2 << 30), "zip_bomb"),
@@ -68,7 +68,7 @@ def test_of_members_with_one_file_name_the_first_in_the_archive_counts_and_keys_
         ("a/a.mp4", ""),
         ("b/a.mp4", "duplicate_name"),
         ("../a.mp4", "unsafe_name"),
-        ("a.mp4", "encrypted"),
+        ("a.mp4", "encrypted_member"),
     ]
     assert [one.key("p") for one in found] == ["p/a.mp4", "p/a.mp4#1", "p/a.mp4#2", "p/a.mp4#3"]
 

@@ -112,7 +112,7 @@ def test_hostile_and_odd_members_get_a_reason_nothing_is_written_outside_and_the
         "declared-bomb.mp4": "zip_bomb",
         "ratio-bomb.mp4": "zip_bomb",
         "undeclared-bomb.mp4": "zip_bomb",
-        "encrypted.mp4": "encrypted",
+        "encrypted.mp4": "encrypted_member",
         "deflate64.mp4": "unsupported_compression",
         "flipped.mp4": "bad_crc",
         "garbage.mp4": "bad_member",

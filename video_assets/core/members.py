@@ -20,7 +20,7 @@ REASONS = {
     "duplicate_name": "another member of the archive has the same file name; the first one counts",
     "not_a_clip": "a member of the archive that is not a video by its ending",
     "link_member": "a symbolic link or device inside the archive; only regular files are taken",
-    "encrypted": "the member is encrypted",
+    "encrypted_member": "the member is encrypted",
     "unsupported_compression": "the member is compressed by a method other than deflate",
     "zip_bomb": "the member is, or says it is, far larger than a clip, or shares its bytes with another member",
     "bad_member": "the archive's directory and the member itself do not agree, or its compressed bytes cannot be read",
@@ -69,7 +69,7 @@ class Candidate:
         return f"{prefix}/{self.file_name}" if is_clip else f"{prefix}/{self.file_name}#{self.member.index}"
 
 
-NOT_WANTED = frozenset({"not_in_csv", "not_selected"})
+NOT_WANTED = frozenset({"not_in_csv", "not_selected", "taken_down"})
 """Reasons of clips that are there, but not asked for."""
 
 
@@ -192,7 +192,7 @@ def _unusable(member: Member, max_clip_bytes: int) -> tuple[str, str]:
     told, packed = size(member.size), size(member.packed_size)
     problems = {
         ("link_member", f"file type {kind:#o}"): kind not in {0, stat.S_IFREG},
-        ("encrypted", "encrypted"): member.is_encrypted,
+        ("encrypted_member", "encrypted"): member.is_encrypted,
         ("unsupported_compression", f"compression method {member.method}"): member.method not in {_STORED, _DEFLATED},
         ("zip_bomb", f"says it is {told}; openvid.max_clip_mib allows {size(max_clip_bytes)}"): member.size > max_clip_bytes,
         ("zip_bomb", f"says that {packed} become {told}"): is_bomb,

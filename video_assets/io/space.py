@@ -14,7 +14,7 @@ from video_assets.core.fetch_errors import NoSpaceError
 HEADROOM_BYTES = 256 << 20  # for tables and parts that are written meanwhile
 
 
-def require_space(folder: Path, n_bytes: int, *, purpose: str) -> None:
+def require_space(folder: Path, n_bytes: int, *, purpose: str, headroom_bytes: int = HEADROOM_BYTES) -> None:
     """Nothing when `n_bytes` and some headroom are free where `folder` lies or will lie.
 
     Raises:
@@ -22,10 +22,10 @@ def require_space(folder: Path, n_bytes: int, *, purpose: str) -> None:
     """
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
-    if free < n_bytes + HEADROOM_BYTES:
+    if free < n_bytes + headroom_bytes:
         raise NoSpaceError(
-            f"{purpose} takes {_gb(n_bytes)} and should leave {_gb(HEADROOM_BYTES)}, but {folder} has only {_gb(free)} free. "
-            f"Free {_gb(n_bytes + HEADROOM_BYTES - free)}, ask for fewer clips, or put data_root on another disk"
+            f"{purpose} takes {_gb(n_bytes)} and should leave {_gb(headroom_bytes)}, but {folder} has only {_gb(free)} free. "
+            f"Free {_gb(n_bytes + headroom_bytes - free)}, ask for fewer clips, or put data_root on another disk"
         )
 
 
