@@ -62,6 +62,24 @@ class OpenVid(_Section):
         description="read archives over the network and store only clips; or keep the archives too; or read those in `folder`",
     )
     folder: AbsolutePath | None = Field(None, description='mode "local": folder with archives and captions, named as on the hub')
+    archives: Literal["all"] | tuple[str | int, ...] = Field(
+        "all", description='archives to fetch: "all" (7 TB), or a list of numbers or names, as [0, 1] or ["openvid_part000"]'
+    )
+    max_clips_per_archive: int | None = Field(
+        None, ge=1, description="only the first clips of each archive that the other limits leave; 20 clips are about 150 MB"
+    )
+    min_seconds: float | None = Field(None, ge=0, description="seconds; shorter clips are not fetched, by the table of captions")
+    max_seconds: float | None = Field(None, gt=0, description="seconds; longer clips are not fetched")
+    min_aesthetic: float | None = Field(None, description="aesthetic score; clips with less are not fetched")
+    min_motion: float | None = Field(None, description="motion score; clips with less are not fetched")
+    names_file: AbsolutePath | None = Field(None, description="text file with a clip's file name per line; only those are fetched")
+    max_clip_mib: int = Field(2048, ge=1, description="MiB; members of archives that say they are larger are refused")
+    max_bad_share: float = Field(
+        0.01, ge=0, le=1, description="share of the wanted clips of an archive that may fail; 5 clips always may"
+    )
+    headroom_gib: float = Field(1.0, ge=0, description="GiB that must stay free on the disk when all wanted clips are there")
+    poll_s: int = Field(900, ge=30, description="seconds between two looks for a new commit")
+    max_archives_per_poll: int = Field(4, ge=1, description="archives that are asked for in one look")
 
     @property
     def archives_named(self) -> str:

@@ -38,6 +38,18 @@ class Layout:
         """Clips that were fetched from one archive or batch."""
         return self.root / "clips" / source / partition
 
+    def partition_lease(self, source: str, partition: str) -> Path:
+        """Who works on one archive or batch."""
+        return self.root / "raw" / source / "fetches" / f"{partition}.lease"
+
+    def broken(self, source: str) -> Path:
+        """Clips that do not decode and were fetched only once, by archive."""
+        return self.root / "raw" / source / "broken.json"
+
+    def archives_folder(self, source: str) -> Path:
+        """Archives that are kept, where the settings say so."""
+        return self.root / "archives" / source
+
     def captions(self, source: str) -> Path:
         """Captions that a source offers: one row per clip that it has a caption of."""
         return self.root / "raw" / f"{source}.captions.parquet"

@@ -97,12 +97,12 @@ class ArchivePlanner:
         """What to fetch, verify, leave. Lines about other bytes, and failures of another version of the archive, do not count."""
         is_same_version = self._note.get("archive") == list(self._task.sha256s)
         crcs = {key: f"{one.member.crc32:08x}" for key, one in self.wanted.items()}
-        counts = [
+        is_valid = [
             (line.status == "ok" and crcs.get(key) == line.crc32) or (line.status == "failed" and is_same_version)
             for key, line in self._lines.items()
         ]
         wanted = {key: str(self._task.path(one)) for key, one in self.wanted.items()}
-        return plan_fetches(wanted, self.rows[counts], files_in(self._task.folder))
+        return plan_fetches(wanted, self.rows[pd.Series(is_valid, dtype=bool)], files_in(self._task.folder))
 
     def is_as_archived(self, key: str) -> bool:
         """The file on the disk has the bytes that the archive promises."""
