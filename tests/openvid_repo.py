@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import random
 import struct
 import zipfile
@@ -15,9 +14,8 @@ from video_assets.settings import Settings
 
 REPO = "someone/clips-like-openvid"
 TABLE = "data/train/OpenVid-1M.csv"
-COLUMNS = [
-    "video", "caption", "aesthetic score", "motion score", "temporal consistency score", "camera motion", "frame", "fps", "seconds"
-]  # fmt: skip
+COLUMNS = ["video", "caption", "aesthetic score", "motion score", "temporal consistency score", "camera motion"]
+COLUMNS += ["frame", "fps", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def make_repo(folder: Path, *, padding: int = 20_000) -> OpenVidRepo:
 
 
 def files_of(clips: dict[str, bytes], *, without: tuple[str, ...] = ()) -> dict[str, bytes]:
-    """Archives 0 (nested folders, deflated), 1 (two pieces) and 2, the table of captions, and what else lies in such a data set."""
+    """Archives 0 (nested folders, deflated), 1 (two pieces) and 2, the table of captions, and what else lies there."""
     names = list(clips)
     zips = [
         zip_of({name: clips[name] for name in names[start : start + 20]}, folder=f"video/{start}/", method=method)
@@ -93,4 +91,4 @@ def clips_on_disk(root: Path) -> dict[str, bytes]:
 
 
 def mtimes(root: Path) -> dict[str, int]:
-    return {path.name: os.stat(path).st_mtime_ns for path in (root / "clips").rglob("*") if path.is_file()}
+    return {path.name: path.stat().st_mtime_ns for path in (root / "clips").rglob("*") if path.is_file()}

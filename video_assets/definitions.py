@@ -10,11 +10,13 @@ import dagster as dg
 from video_assets.defs.assets.decode import decode_check, shard_lists
 from video_assets.defs.assets.filters import size_filtered
 from video_assets.defs.assets.metadata import enriched_metadata
+from video_assets.defs.assets.openvid import openvid_assets
 from video_assets.defs.assets.raw import own_clips
 from video_assets.defs.assets.training import dataset_report, training_csv
 from video_assets.defs.automation import automation_sensor, build_schedules
 from video_assets.defs.checks import metadata_checks, training_checks
 from video_assets.defs.jobs import build_jobs
+from video_assets.defs.openvid_sensor import openvid_schedules, openvid_sensors
 from video_assets.defs.resources import Project
 from video_assets.io.progress import Progress
 from video_assets.settings import Settings, Source, load_settings
@@ -31,8 +33,8 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
         assets=assets,
         asset_checks=[metadata_checks, training_checks],
         jobs=build_jobs(project.sources),
-        schedules=build_schedules(settings),
-        sensors=[automation_sensor(settings)],
+        schedules=[*build_schedules(settings), *openvid_schedules(settings)],
+        sensors=[automation_sensor(settings), *openvid_sensors(settings)],
         resources={"project": project},
         # One step per run: a process per step would cost seconds and share nothing.
         executor=dg.in_process_executor,
@@ -42,6 +44,7 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
 def _assets(settings: Settings, sources: tuple[Source, ...]) -> list[dg.AssetsDefinition]:
     return [
         *([own_clips] if settings.own_clips.is_enabled else []),
+        *openvid_assets(settings),
         enriched_metadata(sources),
         size_filtered,
         shard_lists(settings),

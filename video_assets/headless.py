@@ -4,20 +4,20 @@ Belongs here: the order of the jobs, remembered options, what the run came to. D
 """
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._utils.error import SerializableErrorInfo
 
 from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
 from video_assets.core.takedown_report import TakedownReport
 from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
+from video_assets.headless_jobs import JobFailedError, Jobs
+from video_assets.headless_openvid import fetch_broken_openvid, fetch_openvid
 from video_assets.instance import prepare_home, terminal_config
 from video_assets.io.layout import Layout
 from video_assets.io.progress import Progress
@@ -27,9 +27,6 @@ from video_assets.io.takedown import take_down as bury_and_remove
 from video_assets.io.training import read_published
 from video_assets.io.user_settings import remember
 from video_assets.settings import Settings, settings_file
-
-_RANGE_START = "dagster/asset_partition_range_start"
-_RANGE_END = "dagster/asset_partition_range_end"
 
 
 def remember_options(root: Path, options: dict[str, dict[str, Any]], *, is_sample: bool) -> None:
@@ -55,7 +52,7 @@ def _with_sample(root: Path, given: dict[str, dict[str, Any]]) -> dict[str, dict
 
 
 def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> dict[str, Any]:
-    """Run the jobs prepare, shard, decode (all shards) and publish, and stop at the first that fails.
+    """Fetch what the sources offer, prepare, shard, decode (all shards) and publish; stop at the first job that fails.
 
     Returns:
         A JSON-able summary: `csv` and `manifest` (paths), `listed`, `kept`, `dropped` (clips by stage and reason), `error`
@@ -93,24 +90,27 @@ def _run_jobs(settings: Settings, *, terminal: Progress, say: Callable[[str], No
     """Run all jobs (of the first only the assets `prepare`, when given) up to the first that fails; returns why it did."""
     home = prepare_home(Layout(settings.data_root), settings.dagster_home)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    defs = build_defs(settings, terminal=terminal)
     shards = shard_keys(settings.decode.n_shards)
-    every = {_RANGE_START: shards[0], _RANGE_END: shards[-1]}
     with dg.DagsterInstance.from_config(str(home), terminal_config(home)) as instance:
-        for job, tags in ((PREPARE, {}), (SHARD, every), (DECODE, every), (PUBLISH, {})):
-            say(f"job {job}")
-            result = defs.resolve_job_def(job).execute_in_process(
-                instance=instance,
-                raise_on_error=False,
-                tags=tags,
-                asset_selection=[dg.AssetKey(name) for name in prepare] if prepare and job == PREPARE else None,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            )
-            if _is_interrupted(result):
-                raise KeyboardInterrupt
-            if not result.success:
-                return f"job {job} failed (run {result.run_id}): {' '.join(_errors(result))}"
+        jobs = Jobs(build_defs(settings, terminal=terminal), instance, say)
+        is_fetching = settings.openvid.enabled and prepare is None
+        try:
+            if is_fetching:
+                fetch_openvid(jobs, settings)
+            _check(jobs, shards, prepare)
+            if is_fetching and fetch_broken_openvid(jobs, settings):
+                _check(jobs, shards, prepare)
+            jobs.run(PUBLISH)
+        except JobFailedError as error:
+            return str(error)
     return ""
+
+
+def _check(jobs: Jobs, shards: list[str], prepare: Sequence[str] | None) -> None:
+    """From what the sources list to a verdict for each clip."""
+    jobs.run(PREPARE, only=prepare or ())
+    jobs.run(SHARD, first=shards[0], last=shards[-1])
+    jobs.run(DECODE, first=shards[0], last=shards[-1])
 
 
 def _summary(settings: Settings, *, error: str) -> dict[str, Any]:
@@ -121,22 +121,3 @@ def _summary(settings: Settings, *, error: str) -> dict[str, Any]:
         summary |= {"csv": str(published.csv), "manifest": str(published.manifest), "report": str(layout.report)}
         summary |= {"listed": published.n_listed, "kept": published.n_kept, "dropped": published.dropped}
     return summary
-
-
-def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
-    """Dagster turns Ctrl-C inside a step into a failure of that step; the decode check stops by itself when it is told to."""
-    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
-    interrupts = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
-    return any(error is not None and error.cls_name in interrupts for error in failures)
-
-
-def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
-    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    return [_deepest(failure.error) for failure in failures if failure.error] or ["no step ran; see the run in the UI"]
-
-
-def _deepest(error: SerializableErrorInfo) -> str:
-    """The user's own exception, not Dagster's wrapper around it."""
-    while error.cause is not None:
-        error = error.cause
-    return re.sub(r"^[\w.]+: ", "", error.message.strip())

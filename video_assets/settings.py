@@ -72,7 +72,9 @@ class OpenVid(_Section):
     max_seconds: float | None = Field(None, gt=0, description="seconds; longer clips are not fetched")
     min_aesthetic: float | None = Field(None, description="aesthetic score; clips with less are not fetched")
     min_motion: float | None = Field(None, description="motion score; clips with less are not fetched")
-    names_file: AbsolutePath | None = Field(None, description="text file with a clip's file name per line; only those are fetched")
+    names_file: AbsolutePath | None = Field(
+        None, description="text file with a clip's file name per line; only those are fetched"
+    )
     max_clip_mib: int = Field(2048, ge=1, description="MiB; members of archives that say they are larger are refused")
     max_bad_share: float = Field(
         0.01, ge=0, le=1, description="share of the wanted clips of an archive that may fail; 5 clips always may"

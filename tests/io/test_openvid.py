@@ -1,20 +1,14 @@
 """Archives of a hub to clips and ledgers, under the faults that networks, hubs and disks have."""
 
-import logging
-import os
-import re
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from hub_server import FakeHub
-from openvid_repo import REPO, clips_on_disk, files_of, make_repo, settings_for, zip_of
+from openvid_repo import REPO, clips_on_disk, make_repo, settings_for
 
-from video_assets.core.openvid import count_wanted
 from video_assets.core.schema import LEDGER
 from video_assets.io.fetch_ledger import FetchLedger
 from video_assets.io.layout import Layout
-from video_assets.io.openvid import due, estimate, fetch_archives
+from video_assets.io.openvid import due, fetch_archives
 from video_assets.io.openvid_archive import Told
 from video_assets.io.openvid_captions import refresh_captions
 from video_assets.io.openvid_listing import refresh_listing

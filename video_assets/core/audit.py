@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from video_assets.core.members import NOT_WANTED
 from video_assets.core.report import Funnel, shard_outliers
 from video_assets.core.schema import TableSpec
 from video_assets.core.units import share
@@ -57,14 +58,16 @@ def counts_reconcile(funnel: Funnel, *, n_listed: int, n_rows: int) -> Finding:
 
 
 def drop_rate(funnel: Funnel, *, max_drop_share: float, max_bad_share: float) -> Finding:
-    """Neither too many clips dropped in all, nor too many of the decoded ones bad."""
+    """Neither too many of the wanted clips dropped in all, nor too many of the decoded ones bad."""
     by_stage = {stage: sum(drop.clips for drop in drops) for stage, drops in funnel.stages}
+    n_unasked = sum(drop.clips for drop in funnel.drops if drop.reason in {*NOT_WANTED, "not_a_clip"})
+    n_dropped, n_listed = funnel.dropped - n_unasked, funnel.listed - n_unasked
     bad = by_stage.get("decode_check", 0)
     decoded = funnel.kept + bad + by_stage.get("training_csv", 0)
-    shares = {"drop_share": _part(funnel.dropped, funnel.listed), "bad_share": _part(bad, decoded)}
+    shares = {"drop_share": _part(n_dropped, n_listed), "bad_share": _part(bad, decoded)}
     is_passed = shares["drop_share"] <= max_drop_share and shares["bad_share"] <= max_bad_share
     text = (
-        f"{share(funnel.dropped, funnel.listed)} of {funnel.listed:,} listed clips dropped (limit {max_drop_share:.0%}), "
+        f"{share(n_dropped, n_listed)} of {n_listed:,} wanted clips dropped (limit {max_drop_share:.0%}), "
         f"{share(bad, decoded)} of {decoded:,} decoded clips bad (limit {max_bad_share:.0%})"
     )
     by_reason = {f"share_{drop.reason}": _part(drop.clips, funnel.listed) for drop in funnel.drops}

@@ -70,7 +70,7 @@ class Candidate:
 
 
 NOT_WANTED = frozenset({"not_in_csv", "not_selected", "taken_down"})
-"""Reasons of clips that are there, but not asked for."""
+"""Reasons of clips that are there, but not asked for: how many they are says nothing about anything's health."""
 
 
 class Row(NamedTuple):

@@ -82,20 +82,19 @@ def estimate_bytes(archive_sizes: Iterable[int], *, n_rows: int, n_wanted_rows: 
     return total
 
 
-def due_archives(wanted: Iterable[str], versions: Mapping[str, str], notes: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+def due_archives(versions: Mapping[str, str], notes: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
     """Archives that must be materialized (again), each with the reason in words.
 
     Args:
-        wanted: archives that the settings ask for, in order.
-        versions: `ledger_version` that each should have.
+        versions: `ledger_version` that each wanted archive should have, in order.
         notes: note of each ledger that is there.
     """
     due = {}
-    for archive in wanted:
+    for archive, expected in versions.items():
         note = notes.get(archive)
         if note is None:
             due[archive] = "new"
-        elif note.get("version") != versions[archive]:
+        elif note.get("version") != expected:
             due[archive] = "its bytes, its captions or the row filter have changed"
         elif note.get("waiting"):
             due[archive] = f"{note['waiting']} clips could not be fetched"

@@ -13,11 +13,34 @@ PREPARE = "prepare"
 SHARD = "shard"
 DECODE = "decode"
 PUBLISH = "publish"
+LIST_OPENVID = "list_openvid"
+FETCH_OPENVID = "fetch_openvid"
+FIND_BROKEN_OPENVID = "find_broken_openvid"
+
+# Sensors and schedules name them, so they are made once.
+OPENVID_JOBS = (
+    dg.define_asset_job(
+        LIST_OPENVID,
+        selection=["openvid_listing", "openvid_captions"],
+        description="List the data set at its newest commit, with its captions.",
+    ),
+    dg.define_asset_job(
+        FETCH_OPENVID,
+        selection=["openvid_clips"],
+        description="Fetch what is wanted of archives and not there yet.",
+    ),
+    dg.define_asset_job(
+        FIND_BROKEN_OPENVID,
+        selection=["openvid_broken"],
+        description="Find clips that do not decode and were fetched only once.",
+    ),
+)
 
 
 def build_jobs(sources: tuple[Source, ...]) -> "list[UnresolvedAssetJobDefinition]":
-    """The four steps from clips to the training CSV."""
+    """The four steps from clips to the training CSV, and those that come before them where clips are fetched."""
     return [
+        *(OPENVID_JOBS if any(source.asset == "openvid_clips" for source in sources) else []),
         dg.define_asset_job(
             PREPARE,
             selection=[*(source.asset for source in sources if not source.is_partitioned), "enriched_metadata", "size_filtered"],

@@ -11,6 +11,11 @@ def shard_partitions(settings: Settings) -> dg.StaticPartitionsDefinition:
     return dg.StaticPartitionsDefinition(shard_keys(settings.decode.n_shards))
 
 
+def archive_partitions(settings: Settings) -> dg.DynamicPartitionsDefinition:
+    """One partition per archive of OpenVid, added by its listing; the two families repeat each other and share none."""
+    return dg.DynamicPartitionsDefinition(name=f"{settings.openvid.source_name}_archives")
+
+
 def source_dep(source: Source) -> dg.AssetDep:
     """What follows a source follows all of its partitions."""
     mapping = dg.AllPartitionMapping() if source.is_partitioned else None

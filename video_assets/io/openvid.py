@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from video_assets.core.captions import SourceError
 from video_assets.core.errors import MendableError
@@ -19,7 +20,7 @@ from video_assets.io.fetch_ledger import FetchLedger
 from video_assets.io.layout import Layout
 from video_assets.io.leases import hold
 from video_assets.io.openvid_archive import ArchiveJob, ArchiveResult, Told
-from video_assets.io.openvid_broken import broken_clips
+from video_assets.io.openvid_broken import broken_clips, clips_token, read_broken
 from video_assets.io.openvid_captions import find_captions, read_scores
 from video_assets.io.openvid_listing import read_listing
 from video_assets.io.openvid_plan import ArchiveTask
@@ -58,28 +59,48 @@ def fetch_archives(layout: Layout, settings: Settings, archives: Sequence[str], 
             why_not = str(error) if _is_for_all(error) else ""
 
 
-def due(layout: Layout, settings: Settings, *, is_again: bool = True) -> dict[str, str]:
+def due(layout: Layout, settings: Settings) -> dict[str, str]:
     """Archives to materialize, in order, each with the reason in words.
 
-    With `is_again` also those with clips that could not be fetched last time, or that do not decode and were fetched once only.
+    New and changed ones, those with clips that could not be fetched last time, and those with clips that were found not to decode
+    and were fetched once only (`write_broken`).
 
     Raises:
         StageError: there is no listing, or no captions yet.
         UsageError: the settings name archives that are not there.
     """
-    openvid = settings.openvid
-    listing = read_listing(layout, openvid)
-    wanted = choose_archives(listing, None if openvid.archives == "all" else openvid.archives)
-    source, selection, captions = openvid.source_name, selection_of(openvid), _captions_identity(layout, openvid)
-    versions = {key: _version(listing, key, captions, selection) for key in wanted}
-    ledgers = {key: layout.partition_ledger(source, key) for key in wanted}
-    notes = {key: read_note(path) for key, path in ledgers.items() if path.exists()}
-    if not is_again:
-        notes = {key: {**note, "waiting": 0} for key, note in notes.items()}
-    found = due_archives(wanted, versions, notes)
-    broken = broken_clips(layout, settings) if is_again else {}
-    more = {key: f"{len(broken[key]):,} clips do not decode" for key in wanted if key in broken and key not in found}
-    return {key: reason for key in wanted if (reason := found.get(key) or more.get(key))}
+    versions, notes = _versions(layout, settings), _notes(layout, settings)
+    found = due_archives(versions, notes)
+    broken = read_broken(layout, settings)
+    more = {key: f"{len(broken[key]):,} clips do not decode" for key in versions if key in broken and key not in found}
+    return {key: reason for key in versions if (reason := found.get(key) or more.get(key))}
+
+
+def pending(layout: Layout, settings: Settings) -> dict[str, str]:
+    """What a sensor should ask for once: a token per archive that is new or changed, or has clips that do not decode.
+
+    Raises:
+        StageError, UsageError: see `due`.
+    """
+    versions, notes = _versions(layout, settings), _notes(layout, settings)
+    notes = {key: {**note, "waiting": 0} for key, note in notes.items()}
+    found = due_archives(versions, notes)
+    broken = read_broken(layout, settings)
+    tokens = {
+        key: versions[key] if key in found else f"broken:{clips_token(broken[key])}" for key in {*found, *broken} & set(versions)
+    }
+    return {key: tokens[key] for key in versions if key in tokens}
+
+
+def needs_listing(layout: Layout, settings: Settings, head: str) -> bool:
+    """The listing or the captions are not those of commit `head`."""
+    try:
+        listing = read_listing(layout, settings.openvid)
+        captions = _captions_identity(layout, settings.openvid)
+    except StageError:
+        return True
+    table = listing.files.get(settings.openvid.captions_path)
+    return listing.revision != head or (table is not None and table.identity != captions)
 
 
 def estimate(layout: Layout, settings: Settings, archives: Sequence[str]) -> int:
@@ -125,6 +146,21 @@ def _names(openvid: OpenVid) -> frozenset[str] | None:
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{openvid.names_file}: openvid.names_file cannot be read as UTF-8 text: {error}") from error
     return frozenset(name for line in lines if (name := line.strip().rpartition("/")[2]))
+
+
+def _versions(layout: Layout, settings: Settings) -> dict[str, str]:
+    """`ledger_version` that each wanted archive should have."""
+    openvid = settings.openvid
+    listing = read_listing(layout, openvid)
+    wanted = choose_archives(listing, None if openvid.archives == "all" else openvid.archives)
+    captions, selection = _captions_identity(layout, openvid), selection_of(openvid)
+    return {key: _version(listing, key, captions, selection) for key in wanted}
+
+
+def _notes(layout: Layout, settings: Settings) -> dict[str, dict[str, Any]]:
+    """What the ledgers that are there were made from."""
+    paths = layout.partition_ledger(settings.openvid.source_name, "x").parent.glob("*.parquet")
+    return {path.stem: read_note(path) for path in paths}
 
 
 def _captions_identity(layout: Layout, openvid: OpenVid) -> str:

@@ -4,9 +4,10 @@ Belongs here: finding them, and the small file in which the sensor looks for the
 (`io.openvid_archive`).
 """
 
+import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -46,6 +47,11 @@ def read_broken(layout: Layout, settings: Settings) -> Mapping[str, list[Broken]
         return json.loads(layout.broken(settings.openvid.source_name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+
+
+def clips_token(clips: Iterable[Broken]) -> str:
+    """Changes when other clips, or other bytes of them, are meant."""
+    return hashlib.sha256(json.dumps(sorted(map(list, clips))).encode()).hexdigest()[:16]
 
 
 def _bad_verdicts(layout: Layout, prefix: str, *, tolerated: tuple[str, ...]) -> list[Broken]:

@@ -1,0 +1,66 @@
+"""Jobs run in this process, on the instance that the UI reads.
+
+Belongs here: running one job, and what a failed one says. Does not belong here: the order of jobs (`headless`).
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
+
+from video_assets.core.errors import MendableError
+
+_RANGE_START = "dagster/asset_partition_range_start"
+_RANGE_END = "dagster/asset_partition_range_end"
+
+
+class JobFailedError(MendableError):
+    """A job failed; the message names it, its run, and what its steps said."""
+
+
+class Jobs:
+    """Named jobs of `defs`; `say` tells a person what begins."""
+
+    def __init__(self, defs: dg.Definitions, instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
+        self.instance, self.say = instance, say
+        self._defs = defs
+
+    def run(self, job: str, *, first: str = "", last: str = "", only: Sequence[str] = ()) -> None:
+        """Run a job, with `first` and `last` for that range of its partitions, with `only` for those of its assets.
+
+        Raises:
+            JobFailedError: it failed.
+            KeyboardInterrupt: it was stopped; what was done is kept.
+        """
+        self.say(f"job {job}")
+        result = self._defs.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            raise_on_error=False,
+            asset_selection=[dg.AssetKey(name) for name in only] or None,
+            tags={_RANGE_START: first, _RANGE_END: last} if first else {},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        if _is_interrupted(result):
+            raise KeyboardInterrupt
+        if not result.success:
+            raise JobFailedError(f"job {job} failed (run {result.run_id}): {' '.join(_errors(result))}")
+
+
+def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Dagster turns Ctrl-C inside a step into a failure of that step; the decode check stops by itself when it is told to."""
+    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    interrupts = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
+    return any(error is not None and error.cls_name in interrupts for error in failures)
+
+
+def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return [_deepest(failure.error) for failure in failures if failure.error] or ["no step ran; see the run in the UI"]
+
+
+def _deepest(error: SerializableErrorInfo) -> str:
+    """The user's own exception, not Dagster's wrapper around it."""
+    while error.cause is not None:
+        error = error.cause
+    return re.sub(r"^[\w.]+: ", "", error.message.strip())
