@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import av
@@ -125,18 +126,20 @@ def scaling(clip, n_clips, n_rounds):
     print(f"  parent CPU per clip: {parent * 1e6:.0f} us")
 
 
-def growth(clip, n_clips):
-    """Resident memory of the workers over many decodes without replacing them."""
-    limits = Limits(timeout_s=60, cpu_s=60, memory_bytes=4 << 30, max_tasks=n_clips + 1, max_growth_bytes=4 << 30)
-    kwargs = {"step": "decode", "path": str(clip)}
+def growth(clips, n_decodes):
+    """Resident memory and descriptors over many decodes of `clips` in turn, without replacing the workers."""
+    limits = Limits(timeout_s=60, cpu_s=60_000, memory_bytes=4 << 30, max_tasks=n_decodes + 1, max_growth_bytes=4 << 30)
+    tasks = (Task(str(n), {"step": "decode", "path": str(clips[n % len(clips)])}) for n in range(n_decodes))
     with WorkerPool("video_assets.io.clip_work:work", n_workers=2, limits=limits) as pool:
-        before, seen = state(), []
-        for number, _ in enumerate(pool.run(Task(str(number), kwargs) for number in range(n_clips))):
-            if number % max(1, n_clips // 6) == n_clips // 12:
+        before, seen, verdicts = state(), [], Counter()
+        for number, outcome in enumerate(pool.run(tasks)):
+            verdicts[outcome.result["verdict"] if outcome.result else outcome.status] += 1
+            if number % max(1, n_decodes // 12) == n_decodes // 24:
                 workers = psutil.Process().children()
                 seen.append((max(w.memory_info().rss for w in workers) >> 20, max(w.num_fds() for w in workers)))
         after = state()
-    print(f"{n_clips:,} decodes: workers' resident MiB, descriptors on the way {seen}")
+    print(f"{n_decodes:,} decodes of {len(clips):,} clips: {dict(verdicts)}")
+    print(f"  workers' resident MiB, descriptors on the way {seen}")
     print(f"  parent: descriptors {before[0]} -> {after[0]} (2 workers started), resident {before[1]:.1f} -> {after[1]:.1f} MiB")
 
 
@@ -145,6 +148,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=100_000, help="trivial tasks")
     parser.add_argument("--decodes", type=int, default=3_000, help="real decodes for the growth")
+    parser.add_argument("--folder", type=Path, help="decode these clips for the growth, good and bad ones, over and over")
     parser.add_argument("--clips", type=int, default=200, help="real decodes per round of the scaling")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -152,7 +156,8 @@ def main():
     dispatch()
     with tempfile.TemporaryDirectory() as folder:
         scaling(make_clip(Path(folder, "clip.mp4"), seconds=3), options.clips, options.rounds)
-        growth(make_clip(Path(folder, "short.mp4"), seconds=1), options.decodes)
+        short = [make_clip(Path(folder, "short.mp4"), seconds=1)]
+        growth(sorted(p for p in options.folder.rglob("*") if p.is_file()) if options.folder else short, options.decodes)
 
 
 if __name__ == "__main__":
