@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -31,10 +32,10 @@ from pathlib import Path
 from video_assets.io.layout import Layout
 from video_assets.io.openvid import fetch_archives
 from video_assets.io.openvid_archive import Told
-from video_assets.io.progress import LogProgress
+from video_assets.io.progress import no_progress
 from video_assets.settings import Settings, OpenVid
 settings = Settings(data_root=Path(sys.argv[1]), openvid=OpenVid(enabled=True))
-told = Told(progress=LogProgress(lambda text: None), info=lambda text: None, warn=print)
+told = Told(progress=no_progress, info=lambda text: None, warn=print)
 for outcome in fetch_archives(Layout(settings.data_root), settings, ["openvid_part000"], told=told):
     assert not outcome.failure, outcome.failure
     assert outcome.result.sha256 == "checked", outcome.result.sha256
@@ -93,9 +94,8 @@ def main() -> None:
             ]
             hub.stdin.close()
     how = "deflated" if options.deflate else "stored"
-    print(
-        f"{options.clips} clips of {options.megabytes} MB, {how}, {options.rounds} rounds, huggingface_hub {version('huggingface_hub')}"
-    )
+    versions = f"huggingface_hub {version('huggingface_hub')}, {time.strftime('%Y-%m-%d')}"
+    print(f"{options.clips} clips of {options.megabytes} MB, {how}, {options.rounds} rounds, {versions}")
     print_table(rounds, n_bytes)
 
 

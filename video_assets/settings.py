@@ -57,6 +57,12 @@ class OpenVid(_Section):
         None, description="path of an archive without ending, with {number}; default: OpenVid's, by family"
     )
     captions: str | None = Field(None, description="path of the table of captions in the data set; default: OpenVid's, by family")
+    captions_mib: float | None = Field(
+        None,
+        ge=1,
+        description="MiB of the table of captions to fetch, from its first row on, for a trial; a part has no sha256 to check, "
+        "and clips with later rows are left out; default: the whole table (OpenVid's: 0.77 GB), verified",
+    )
     mode: Literal["stream", "archive", "local"] = Field(
         "stream",
         description="read archives over the network and store only clips; or keep the archives too; or read those in `folder`",

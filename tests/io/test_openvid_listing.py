@@ -195,6 +195,19 @@ def test_rows_of_no_use_are_counted_with_their_lines(hub, layout):
     assert find_captions(report.path, [ROWS[1][0]])["text"].tolist() == ["NA"]
 
 
+def test_a_trial_needs_only_the_first_part_of_the_table(hub, layout):
+    many = [[f"{n}.mp4", 'ä "caption",\nof two lines', *ROWS[0][2:]] for n in range(60_000)]
+    report = captions_of(hub, layout, table(many), captions_mib=1)
+    assert report.n_bytes_fetched == hub.bytes_sent() == 1 << 20
+    rows = read_scores(report.path)
+    assert 10_000 < len(rows) < 30_000
+    assert report.counts["left_out"] == {}, "a row that was cut is no broken row"
+    assert find_captions(report.path, ["7.mp4"])["text"].tolist() == ['ä "caption",\nof two lines']
+    assert "captions_mib" in report.notes[0]
+    whole = refresh_captions(layout, OpenVid(), refresh_listing(layout, OpenVid()))
+    assert whole.counts["used"] == 60_000
+
+
 def test_a_quote_that_is_never_closed_costs_its_row_only(hub, layout):
     many = [[f"{n}.mp4", "words " * 50, *ROWS[0][2:]] for n in range(2000)]
     lines = table(many).splitlines(keepends=True)

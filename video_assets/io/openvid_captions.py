@@ -5,12 +5,14 @@ which clips there are (`io.archives`).
 """
 
 import csv
+import itertools
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from os import fstat
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -23,13 +25,19 @@ from video_assets.core.captions import SourceError
 from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.core.listings import HubFile, Listing
 from video_assets.io.encodings import opened_as_text
+from video_assets.io.hub import HubRepo
 from video_assets.io.hub_download import download
+from video_assets.io.hub_stream import HubStream
 from video_assets.io.layout import Layout
+from video_assets.io.leases import hold
 from video_assets.io.openvid_listing import hub_repo
 from video_assets.io.stages import StageError
 from video_assets.io.tables import durable_write, hash_file, note_metadata, read_note
 from video_assets.settings import OpenVid
 
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 _ROWS_PER_GROUP = 16_384
 _MAX_BROKEN_SHARE = 0.01  # more is no accident but another format, and a guess would pair captions with wrong clips
 
@@ -54,17 +62,47 @@ def refresh_captions(layout: Layout, openvid: OpenVid, listing: Listing) -> Capt
     """
     path = layout.captions(openvid.source_name)
     file = _table_of(openvid, listing)
-    if path.exists() and (note := read_note(path)).get("identity") == file.identity:
+    n_bytes = _n_bytes_wanted(openvid, file)
+    identity = file.identity if n_bytes == file.size else f"{file.identity}, first {n_bytes} bytes"
+    if path.exists() and (note := read_note(path)).get("identity") == identity:
         return CaptionsReport(path, hash_file(path), note["counts"], note["notes"], 0)
+    with _fetched(openvid, listing, file, path, n_bytes) as (table, n_fetched):
+        about = {"identity": identity, "table": file.path, "revision": listing.revision}
+        counts, notes = _convert(table, path, about, is_whole=n_bytes == file.size)
+    return CaptionsReport(path, hash_file(path), counts, notes, n_fetched)
+
+
+def _n_bytes_wanted(openvid: OpenVid, file: HubFile) -> int:
+    if openvid.captions_mib is None or openvid.mode == "local":
+        return file.size
+    return min(file.size, int(openvid.captions_mib * (1 << 20)))
+
+
+@contextmanager
+def _fetched(openvid: OpenVid, listing: Listing, file: HubFile, path: Path, n_bytes: int) -> Iterator[tuple[Path, int]]:
+    """The table on the disk, and what it cost; gone after the block (it takes 0.8 GB), unless it is the user's own."""
     if openvid.mode == "local":
-        table, n_bytes = Path(openvid.folder or "") / file.path, 0
-        counts, notes = _convert(table, path, {"identity": file.identity, "table": file.path})
-    else:
-        table = path.with_name(f"{openvid.source_name}.captions-{listing.revision[:12]}{Path(file.path).suffix}")
-        n_bytes = download(hub_repo(openvid).at(listing.revision), file, table).n_bytes_fetched
-        counts, notes = _convert(table, path, {"identity": file.identity, "table": file.path})
-        table.unlink()  # everything in it is in the table now; it is 0.8 GB
-    return CaptionsReport(path, hash_file(path), counts, notes, n_bytes)
+        yield Path(openvid.folder or "") / file.path, 0
+        return
+    repo = hub_repo(openvid).at(listing.revision)
+    table = path.with_name(f"{openvid.source_name}.captions-{listing.revision[:12]}{Path(file.path).suffix}")
+    _log.info("%s: fetching %.0f of %.0f MB", file.path, n_bytes / 1e6, file.size / 1e6)
+    with hold(path.with_suffix(".lease"), patience_s=3600.0):
+        if n_bytes == file.size:
+            n_fetched = download(repo, file, table).n_bytes_fetched
+        else:
+            n_fetched = _fetch_head(repo, file, table, n_bytes)
+        yield table, n_fetched
+        table.unlink()
+
+
+def _fetch_head(repo: HubRepo, file: HubFile, table: Path, n_bytes: int) -> int:
+    """The whole lines among the first `n_bytes` bytes."""
+    with HubStream(repo, file, stop=n_bytes) as stream:
+        data = b"".join(iter(stream.read, b""))
+    with durable_write(table) as target:
+        target.write(data[: data.rfind(b"\n") + 1])
+    return stream.n_bytes_fetched
 
 
 def find_captions(path: Path, names: Iterable[str]) -> pd.DataFrame:
@@ -113,13 +151,18 @@ def _table_of(openvid: OpenVid, listing: Listing) -> HubFile:
 # --- conversion -----------------------------------------------------------------------------------------------------------------
 
 
-def _convert(table: Path, path: Path, note: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _convert(table: Path, path: Path, note: dict[str, Any], *, is_whole: bool) -> tuple[dict[str, Any], list[str]]:
     """Write the rows of `table` to `path`, in bounded memory; returns the counts and what the user should know."""
     counts, notes = RowCounts(), []
+    if not is_whole:
+        notes.append(
+            f"{note['table']}: only its first part was fetched (openvid.captions_mib), which has no sha256 to check; clips with "
+            "later rows are left out"
+        )
     with _opened(table) as source, durable_write(path) as target:
         schema = SCORED_CAPTIONS.arrow
         with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-            for columns in _groups(_rows(source, table, counts, notes)):
+            for columns in _groups(_rows(source, table, counts, notes, is_whole=is_whole)):
                 writer.write_table(pa.table(columns, schema=schema), row_group_size=_ROWS_PER_GROUP)
             _check(table, counts)
             notes += _sentences(table, counts)
@@ -137,13 +180,14 @@ def _opened(table: Path) -> Iterator[IO[bytes]]:
         raise SourceError(f"{table}: changed while it was read; try again when it is written")
 
 
-def _rows(source: IO[bytes], table: Path, counts: RowCounts, notes: list[str]) -> Iterator[tuple[Any, ...]]:
+def _rows(source: IO[bytes], table: Path, counts: RowCounts, notes: list[str], *, is_whole: bool) -> Iterator[tuple[Any, ...]]:
     """Usable rows, each file name once."""
     seen: dict[str, int] = {}
     with opened_as_text(source, table, encoding=None, notes=notes) as text:
         lines = csv.reader(text, delimiter="\t" if table.suffix == ".tsv" else ",")
         reader = RowReader(next(lines, []), table=table.name)
-        for line, cells in _records(lines, counts):
+        records = _records(lines, counts)
+        for line, cells in records if is_whole else _all_but_last(records):  # the last one may have been cut in a quoted cell
             counts.rows += 1
             values = reader.read(cells, counts)
             if isinstance(values, str):
@@ -172,6 +216,13 @@ def _records(lines: Any, counts: RowCounts) -> Iterator[tuple[int, list[str]]]:
         if cells:
             yield line, cells
         line = lines.line_num + 1
+
+
+def _all_but_last(records: Iterator[T]) -> Iterator[T]:
+    last = list(itertools.islice(records, 1))
+    for record in records:
+        yield last.pop()
+        last.append(record)
 
 
 def _groups(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[pa.Array]]:
