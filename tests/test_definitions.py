@@ -102,3 +102,33 @@ def test_one_setting_changes_from_one_run_for_all_shards_to_one_run_per_shard(tm
     for name, policy in expected.items():
         graph = build_defs(settings(tmp_path, automation={"backfill": name})).resolve_asset_graph()
         assert graph.get(dg.AssetKey("decode_check")).backfill_policy == policy
+
+
+def test_only_what_is_enabled_runs_by_itself_and_the_hourly_listing_waits_for_a_person(tmp_path: Path) -> None:
+    def running(**sections: object) -> set[str]:
+        defs = build_defs(settings(tmp_path, **sections))
+        repository = defs.get_repository_def()
+        both = [*repository.sensor_defs, *repository.schedule_defs]
+        return {found.name for found in both if found.default_status.value == "RUNNING"}
+
+    assert running() >= {"automation", "own_clips_folder", "nightly_prepare", "nightly_publish"}
+    assert "hourly_prepare" not in running()
+    assert running(automation={"is_enabled": False}) == set()
+
+
+def test_schedules_tick_in_the_time_zone_that_is_set(tmp_path: Path) -> None:
+    schedules = build_defs(settings(tmp_path, automation={"timezone": "Asia/Tokyo"})).get_repository_def().schedule_defs
+    assert {schedule.execution_timezone for schedule in schedules} == {"Asia/Tokyo"}
+
+
+def test_the_sensor_asks_for_one_run_and_then_says_that_nothing_is_new(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    os.utime(tmp_path / "clips", (1_700_000_000, 1_700_000_000))
+    sensor = build_defs(settings(tmp_path)).get_repository_def().get_sensor_def("own_clips_folder")
+    with dg.DagsterInstance.ephemeral() as instance, dg.build_sensor_context(instance=instance) as context:
+        first = sensor(context)
+    assert len(first.run_requests) == 1
+    with dg.DagsterInstance.ephemeral() as instance, dg.build_sensor_context(instance=instance, cursor=first.cursor) as context:
+        second = sensor(context)
+    assert not second.run_requests
+    assert second.skip_reason.skip_message == "nothing new: 1 folders looked at"

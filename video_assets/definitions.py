@@ -13,7 +13,7 @@ from video_assets.defs.assets.metadata import enriched_metadata
 from video_assets.defs.assets.openvid import openvid_assets
 from video_assets.defs.assets.raw import own_clips
 from video_assets.defs.assets.training import dataset_report, training_csv
-from video_assets.defs.automation import automation_sensor, build_schedules
+from video_assets.defs.automation import automation_sensor, build_schedules, own_clips_sensors
 from video_assets.defs.checks import metadata_checks, training_checks
 from video_assets.defs.jobs import build_jobs
 from video_assets.defs.openvid_sensor import openvid_schedules, openvid_sensors
@@ -34,7 +34,7 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
         asset_checks=[metadata_checks, training_checks],
         jobs=build_jobs(project.sources),
         schedules=[*build_schedules(settings), *openvid_schedules(settings)],
-        sensors=[automation_sensor(settings), *openvid_sensors(settings)],
+        sensors=[automation_sensor(settings), *own_clips_sensors(settings), *openvid_sensors(settings)],
         resources={"project": project},
         # One step per run: a process per step would cost seconds and share nothing.
         executor=dg.in_process_executor,

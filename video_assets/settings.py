@@ -224,7 +224,11 @@ class Automation(_Section):
     )
     nightly_cron: str = Field("0 1 * * *", description="when the sources are listed again, a cron expression")
     nightly_publish_cron: str = Field("0 5 * * *", description="when the training CSV is published again, a cron expression")
+    hourly_cron: str = Field(
+        "15 * * * *", description="when `hourly_prepare` lists the sources, for those who switch it on; a cron expression"
+    )
     timezone: str = Field("UTC", description="time zone of the schedules, an IANA name")
+    sensor_interval_s: int = Field(30, ge=1, description="seconds between two looks of a sensor; lower is faster, and costs CPU")
 
 
 class Settings(BaseSettings):

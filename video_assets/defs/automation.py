@@ -1,9 +1,38 @@
-"""Who starts runs without a click: the automation sensor and the nightly safety net."""
+"""Who starts runs without a click: sensors, and schedules as the safety net."""
 
 import dagster as dg
 
 from video_assets.defs.jobs import PREPARE, PUBLISH
+from video_assets.io.layout import Layout
 from video_assets.settings import Settings
+
+_AT_WORK = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+
+
+def own_clips_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """Where the source is enabled: looks at its folders, and starts one run when something came, went or was replaced."""
+    if not settings.own_clips.is_enabled:
+        return []
+    layout, is_running = Layout(settings.data_root), settings.automation.is_enabled
+
+    @dg.sensor(
+        name="own_clips_folder",
+        job_name=PREPARE,
+        minimum_interval_seconds=settings.automation.sensor_interval_s,
+        default_status=dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED,
+        description="New clips: one run lists, measures and filters them once copying has come to rest.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        from video_assets.io.watch import look_for_news
+
+        if context.instance.get_runs_count(dg.RunsFilter(job_name=PREPARE, statuses=_AT_WORK)):
+            return dg.SensorResult(skip_reason=f"a run of {PREPARE} is at work; looking again when it has ended")
+        news = look_for_news(layout, settings.own_clips, last=context.cursor or "")
+        if not news.run_key:
+            return dg.SensorResult(skip_reason=news.reason, cursor=news.seen)
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=news.run_key)], cursor=news.seen)
+
+    return [sensor]
 
 
 def automation_sensor(settings: Settings) -> dg.AutomationConditionSensorDefinition:
@@ -13,14 +42,16 @@ def automation_sensor(settings: Settings) -> dg.AutomationConditionSensorDefinit
         "automation",
         target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED,
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=settings.automation.sensor_interval_s,
+        # A backfill is looked at every 30 seconds only; the backfill policies make as few runs without one.
+        emit_backfills=False,
         description="Materializes what became out of date: metadata, filter and shard lists at once, only changed shards, "
         "the training CSV when all shards are complete.",
     )
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The nightly safety net: ticks of sensors can be lost, a schedule's next tick comes anyway."""
+    """The nightly safety net, since ticks of sensors can be lost; and an hourly listing that people may switch on instead."""
     automation = settings.automation
     is_running = automation.is_enabled and bool(settings.sources)
     status = dg.DefaultScheduleStatus.RUNNING if is_running else dg.DefaultScheduleStatus.STOPPED
@@ -32,6 +63,14 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             execution_timezone=automation.timezone,
             default_status=status,
             description="Lists the sources again; what is new then flows down by itself.",
+        ),
+        dg.ScheduleDefinition(
+            name="hourly_prepare",
+            job_name=PREPARE,
+            cron_schedule=automation.hourly_cron,
+            execution_timezone=automation.timezone,
+            default_status=dg.DefaultScheduleStatus.STOPPED,
+            description="For those who prefer the clock to the sensor: switch it on here.",
         ),
         dg.ScheduleDefinition(
             name="nightly_publish",

@@ -59,6 +59,11 @@ class Layout:
         return self.root / "listings" / source / f"{revision}.json"
 
     @property
+    def own_clips_watch(self) -> Path:
+        """What the sensor of the clips folder saw last."""
+        return self.root / "raw" / "own_clips.watch.json"
+
+    @property
     def enriched_metadata(self) -> Path:
         """Clips with caption and measurements."""
         return self.root / "metadata" / "enriched_metadata.parquet"
