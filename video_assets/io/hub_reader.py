@@ -85,6 +85,12 @@ class RangedFile(io.RawIOBase):
                 while n_left > 0:
                     n_left -= len(self.read(min(n_left, 1 << 20)))
 
+    def forget(self) -> None:
+        """Keep nothing that was read ahead, nor where the storage is: what is read again comes over the wire again."""
+        self._drop_stream()
+        self._tail = None
+        self._urls = SignedUrls()
+
     def hash_of(self, piece: int) -> str | None:
         """sha256 of a piece that has been read in order from its first to its last byte; None when there was a gap."""
         is_whole = bool(self._hashes) and self._n_hashed[piece] == self.files[piece].size

@@ -62,6 +62,9 @@ class LocalPieces:
     def finish_hashes(self) -> None:
         """Nothing is hashed here: see `RangedFile.finish_hashes`."""
 
+    def forget(self) -> None:
+        """Nothing is read ahead: see `RangedFile.forget`."""
+
     def hash_of(self, _piece: int, /) -> str | None:
         """Never known."""
         return None

@@ -189,6 +189,7 @@ class ArchiveJob:
                 raise
             told = (first.reason, first.detail)
         self._transfer.is_repeated = True
+        self._file.forget()
         try:
             return extract(self._file, one.member, self._task.path(one))
         except MemberError as second:

@@ -35,6 +35,10 @@ class ArchiveFile(Readable, Protocol):
         """Read what is left of pieces that were read in order."""
         ...
 
+    def forget(self) -> None:
+        """Keep nothing that was read ahead."""
+        ...
+
     def hash_of(self, piece: int, /) -> str | None:
         """sha256 of a piece that was read without a gap."""
         ...
