@@ -57,7 +57,11 @@ class Patience:
 
 
 def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+def _timeout_s() -> float:
+    return float(os.environ.get("HF_HUB_DOWNLOAD_TIMEOUT") or 60.0)  # the client's own default, 10 s, is short for busy storage
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class HubRepo:
     repo_id: str
     revision: str = "main"
     endpoint: str = field(default_factory=_endpoint)
-    timeout_s: float = 60.0
+    timeout_s: float = field(default_factory=_timeout_s)
     patience: Patience = Patience()
 
     def at(self, commit: str) -> "HubRepo":

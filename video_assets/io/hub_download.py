@@ -46,6 +46,7 @@ def download(repo: HubRepo, file: HubFile, path: Path, *, on_bytes: Callable[[in
         return Download(path=path, n_bytes_fetched=0)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = draft_path(path, file)
+    _remove_other_drafts(draft)
     n_here = min(draft.stat().st_size, file.size) if draft.exists() else 0
     require_space(path.parent, file.size - n_here, purpose=f"the download of {file.path}")
     n_bytes_fetched = 0
@@ -72,12 +73,12 @@ def draft_path(path: Path, file: HubFile) -> Path:
     return path.with_name(f".{path.name[:100]}.{file.identity[:16]}.part")
 
 
-def remove_stale_drafts(folder: Path, keep: set[Path]) -> int:
-    """Delete unfinished downloads that no listed file will continue; returns how many."""
-    stale = [path for path in folder.glob(".*.part") if re.search(r"\.[0-9a-f]{16}\.part$", path.name) and path not in keep]
-    for path in stale:
-        path.unlink(missing_ok=True)
-    return len(stale)
+def _remove_other_drafts(draft: Path) -> None:
+    """Delete what was begun of other contents under the same name; nobody will continue it."""
+    start = draft.name[: -len(".0123456789abcdef.part")]
+    for path in draft.parent.glob(".*.part"):
+        if path != draft and re.fullmatch(re.escape(start) + r"\.[0-9a-f]{16}\.part", path.name):
+            path.unlink(missing_ok=True)
 
 
 def _fetch(repo: HubRepo, file: HubFile, draft: Path, on_bytes: Callable[[int], None] | None) -> tuple[str, int]:
