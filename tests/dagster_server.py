@@ -38,6 +38,11 @@ query Partitions($key: AssetKeyInput!) {
   }
 }
 """
+CANCEL_BACKFILL = """
+mutation Cancel($id: String!) {
+  cancelPartitionBackfill(backfillId: $id) { __typename ... on PythonError { message } }
+}
+"""
 LAUNCH_JOB = """
 mutation Launch($params: ExecutionParams!) {
   launchPipelineExecution(executionParams: $params) {
@@ -48,6 +53,7 @@ mutation Launch($params: ExecutionParams!) {
   }
 }
 """
+RUNS = "query Runs($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { count } } }"
 RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 
@@ -68,16 +74,27 @@ class Server:
             raise RuntimeError(result["errors"])
         return result["data"]
 
-    def backfill(self, assets: list[str], partitions: list[str], *, timeout_s: float = 600) -> str:
-        """Launch a backfill as the UI does and wait for its end; returns its status."""
+    def launch(self, assets: list[str], partitions: list[str]) -> str:
+        """Launch a backfill as the UI does; returns its id."""
         params = {
             "tags": [{"key": "dagster/from_ui", "value": "true"}],
             "assetSelection": [{"path": [asset]} for asset in assets],
             "partitionNames": partitions,
             "fromFailure": False,
         }
-        launched = self.query(LAUNCH_BACKFILL, backfillParams=params)["launchPartitionBackfill"]
-        backfill_id = launched["backfillId"]
+        return self.query(LAUNCH_BACKFILL, backfillParams=params)["launchPartitionBackfill"]["backfillId"]
+
+    def backfill(self, assets: list[str], partitions: list[str], *, timeout_s: float = 600) -> str:
+        """Launch a backfill as the UI does and wait for its end; returns its status."""
+        return self.wait_for_backfill(self.launch(assets, partitions), timeout_s=timeout_s)
+
+    def cancel(self, backfill_id: str) -> None:
+        """Cancel a backfill as the UI does, which ends its runs."""
+        answer = self.query(CANCEL_BACKFILL, id=backfill_id)["cancelPartitionBackfill"]
+        assert answer["__typename"] == "CancelBackfillSuccess", answer
+
+    def wait_for_backfill(self, backfill_id: str, *, timeout_s: float = 600) -> str:
+        """Wait for the end of a backfill; returns its status."""
         return wait_for(lambda: self._ended(backfill_id), timeout_s=timeout_s)
 
     def _ended(self, backfill_id: str) -> str | None:
@@ -95,6 +112,10 @@ class Server:
         status = self.query(RUN, id=run_id)["runOrError"]["status"]
         return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
 
+    def n_runs(self, *statuses: str) -> int:
+        """How many runs are in one of these states."""
+        return self.query(RUNS, filter={"statuses": list(statuses)})["runsOrError"]["count"]
+
     def partitions(self, asset: str) -> dict[str, list[str]]:
         """Partition keys by state: materialized, failed, unmaterialized."""
         node = self.query(PARTITIONS, key={"path": [asset]})["assetNodeOrError"]
@@ -107,7 +128,7 @@ def server(data_root: Path, *arguments: str) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = (data_root / "ui.log").open("wb")
+    log = (data_root / "ui.log").open("ab")
     process = subprocess.Popen(
         [sys.executable, "-m", "video_assets.cli", "ui", "--data-root", str(data_root), "--port", str(port), *arguments],
         stdout=log,
@@ -122,7 +143,8 @@ def server(data_root: Path, *arguments: str) -> Iterator[Server]:
         wait_for(lambda: _is_up(running), timeout_s=300)
         yield running
     finally:
-        process.send_signal(signal.SIGINT)
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
         try:
             process.wait(timeout=60)
         finally:

@@ -132,3 +132,24 @@ def test_the_sensor_asks_for_one_run_and_then_says_that_nothing_is_new(tmp_path:
         second = sensor(context)
     assert not second.run_requests
     assert second.skip_reason.skip_message == "nothing new: 1 folders looked at"
+
+
+@pytest.mark.parametrize(
+    ("sections", "stale"),
+    [
+        ({}, set()),
+        ({"filter": {"max_file_size_mib": 7}}, {"size_filtered"}),
+        ({"decode": {"tolerated_reasons": ["late_error"]}}, {"decode_check"}),
+        ({"decode": {"workers": 7, "retries": 9}}, set()),
+        ({"training": {"duplicates": "keep"}}, {"training_csv"}),
+    ],
+)
+def test_a_changed_setting_makes_stale_what_it_changes_and_nothing_else(
+    tmp_path: Path, sections: dict[str, object], stale: set[str]
+) -> None:
+    def versions(**sections: object) -> dict[str, str | None]:
+        graph = build_defs(settings(tmp_path, **sections)).resolve_asset_graph()
+        return {node.key.to_user_string(): node.code_version for node in graph.asset_nodes}
+
+    before, after = versions(), versions(**sections)
+    assert {name for name in before if before[name] != after[name]} == stale

@@ -104,7 +104,7 @@ def ui(
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: no daemon, no buttons.")] = False,
 ) -> None:
     """Start the web UI and the daemon on a data root: lineage, partitions, checks, backfills, schedules."""
-    from video_assets.instance import create_storage, prepare_home, project_file
+    from video_assets.instance import create_storage, fail_dead_runs, prepare_home, project_file
     from video_assets.server import serve
 
     with _exit_codes():
@@ -112,6 +112,8 @@ def ui(
         settings = load_settings()
         home = prepare_home(Layout(settings.data_root), settings.dagster_home)
         create_storage(home)
+        if not read_only and (dead := fail_dead_runs(home)):
+            terminal.say(f"{len(dead)} runs were cut off when the last server ended; the daemon starts them again")
         workspace = project_file("workspace.yaml")
         serve(home=home, workspace=workspace, host=host, port=port, is_read_only=read_only, say=terminal.say)
 

@@ -18,6 +18,7 @@ from video_assets.defs.checks import metadata_checks, training_checks
 from video_assets.defs.jobs import build_jobs
 from video_assets.defs.openvid_sensor import openvid_schedules, openvid_sensors
 from video_assets.defs.resources import Project
+from video_assets.defs.versions import with_settings
 from video_assets.io.progress import Progress
 from video_assets.settings import Settings, Source, load_settings
 
@@ -28,7 +29,7 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
     with warnings.catch_warnings():
         # Beta in Dagster 1.13, relied upon on purpose: tests/upstream holds what it does.
         warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
-        assets = _assets(settings, project.sources)
+        assets = list(with_settings(_assets(settings, project.sources), settings))
     return dg.Definitions(
         assets=assets,
         asset_checks=[metadata_checks, training_checks],

@@ -6,11 +6,15 @@ definitions.
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from video_assets.io.layout import Layout
 from video_assets.io.tables import write_text
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 _NETWORK = ("nfs", "cifs", "smb", "lustre", "ceph", "gpfs", "beegfs", "9p", "fuse.sshfs", "fuse.s3fs", "fuse.glusterfs")
 
@@ -44,6 +48,44 @@ def create_storage(home: Path) -> None:
 
     with dg.DagsterInstance.from_config(str(home)):
         pass
+
+
+def fail_dead_runs(home: Path) -> list[str]:
+    """Fail runs that say they are going on although their process is gone: the machine was switched off, or all was killed.
+
+    Dagster itself cannot tell on one machine, and such a run would keep the only place for decode runs for ever. As after every
+    crash of a worker the daemon then starts the run again (`run_retries`). Call it before the daemon starts.
+
+    Returns:
+        The runs' ids.
+    """
+    import dagster as dg
+
+    going_on = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        dead = [run for run in instance.get_runs(dg.RunsFilter(statuses=going_on)) if not _is_alive(instance, run.run_id)]
+        for run in dead:
+            why = "The process of this run is gone: the machine was switched off, or it was killed together with its server."
+            if run.status == dg.DagsterRunStatus.CANCELING:
+                instance.report_run_canceled(run, message=why)
+            else:
+                instance.report_run_failed(run, message=why)
+    return [run.run_id for run in dead]
+
+
+def _is_alive(instance: "dg.DagsterInstance", run_id: str) -> bool:
+    """True when the last process that said it works on the run is there and has been since before it said so."""
+    import dagster as dg
+
+    for entry in reversed(instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)):
+        metadata = entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
+        if "pid" in metadata:
+            try:
+                process = psutil.Process(int(str(metadata["pid"].value)))
+                return process.create_time() <= entry.timestamp + 1.0 and process.status() != psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                return False
+    return False
 
 
 def terminal_config(home: Path) -> str:

@@ -17,8 +17,11 @@ FIRST = {"0": "a", "1": "b", "2": "c"}
 SICK = {"shard": ""}
 
 
-def graph(*, lists=None, check=None, product=None):
-    """Table -> lists[shard] -> check[shard] -> product; `check` of the shard named in SICK fails."""
+def graph(*, lists=None, check=None, product=None, edges=("check",), versions=("1", "1", "1")):
+    """Table -> lists[shard] -> check[shard] -> product; `check` of the shard named in SICK fails.
+
+    `edges` are what the product depends on; `versions` the code versions of lists, check and product.
+    """
 
     def nothing(): ...
 
@@ -29,9 +32,13 @@ def graph(*, lists=None, check=None, product=None):
     return dg.Definitions(
         [
             dg.asset(name="table")(nothing),
-            dg.asset(name="lists", partitions_def=SHARDS, deps=["table"], automation_condition=lists)(nothing),
-            dg.asset(name="check", partitions_def=SHARDS, deps=["lists"], automation_condition=check)(checked),
-            dg.asset(name="product", deps=["check"], automation_condition=product)(nothing),
+            dg.asset(name="lists", partitions_def=SHARDS, deps=["table"], automation_condition=lists, code_version=versions[0])(
+                nothing
+            ),
+            dg.asset(name="check", partitions_def=SHARDS, deps=["lists"], automation_condition=check, code_version=versions[1])(
+                checked
+            ),
+            dg.asset(name="product", deps=list(edges), automation_condition=product, code_version=versions[2])(nothing),
         ]
     )
 
@@ -160,6 +167,47 @@ def test_an_update_between_the_request_and_the_next_tick_is_lost_so_a_nightly_sc
     report(instance, "check", {"2": "c2"})
     report(instance, "product", {None: "made before c2 was read"})
     assert ticks.tick() == {}
+    assert ticks.tick() == {}
+
+
+CONDITIONS = {"lists": cheap(), "check": changed_shards(), "product": complete_only()}
+
+
+def test_the_product_follows_the_shards_alone_and_so_waits_until_they_are_decoded_again(instance):
+    ticks = settled(instance, **CONDITIONS)
+    report(instance, "table", {None: "t2"})
+    assert ticks.tick() == {"lists": ["0", "1", "2"]}
+    report(instance, "lists", {**FIRST, "1": "changed"})
+    assert ticks.tick() == {"check": ["1"]}
+    report(instance, "check", {"1": "b2"})
+    assert ticks.tick() == {"product": [None]}
+
+
+def test_a_direct_edge_from_the_table_would_build_the_product_before_the_changed_shard_is_decoded_again(instance):
+    ticks = settled(instance, check=changed_shards(), product=complete_only(), edges=("check", "table"))
+    report(instance, "table", {None: "t2"})
+    assert ticks.tick() == {"product": [None]}, "from stale verdicts"
+
+
+@pytest.mark.parametrize(
+    ("versions", "asked"),
+    [
+        (("2", "1", "1"), {"lists": ["0", "1", "2"]}),
+        (("1", "2", "1"), {"check": ["0", "1", "2"]}),
+        (("1", "1", "2"), {"product": [None]}),
+    ],
+)
+def test_another_code_version_asks_for_that_asset_alone_and_once(instance, versions, asked):
+    ticks = settled(instance, **CONDITIONS)
+    ticks.definitions = graph(**CONDITIONS, versions=versions)
+    assert ticks.tick() == asked
+    assert ticks.tick() == {}
+
+
+def test_plain_eager_would_not_notice_another_code_version(instance):
+    plain = {"check": dg.AutomationCondition.eager()}
+    ticks = settled(instance, **plain)
+    ticks.definitions = graph(**plain, versions=("1", "2", "1"))
     assert ticks.tick() == {}
 
 
