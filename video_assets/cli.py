@@ -203,6 +203,27 @@ def takedown(
     raise typer.Exit(0 if report.is_complete else 1)
 
 
+@app.command("clean-up")
+def clean_up(
+    data_root: DataRoot = Path("data"),
+    keep_days: Annotated[
+        int | None, typer.Option(min=0, help="Default: automation.keep_runs_days (60).", show_default=False)
+    ] = None,
+) -> None:
+    """Delete Dagster's old runs with their logs, as the nightly job does. What assets, partitions and checks show stays."""
+    from video_assets import headless
+
+    with _exit_codes():
+        _use_data_root(data_root)
+        settings = load_settings()
+        days = settings.automation.keep_runs_days if keep_days is None else keep_days
+        done = headless.clean_up_history(settings, keep_days=days)
+    typer.echo(
+        f"{done.runs:,} runs, {done.check_results:,} check results, {done.backfills:,} backfills deleted; "
+        f"{done.kept_old_runs:,} old runs kept, since something stands on them"
+    )
+
+
 @app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(help="Folder to write to.")],

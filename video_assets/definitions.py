@@ -7,17 +7,19 @@ import warnings
 
 import dagster as dg
 
+from video_assets.defs.alerts import alerts_sensor
 from video_assets.defs.assets.decode import decode_check, shard_lists
 from video_assets.defs.assets.filters import size_filtered
 from video_assets.defs.assets.metadata import enriched_metadata
 from video_assets.defs.assets.openvid import openvid_assets
 from video_assets.defs.assets.raw import own_clips
 from video_assets.defs.assets.training import dataset_report, training_csv
-from video_assets.defs.automation import automation_sensor, build_schedules, own_clips_sensors
+from video_assets.defs.automation import automation_sensor, build_schedules, fresh_enough, own_clips_sensors
 from video_assets.defs.checks import metadata_checks, training_checks
 from video_assets.defs.jobs import build_jobs
 from video_assets.defs.openvid_sensor import openvid_schedules, openvid_sensors
 from video_assets.defs.resources import Project
+from video_assets.defs.retention import clean_up_job, clean_up_schedule
 from video_assets.defs.versions import with_settings
 from video_assets.io.progress import Progress
 from video_assets.settings import Settings, Source, load_settings
@@ -33,9 +35,14 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
     return dg.Definitions(
         assets=assets,
         asset_checks=[metadata_checks, training_checks],
-        jobs=build_jobs(project.sources),
-        schedules=[*build_schedules(settings), *openvid_schedules(settings)],
-        sensors=[automation_sensor(settings), *own_clips_sensors(settings), *openvid_sensors(settings)],
+        jobs=[*build_jobs(project.sources), clean_up_job],
+        schedules=[*build_schedules(settings), *openvid_schedules(settings), clean_up_schedule(settings)],
+        sensors=[
+            automation_sensor(settings),
+            *own_clips_sensors(settings),
+            *openvid_sensors(settings),
+            alerts_sensor(settings),
+        ],
         resources={"project": project},
         # One step per run: a process per step would cost seconds and share nothing.
         executor=dg.in_process_executor,
@@ -50,7 +57,7 @@ def _assets(settings: Settings, sources: tuple[Source, ...]) -> list[dg.AssetsDe
         size_filtered,
         shard_lists(settings),
         decode_check(settings),
-        training_csv,
+        fresh_enough(training_csv, settings),
         dataset_report,
     ]
 

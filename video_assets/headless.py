@@ -6,6 +6,7 @@ Belongs here: the order of the jobs, remembered options, what the run came to. D
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from video_assets.core.sharding import shard_keys
 from video_assets.core.takedown_report import TakedownReport
 from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
+from video_assets.defs.retention import CleanedUp, clean_up
 from video_assets.headless_jobs import JobFailedError, Jobs
 from video_assets.headless_openvid import fetch_broken_openvid, fetch_openvid
 from video_assets.instance import prepare_home, terminal_config
@@ -84,6 +86,13 @@ def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callab
         published = f"not yet: {error}" if error else f"version {read_published(layout, settings).version}"
     report = replace(redact_versions(layout, planned, report), published=published)
     return report, write_report(layout, report)
+
+
+def clean_up_history(settings: Settings, *, keep_days: int) -> CleanedUp:
+    """Delete Dagster's runs that ended more than `keep_days` ago and that nothing stands on."""
+    home = prepare_home(Layout(settings.data_root), settings.dagster_home)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        return clean_up(instance, before=datetime.now(UTC) - timedelta(days=keep_days))
 
 
 def _run_jobs(settings: Settings, *, terminal: Progress, say: Callable[[str], None], prepare: Sequence[str] | None = None) -> str:

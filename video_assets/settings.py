@@ -229,6 +229,12 @@ class Automation(_Section):
     )
     timezone: str = Field("UTC", description="time zone of the schedules, an IANA name")
     sensor_interval_s: int = Field(30, ge=1, description="seconds between two looks of a sensor; lower is faster, and costs CPU")
+    max_csv_age_h: float = Field(
+        36.0, ge=0, description="hours without a publication after which the training CSV is stale in the UI; 0: never"
+    )
+    keep_runs_days: int = Field(60, ge=0, description="days that ended runs, their logs and check results are kept at least")
+    clean_up_cron: str = Field("30 3 * * *", description="when old runs are deleted, a cron expression")
+    ui_url: str | None = Field(None, description="address of the web UI, for links in alerts; default: no links")
 
 
 class Settings(BaseSettings):

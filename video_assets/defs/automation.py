@@ -1,5 +1,7 @@
 """Who starts runs without a click: sensors, and schedules as the safety net."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from video_assets.defs.jobs import PREPARE, PUBLISH
@@ -48,6 +50,15 @@ def automation_sensor(settings: Settings) -> dg.AutomationConditionSensorDefinit
         description="Materializes what became out of date: metadata, filter and shard lists at once, only changed shards, "
         "the training CSV when all shards are complete.",
     )
+
+
+def fresh_enough(csv: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
+    """The asset with a freshness policy: nothing tells a person that nothing happened, unless it is watched."""
+    max_age_h = settings.automation.max_csv_age_h
+    if not max_age_h or not settings.automation.is_enabled:
+        return csv
+    policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=max_age_h), warn_window=timedelta(hours=max_age_h * 0.75))
+    return csv.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=policy))
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:

@@ -1,0 +1,146 @@
+"""Messages to people: one sensor that looks for failed runs, failed checks and a stale training CSV, and tells a webhook.
+
+One message per tick, however much failed, and never from within a run: a webhook that hangs or refuses stops nothing. A message
+that is not taken is tried again at the next ticks, ten times, then let go.
+Belongs here: what happened since the last tick. Does not belong here: words (`core.alerts`), sending (`io.webhook`).
+"""
+
+import json
+import os
+import re
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.freshness import FreshnessState  # not exported
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus  # not exported
+
+from video_assets.core.alerts import Alert, message
+from video_assets.settings import Settings
+
+WEBHOOK_VARIABLE = "VIDEO_ASSETS_ALERT_WEBHOOK"
+_CSV = dg.AssetKey("training_csv")
+_MAX_FAILURES = 50
+_MAX_ATTEMPTS = 10
+
+
+def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Runs when the webhook is set where the code is loaded."""
+    is_running = bool(os.environ.get(WEBHOOK_VARIABLE))
+
+    @dg.sensor(
+        name="alerts",
+        # A sensor must be able to start something; this one never does.
+        job_name="publish",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED,
+        description=f"Tells the webhook in ${WEBHOOK_VARIABLE} about failed runs, failed checks and a stale training CSV.",
+    )
+    def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        from video_assets.io.webhook import WebhookError, post_json
+
+        url = os.environ.get(WEBHOOK_VARIABLE, "")
+        if not url:
+            return dg.SensorResult(
+                skip_reason=f"${WEBHOOK_VARIABLE} is not set where the code server runs", cursor=context.cursor
+            )
+        state = json.loads(context.cursor) if context.cursor else _from_now_on(context.instance)
+        found, after = _look(context, state, settings.automation.ui_url or "")
+        if not found:
+            return dg.SensorResult(skip_reason="nothing to tell", cursor=json.dumps(after))
+        try:
+            post_json(url, message(found))
+        except WebhookError as error:
+            context.log.warning(str(error))
+            return dg.SensorResult(skip_reason=f"{len(found)} alerts not delivered: {error}", cursor=_try_later(state, after))
+        return dg.SensorResult(skip_reason=f"told {len(found)} alerts", cursor=json.dumps(after))
+
+    return alerts
+
+
+def _from_now_on(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """What failed before anybody listened is not told."""
+    last = instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=1)
+    return {"failures": last.cursor if last.records else None, "checks": None, "freshness": None, "attempts": 0}
+
+
+def _try_later(state: dict[str, Any], after: dict[str, Any]) -> str:
+    attempts = state["attempts"] + 1
+    return json.dumps(after if attempts >= _MAX_ATTEMPTS else {**state, "attempts": attempts})
+
+
+def _look(context: dg.SensorEvaluationContext, state: dict[str, Any], ui_url: str) -> tuple[list[Alert], dict[str, Any]]:
+    """Everything new since `state`, and the state after it."""
+    failures = context.instance.fetch_run_status_changes(
+        dg.DagsterEventType.RUN_FAILURE, limit=_MAX_FAILURES, cursor=state["failures"], ascending=True
+    )
+    found = [_run_alert(context.instance, record.event_log_entry.run_id, ui_url) for record in failures.records]
+    checks, failed_checks = _failed_checks(context, ui_url)
+    # Which checks had failed before the first look is no news.
+    known = state["checks"] if state["checks"] is not None else checks
+    found += [alert for name, alert in failed_checks.items() if known.get(name) != checks[name]]
+    freshness = _freshness(context.instance)
+    if freshness != state["freshness"] and "FAIL" in {freshness, state["freshness"]}:
+        found.append(_freshness_alert(freshness, ui_url))
+    after = {
+        "failures": failures.cursor if failures.records else state["failures"],
+        "checks": checks,
+        "freshness": freshness,
+        "attempts": 0,
+    }
+    return [alert for alert in found if alert is not None], after
+
+
+def _run_alert(instance: dg.DagsterInstance, run_id: str, ui_url: str) -> Alert | None:
+    """None for a run that Dagster starts again by itself, or that was deleted meanwhile."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.tags.get("dagster/will_retry") == "true":
+        return None
+    assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
+    return Alert("run_failed", assets or run.job_name, why_failed(instance, run_id), f"{ui_url}/runs/{run_id}" if ui_url else "")
+
+
+def why_failed(instance: dg.DagsterInstance, run_id: str) -> str:
+    """The first step's own error, else what Dagster says of the run."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1).records
+    event = records[0].event_log_entry.dagster_event if records else None
+    error = event.step_failure_data.error if event else None
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return (
+        re.sub(r"^[\w.]+: ", "", error.message.strip())
+        if error
+        else "the run failed outside of its steps (its process died?); see its log"
+    )
+
+
+def _failed_checks(context: dg.SensorEvaluationContext, ui_url: str) -> tuple[dict[str, str], dict[str, Alert]]:
+    """Run ids of failed checks by name, and their alerts."""
+    keys = list(context.repository_def.asset_graph.asset_check_keys) if context.repository_def else []
+    latest = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    checks, alerts = {}, {}
+    for key, record in latest.items():
+        event = record.event.dagster_event if record.event and record.status is AssetCheckExecutionRecordStatus.FAILED else None
+        if event is not None:
+            asset = key.asset_key.to_user_string()
+            name = f"{asset}: {key.name}"
+            checks[name] = record.run_id
+            link = f"{ui_url}/assets/{asset}?view=checks" if ui_url else ""
+            alerts[name] = Alert("check_failed", name, event.asset_check_evaluation_data.description or "see the check", link)
+    return checks, alerts
+
+
+def _freshness(instance: dg.DagsterInstance) -> str | None:
+    record = instance.get_freshness_state_records([_CSV]).get(_CSV)
+    return record.freshness_state.value if record else None
+
+
+def _freshness_alert(state: str | None, ui_url: str) -> Alert:
+    link = f"{ui_url}/assets/training_csv" if ui_url else ""
+    if state == FreshnessState.FAIL.value:
+        return Alert(
+            "csv_stale",
+            "training_csv",
+            "not published for longer than automation.max_csv_age_h; look at failed runs and shards",
+            link,
+        )
+    return Alert("csv_fresh_again", "training_csv", "published again", link)
