@@ -16,8 +16,8 @@ from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
 from video_assets.core.takedown_report import TakedownReport
 from video_assets.definitions import build_defs
+from video_assets.defs.history import CleanedUp, clean_up
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
-from video_assets.defs.retention import CleanedUp, clean_up
 from video_assets.headless_jobs import JobFailedError, Jobs
 from video_assets.headless_openvid import fetch_broken_openvid, fetch_openvid
 from video_assets.instance import prepare_home, terminal_config
