@@ -29,6 +29,8 @@ logging.getLogger("httpx2").setLevel(logging.WARNING)  # at INFO it logs every U
 
 T = TypeVar("T")
 
+_LONG_WAIT_S = 10.0  # a run that stands still for longer says why
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -44,7 +46,7 @@ class Patience:
         wait_s = self._wait_s(failures, error)
         if wait_s is None:
             raise error
-        _log.info("%s; trying again in %.0f s", error, wait_s)
+        _log.log(logging.WARNING if wait_s >= _LONG_WAIT_S else logging.INFO, "%s; trying again in %.0f s", error, wait_s)
         time.sleep(wait_s)
 
     def _wait_s(self, failures: int, error: FetchError) -> float | None:
