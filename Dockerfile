@@ -13,7 +13,7 @@ RUN python -m pip --python /opt/video-assets install --quiet --no-cache-dir --on
 # and the bytecode of packages that no run loads (the bytecode of the others stays: the root file system is read-only in the cluster).
 RUN rm -rf kubernetes/aio pyarrow/include pyarrow/src pyarrow/tests pyarrow/*flight* pyarrow/*_s3* pyarrow/*_gcs* pyarrow/*_azure* \
         pandas/tests matplotlib/tests matplotlib/mpl-data/sample_data mpl_toolkits/*/tests Cryptodome/SelfTest \
-        sqlalchemy/testing sqlalchemy/dialects/mysql sqlalchemy/dialects/oracle sqlalchemy/dialects/mssql \
+        sqlalchemy/testing sqlalchemy/dialects/oracle sqlalchemy/dialects/mssql \
     && find numpy -type d -name tests -prune -exec rm -rf {} + \
     && find . -type f -regex '.*\.\(a\|c\|cc\|cpp\|h\|hpp\|map\|pxd\|pxi\|pyx\)' -delete \
     && find . -type f -regex '.*\.so\(\.[0-9.]+\)?' -not -path './*.libs/*' -exec strip --strip-unneeded {} + \

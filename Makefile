@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: coverage docs help setup setup-dev run ui test lint format types layers check lock clean
+.PHONY: coverage test-kubernetes docs help setup setup-dev run ui test lint format types layers check lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ ui: setup  ## web UI and daemon on DATA_ROOT, http://127.0.0.1:3000 (PORT=3000)
 
 test: setup-dev  ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+test-kubernetes: setup-dev  ## install the chart on the cluster of KUBECONFIG, break things, compare CSVs (IMAGE=repository:tag)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/kubernetes/prove.py $(STEPS)
 
 coverage: setup-dev  ## run all tests and measure coverage, also of the programs that they start (at least 90 %)
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 $(ARGS)
