@@ -48,8 +48,22 @@ class Cost:
     wall_s: float
 
 
-def make_clips(folder: Path, footage: list[Path], shape: Shape, n_clips: int, grain: int) -> list[Path]:
-    """The clips of the folder, made first if there are fewer; the same ones for the same footage."""
+@dataclass(frozen=True)
+class Recipe:
+    """What the clips are made of: real footage (none: synthetic), film grain, Mbit per second (None: constant quality)."""
+
+    footage: list[Path]
+    grain: int
+    mbit_per_s: float | None
+
+    def rate_options(self, crf: int) -> list[str]:
+        """How x264 is told the quality."""
+        return ["-b:v", f"{self.mbit_per_s}M"] if self.mbit_per_s else ["-crf", str(crf)]
+
+
+def make_clips(folder: Path, recipe: Recipe, shape: Shape, n_clips: int) -> list[Path]:
+    """The clips of the folder, made first if there are fewer; the same ones for the same recipe."""
+    footage = recipe.footage
     folder.mkdir(parents=True, exist_ok=True)
     made = sorted(folder.glob("*p_*s.mp4"))[:n_clips]
     for number in range(len(made), n_clips):
@@ -57,7 +71,8 @@ def make_clips(folder: Path, footage: list[Path], shape: Shape, n_clips: int, gr
         height, seconds = rng.choice(shape.heights), rng.randint(*shape.seconds)
         target = folder / f"{number:03d}_{height}p_{seconds}s.mp4"
         source = ["-stream_loop", "20", "-i", str(rng.choice(footage))] if footage else ["-f", "lavfi", "-i", synthetic(number)]
-        encode(target, source, height=height, seconds=seconds, crf=shape.crf, grain=grain, has_audio=number % 2 == 0)
+        quality = recipe.rate_options(shape.crf)
+        encode(target, source, quality, height=height, seconds=seconds, grain=recipe.grain, has_audio=number % 2 == 0)
         made.append(target)
     return made
 
@@ -67,14 +82,16 @@ def synthetic(seed: int) -> str:
     return f"mandelbrot=s=640x360:rate=30:start_scale={0.3 + seed % 7}:end_scale=0.01,noise=alls=4:allf=t"
 
 
-def encode(target: Path, source: list[str], *, height: int, seconds: int, crf: int, grain: int, has_audio: bool) -> None:
+def encode(
+    target: Path, source: list[str], quality: list[str], *, height: int, seconds: int, grain: int, has_audio: bool
+) -> None:
     """One H.264 clip, with noise as AAC when `has_audio`; film grain brings the bit rate of upscaled footage up."""
     width = height * 16 // 9
     sound = ["-f", "lavfi", "-i", "anoisesrc=d=20:a=0.1:r=44100", "-map", "0:v:0", "-map", "1:a:0", "-c:a", "aac", "-shortest"]
     draft = target.with_suffix(".draft.mp4")
     command = [FFMPEG, "-nostdin", "-v", "error", "-y", *source, *(sound if has_audio else ["-map", "0:v:0"])]
     picture = f"scale={width}:{height},setsar=1,noise=alls={grain}:allf=t,fps=30"
-    subprocess.run([*command, "-vf", picture, "-t", str(seconds), "-crf", str(crf), *ENCODE, str(draft)], check=True)
+    subprocess.run([*command, "-vf", picture, "-t", str(seconds), *quality, *ENCODE, str(draft)], check=True)
     draft.rename(target)
 
 
@@ -209,6 +226,7 @@ def main() -> None:
     parser.add_argument("--ffmpeg", action="append", default=[], metavar="NAME=PATH", help="one more binary; repeat")
     parser.add_argument("--sets", nargs="+", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--grain", type=int, default=5, help="strength of the film grain, 0-100")
+    parser.add_argument("--mbit-per-s", type=float, help="bit rate of the clips; default: constant quality")
     parser.add_argument("--n-clips", type=int, default=24)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=5)
@@ -219,9 +237,8 @@ def main() -> None:
         sys.exit("GNU parallel is missing: apt-get install parallel")
     footage = sorted(options.footage.glob(options.pattern)) if options.footage else []
     shapes = {name: SHAPES[name] for name in options.sets}
-    sets = {
-        name: make_clips(options.clips / name, footage, shape, options.n_clips, options.grain) for name, shape in shapes.items()
-    }
+    recipe = Recipe(footage, options.grain, options.mbit_per_s)
+    sets = {name: make_clips(options.clips / name, recipe, shape, options.n_clips) for name, shape in shapes.items()}
     if options.only_make:
         return
     binaries = {"(Debian)": FFMPEG} | dict(item.split("=", 1) for item in options.ffmpeg)
