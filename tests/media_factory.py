@@ -32,12 +32,13 @@ def tone(seconds=1.2, sample_rate=48_000):
 
 def make_clip(path, *, video="libx264", audio="", muxer="mp4", n_frames=FRAMES, size=(WIDTH, HEIGHT), faststart=True, **options):
     """Write a clip; `video` and `audio` are encoders, "" leaves the stream out; `options` go to the video track."""
+    muxer_options = options.pop("muxer_options", {})
     picture = options.pop("video_options", {"g": "10"} if video else {})
     track = VideoTrack(video, *size, options.pop("rate", RATE), pictures(n_frames, *size), options=picture, **options)
     sound = AudioTrack(audio, 48_000, tone()) if audio else None
     flags = {"movflags": "faststart"} if faststart and muxer in {"mp4", "mov"} else {}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_clip(path, muxer=muxer, video=track if video else None, audio=sound, options=flags)
+    write_clip(path, muxer=muxer, video=track if video else None, audio=sound, options=flags | muxer_options)
     return path
 
 

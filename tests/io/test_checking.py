@@ -321,3 +321,16 @@ def test_a_clip_that_needs_more_memory_than_the_limit_is_out_of_memory(tmp_path)
     assert (verdict["verdict"], verdict["file_size"]) == ("out_of_memory", path.stat().st_size)
     [(_, verdict)] = decode_clips([task(path)], settings=settings(memory_mib=2048))
     assert verdict["verdict"] == "good"
+
+
+def test_a_header_that_promises_more_than_any_file_holds_is_the_clip_s_fault_unless_the_limit_decides(tmp_path):
+    clip = make_clip(tmp_path / "greedy.mp4")
+    data = bytearray(clip.read_bytes())
+    n_durations = data.index(b"stts") + 8
+    data[n_durations : n_durations + 4] = (0x0FFFFFFF).to_bytes(4, "big")
+    clip.write_bytes(data)
+    verdicts = {}
+    for memory_mib in (4096, 1024):
+        [(_, row)] = decode_clips([task(clip)], settings=settings(memory_mib=memory_mib))
+        verdicts[memory_mib] = (row["verdict"], row["reason"])
+    assert verdicts == {4096: ("bad", "unreadable_container"), 1024: ("out_of_memory", "")}

@@ -11,7 +11,7 @@ from typing import Literal
 
 Verdict = Literal["good", "bad", "unreadable_now", "timeout", "crashed", "out_of_memory"]
 
-CHECKER_VERSION = "1"
+CHECKER_VERSION = "2"
 """Version of the rules; verdicts of another version are made again."""
 
 MAX_LINES = 10

@@ -136,7 +136,8 @@ def _time_damage(data: bytes) -> Iterator[Made]:
     stop = u32(0) + u32(3) + u32(9) + u32(512) + u32(3) + u32(0) + u32(8) + u32(512)
     yield Made("durations-stop", replace_body(data, times, stop), "three frames last 0 ticks", reason="timestamps")
     yield Made("durations-none", replace_body(data, times, u32(0) + u32(0)), "no frame has a duration")
-    yield Made("durations-many", poke(data, times, 4, u32(0x0FFFFFFF)), "268435455 durations promised")
+    many = poke(data, times, 4, u32(0x0FFFFFFF))
+    yield Made("durations-many", many, "268435455 durations promised", reason="unreadable_container")
 
 
 def _edit_damage(data: bytes) -> Iterator[Made]:

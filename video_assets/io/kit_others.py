@@ -151,7 +151,8 @@ def _encrypted() -> Iterator[Other]:
     for video, audio in (("libx264", "aac"), ("libx264", ""), ("libx265", "aac"), ("mpeg4", "aac")):
         base = Base("mp4", video, audio)
         data = encode_with(base, options=_ENCRYPTION)
-        yield Other(f"{base.name}.encrypted.mp4", Made("encrypted", data, "common encryption, the key is elsewhere", "bad"))
+        made = Made("encrypted", data, "common encryption, the key is elsewhere", "bad", "encrypted")
+        yield Other(f"{base.name}.encrypted.mp4", made)
 
 
 def _joined() -> Iterator[Other]:

@@ -222,6 +222,13 @@ def test_a_track_whose_media_is_in_another_file_does_not_open_it(tmp_path, whole
     assert opened == []
 
 
+def test_an_encrypted_track_without_its_key_is_encrypted_whatever_the_decoders_make_of_it(folder):
+    key = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "00112233445566778899aabbccddeeff"}
+    options = key | {"encryption_kid": "0123456789abcdef0123456789abcdef"}
+    clip = make_clip(folder / "encrypted.mp4", audio="aac", muxer_options=options)
+    assert judged(clip) == judged(clip, is_full_decode=True) == ("bad", "encrypted")
+
+
 def test_sound_alone_is_no_video(folder):
     assert judged(make_clip(folder / "sound.mp4", video="", audio="aac")) == ("bad", "no_video")
 

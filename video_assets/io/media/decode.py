@@ -5,6 +5,7 @@ The verdict is that of `ffmpeg -v error -i CLIP -f null -` (good = it says nothi
 each named in `core.verdicts.REASONS` and explained in docs/decode-check.md.
 """
 
+import mmap
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,8 @@ from video_assets.io.media.libav_log import libav_log
 from video_assets.io.media.sinks import AudioSink, VideoSink, words
 from video_assets.io.media.versions import ffmpeg_versions
 
+_MAX_ALLOCATION_BYTES = 2**31 - 1  # av_max_alloc's default
+
 _COLUMNS = tuple(name for name in VERDICTS.names if name != "clip_key")
 
 
@@ -55,6 +58,7 @@ class _Pass:
     is_unopened: bool = False
     is_short: bool = False
     is_out_of_memory: bool = False
+    is_encrypted: bool = False
 
 
 def decode_clip(path: str, *, max_duration_s: float | None = None, is_full_decode: bool = False) -> dict[str, Any]:
@@ -100,7 +104,7 @@ def _judge(file: ClipFile, *, max_duration_s: float | None, is_full_decode: bool
 
 
 def _verdict(file: ClipFile, seen: _Pass, max_duration_s: float | None) -> tuple[str, str]:
-    if seen.is_out_of_memory:
+    if seen.is_out_of_memory and not (seen.is_unopened and _has_memory()):
         return "out_of_memory", ""
     if not file.size:
         reason = "empty_file"
@@ -111,11 +115,26 @@ def _verdict(file: ClipFile, seen: _Pass, max_duration_s: float | None) -> tuple
     return ("bad", reason) if reason else ("good", "")
 
 
+def _has_memory() -> bool:
+    """True when this process can have as much memory as FFmpeg ever asks for at once.
+
+    Then it was not the limit that refused a header's wish: the header promises more than any file holds, which is a fault of
+    the clip on every machine.
+    """
+    try:
+        mmap.mmap(-1, _MAX_ALLOCATION_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except OSError:
+        return False
+    return True
+
+
 def _reason(seen: _Pass, max_duration_s: float | None) -> str:
     if not seen.has_video:
         return "no_video"
     if is_longer(seen.end_s, max_duration_s):
         return "too_long"
+    if seen.is_encrypted:
+        return "encrypted"
     if not seen.numbers["num_frames"]:
         return reason_of_lines(seen.lines, seen.speakers, otherwise="no_frames")
     return reason_of_lines(seen.lines, seen.speakers, otherwise="fewer_frames" if seen.is_short else "")
@@ -175,6 +194,7 @@ def _decode_streams(container: InputContainer, streams: Chosen, seen: _Pass, *, 
         sink.take(None)
         seen.lines += sink.errors
         seen.is_out_of_memory |= sink.is_out_of_memory
+        seen.is_encrypted |= sink.is_encrypted
     seen.end_s = max(sink.end_s for sink in sinks.values())
     if video is not None:
         seen.is_short = promise.is_broken(n_packets=video.n_delivered, video_s=video.end_s, clip_s=seen.end_s)

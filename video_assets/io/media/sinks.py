@@ -42,6 +42,7 @@ class Decoder:
         self._end = 0
         self.errors: list[str] = []
         self.is_out_of_memory = False
+        self.is_encrypted = False
 
     def decode(self, packet: Packet | None) -> list[Any]:
         """Frames that come out for one packet; None takes what the decoder still holds."""
@@ -55,6 +56,8 @@ class Decoder:
             if len(self.errors) < _MAX_KEPT_ERRORS:
                 self.errors.append(f"[{self._context.name}] {words(error)}")
             self.is_out_of_memory |= isinstance(error, MemoryError)
+            # The demuxer says how a packet is encrypted when it has no key. Asked only here: it costs as much as a small packet.
+            self.is_encrypted |= packet is not None and packet.has_sidedata("encryption_info")
             return []
 
     def _fix_times(self, packet: Packet) -> None:
@@ -91,6 +94,11 @@ class _Sink:
     def is_out_of_memory(self) -> bool:
         """True when the decoder did not get the memory that it asked for."""
         return self._decoder.is_out_of_memory
+
+    @property
+    def is_encrypted(self) -> bool:
+        """True when the decoder failed on a packet of which the container says that it is encrypted."""
+        return self._decoder.is_encrypted
 
 
 class VideoSink(_Sink):
