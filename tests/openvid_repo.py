@@ -29,8 +29,11 @@ class OpenVidRepo:
         return list(self.clips)[archive * 20 : archive * 20 + 20]
 
 
-def make_repo(folder: Path, *, padding: int = 20_000) -> OpenVidRepo:
-    """60 different clips of about `padding` bytes or more each, every tenth name begins with a dash."""
+def make_repo(folder: Path, *, padding: int = 150_000) -> OpenVidRepo:
+    """60 different clips of about `padding` bytes or more each, every tenth name begins with a dash.
+
+    Archives are then larger than the mebibyte at their end that is read at once, so that most of them is streamed.
+    """
     clips = {}
     noise = random.Random(1)
     for number in range(60):

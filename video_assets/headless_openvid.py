@@ -56,7 +56,9 @@ def fetch_broken_openvid(jobs: Jobs, settings: Settings) -> bool:
 
 
 def _fetch(jobs: Jobs, settings: Settings, wanted: Sequence[str]) -> None:
-    every = jobs.instance.get_dynamic_partitions(str(archive_partitions(settings).name))
+    name = str(archive_partitions(settings).name)
+    jobs.instance.add_dynamic_partitions(name, wanted)  # there already, unless Dagster's storage is a new one
+    every = jobs.instance.get_dynamic_partitions(name)
     for first, last in _ranges(every, set(wanted)):
         jobs.run(FETCH_OPENVID, first=first, last=last)
 

@@ -90,7 +90,8 @@ def test_all_archives_whole_and_in_pieces_become_clips_with_captions_and_are_ver
     assert '"aesthetic_score": 4.7' in row["extras"]
     assert row["origin"] == f"openvid_part000: video/0/{repo.names(0)[7]}"
     assert run.warnings == []
-    assert hub.bytes_sent("OpenVid_part1") <= len(repo.files["OpenVid_part1_partaa"]) * 2 + 2000
+    n_bytes = sum(len(data) for path, data in repo.files.items() if path.startswith("OpenVid_part"))
+    assert n_bytes <= hub.bytes_sent("OpenVid_part") < n_bytes * 1.01
 
 
 FAULTS = {
@@ -112,12 +113,12 @@ def test_after_each_fault_the_same_clips_with_the_same_bytes_and_nothing_is_fetc
     run = Run(tmp_path)
     run.list()
     kind, options = FAULTS[name]
-    hub.fail(kind, path="OpenVid_part2", **options)
+    hub.fail(kind, path="OpenVid_part2", times=1 if kind == "corrupt" else 2, **options)
     outcomes = run.fetch(["openvid_part002"])
     assert failures(outcomes) == {}
     assert clips_on_disk(tmp_path) == {name: repo.clips[name] for name in repo.names(2)}
-    again = 600_000 if kind == "ignore_range" else 100_000
-    assert hub.bytes_sent("OpenVid_part2") < len(repo.files["OpenVid_part2.zip"]) * 2 + again
+    n_whole = 1 if kind in {"ignore_range", "corrupt"} else 0  # what was on its way counts, though nobody reads it
+    assert hub.bytes_sent("OpenVid_part2") < len(repo.files["OpenVid_part2.zip"]) * (1 + n_whole) + 2_500_000
     assert set(run.fetches("openvid_part002")["status"]) == {"ok"}
     if kind == "corrupt":
         assert outcomes[0].result.sha256 == "not checked: some bytes came damaged and were read again"
@@ -132,7 +133,7 @@ def test_a_second_run_asks_for_nothing_and_a_lost_ledger_costs_no_transfer(tmp_p
     hub.reset_counts()
     outcomes = run.fetch()
     assert [outcome.result.transfer.adopted for outcome in outcomes] == [20] * 3
-    assert hub.bytes_sent() < 3 * 1_100_000  # directories only; these archives are smaller than what is read for one
+    assert hub.bytes_sent() < 3 * 1_100_000  # directories only
     assert all(outcome.result.transfer.fetched == 0 for outcome in outcomes)
 
 
@@ -297,10 +298,10 @@ def test_a_web_page_instead_of_an_archive_is_said(tmp_path, hub):
 
 def test_a_disk_that_fills_up_stops_with_numbers_and_the_next_run_goes_on(tmp_path, repo, monkeypatch):
     run = Run(tmp_path)
-    with small_disk(tmp_path / "clips", 300_000):
+    with small_disk(tmp_path / "clips", 2_000_000):
         (outcome,) = run.fetch(["openvid_part000"])
         if os.path.ismount(tmp_path / "clips"):
-            assert re.search(r"extracting 20 clips of openvid_part000 takes [\d.]+ kB .*only [\d.]+ kB free", outcome.failure)
+            assert re.search(r"extracting 20 clips of openvid_part000 takes [\d.]+ MB .*only [\d.]+ MB free", outcome.failure)
         with monkeypatch.context() as careless:
             careless.setattr("video_assets.io.openvid_archive.require_space", lambda *_, **__: None)
             (outcome,) = run.fetch(["openvid_part000"])

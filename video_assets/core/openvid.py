@@ -14,13 +14,8 @@ import pandas as pd
 from video_assets.core.captions import extras_json
 from video_assets.core.members import Row, Selection
 
-# Bad verdicts that damage on the way can explain: such clips are fetched once more.
-MAY_BE_TRANSIT = frozenset(
-    {
-        "corrupt_video", "corrupt_audio", "truncated", "timestamps", "no_frames", "fewer_frames", "unreadable_container",
-        "corrupt_container", "empty_file", "not_media",
-    }
-)  # fmt: skip
+NOT_BROKEN = frozenset({"too_long"})
+"""Bad verdicts that damage on the way cannot explain; clips with any other are fetched once more."""
 LABELS = frozenset({"broken_at_source", "was_broken_in_transit"})
 AVERAGE_CLIP_BYTES = 7_300_000
 """Of OpenVid-1M, 7.0 to 7.7 MB by archive; for estimates before a directory was read."""

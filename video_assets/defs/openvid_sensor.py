@@ -9,6 +9,7 @@ import time
 import dagster as dg
 
 from video_assets.defs.jobs import FETCH_OPENVID, LIST_OPENVID, OPENVID_JOBS
+from video_assets.defs.partitions import archive_partitions
 from video_assets.settings import Settings
 
 _SECONDS_PER_TRY = 3600
@@ -77,7 +78,9 @@ def _night(context: dg.ScheduleEvaluationContext, settings: Settings) -> list[dg
     except MendableError as error:
         return dg.SkipReason(str(error))
     busy = _busy(context.instance)
-    requests = [dg.RunRequest(partition_key=archive) for archive in wanted if archive not in busy]
+    context.instance.add_dynamic_partitions(str(archive_partitions(settings).name), list(wanted))
+    night = context.scheduled_execution_time.isoformat()
+    requests = [dg.RunRequest(run_key=f"{archive}:{night}", partition_key=archive) for archive in wanted if archive not in busy]
     return requests or dg.SkipReason(f"every wanted archive is there, or on its way ({len(busy)} runs)")
 
 
@@ -108,6 +111,8 @@ def _tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorR
         dg.RunRequest(run_key=f"{archive}:{token}", job_name=FETCH_OPENVID, partition_key=archive)
         for archive, token in now.items()
     ]
+    # There already, unless Dagster's storage is a new one. Requests of a tick are checked before its own additions count.
+    context.instance.add_dynamic_partitions(str(archive_partitions(settings).name), list(now))
     return dg.SensorResult(run_requests=requests, cursor=cursor)
 
 

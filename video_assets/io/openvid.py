@@ -21,7 +21,7 @@ from video_assets.io.layout import Layout
 from video_assets.io.leases import hold
 from video_assets.io.openvid_archive import ArchiveJob, ArchiveResult, Told
 from video_assets.io.openvid_broken import broken_clips, clips_token, read_broken
-from video_assets.io.openvid_captions import find_captions, read_scores
+from video_assets.io.openvid_captions import captions_identity, find_captions, read_scores
 from video_assets.io.openvid_listing import read_listing
 from video_assets.io.openvid_plan import ArchiveTask
 from video_assets.io.openvid_source import open_archive
@@ -99,8 +99,7 @@ def needs_listing(layout: Layout, settings: Settings, head: str) -> bool:
         captions = _captions_identity(layout, settings.openvid)
     except StageError:
         return True
-    table = listing.files.get(settings.openvid.captions_path)
-    return listing.revision != head or (table is not None and table.identity != captions)
+    return listing.revision != head or captions != captions_identity(settings.openvid, listing)
 
 
 def estimate(layout: Layout, settings: Settings, archives: Sequence[str]) -> int:

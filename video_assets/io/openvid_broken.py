@@ -8,11 +8,12 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 
-from video_assets.core.openvid import LABELS, MAY_BE_TRANSIT
+from video_assets.core.openvid import LABELS, NOT_BROKEN
 from video_assets.io.fetch_ledger import FetchLedger
 from video_assets.io.layout import Layout
 from video_assets.io.tables import write_text
@@ -42,11 +43,17 @@ def write_broken(layout: Layout, settings: Settings) -> dict[str, list[Broken]]:
 
 
 def read_broken(layout: Layout, settings: Settings) -> Mapping[str, list[Broken]]:
-    """What was written down last; empty when nothing was."""
-    try:
-        return json.loads(layout.broken(settings.openvid.source_name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    """What was written down last, without archives that were materialized since: those clips have been fetched again by that."""
+    source = settings.openvid.source_name
+    path = layout.broken(source)
+    if not path.exists():
         return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {archive: clips for archive, clips in found.items() if not _is_newer(layout.partition_ledger(source, archive), path)}
+
+
+def _is_newer(path: Path, than: Path) -> bool:
+    return path.exists() and path.stat().st_mtime_ns > than.stat().st_mtime_ns
 
 
 def clips_token(clips: Iterable[Broken]) -> str:
@@ -56,7 +63,7 @@ def clips_token(clips: Iterable[Broken]) -> str:
 
 def _bad_verdicts(layout: Layout, prefix: str, *, tolerated: tuple[str, ...]) -> list[Broken]:
     columns = ["clip_key", "file_size", "mtime_ns"]
-    wanted = [("verdict", "==", "bad"), ("reason", "in", sorted(MAY_BE_TRANSIT - set(tolerated)))]
+    wanted = [("verdict", "==", "bad"), ("reason", "not in", sorted({*NOT_BROKEN, *tolerated}))]
     paths = sorted(layout.verdicts_folder.glob("*-of-*.parquet"))
     tables = [pq.read_table(path, columns=columns, filters=wanted, partitioning=None).to_pandas() for path in paths]
     if not tables:

@@ -62,14 +62,24 @@ def refresh_captions(layout: Layout, openvid: OpenVid, listing: Listing) -> Capt
     """
     path = layout.captions(openvid.source_name)
     file = _table_of(openvid, listing)
-    n_bytes = _n_bytes_wanted(openvid, file)
-    identity = file.identity if n_bytes == file.size else f"{file.identity}, first {n_bytes} bytes"
+    n_bytes, identity = _n_bytes_wanted(openvid, file), captions_identity(openvid, listing)
     if path.exists() and (note := read_note(path)).get("identity") == identity:
         return CaptionsReport(path, hash_file(path), note["counts"], note["notes"], 0)
     with _fetched(openvid, listing, file, path, n_bytes) as (table, n_fetched):
         about = {"identity": identity, "table": file.path, "revision": listing.revision}
         counts, notes = _convert(table, path, about, is_whole=n_bytes == file.size)
     return CaptionsReport(path, hash_file(path), counts, notes, n_fetched)
+
+
+def captions_identity(openvid: OpenVid, listing: Listing) -> str:
+    """What the note of the converted table says of the part of the table that is wanted; changes with its bytes.
+
+    Raises:
+        NotOnHubError: the listing has no such table.
+    """
+    file = _table_of(openvid, listing)
+    n_bytes = _n_bytes_wanted(openvid, file)
+    return file.identity if n_bytes == file.size else f"{file.identity}, first {n_bytes} bytes"
 
 
 def _n_bytes_wanted(openvid: OpenVid, file: HubFile) -> int:
