@@ -39,7 +39,8 @@ def test_there_are_examples_for_what_people_ask():
 
 def test_helm_finds_nothing_to_complain_about(example):
     done = helm("lint", "--strict", "--quiet", str(CHART), "--values", str(example))
-    assert (done.returncode, done.stdout.strip(), done.stderr.strip()) == (0, "", "")
+    complaints = [line for line in done.stderr.splitlines() if "found symbolic link" not in line]  # files/ are the laptop's own
+    assert (done.returncode, done.stdout.strip(), complaints) == (0, "", [])
 
 
 @pytest.mark.parametrize("version", ["1.30", "1.36"])
@@ -117,11 +118,6 @@ def test_the_instance_is_the_laptops_but_for_what_a_cluster_needs(objects):
         assert cluster[name] == laptop[name], name
     assert cluster["concurrency"]["pools"]["granularity"] == "run"
     assert cluster["run_retries"]["retry_on_asset_or_op_failure"] is False
-
-
-@pytest.mark.parametrize("name", ["dagster.yaml", "workspace.yaml"])
-def test_the_charts_copies_are_the_laptops_files(name):
-    assert (CHART / "files" / name).read_text() == (ROOT / name).read_text(), f"cp {name} helm/files/"
 
 
 def test_the_program_takes_the_settings(example, objects, tmp_path, monkeypatch):

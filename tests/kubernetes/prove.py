@@ -46,6 +46,7 @@ SHARDS = shard_keys(6)
 N_COPIES = int(os.environ.get("COPIES", "36"))
 SETTINGS = {
     "own_clips": {"settle_s": 0},
+    "filter": {"max_file_size_mib": 1000},
     "decode": {"n_shards": 6, "memory_mib": 300, "workers": 1, "lease_stale_s": 20},
     "training": {"duplicates": "keep"},
     "checks": {"max_drop_share": 1, "max_bad_share": 1, "max_shard_excess": 1},
