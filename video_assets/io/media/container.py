@@ -6,7 +6,7 @@ Belongs here: opening and choosing. Does not belong here: decoding (`decode`), c
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -35,7 +35,9 @@ _MAX_TRY_AGAIN = 1000
 
 
 @contextmanager
-def open_container(file: ClipFile, *, is_full_decode: bool = False, is_header_only: bool = False) -> Iterator[InputContainer]:
+def open_container(
+    file: ClipFile | BinaryIO, *, is_full_decode: bool = False, is_header_only: bool = False
+) -> Iterator[InputContainer]:
     """The clip as an open container, closed at the end of the block whatever happens.
 
     libav looks at the streams' first frames as ffmpeg does, unless `is_header_only`.
