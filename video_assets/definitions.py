@@ -11,12 +11,14 @@ from video_assets.defs.alerts import alerts_sensor
 from video_assets.defs.assets.decode import decode_check, shard_lists
 from video_assets.defs.assets.filters import size_filtered
 from video_assets.defs.assets.metadata import enriched_metadata
+from video_assets.defs.assets.miradata import miradata_assets
 from video_assets.defs.assets.openvid import openvid_assets
 from video_assets.defs.assets.raw import own_clips
 from video_assets.defs.assets.training import dataset_report, training_csv
 from video_assets.defs.automation import automation_sensor, build_schedules, fresh_enough, own_clips_sensors
 from video_assets.defs.checks import metadata_checks, training_checks
 from video_assets.defs.jobs import build_jobs
+from video_assets.defs.miradata_schedule import miradata_schedules
 from video_assets.defs.openvid_sensor import openvid_schedules, openvid_sensors
 from video_assets.defs.resources import Project
 from video_assets.defs.retention import clean_up_job, clean_up_schedule
@@ -36,7 +38,12 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
         assets=assets,
         asset_checks=[metadata_checks, training_checks],
         jobs=[*build_jobs(project.sources), clean_up_job],
-        schedules=[*build_schedules(settings), *openvid_schedules(settings), clean_up_schedule(settings)],
+        schedules=[
+            *build_schedules(settings),
+            *openvid_schedules(settings),
+            *miradata_schedules(settings),
+            clean_up_schedule(settings),
+        ],
         sensors=[
             automation_sensor(settings),
             *own_clips_sensors(settings),
@@ -53,6 +60,7 @@ def _assets(settings: Settings, sources: tuple[Source, ...]) -> list[dg.AssetsDe
     return [
         *([own_clips] if settings.own_clips.is_enabled else []),
         *openvid_assets(settings),
+        *miradata_assets(settings),
         enriched_metadata(sources),
         size_filtered,
         shard_lists(settings),

@@ -19,6 +19,7 @@ from video_assets.definitions import build_defs
 from video_assets.defs.history import CleanedUp, clean_up
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
 from video_assets.headless_jobs import JobFailedError, Jobs
+from video_assets.headless_miradata import fetch_miradata
 from video_assets.headless_openvid import fetch_broken_openvid, fetch_openvid
 from video_assets.instance import prepare_home, terminal_config
 from video_assets.io.layout import Layout
@@ -106,6 +107,8 @@ def _run_jobs(settings: Settings, *, terminal: Progress, say: Callable[[str], No
         try:
             if is_fetching:
                 fetch_openvid(jobs, settings)
+            if settings.miradata.enabled and prepare is None:
+                fetch_miradata(jobs, settings)
             _check(jobs, shards, prepare)
             if is_fetching and fetch_broken_openvid(jobs, settings):
                 _check(jobs, shards, prepare)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m2ts", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
@@ -124,10 +124,65 @@ class OpenVid(_Section):
 
 
 class MiraData(_Section):
-    """MiraData: web videos, fetched and cut into clips."""
+    """MiraData: web videos, fetched and cut into clips; for informational use only, no redistribution (docs/miradata.md)."""
 
     enabled: bool = Field(False, description="take clips from this source")
     csv: str = Field("miradata_v1_330k.csv", description="table of clips: a file on disk, or its name in the hub data set")
+    repo: str = Field("TencentARC/MiraData", description="data set on the hub that has the table")
+    revision: str = Field("main", description="branch, tag or commit of that data set")
+    text_columns: tuple[str, ...] = Field(
+        ("dense_caption", "short_caption"),
+        min_length=1,
+        description="columns with the caption; the first that is not empty counts",
+    )
+    cut: Literal["copy", "exact"] = Field(
+        "copy",
+        description="`copy`: no re-encoding, frames before the clip's first one are in the file and hidden; "
+        "`exact`: nothing hidden, at most the ends are re-encoded where that is possible",
+    )
+    max_height: int = Field(720, ge=144, description="pixels; the best format that is not higher is taken, else the lowest")
+    is_sectioned: bool = Field(True, description="read only the needed parts of a web video where that costs fewer bytes")
+    cookies: AbsolutePath | None = Field(
+        None, description="cookies file (Netscape format) of a browser that is signed in; a secret, read only"
+    )
+    sleep_s: float = Field(5.0, ge=0, description="seconds between two web videos of one site, at least")
+    max_sleep_s: float = Field(
+        15.0, ge=0, description="seconds between two web videos of one site, at most; drawn anew each time"
+    )
+    request_sleep_s: float = Field(1.0, ge=0, description="seconds between the requests that find out where a video's files are")
+    max_mib_per_s: float | None = Field(None, gt=0, description="MiB per second that downloads may take; default: no limit")
+    timeout_s: float = Field(30.0, gt=0, description="seconds of silence after which a connection counts as broken")
+    max_source_s: float = Field(7200.0, gt=0, description="seconds that one web video may take to download")
+    max_source_gib: float = Field(20.0, gt=0, description="GiB that one web video may have")
+    retries: int = Field(5, ge=0, description="how often a broken transfer is continued")
+    retry_wait_s: float = Field(5.0, ge=0, description="seconds before the first retry; doubled each time")
+    alarms: int = Field(
+        3, ge=1, description="bot checks or rate limits in a row after which the batch stops, to be continued later"
+    )
+    alarm_pause_s: float = Field(3600.0, ge=0, description="seconds after such a stop in which no batch asks that site")
+    retry_lost_after_days: float = Field(
+        30.0, ge=0, description="days after which web videos that were lost for good are asked for again with their batch"
+    )
+    allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="private networks that addresses may lead into, for example a mirror in the company: 10.1.0.0/16"
+    )
+    batches_per_night: int = Field(
+        2, ge=1, description="batches that one night of the schedule, or one `video-assets run`, works on"
+    )
+    nightly_cron: str = Field(
+        "0 22 * * *", description="when the schedule does so, a cron expression; it is off until you start it"
+    )
+
+    @model_validator(mode="after")
+    def _sleeps_are_in_order(self) -> Self:
+        if self.max_sleep_s < self.sleep_s:
+            raise ValueError(f"miradata.max_sleep_s ({self.max_sleep_s:g}) is less than miradata.sleep_s ({self.sleep_s:g})")
+        return self
+
+    @property
+    def max_source_bytes(self) -> int:
+        """The limit in bytes."""
+        return int(self.max_source_gib * 1024**3)
 
     @property
     def product_name(self) -> str:

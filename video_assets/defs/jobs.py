@@ -16,6 +16,8 @@ PUBLISH = "publish"
 LIST_OPENVID = "list_openvid"
 FETCH_OPENVID = "fetch_openvid"
 FIND_BROKEN_OPENVID = "find_broken_openvid"
+LIST_MIRADATA = "list_miradata"
+FETCH_MIRADATA = "fetch_miradata"
 
 # Sensors and schedules name them, so they are made once.
 OPENVID_JOBS = (
@@ -35,12 +37,25 @@ OPENVID_JOBS = (
         description="Find clips that do not decode and were fetched only once.",
     ),
 )
+MIRADATA_JOBS = (
+    dg.define_asset_job(
+        LIST_MIRADATA,
+        selection=["miradata_listing"],
+        description="Read the table of clips.",
+    ),
+    dg.define_asset_job(
+        FETCH_MIRADATA,
+        selection=["miradata_clips"],
+        description="Fetch web videos of batches, as far as they are not here yet, and cut them into clips.",
+    ),
+)
 
 
 def build_jobs(sources: tuple[Source, ...]) -> "list[UnresolvedAssetJobDefinition]":
     """The four steps from clips to the training CSV, and those that come before them where clips are fetched."""
     return [
         *(OPENVID_JOBS if any(source.asset == "openvid_clips" for source in sources) else []),
+        *(MIRADATA_JOBS if any(source.asset == "miradata_clips" for source in sources) else []),
         dg.define_asset_job(
             PREPARE,
             selection=[*(source.asset for source in sources if not source.is_partitioned), "enriched_metadata", "size_filtered"],

@@ -16,6 +16,10 @@ def archive_partitions(settings: Settings) -> dg.DynamicPartitionsDefinition:
     return dg.DynamicPartitionsDefinition(name=f"{settings.openvid.source_name}_archives")
 
 
+MIRADATA_BATCHES = dg.DynamicPartitionsDefinition(name="miradata_batches")
+"""One partition per 500 source videos of MiraData, added by its listing."""
+
+
 def source_dep(source: Source) -> dg.AssetDep:
     """What follows a source follows all of its partitions."""
     mapping = dg.AllPartitionMapping() if source.is_partitioned else None

@@ -47,6 +47,11 @@ class FetchLedger:
             self._writer = PartWriter(self._parts)
         self._writer.append(fetch.as_record())
 
+    def flush(self) -> None:
+        """Make the lines so far durable now: before something is deleted that they stand for."""
+        if self._writer is not None:
+            self._writer.flush()
+
     def compact(self, *, note: dict[str, Any] | None = None) -> pd.DataFrame:
         """Write everything as one table and remove the parts; returns the table's rows."""
         self.close()

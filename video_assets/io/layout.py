@@ -58,6 +58,18 @@ class Layout:
         """What a source offers at one revision."""
         return self.root / "listings" / source / f"{revision}.json"
 
+    def source_videos(self, source: str, partition: str) -> Path:
+        """Folder of web videos that are being cut; empty between runs."""
+        return self.root / "raw" / source / "sources" / partition
+
+    def fetch_lease(self, source: str, partition: str) -> Path:
+        """Held by the run that works on one archive or batch."""
+        return self.root / "raw" / source / "leases" / partition
+
+    def pauses(self, source: str) -> Path:
+        """Until when which site is left alone."""
+        return self.root / "raw" / source / "pauses.json"
+
     @property
     def own_clips_watch(self) -> Path:
         """What the sensor of the clips folder saw last."""

@@ -1,0 +1,404 @@
+"""A batch of MiraData against a web server on this machine: every clip one status, nothing fetched twice, sites left alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+from mira_tables import QUICK, make_video, v1_row, write_v1
+from web_server import serving
+
+from video_assets.core.miradata import parse_span
+from video_assets.io.fetch_ledger import FetchLedger
+from video_assets.io.layout import Layout
+from video_assets.io.miradata_clips import due_batches, fetch_batches, obtainable
+from video_assets.io.miradata_listing import read_listing, refresh_listing
+from video_assets.io.progress import no_progress
+from video_assets.io.takedown import plan_takedown, take_down
+from video_assets.settings import Settings
+
+BATCH = "mira_000000"
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return make_video(tmp_path_factory.mktemp("videos") / "source.mp4", sound=True)
+
+
+@pytest.fixture
+def web():
+    with serving() as server:
+        yield server
+
+
+def mira(root, rows, **settings):
+    """A data root whose listing is of these rows."""
+    csv = write_v1(root / "miradata_v1_9k.csv", rows)
+    made = Settings(data_root=root / "data", miradata={**QUICK, "csv": str(csv), **settings}, decode={"workers": 1})
+    refresh_listing(Layout(made.data_root), made.miradata)
+    return made
+
+
+def fetch(settings, *batches):
+    outcomes = fetch_batches(Layout(settings.data_root), list(batches or (BATCH,)), settings=settings, progress=no_progress)
+    return list(outcomes)[-1]
+
+
+def ledger(settings, batch=BATCH):
+    rows = pd.read_parquet(Layout(settings.data_root).partition_ledger("miradata", batch))
+    return {row["clip_key"].rpartition("-")[0][-8:] + row["clip_key"][-11:-4]: row for row in rows.to_dict("records")}
+
+
+def reasons(settings, batch=BATCH):
+    return {key[-14:]: row["reason"] or row["status"] for key, row in ledger(settings, batch).items()}
+
+
+def lines(settings, batch=BATCH):
+    return FetchLedger(Layout(settings.data_root), "miradata", batch).read()
+
+
+def one(settings_root, url, **settings):
+    """The only clip of a batch: its line in the fetch ledger."""
+    settings_root.mkdir(exist_ok=True)
+    made = mira(settings_root, [v1_row("1.0", url, 1, 3)], **settings)
+    fetch(made)
+    return lines(made).iloc[0]
+
+
+def test_each_clip_has_one_status_and_what_is_lost_has_its_reason(tmp_path, web, video):
+    good = web.put("/a.mp4", video)
+    rows = [
+        v1_row("1.0", good, 0.5, 2.5),
+        v1_row("1.1", good, 2, 5.3),
+        v1_row("1.2", good, 5, 9.3),
+        v1_row("1.1", good, 1, 2),
+        v1_row("2.0", web.base + "/gone.mp4", 2, 5),
+        v1_row("3.0", web.put("/page.mp4", b"<!DOCTYPE html><html>" + b"not found " * 400), 2, 5),
+        v1_row("4.0", web.put("/picture.mp4", b"\x89PNG\r\n\x1a\n" + b"\0" * 5000, kind="image/png"), 2, 5),
+        v1_row("5.0", good, 2, 5, timestamp="__import__('os').system('true')"),
+    ]
+    settings = mira(tmp_path, rows)
+    outcome = fetch(settings)
+    assert (outcome.failure, outcome.n_clips, outcome.n_ok) == ("", 8, 2)
+    assert outcome.by_reason == {
+        "duplicate_row": 1, "invalid_row": 1, "not_a_video": 2, "not_found": 1, "out_of_range": 1,
+    }  # fmt: skip
+    assert outcome.by_reason == obtainable(Layout(settings.data_root))[1]
+    rows = pd.read_parquet(Layout(settings.data_root).partition_ledger("miradata", BATCH))
+    cut = rows[rows["status"] == "ok"].iloc[0]
+    extras = json.loads(cut["extras"])
+    assert cut["text"] == "dense 1.0, with a comma"
+    assert extras["camera_caption"] == "the camera stands still"
+    assert extras["cut"] == {"method": "copy", "start_s": 0.52, "end_s": 2.52, "n_frames": 50, "n_wanted": 50}
+    assert web.asked("/a.mp4") == 2, "a look at its beginning, and one download for all clips"
+    assert not Layout(settings.data_root).source_videos("miradata", BATCH).exists()
+
+
+def test_a_second_run_asks_nobody(tmp_path, web, video):
+    settings = mira(tmp_path, [v1_row("1.0", web.put("/a.mp4", video), 0.5, 2.5), v1_row("2.0", web.base + "/gone.mp4", 1, 2)])
+    first = fetch(settings)
+    web.log.clear()
+    second = fetch(settings)
+    assert web.log == []
+    assert (second.content_hash, second.n_cut_now) == (first.content_hash, 0)
+
+
+def test_a_clip_that_vanished_or_has_a_new_place_is_cut_again_and_no_other(tmp_path, web, video):
+    url = web.put("/a.mp4", video)
+    settings = mira(tmp_path, [v1_row("1.0", url, 0.5, 2.5), v1_row("1.1", url, 1, 3), v1_row("1.2", url, 1, 2)])
+    fetch(settings)
+    clips = sorted(Layout(settings.data_root).clips_folder("miradata", BATCH).iterdir())
+    before = [clip.stat().st_mtime_ns for clip in clips]
+    clips[0].unlink()
+    os.utime(clips[2])  # as after copying the data root: another time, the same bytes
+    settings = mira(tmp_path, [v1_row("1.0", url, 0.5, 2.5), v1_row("1.1", url, 1, 4), v1_row("1.2", url, 1, 2)])
+    assert fetch(settings).n_cut_now == 2
+    after = [clip.stat().st_mtime_ns for clip in clips]
+    assert after[0] != before[0]
+    assert after[1] != before[1]
+    assert lines(settings).iloc[2]["attempts"] == 1
+
+
+def test_losses_are_asked_for_again_when_their_time_has_come(tmp_path, web, video):
+    rows = [v1_row("1.0", web.base + "/a.mp4", 0.5, 2.5), v1_row("2.0", web.base + "/b.mp4", 0.5, 2.5)]
+    settings = mira(tmp_path, rows)
+    assert fetch(settings).by_reason == {"not_found": 2}
+    web.put("/a.mp4", video)
+    assert fetch(settings).n_ok == 0
+    again = mira(tmp_path, rows, retry_lost_after_days=0)
+    assert fetch(again).n_ok == 1
+    assert lines(again)["attempts"].to_list() == [2, 2]
+
+
+# --- the web, as it is ----------------------------------------------------------------------------------------------------------
+
+
+def test_redirects_are_followed_and_broken_transfers_continued(tmp_path, web, video):
+    web.put("/real.mp4", video)
+    web.redirects["/a.mp4"] = web.base + "/real.mp4"
+    web.fail("/real.mp4", status=200, cut_after=4096)  # the first look
+    web.fail("/real.mp4", cut_after=100_000)
+    assert one(tmp_path, web.base + "/a.mp4")["status"] == "ok"
+    ranges = [asked.range for asked in web.log if asked.path == "/real.mp4"]
+    assert any(part.startswith("bytes=") and not part.startswith("bytes=0-") for part in ranges), "it went on where it broke"
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_server_that_fails_for_a_moment_is_asked_again(tmp_path, web, video, status):
+    web.fail("/a.mp4", status=status, times=2)
+    assert one(tmp_path, web.put("/a.mp4", video))["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "is_permanent"),
+    [
+        (404, "not_found", True),
+        (410, "not_found", True),
+        (403, "forbidden", False),
+        (451, "geo_blocked", True),
+        (503, "network", False),
+    ],
+)
+def test_statuses_have_their_reasons(tmp_path, web, status, reason, is_permanent):
+    web.fail("/a.mp4", status=status, times=99)
+    line = one(tmp_path, web.base + "/a.mp4")
+    assert (line["reason"], line["is_permanent"], line["http_status"]) == (reason, is_permanent, status)
+
+
+def test_html_that_comes_only_with_the_download_is_no_video(tmp_path, web, video):
+    url = web.put("/a.mp4", video)
+    settings = mira(tmp_path, [v1_row("1.0", url, 1, 3)])
+    web.redirects.clear()
+    page = ("text/html", b"<html>" + b"quota exceeded " * 500)
+    original = web.files["/a.mp4"]
+
+    class Once(dict):
+        def __getitem__(self, path):
+            return original if not web.log else page
+
+    web.files = Once(web.files)
+    fetch(settings)
+    assert lines(settings).iloc[0]["reason"] == "not_a_video"
+    assert not any(Layout(settings.data_root).clips_folder("miradata", BATCH).glob("*"))
+
+
+def test_a_server_that_crawls_and_a_video_that_is_too_large_are_given_up(tmp_path, web, video):
+    url = web.put("/a.mp4", video)
+    web.fail("/a.mp4", bytes_per_s=200_000)
+    web.fail("/a.mp4", bytes_per_s=20_000, times=9)
+    assert one(tmp_path / "slow", url, max_source_s=1)["reason"] == "too_slow"
+    web.faults.clear()
+    assert one(tmp_path / "large", url, max_source_gib=0.0001)["reason"] == "source_too_large"
+    web.has_ranges = False
+    assert one(tmp_path / "whole", url)["status"] == "ok"
+
+
+def test_hls_and_dash_are_downloaded_without_an_ffmpeg_program(tmp_path, web, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    parts = fragments(tmp_path / "parts")
+    playlist = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:3", "#EXT-X-PLAYLIST-TYPE:VOD", '#EXT-X-MAP:URI="init.mp4"']
+    for number, part in enumerate(parts[1:]):
+        web.put(f"/hls/{number}.m4s", part)
+        playlist += ["#EXTINF:2.0,", f"{number}.m4s"]
+    web.put("/hls/init.mp4", parts[0])
+    url = web.put("/hls/index.m3u8", "\n".join([*playlist, "#EXT-X-ENDLIST", ""]).encode(), kind="application/vnd.apple.mpegurl")
+    line = one(tmp_path / "hls", url)
+    assert line["status"] == "ok", line["detail"]
+    assert "50 frames decode" in line["detail"]
+    for number, part in enumerate(parts):
+        web.put(f"/dash/{number}.m4s", part)
+    url = web.put("/dash/index.mpd", DASH.encode(), kind="application/dash+xml")
+    line = one(tmp_path / "dash", url)
+    assert line["status"] == "ok", line["detail"]
+    assert "50 frames decode" in line["detail"]
+
+
+DASH = """<?xml version="1.0"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT6S"
+ profiles="urn:mpeg:dash:profile:isoff-live:2011">
+ <Period><AdaptationSet mimeType="video/mp4" segmentAlignment="true"><Representation id="v" bandwidth="200000"
+ width="96" height="64" codecs="avc1.42c00a">
+ <SegmentTemplate initialization="0.m4s" media="$Number$.m4s" startNumber="1" timescale="1" duration="2"/>
+ </Representation></AdaptationSet></Period></MPD>"""
+
+
+def fragments(folder):
+    """An initialization segment and fragments of two seconds."""
+    folder.mkdir(parents=True)
+    path = make_video(folder / "whole.mp4")
+    import av
+
+    with (
+        av.open(str(path)) as source,
+        av.open(str(folder / "f.mp4"), "w", options={"movflags": "frag_keyframe+empty_moov"}) as out,
+    ):
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                out.mux(packet)
+    data = (folder / "f.mp4").read_bytes()
+    starts = [at - 4 for at in range(len(data)) if data.startswith(b"moof", at)]
+    ends = data.rindex(b"mfra") - 4
+    return [data[: starts[0]], *(data[a:b] for a, b in pairwise([*starts, ends]))]
+
+
+# yt-dlp does not close its file when a fragment cannot be had.
+@pytest.mark.filterwarnings("ignore:unclosed file", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_playlist_cannot_read_local_files_or_run_programs(tmp_path, web):
+    (tmp_path / "secret").write_text("secret")
+    for number, target in enumerate([f"file://{tmp_path}/secret", "ftp://127.0.0.1/secret", f"{tmp_path}/secret"]):
+        text = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{target}\n#EXT-X-ENDLIST\n"
+        line = one(tmp_path / str(number), web.put("/evil.m3u8", text.encode(), kind="application/vnd.apple.mpegurl"))
+        assert line["status"] == "failed"
+        assert not any((tmp_path / str(number) / "data" / "clips").rglob("*.mp4"))
+
+
+def test_no_address_and_no_redirect_leads_into_a_private_network(tmp_path, web, video):
+    url = web.put("/a.mp4", video)
+    line = one(tmp_path / "direct", url, allowed_networks=())
+    assert (line["reason"], line["is_permanent"]) == ("address_refused", True)
+    for number, name in enumerate(("localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433")):
+        assert one(tmp_path / str(number), url.replace("127.0.0.1", name), allowed_networks=())["status"] == "failed"
+    assert web.log == [], "nobody was connected to"
+    for number, target in enumerate(
+        ("http://[::1]:1/a.mp4", "http://169.254.169.254/latest", "ftp://127.0.0.1/a", "file:///etc/passwd")
+    ):
+        web.redirects["/redirect"] = target
+        line = one(tmp_path / f"redirect{number}", web.base + "/redirect")
+        assert line["status"] == "failed"
+        assert line["reason"] in {"address_refused", "forbidden", "network", "site_error"}, line["detail"]
+
+
+# --- politeness -----------------------------------------------------------------------------------------------------------------
+
+
+def test_rate_limits_stop_the_batch_with_a_time_and_a_later_run_goes_on(tmp_path, web, video):
+    rows = [v1_row(f"{number}.0", web.put(f"/{number}.mp4", video), 1, 2) for number in range(6)]
+    for number in range(1, 6):
+        web.fail(f"/{number}.mp4", status=429, times=99)
+    settings = mira(tmp_path, rows, alarms=2, alarm_pause_s=600)
+    stopped = fetch(settings)
+    assert "3 clips were not asked for" in stopped.failure
+    assert "127.0.0.1 until 20" in stopped.failure
+    assert not Layout(settings.data_root).partition_ledger("miradata", BATCH).exists(), "an unfinished batch lists nothing"
+    asked = len(web.log)
+    assert "left alone" in fetch(settings).failure
+    assert len(web.log) == asked, "during the pause nobody is asked"
+    Layout(settings.data_root).pauses("miradata").unlink()
+    web.faults.clear()
+    done = fetch(settings)
+    assert (done.failure, done.n_ok, done.n_cut_now) == ("", 6, 5)
+    assert web.asked("/0.mp4") == 2, "what was here was not fetched again"
+
+
+def test_retry_after_is_honoured(tmp_path, web, video):
+    web.fail("/a.mp4", status=429, headers={"Retry-After": "1"})
+    started = time.monotonic()
+    assert one(tmp_path, web.put("/a.mp4", video))["status"] == "ok"
+    assert time.monotonic() - started >= 1
+
+
+def test_between_two_videos_of_a_site_there_is_a_pause(tmp_path, web, video):
+    rows = [v1_row(f"{number}.0", web.put(f"/{number}.mp4", video), 1, 2) for number in range(3)]
+    settings = mira(tmp_path, rows, sleep_s=0.6, max_sleep_s=0.7)
+    started = time.monotonic()
+    fetch(settings)
+    assert time.monotonic() - started >= 1.2
+
+
+def test_taken_down_clips_are_not_asked_for(tmp_path, web, video):
+    url = web.put("/a.mp4", video)
+    settings = mira(tmp_path, [v1_row("1.0", url, 1, 2), v1_row("2.0", web.put("/b.mp4", video), 1, 2)])
+    (tmp_path / "request.txt").write_text(f"{url}\n")
+    layout = Layout(settings.data_root)
+    take_down(layout, settings, plan_takedown(layout, tmp_path / "request.txt"))
+    outcome = fetch(settings)
+    assert outcome.by_reason == {"taken_down": 1}
+    assert web.asked("/a.mp4") == 0
+
+
+# --- kills ----------------------------------------------------------------------------------------------------------------------
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from video_assets.io.layout import Layout
+from video_assets.io.miradata_clips import fetch_batches
+from video_assets.io.progress import no_progress
+from video_assets.settings import Settings
+settings = Settings.model_validate_json(Path(sys.argv[1]).read_text())
+for outcome in fetch_batches(Layout(settings.data_root), ["mira_000000"], settings=settings, progress=no_progress):
+    print(outcome.n_cut_now, flush=True)
+"""
+
+
+def test_after_sigkill_nothing_that_was_downloaded_is_downloaded_again(tmp_path, web, video):
+    """Killed while the second video comes: the first is not asked for again, the second goes on where it was."""
+    places = [(number, clip) for number in (1, 2) for clip in (0, 2)]
+    settings = mira(tmp_path, [v1_row(f"{n}.{clip}", web.put(f"/{n}.mp4", video), clip, clip + 1.5) for n, clip in places])
+    config = tmp_path / "settings.json"
+    config.write_text(settings.model_dump_json())
+    web.fail("/2.mp4")
+    web.fail("/2.mp4", bytes_per_s=20_000)
+    child = subprocess.Popen([sys.executable, "-c", PROGRAM, str(config)], start_new_session=True)
+    try:
+        wait_for(lambda: any(part.stat().st_size for part in parts(settings) if "0002" in part.name))
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    outcome = fetch(settings)
+    assert (outcome.failure, outcome.n_ok, outcome.n_cut_now) == ("", 4, 2)
+    assert web.bytes_of("/1.mp4") == video.stat().st_size + 4096, "one look, one download"
+    ranges = [asked.range for asked in web.log if asked.path == "/2.mp4"]
+    assert any(part not in {"", "bytes=0-4095"} for part in ranges), "the part that was there was continued"
+
+
+def test_after_sigkill_while_cutting_the_video_is_cut_from_the_disk(tmp_path, web, video):
+    settings = mira(tmp_path, [v1_row("1.0", web.put("/1.mp4", video), 0, 1.5)])
+    config = tmp_path / "settings.json"
+    config.write_text(settings.model_dump_json())
+    child = subprocess.Popen([sys.executable, "-c", PROGRAM, str(config)], start_new_session=True)
+    try:
+        wait_for(lambda: any(Layout(settings.data_root).source_videos("miradata", BATCH).glob("*.whole.json")))
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    if not len(lines(settings)):
+        web.log.clear()
+        assert fetch(settings).n_ok == 1
+        assert web.log == []
+
+
+def parts(settings):
+    return list(Layout(settings.data_root).source_videos("miradata", BATCH).glob("*.part"))
+
+
+def wait_for(is_so, timeout_s=60):
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+# --- which batches --------------------------------------------------------------------------------------------------------------
+
+
+def test_batches_come_one_after_the_other_and_those_that_wait_come_last(tmp_path, web, video):
+    rows = [
+        v1_row("1.0", web.base + "/a.mp4", 1, 2),
+        v1_row("501.0", web.put("/b.mp4", video), 1, 2),
+    ]
+    web.fail("/a.mp4", status=403, times=2)
+    settings = mira(tmp_path, [*rows, v1_row("9.9", "x", 0, 1) | {"clip_id": "nine"}])
+    layout = Layout(settings.data_root)
+    assert list(read_listing(layout).batches) == [BATCH, "mira_000001", "mira_invalid"]
+    assert due_batches(layout, settings.miradata) == [BATCH, "mira_000001"]
+    fetch(settings, BATCH, "mira_000001", "mira_invalid")
+    assert due_batches(layout, settings.miradata) == [BATCH], "its clip waits, the others are done"
+    assert parse_span("['00:00:01', '00:00:02.5']") == (1.0, 2.5)
