@@ -153,3 +153,20 @@ def test_a_changed_setting_makes_stale_what_it_changes_and_nothing_else(
 
     before, after = versions(), versions(**sections)
     assert {name for name in before if before[name] != after[name]} == stale
+
+
+def test_the_sensor_starts_a_failed_run_again_after_a_wait_that_doubles(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    os.utime(tmp_path / "clips", (1_700_000_000, 1_700_000_000))
+    defs = build_defs(settings(tmp_path))
+    sensor = defs.get_repository_def().get_sensor_def("own_clips_folder")
+    with dg.DagsterInstance.ephemeral() as instance:
+        with dg.build_sensor_context(instance=instance) as context:
+            cursor = sensor(context).cursor
+        job, tags = defs.resolve_job_def("prepare"), {"dagster/sensor_name": sensor.name}
+        for _ in range(2):  # no clip is there: both fail
+            assert not job.execute_in_process(instance=instance, tags=tags, raise_on_error=False).success
+        with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+            again = sensor(context)
+    assert not again.run_requests
+    assert "2 in a row; another is started in " in again.skip_reason.skip_message

@@ -1,6 +1,8 @@
 """Who starts runs without a click: sensors, and schedules as the safety net."""
 
+import time
 from datetime import timedelta
+from itertools import takewhile
 
 import dagster as dg
 
@@ -8,6 +10,8 @@ from video_assets.defs.jobs import PREPARE, PUBLISH
 from video_assets.io.layout import Layout
 from video_assets.settings import Settings
 
+_FOLDER_SENSOR = "own_clips_folder"
+_FIRST_WAIT_S = 30  # after the first failure; an hour after the eighth
 _AT_WORK = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
@@ -18,7 +22,7 @@ def own_clips_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     layout, is_running = Layout(settings.data_root), settings.automation.is_enabled
 
     @dg.sensor(
-        name="own_clips_folder",
+        name=_FOLDER_SENSOR,
         job_name=PREPARE,
         minimum_interval_seconds=settings.automation.sensor_interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED,
@@ -31,10 +35,25 @@ def own_clips_sensors(settings: Settings) -> list[dg.SensorDefinition]:
             return dg.SensorResult(skip_reason=f"a run of {PREPARE} is at work; looking again when it has ended")
         news = look_for_news(layout, settings.own_clips, last=context.cursor or "")
         if not news.run_key:
-            return dg.SensorResult(skip_reason=news.reason, cursor=news.seen)
+            return _again(context) or dg.SensorResult(skip_reason=news.reason, cursor=news.seen)
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=news.run_key)], cursor=news.seen)
 
     return [sensor]
+
+
+def _again(context: dg.SensorEvaluationContext) -> dg.SensorResult | None:
+    """When the runs that this sensor started last failed: another after a wait that doubles each time; None when none did."""
+    mine = dg.RunsFilter(job_name=PREPARE, tags={"dagster/sensor_name": _FOLDER_SENSOR})
+    records = context.instance.get_run_records(mine, limit=8)
+    n_failed = len(list(takewhile(lambda record: record.dagster_run.status == dg.DagsterRunStatus.FAILURE, records)))
+    if not n_failed:
+        return None
+    last = records[0]
+    left_s = _FIRST_WAIT_S * 2 ** (n_failed - 1) - (time.time() - (last.end_time or time.time()))
+    if left_s > 0:
+        reason = f"run {last.dagster_run.run_id[:8]} failed, {n_failed} in a row; another is started in {left_s:,.0f} s"
+        return dg.SensorResult(skip_reason=reason, cursor=context.cursor)
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"again-{last.dagster_run.run_id}")], cursor=context.cursor)
 
 
 def automation_sensor(settings: Settings) -> dg.AutomationConditionSensorDefinition:
@@ -45,8 +64,8 @@ def automation_sensor(settings: Settings) -> dg.AutomationConditionSensorDefinit
         target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED,
         minimum_interval_seconds=settings.automation.sensor_interval_s,
-        # A backfill is looked at every 30 seconds only; the backfill policies make as few runs without one.
-        emit_backfills=False,
+        # A backfill makes few runs of many shards, but Dagster looks at backfills every 30 seconds only.
+        emit_backfills=settings.automation.is_grouped,
         description="Materializes what became out of date: metadata, filter and shard lists at once, only changed shards, "
         "the training CSV when all shards are complete.",
     )

@@ -34,6 +34,7 @@ def current_inputs(layout: Layout, settings: Settings) -> dict[str, dict[str, st
         StageError: a table is torn or unreadable.
     """
     shards = shard_keys(settings.decode.n_shards)
+    _refuse_other_number(layout, settings.decode.n_shards)
     _refuse(shards, list(_missing(layout, shards)), f"decode_check > Materialize… > Failed and missing, {_RUN}")
     _refuse_stale_tables(layout, settings)
     lists = {shard: stage_hash(layout.shard_list(shard)) for shard in shards}
@@ -53,6 +54,18 @@ def shard_names(shards: list[str]) -> str:
     """The first ten names, and how many more there are."""
     more = f" and {len(shards) - 10:,} more" if len(shards) > 10 else ""
     return ", ".join(shards[:10]) + more
+
+
+def _refuse_other_number(layout: Layout, n_shards: int) -> None:
+    """Say so when there are results, but all of them for another number of shards."""
+    lists = (path.stem for path in layout.shard_list("x").parent.glob("*-of-*.parquet") if path.suffixes == [".parquet"])
+    numbers = sorted({int(shard.partition("-of-")[2]) for shard in lists})
+    if numbers and n_shards not in numbers:
+        raise IncompleteInputError(
+            f"decode.n_shards is {n_shards:,} now, the shards that are there were made for {' and '.join(map(str, numbers))}. "
+            "Materialize shard_lists and decode_check together, all partitions (verdicts are kept: no clip is decoded again), "
+            f"{_RUN}"
+        )
 
 
 def _missing(layout: Layout, shards: list[str]) -> Iterator[tuple[str, str]]:

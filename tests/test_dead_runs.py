@@ -1,0 +1,62 @@
+"""Runs whose process is gone with the machine are failed when the server starts again; those that go on are left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+
+from video_assets.instance import fail_dead_runs
+
+PROGRAM = """
+import sys, time
+import dagster as dg
+
+@dg.op
+def wait():
+    print("at work", flush=True)
+    time.sleep(600)
+
+@dg.job(executor_def=dg.in_process_executor)
+def patient():
+    wait()
+
+with dg.DagsterInstance.from_config(sys.argv[1]) as instance:
+    patient.execute_in_process(instance=instance)
+"""
+
+
+def start_run(home: Path) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "DAGSTER_HOME": str(home)}
+    command = [sys.executable, "-c", PROGRAM, str(home)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "at work\n"
+    return process
+
+
+def statuses(home: Path) -> list[str]:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        return [run.status.value for run in instance.get_runs()]
+
+
+def test_a_run_that_goes_on_is_left_alone_and_one_whose_process_is_gone_fails(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    process = start_run(tmp_path)
+    try:
+        deadline = time.monotonic() + 60
+        while statuses(tmp_path) != ["STARTED"]:
+            assert time.monotonic() < deadline
+        assert fail_dead_runs(tmp_path) == []
+        assert statuses(tmp_path) == ["STARTED"]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert len(fail_dead_runs(tmp_path)) == 1
+        assert statuses(tmp_path) == ["FAILURE"]
+        assert fail_dead_runs(tmp_path) == []
+    finally:
+        process.kill()
+        process.communicate()
