@@ -10,13 +10,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from hub_server import FakeHub
 from media_factory import flip_media
 from openvid_repo import REPO, OpenVidRepo, files_of, make_repo
 
+from video_assets.definitions import build_defs
+from video_assets.headless_jobs import Jobs
+from video_assets.headless_openvid import fetch_openvid
 from video_assets.io.fetch_ledger import FetchLedger
 from video_assets.io.layout import Layout
+from video_assets.io.progress import no_progress
 from video_assets.io.why import explain
 from video_assets.settings import Settings
 
@@ -153,3 +158,15 @@ def test_the_token_is_nowhere_below_the_data_root(finished):
     secret = SECRET.encode()
     assert not [path for path in finished.root.rglob("*") if path.is_file() and secret in path.read_bytes()]
     assert SECRET not in finished.told
+
+
+def test_without_an_answer_of_the_hub_a_run_goes_on_with_the_listing_that_is_there(finished, tmp_path, monkeypatch):
+    settings = Settings(
+        data_root=finished.root, openvid={"enabled": True, "repo": REPO, "headroom_gib": 0}, decode={"n_shards": 2}
+    )
+    said = []
+    with FakeHub() as empty, dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        monkeypatch.setenv("HF_ENDPOINT", empty.endpoint)
+        fetch_openvid(Jobs(build_defs(settings, terminal=no_progress), instance, said.append), settings)
+        assert empty.bytes_sent() == 0
+    assert "Going on with the listing of commit" in said[-1]

@@ -384,3 +384,30 @@ def test_the_token_is_in_no_file_of_the_data_root_and_in_no_message(tmp_path, hu
     for secret in ("hf_ThisIsTheSecretToken", "hf_ThisIsTheWrongSecret"):
         assert not any(secret in text for text in told)
         assert not any(secret.encode() in text for text in texts)
+
+
+def test_a_hostile_archive_gives_its_good_clips_a_reason_for_each_other_member_and_nothing_outside(tmp_path, hub, repo):
+    good = repo.names(0)[1]
+    hostile = [
+        Entry(f"ok/{good}", repo.clips[good]),
+        Entry("../../../escaped.mp4", b"outside"),
+        Entry(f"{tmp_path}/absolute.mp4", b"outside"),
+        Entry("link.mp4", b"/etc/passwd", mode=0o120777),
+        Entry("nul\0.mp4"),
+        Entry("n" * 300 + ".mp4"),
+        Entry(b"caf\xe9.mp4", flags=0x800),
+        Entry(f"again/{good}", b"another"),
+        Entry(repo.names(0)[2], b"", method=8, packed=b"\x03\x00", size=3 << 30),
+        Entry(repo.names(0)[3], repo.clips[repo.names(0)[3]], flags=1),
+        Entry("readme.txt", b"hello"),
+        Entry(f"a/b/c/{repo.names(0)[0]}", repo.clips[repo.names(0)[0]]),  # its name begins with a dash
+    ]
+    hub.commit(REPO, {"OpenVid_part0.zip": zip_bytes(hostile)})
+    run = Run(tmp_path / "data", max_bad_share=1)
+    (outcome,) = run.fetch(["openvid_part000"])
+    assert clips_on_disk(tmp_path / "data") == {name: repo.clips[name] for name in (repo.names(0)[0], good)}
+    assert outcome.result.summary.by_reason == {
+        "duplicate_name": 1, "encrypted_member": 1, "link_member": 1, "not_a_clip": 1, "unsafe_name": 5, "zip_bomb": 1
+    }  # fmt: skip
+    assert len(run.ledger()) == len(hostile)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
