@@ -46,7 +46,7 @@ def make_repo(folder: Path, *, padding: int = 150_000) -> OpenVidRepo:
     return OpenVidRepo(clips, files_of(clips))
 
 
-def files_of(clips: dict[str, bytes], *, without: tuple[str, ...] = ()) -> dict[str, bytes]:
+def files_of(clips: dict[str, bytes], *, without: tuple[str, ...] = (), ghosts: tuple[str, ...] = ()) -> dict[str, bytes]:
     """Archives 0 (nested folders, deflated), 1 (two pieces) and 2, the table of captions, and what else lies there."""
     names = list(clips)
     zips = [
@@ -60,7 +60,7 @@ def files_of(clips: dict[str, bytes], *, without: tuple[str, ...] = ()) -> dict[
         "OpenVid_part1_partaa": zips[1][:cut],
         "OpenVid_part1_partab": zips[1][cut:],
         "OpenVid_part2.zip": zips[2],
-        TABLE: table_of([name for name in names if name not in without]),
+        TABLE: table_of([*(name for name in names if name not in without), *ghosts]),
     }
 
 

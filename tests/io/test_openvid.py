@@ -411,3 +411,18 @@ def test_a_hostile_archive_gives_its_good_clips_a_reason_for_each_other_member_a
     }  # fmt: skip
     assert len(run.ledger()) == len(hostile)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
+def test_rows_without_a_clip_are_known_when_every_archive_was_read_and_then_have_a_reason(tmp_path, hub, repo):
+    hub.commit(REPO, files_of(repo.clips, ghosts=("70_ghost.mp4", "71_ghost.mp4")))
+    run = Run(tmp_path)
+    run.fetch(ALL[:2])
+    assert len(run.ledger()) == 40
+    run.fetch(ALL[2:])
+    assert run.warnings == ["2 rows of the captions table have no clip in any archive"]
+    ledger = run.ledger()
+    assert len(ledger) == 62
+    lost = ledger[ledger["status"] == "failed"]
+    assert set(lost["reason"]) == {"missing_in_archive"}
+    assert lost["detail"].iloc[0] == "line 62 of the captions table; none of the 3 archives has a clip of this name"
+    assert due(run.layout, run.settings) == {}

@@ -16,6 +16,7 @@ from video_assets.core.fetch_errors import FetchError, IncompleteSetError, RateL
 from video_assets.core.listings import Listing, choose_archives
 from video_assets.core.members import Selection
 from video_assets.core.openvid import count_wanted, due_archives, estimate_bytes, ledger_version
+from video_assets.core.units import count
 from video_assets.io.fetch_ledger import FetchLedger
 from video_assets.io.layout import Layout
 from video_assets.io.leases import hold
@@ -24,6 +25,7 @@ from video_assets.io.openvid_broken import broken_clips, clips_token, read_broke
 from video_assets.io.openvid_captions import captions_identity, find_captions, read_scores
 from video_assets.io.openvid_listing import read_listing
 from video_assets.io.openvid_plan import ArchiveTask
+from video_assets.io.openvid_rows import list_rows_without_clip
 from video_assets.io.openvid_source import open_archive
 from video_assets.io.progress import megabytes
 from video_assets.io.stages import StageError
@@ -57,6 +59,10 @@ def fetch_archives(layout: Layout, settings: Settings, archives: Sequence[str], 
         except (MendableError, OSError, ValueError) as error:
             yield ArchiveOutcome(archive, failure=str(error))
             why_not = str(error) if _is_for_all(error) else ""
+    openvid = settings.openvid
+    n_lost = list_rows_without_clip(layout, openvid.source_name, read_listing(layout, openvid), selection_of(openvid))
+    if n_lost:
+        told.warn(f"{count(n_lost, 'rows')} of the captions table have no clip in any archive")
 
 
 def due(layout: Layout, settings: Settings) -> dict[str, str]:
