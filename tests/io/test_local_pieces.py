@@ -1,6 +1,7 @@
 """Pieces of an archive as one file, without joining them."""
 
 import os
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,7 @@ DATA = bytes(range(256)) * 4
 def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pieces")
     cuts = [0, 100, 101, 1000, len(DATA)]
-    for number, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False)):
+    for number, (start, stop) in enumerate(pairwise(cuts)):
         (folder / f"part{number}").write_bytes(DATA[start:stop])
     return sorted(folder.iterdir())
 
