@@ -9,16 +9,19 @@ UV := $(BIN)/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: coverage test-kubernetes docs help setup setup-dev run ui test lint format types layers check lock clean
+.PHONY: coverage test-kubernetes docs help setup setup-dev run ui ui-read-only test lint format types layers check lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 run: setup  ## turn the built-in sample into a training CSV (DATA_ROOT=data)
 	@$(BIN)/video-assets run --sample --data-root "$(DATA_ROOT)"
 
 ui: setup  ## web UI and daemon on DATA_ROOT, http://127.0.0.1:3000 (PORT=3000)
 	@exec $(BIN)/video-assets ui --data-root "$(DATA_ROOT)" --port "$(PORT)"
+
+ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts nothing (PORT=3000)
+	@exec $(BIN)/video-assets ui --read-only --data-root "$(DATA_ROOT)" --port "$(PORT)"
 
 test: setup-dev  ## run all tests
 	$(BIN)/python -m pytest $(ARGS)

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -200,3 +201,12 @@ def test_a_message_is_short_however_much_there_is_to_say():
     told = message([Alert("run_failed", f"shard {n}", "words " * 1000) for n in range(500)])
     assert len(json.dumps(told)) < 150_000
     assert "and 480 more" in told["text"]
+
+
+def test_the_e_mail_example_of_the_docs_loads(monkeypatch):
+    page = (Path(__file__).parents[1] / "docs" / "unattended.md").read_text(encoding="utf-8")
+    example = page[page.index("import os\n\nimport dagster") :].partition("```")[0]
+    monkeypatch.setenv("SMTP_PASSWORD", "x")
+    names: dict = {}
+    exec(compile(example, "docs/unattended.md", "exec"), names)  # noqa: S102 - our own docs
+    dg.Definitions.validate_loadable(names["defs"])

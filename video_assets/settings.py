@@ -268,6 +268,9 @@ class Checks(_Section):
     max_drop_share: float = Field(0.95, ge=0, le=1, description="share of listed clips that may be dropped, all stages together")
     max_bad_share: float = Field(0.5, ge=0, le=1, description="share of decoded clips that may be bad")
     max_shard_excess: float = Field(0.2, ge=0, le=1, description="share by which a shard may be worse than the median shard")
+    max_reason_rise: float = Field(
+        0.1, ge=0, le=1, description="share by which a reason may take more clips than in the version before; more is a warning"
+    )
 
 
 class Automation(_Section):

@@ -3,15 +3,18 @@
 Belongs here: the rules. Does not belong here: reading tables (`io.audit`), Dagster's check results (`defs.checks`).
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from video_assets.core.members import NOT_WANTED
-from video_assets.core.report import Funnel, shard_outliers
+from video_assets.core.report import Funnel, log_tail, shard_outliers
 from video_assets.core.schema import TableSpec
 from video_assets.core.units import share
+
+_FALSE_ALARM = 0.001
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,25 @@ def no_shard_outlier(counts: pd.DataFrame, *, max_excess: float) -> Finding:
     odd = shard_outliers(counts, max_excess=max_excess)
     text = "; ".join(outlier.message for outlier in odd) or f"{len(counts)} shards are alike"
     return Finding("no_shard_outlier", not odd, text, {"outlier_shards": len(odd)})
+
+
+def reasons_as_before(now: Funnel, before: Funnel | None, *, max_rise: float) -> Finding:
+    """No reason takes a far larger share of the clips than in the version before, when that is no accident of few clips."""
+    if before is None or not before.listed or not now.listed:
+        return Finding("reasons_as_before", True, "there is no earlier version to compare with", {"risen_reasons": 0})
+    risen = []
+    for reason, clips in now.by_reason.items():
+        was = before.by_reason.get(reason, 0)
+        part, earlier = clips / now.listed, was / before.listed
+        # Laplace's rule keeps the expected share off 0, where a single clip would be a miracle.
+        if part > earlier + max_rise and log_tail(now.listed, part, (was + 1) / (before.listed + 2)) < math.log(_FALSE_ALARM):
+            risen.append(
+                f"{reason} takes {share(clips, now.listed)} of the clips, {share(was, before.listed)} in the version before"
+            )
+    text = (
+        "; ".join(risen) + ": look at what changed there" if risen else "every reason takes about the share that it took before"
+    )
+    return Finding("reasons_as_before", not risen, text, {"risen_reasons": len(risen)})
 
 
 def _part(part: int, whole: int) -> float:

@@ -49,6 +49,14 @@ class Funnel:
         return sum(drop.clips for drop in self.drops)
 
     @property
+    def by_reason(self) -> dict[str, int]:
+        """Clips dropped by reason, over all stages."""
+        counts: dict[str, int] = {}
+        for drop in self.drops:
+            counts[drop.reason] = counts.get(drop.reason, 0) + drop.clips
+        return counts
+
+    @property
     def stages(self) -> list[tuple[str, tuple[Drop, ...]]]:
         """Drops by stage, in pipeline order; stages that dropped nothing are left out."""
         return [(stage, tuple(drops)) for stage, drops in groupby(self.drops, key=lambda drop: drop.stage)]

@@ -16,5 +16,9 @@ TRAINING_RULES = {
     "every_clip_has_a_verdict": "every clip of every shard was decoded",
     "drop_rate": "not more clips dropped, and not more decoded clips bad, than `checks` in the settings allows",
     "no_shard_outlier": "no shard lost far more clips than the others: that would be a machine, not the clips",
+    "reasons_as_before": "no reason drops a far larger share of the clips than in the version before (a warning)",
     "manifest_matches": "CSV, Parquet twin, dropped table and manifest are of one run",
 }
+
+# What a person should look at, though nothing is wrong with the table itself.
+ADVISORY = frozenset({"reasons_as_before"})

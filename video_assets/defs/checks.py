@@ -1,11 +1,14 @@
-"""Asset checks, thin: the findings of `io.audit` as Dagster's check results. All block what comes after in the same run."""
+"""Asset checks, thin: the findings of `io.audit` as Dagster's check results.
+
+All but the advisory ones block what comes after in the same run.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from video_assets.core.rules import METADATA_RULES, TRAINING_RULES
+from video_assets.core.rules import ADVISORY, METADATA_RULES, TRAINING_RULES
 from video_assets.defs.resources import Project
 
 if TYPE_CHECKING:
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _specs(asset: str, rules: dict[str, str]) -> list[dg.AssetCheckSpec]:
-    return [dg.AssetCheckSpec(name, asset=asset, blocking=True, description=text) for name, text in rules.items()]
+    return [dg.AssetCheckSpec(name, asset=asset, blocking=name not in ADVISORY, description=text) for name, text in rules.items()]
 
 
 def _results(context: dg.AssetCheckExecutionContext, asset: str, findings: "list[Finding]") -> Iterator[dg.AssetCheckResult]:
@@ -24,6 +27,7 @@ def _results(context: dg.AssetCheckExecutionContext, asset: str, findings: "list
             asset_key=asset,
             check_name=finding.name,
             passed=finding.is_passed,
+            severity=dg.AssetCheckSeverity.WARN if finding.name in ADVISORY else dg.AssetCheckSeverity.ERROR,
             description=finding.description,
             metadata=finding.numbers,
         )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from video_assets.core import audit
 from video_assets.core.audit import Finding
-from video_assets.core.report import funnel
+from video_assets.core.report import Funnel, funnel, funnel_from_counts
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.io.layout import Layout
@@ -21,6 +21,7 @@ from video_assets.io.sources import ledgers
 from video_assets.io.stages import read_stage
 from video_assets.io.tables import count_rows, read_table
 from video_assets.io.training import verify_published
+from video_assets.io.versions import read_versions
 from video_assets.settings import Settings, Source
 
 _BLOCK = 1_000
@@ -58,8 +59,19 @@ def audit_training(layout: Layout, settings: Settings) -> list[Finding]:
         _every_clip_has_a_verdict(layout, shards),
         audit.drop_rate(counted, max_drop_share=limits.max_drop_share, max_bad_share=limits.max_bad_share),
         audit.no_shard_outlier(shard_counts(layout, shards), max_excess=limits.max_shard_excess),
+        audit.reasons_as_before(counted, _funnel_before(layout), max_rise=limits.max_reason_rise),
         _manifest_matches(layout, settings),
     ]
+
+
+def _funnel_before(layout: Layout) -> Funnel | None:
+    """The clips of the version that the newest one is compared with; None when it is the first, or that one is gone."""
+    versions = {version.number: version for version in read_versions(layout)}
+    since = versions[max(versions)].manifest.get("changes", {}).get("since") if versions else None
+    if since not in versions:
+        return None
+    counts = versions[since].manifest["counts"]
+    return funnel_from_counts(counts["kept"], counts["dropped"])
 
 
 def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> Finding:
