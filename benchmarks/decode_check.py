@@ -16,6 +16,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -123,29 +124,70 @@ def peer(binary: str, clips: list[Path], jobs: int, *options: str) -> Callable[[
     return run
 
 
-# The steps of the original's `datautil --info`, without torch: all frames, then the sound, then every frame as RGB in one array.
+# The steps of the original's `datautil --info`, without torch: the first frame and its size, then all frames as RGB in one array,
+# which is copied twice.
 INFO = """
 import sys, av, numpy
 for path in sys.argv[1:]:
     with av.open(path, metadata_errors="ignore") as container:
-        pictures = list(container.decode(video=0))
-        if container.streams.audio:
-            container.seek(0)
-            sound = [frame.to_ndarray() for frame in container.decode(audio=0)]
-        frames = numpy.stack([picture.to_rgb().to_ndarray() for picture in pictures])
-        print(path, frames.shape, float(container.streams.video[0].average_rate))
+        stream = container.streams.video[0]
+        picture = next(container.decode(video=0)).to_rgb().to_ndarray()
+        frames = numpy.zeros((stream.frames, *picture.shape), dtype=numpy.uint8)
+    with av.open(path, metadata_errors="ignore") as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            frames[number] = frame.to_rgb().to_ndarray()
+    print(path, frames.copy().copy().shape)
 """
 
 
-def original(clips: list[Path], jobs: int) -> Callable[[], None]:
-    """The original's two steps: decode everything to RGB for the metadata, then ffmpeg on every clip."""
-    check = peer(FFMPEG, clips, jobs)
+@dataclass(frozen=True)
+class Original:
+    """The original's own code: an interpreter with all that it needs, a checkout of Open-Sora (None: redone with PyAV)."""
 
-    def run() -> None:
+    python: str | None
+    source: Path | None
+
+
+def original_info(clips: list[Path], jobs: int, program: Original) -> Callable[[], None]:
+    """The original's first step: decode everything to RGB for the metadata."""
+
+    def redone() -> None:
         commands = [[sys.executable, "-c", INFO, *map(str, clips[start::jobs])] for start in range(jobs)]
         running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
         assert not any(process.wait() for process in running)
+
+    def real() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder, "meta.csv")
+            table.write_text("path\n" + "".join(f"{clip.resolve()}\n" for clip in clips), encoding="utf-8")
+            command = [str(program.python), "-m", "tools.datasets.datautil", str(table), "--info", "--num-workers", str(jobs)]
+            paths = os.pathsep.join([str(program.source), os.environ.get("PYTHONPATH", "")])
+            environment = os.environ | {"PYTHONPATH": paths}
+            subprocess.run(command, env=environment, check=True, capture_output=True)
+            rows = Path(folder, "meta_info.csv").read_text(encoding="utf-8").splitlines()
+        assert len(rows) == len(clips) + 1, rows
+
+    return real if program.python else redone
+
+
+def original(clips: list[Path], jobs: int, program: Original) -> Callable[[], None]:
+    """The original's two steps: everything to RGB for the metadata, then ffmpeg on every clip."""
+    info, check = original_info(clips, jobs, program), peer(FFMPEG, clips, jobs)
+
+    def run() -> None:
+        info()
         check()
+
+    return run
+
+
+def c_reference(binary: Path, mode: str, clips: list[Path], jobs: int) -> Callable[[], None]:
+    """The C program, one process per job; `mode` is full or skip."""
+
+    def run() -> None:
+        commands = [[str(binary), mode, *map(str, clips[start::jobs])] for start in range(jobs)]
+        running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
+        assert not any(process.wait() for process in running)
 
     return run
 
@@ -174,17 +216,28 @@ def ours(clips: list[Path], jobs: int, *, is_full_decode: bool = False) -> Calla
     return run
 
 
-def compare(name: str, clips: list[Path], jobs: int, rounds: int, binaries: dict[str, str]) -> None:
-    """Alternate all methods, print a table of medians with their spread."""
-    start = start_up_s(clips[0].parent, jobs)
+def all_methods(clips: list[Path], options: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """What is compared, by name."""
+    jobs, program = options.jobs, Original(options.original_python, options.original_source)
     methods: dict[str, Callable[[], None]] = {
         "ours": ours(clips, jobs),
         "ours, is_full_decode": ours(clips, jobs, is_full_decode=True),
+        "the original's two steps": original(clips, jobs, program),
     }
-    methods["the original's two steps"] = original(clips, jobs)
-    for release, binary in binaries.items():
+    for release, binary in ({"(Debian)": FFMPEG} | dict(item.split("=", 1) for item in options.ffmpeg)).items():
         methods[f"parallel + ffmpeg {release}"] = peer(binary, clips, jobs)
         methods[f"parallel + ffmpeg {release} -threads 1"] = peer(binary, clips, jobs, "-threads", "1")
+    if options.c_reference:
+        methods["C program, no loop filter"] = c_reference(options.c_reference, "skip", clips, jobs)
+        methods["C program, full decode"] = c_reference(options.c_reference, "full", clips, jobs)
+    return methods
+
+
+def compare(name: str, clips: list[Path], options: argparse.Namespace) -> None:
+    """Alternate all methods, print a table of medians with their spread."""
+    jobs, rounds = options.jobs, options.rounds
+    start = start_up_s(clips[0].parent, jobs)
+    methods = all_methods(clips, options)
     costs: dict[str, list[Cost]] = {method: [] for method in methods}
     for _ in range(rounds):
         for method, run in methods.items():
@@ -224,6 +277,9 @@ def main() -> None:
     parser.add_argument("--footage", type=Path, help="folder of real clips to cut, scale and encode; default: synthetic")
     parser.add_argument("--pattern", default="*.mp4", help="which files of --footage")
     parser.add_argument("--ffmpeg", action="append", default=[], metavar="NAME=PATH", help="one more binary; repeat")
+    parser.add_argument("--c-reference", type=Path, metavar="PATH", help="c_reference.c, compiled")
+    parser.add_argument("--original-python", metavar="PATH", help="interpreter with what the original needs (torch, cv2, ...)")
+    parser.add_argument("--original-source", type=Path, metavar="FOLDER", help="checkout of Open-Sora, for --original-python")
     parser.add_argument("--sets", nargs="+", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--grain", type=int, default=5, help="strength of the film grain, 0-100")
     parser.add_argument("--mbit-per-s", type=float, help="bit rate of the clips; default: constant quality")
@@ -241,9 +297,8 @@ def main() -> None:
     sets = {name: make_clips(options.clips / name, recipe, shape, options.n_clips) for name, shape in shapes.items()}
     if options.only_make:
         return
-    binaries = {"(Debian)": FFMPEG} | dict(item.split("=", 1) for item in options.ffmpeg)
     for name, clips in sets.items():
-        compare(name, clips, options.jobs, options.rounds, binaries)
+        compare(name, clips, options)
     if options.scaling:
         scaling(next(iter(sets.values())), options.jobs, options.rounds)
 

@@ -151,11 +151,14 @@ def main():
     parser.add_argument("--folder", type=Path, help="decode these clips for the growth, good and bad ones, over and over")
     parser.add_argument("--clips", type=int, default=200, help="real decodes per round of the scaling")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only-growth", action="store_true", help="nothing but the real decodes")
     options = parser.parse_args()
-    trivial(options.tasks)
-    dispatch()
+    if not options.only_growth:
+        trivial(options.tasks)
+        dispatch()
     with tempfile.TemporaryDirectory() as folder:
-        scaling(make_clip(Path(folder, "clip.mp4"), seconds=3), options.clips, options.rounds)
+        if not options.only_growth:
+            scaling(make_clip(Path(folder, "clip.mp4"), seconds=3), options.clips, options.rounds)
         short = [make_clip(Path(folder, "short.mp4"), seconds=1)]
         growth(sorted(p for p in options.folder.rglob("*") if p.is_file()) if options.folder else short, options.decodes)
 

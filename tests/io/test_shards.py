@@ -16,12 +16,15 @@ from shard_program import N_SHARDS
 from video_assets.core.sharding import shard_keys
 from video_assets.io.enrich import enrich, filter_by_size, write_shard_lists
 from video_assets.io.layout import Layout
+from video_assets.io.leases import hold
 from video_assets.io.progress import no_progress
+from video_assets.io.shard import Shard
 from video_assets.io.sources import refresh_own_clips
 from video_assets.settings import Settings
 
 SHARDS = shard_keys(N_SHARDS)
 N_CLIPS = 40
+FREE_BOX = (1000).to_bytes(4, "big") + b"free" + bytes(992)
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +154,24 @@ def test_a_run_that_was_stopped_and_overtaken_writes_nothing_and_ends_well(root,
     assert not any(outcome["failure"] for outcome in outcomes)
     assert {path: path.stat().st_mtime_ns for path in (root / "decode" / "checked").iterdir()} == written
     assert results(root) == undisturbed
+
+
+def test_the_clips_that_take_longest_come_first_so_that_no_core_idles_at_the_end(sample, tmp_path):
+    n_copies = {"short": 1, "longest": 4, "middle": 2}
+    for name, count in n_copies.items():
+        clip = tmp_path / "clips" / f"{name}.mp4"
+        clip.parent.mkdir(exist_ok=True)
+        # Bytes after the index are nobody's: as many pixels, a larger file.
+        clip.write_bytes((sample.clips / "aquarium.mp4").read_bytes() + b"".join(FREE_BOX for _ in range(count)))
+        clip.with_suffix(".txt").write_text(name)
+    settings = Settings(data_root=tmp_path / "data", own_clips={"folder": tmp_path / "clips", "settle_s": 0})
+    layout = Layout(settings.data_root)
+    refresh_own_clips(layout, settings)
+    enrich(layout, settings.sources, settings=settings.decode, progress=no_progress)
+    filter_by_size(layout, max_bytes=1 << 30)
+    [shard] = shard_keys(1)
+    list(write_shard_lists(layout, [shard], n_shards=1))
+    with hold(tmp_path / "lease") as lease:
+        tasks = list(Shard(layout, shard, settings.decode, lease).tasks())
+    assert [Path(task.path).stem for task in tasks] == ["longest", "middle", "short"]
+    assert [task.cost for task in tasks] == sorted((task.cost for task in tasks), reverse=True)

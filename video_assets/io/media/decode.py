@@ -6,6 +6,7 @@ each named in `core.verdicts.REASONS` and explained in docs/decode-check.md.
 """
 
 import mmap
+import resource
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,7 @@ from video_assets.io.media.sinks import AudioSink, VideoSink, words
 from video_assets.io.media.versions import ffmpeg_versions
 
 _MAX_ALLOCATION_BYTES = 2**31 - 1  # av_max_alloc's default
+_AMPLE_BYTES = 3 << 30  # with less, what a worker has kept from clips before would decide
 
 _COLUMNS = tuple(name for name in VERDICTS.names if name != "clip_key")
 
@@ -116,11 +118,14 @@ def _verdict(file: ClipFile, seen: _Pass, max_duration_s: float | None) -> tuple
 
 
 def _has_memory() -> bool:
-    """True when this process can have as much memory as FFmpeg ever asks for at once.
+    """True when this process can have as much memory as FFmpeg ever asks for at once, whatever it did before.
 
     Then it was not the limit that refused a header's wish: the header promises more than any file holds, which is a fault of
     the clip on every machine.
     """
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < _AMPLE_BYTES:
+        return False
     try:
         mmap.mmap(-1, _MAX_ALLOCATION_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except OSError:
