@@ -284,7 +284,7 @@ def test_rate_limits_stop_the_batch_with_a_time_and_a_later_run_goes_on(tmp_path
         web.fail(f"/{number}.mp4", status=429, times=99)
     settings = mira(tmp_path, rows, alarms=2, alarm_pause_s=600)
     stopped = fetch(settings)
-    assert "3 clips were not asked for" in stopped.failure
+    assert "4 clips are still to be asked for" in stopped.failure
     assert "127.0.0.1 until 20" in stopped.failure
     assert not Layout(settings.data_root).partition_ledger("miradata", BATCH).exists(), "an unfinished batch lists nothing"
     asked = len(web.log)

@@ -62,7 +62,10 @@ _SENTENCES = (
     ("rate_limited", r"rate.?limit|too many requests|content isn.t available, try again later|http error 429"),
     ("age_restricted", r"confirm your age|age.?restricted|inappropriate for some users"),
     ("private", r"private video|video is private|made (?:this video|it) private"),
-    ("terminated", r"account .{0,60}(?:has been |been |was )?(?:terminated|closed|suspended)|account has been removed"),
+    (
+        "terminated",
+        r"account .{0,60}(?:has been |been |was )?(?:terminated|closed|suspended)|account has been removed|closed their",
+    ),
     ("geo_blocked", r"(?:in|from) your (?:country|location|region)|geo.?restrict|geo.?block"),
     (
         "members_only",

@@ -1,5 +1,7 @@
 """MiraData at night: some batches each time, so that nobody has to click and no site is asked for more than that."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from video_assets.defs.jobs import FETCH_MIRADATA
@@ -11,7 +13,7 @@ def miradata_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     if not settings.miradata.enabled:
         return []
 
-    def batches(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    def batches(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         from video_assets.core.errors import MendableError
         from video_assets.io.layout import Layout
         from video_assets.io.miradata_clips import due_batches
@@ -19,11 +21,12 @@ def miradata_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         try:
             due = due_batches(Layout(settings.data_root), settings.miradata)
         except MendableError as error:
-            return dg.SkipReason(str(error))
+            yield dg.SkipReason(str(error))
+            return
         if not due:
-            return dg.SkipReason("no batch has anything left to ask for")
+            yield dg.SkipReason("no batch has anything left to ask for")
         night = f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M}"
-        return [dg.RunRequest(run_key=f"{batch}:{night}", partition_key=batch) for batch in due]
+        yield from (dg.RunRequest(run_key=f"{batch}:{night}", partition_key=batch) for batch in due)
 
     return [
         dg.ScheduleDefinition(

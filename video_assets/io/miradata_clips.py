@@ -212,7 +212,8 @@ class _Batch:
                         continue
                     self._be_polite(site)
                 result = work.handle(video)
-                self._take(result, site)
+                if self._take(result, site):
+                    left += len(video.clips)
                 work.finish(video, result)
                 advance(len(video.clips), f"{self._n_cut:,} cut")
         return left
@@ -224,8 +225,8 @@ class _Batch:
             time.sleep(max(0.0, last + pause_s - time.monotonic()))
         self._n_asked += 1
 
-    def _take(self, result: VideoResult, site: str) -> None:
-        """Note what became of a video's clips, and whether its site wants to be left alone."""
+    def _take(self, result: VideoResult, site: str) -> bool:
+        """Note what became of a video's clips; True when its site wants to be left alone from now on."""
         self._last_asked[site] = time.monotonic()
         self._lease.ensure()
         for line in result.lines:
@@ -235,8 +236,10 @@ class _Batch:
         self._n_bytes += result.n_bytes
         if result.reason:
             _log.warning("%s: %s: %s", self._batch, result.reason, result.lines[0].detail)
-        if self._breaker.take(site, result.reason, now_s=time.time(), asked_s=result.wait_s):
+        is_alarmed = self._breaker.take(site, result.reason, now_s=time.time(), asked_s=result.wait_s)
+        if is_alarmed:
             write_text(self._pauses, json.dumps(self._breaker.until, indent=1, sort_keys=True))
+        return is_alarmed
 
     # --- results ----------------------------------------------------------------------------------------------------------------
 
@@ -245,7 +248,7 @@ class _Batch:
         times = {site: f"{datetime.fromtimestamp(when, UTC):%Y-%m-%d %H:%M} UTC" for site, when in until.items()}
         told = ", ".join(f"{site} until {when}" for site, when in times.items())
         return (
-            f"{left:,} clips were not asked for: their site answered with bot checks or rate limits and is left alone "
+            f"{left:,} clips are still to be asked for: their site answered with bot checks or rate limits and is left alone "
             f"({told or 'the pause is over now'}). Materialize the batch again then: it goes on where it stopped. When this "
             "happens again, raise miradata.sleep_s and set miradata.cookies"
         )
