@@ -303,7 +303,9 @@ class Proof:
         """A backfill of all shards, given time until at least two pods have written verdicts."""
         self.forget()
         backfill = self.ui.launch(SHARDS)
-        wait_for(lambda: self._n_at_work() >= 2, timeout_s=600)
+        wait_for(lambda: self._n_at_work() >= 2 or self.ui._ended(backfill), timeout_s=600)
+        if self.ui._ended(backfill):
+            raise WrongError("the backfill was over before anything could be done to it: set COPIES to more clips")
         return backfill
 
     def _n_at_work(self) -> int:
@@ -347,7 +349,8 @@ class Proof:
         expect("shard lists", self.ui.wait(lists), "COMPLETED_SUCCESS")
 
     def step_backfill_over_nodes(self) -> None:
-        backfill = self.begin()
+        self.forget()
+        backfill = self.ui.launch(SHARDS)
         seen: dict[str, str] = {}
 
         def watch() -> str | None:
