@@ -53,6 +53,11 @@ mutation Launch($params: ExecutionParams!) {
   }
 }
 """
+BACKFILLS = """
+query Backfills($status: BulkActionStatus!) {
+  partitionBackfillsOrError(status: $status) { ... on PartitionBackfills { results { id } } }
+}
+"""
 RUNS = "query Runs($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { count } } }"
 RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
@@ -115,6 +120,10 @@ class Server:
     def n_runs(self, *statuses: str) -> int:
         """How many runs are in one of these states."""
         return self.query(RUNS, filter={"statuses": list(statuses)})["runsOrError"]["count"]
+
+    def n_backfills(self, status: str) -> int:
+        """How many backfills are in this state (REQUESTED: going on)."""
+        return len(self.query(BACKFILLS, status=status)["partitionBackfillsOrError"]["results"])
 
     def partitions(self, asset: str) -> dict[str, list[str]]:
         """Partition keys by state: materialized, failed, unmaterialized."""

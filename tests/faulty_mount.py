@@ -3,7 +3,8 @@
     with faulty_mount(source, target) as mount:
         mount.fail("EIO")                        # every read(2) below target now fails with EIO
         mount.fail("ESTALE", on=("lookup",))     # open(2) and stat(2) of names
-        mount.hang()                             # reads wait, not even SIGKILL ends them, until the mount is gone
+        mount.slow(0.5)                          # every read(2) takes that many seconds longer
+    mount.hang()                             # reads wait, not even SIGKILL ends them, until the mount is gone
         mount.mend()
 
 Speaks the kernel's protocol itself (/dev/fuse), so that tests need no library. Works as root, and as an ordinary user where
@@ -56,6 +57,10 @@ class FaultyMount:
     def hang(self, *, on: tuple[str, ...] = ("read",), name: str = "") -> None:
         """Never answer."""
         self._set({"error": -1, "on": on, "name": name})
+
+    def slow(self, seconds: float, *, name: str = "") -> None:
+        """Let every read of paths that contain `name` take longer."""
+        self._set({"error": 0, "on": (), "name": name, "delay_s": seconds})
 
     def mend(self) -> None:
         """Work again."""
@@ -161,6 +166,8 @@ class _Server:
         if operation == _LOOKUP:
             path /= os.fsdecode(body.rstrip(b"\0"))
         fault = json.loads(Path(self._control).read_bytes())
+        if operation == _READ and fault["name"] in str(path):
+            time.sleep(fault.get("delay_s", 0.0))
         is_hit = _NAMES.get(operation) in fault["on"] and fault["name"] in str(path)
         if is_hit and fault["error"] > 0:
             raise OSError(fault["error"], "as told")
