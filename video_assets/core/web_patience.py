@@ -1,6 +1,6 @@
 """How long to go on with a site: tries per cause, the wait between them, and when a site must be left alone.
 
-Belongs here: decisions as values. Does not belong here: waiting and asking (`io.miradata_videos`), causes (`core.web_faults`).
+Belongs here: decisions as values. Does not belong here: waiting and asking (`io.miradata_video`), causes (`core.web_faults`).
 """
 
 from collections.abc import Mapping
@@ -8,15 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from video_assets.core.errors import MendableError
 from video_assets.core.takedown import youtube_id
 from video_assets.core.web_faults import cause_of
 
 _LONGEST_WAIT_S = 300.0
-
-
-class SitePausedError(MendableError):
-    """A site asked to be left alone; the message says until when, and what to do."""
 
 
 def site_of(url: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yt_dlp
 from yt_dlp.networking import RequestDirector
-from yt_dlp.networking._urllib import UrllibRH  # the one transport whose connections can be guarded; pinned by tests/upstream
+from yt_dlp.networking._urllib import UrllibRH  # its connections can be guarded (held by tests/io/test_miradata.py)
 from yt_dlp.networking.exceptions import RequestError
 
 from video_assets.io.web_guard import AddressRefusedError, GuardedHandler, Network
