@@ -12,7 +12,7 @@ import tomlkit
 from dagster_server import Server, server, wait_for
 from playwright.sync_api import Page, expect, sync_playwright
 
-from video_assets.core.sharding import shard_keys
+from video_assets.core.sharding import shard_keys, shard_of
 from video_assets.io.sample import SAMPLE_MAX_FILE_SIZE_MIB, Sample
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -52,43 +52,92 @@ def shoot(page: Page, name: str, folder: Path) -> None:
     page.screenshot(path=str(folder / f"{name}.png"))
 
 
-def write_settings(data_root: Path, sample: Sample) -> None:
+def write_settings(data_root: Path, sample: Sample) -> Path:
+    """A data root on a copy of the sample, from which clips can be taken away."""
+    clips = Path(shutil.copytree(sample.clips, data_root / "clips"))
     settings = {
-        "own_clips": {"folder": str(sample.clips), "captions": str(sample.captions)},
+        "own_clips": {"folder": str(clips), "captions": str(clips / sample.captions.name), "settle_s": 0},
         "filter": {"max_file_size_mib": SAMPLE_MAX_FILE_SIZE_MIB},
-        "decode": {"n_shards": len(SHARDS)},
+        "decode": {"n_shards": len(SHARDS), "retries": 0},
         "automation": {"is_enabled": False},
     }
     (data_root / "video_assets.toml").write_text(tomlkit.dumps(settings))
+    return clips
 
 
-def test_a_person_materializes_everything_with_clicks_and_sees_shards_and_checks(sample: Sample, tmp_path: Path) -> None:
-    write_settings(tmp_path, sample)
+def two_of(clips: Path) -> list[Path]:
+    """Two good clips, of the first and of the last shard."""
+    good = ["aquarium.mp4", "bouncing-ball.mp4", "mountains.mp4", "moonlight.mp4", "city-at-night.mp4", "lava-lamp.avi"]
+    by_shard = {shard_of(f"own_clips/{name}", n_shards=len(SHARDS)): clips / name for name in good}
+    return list(by_shard.values())[:2]
+
+
+def test_a_person_materializes_everything_mends_what_failed_and_publishes_with_clicks(sample: Sample, tmp_path: Path) -> None:
+    away = two_of(write_settings(tmp_path, sample))
     with server(tmp_path) as ui:
         with chromium() as page:
-            see_the_graph_and_materialize_own_clips(page, ui, tmp_path)
-        assert ui.run_job("prepare") == "SUCCESS"
-        assert ui.backfill(["shard_lists"], SHARDS) == "COMPLETED_SUCCESS"
+            see_what_runs_by_itself(page, ui, tmp_path)
+            see_the_graph_and_materialize_all(page, ui, tmp_path)
+        wait_for((tmp_path / "filter" / "size_filtered.parquet").exists, timeout_s=300)
+        for clip in away:
+            clip.rename(clip.with_suffix(".away"))
+        wait_for(lambda: len(ui.partitions("decode_check")["failed"]) == 2, timeout_s=300)
+        wait_for(lambda: ui.n_backfills("REQUESTED") == 0, timeout_s=300)
+        for clip in away:
+            clip.with_suffix(".away").rename(clip)
         with chromium() as page:
-            go(page, ui, "/assets/decode_check?view=partitions")
-            page.get_by_role("button", name=re.compile("Materialize")).first.click()
-            page.get_by_role("button", name="Missing", exact=True).click()
-            page.get_by_role("button", name="Launch backfill").click()
-            expect(page.get_by_role("button", name="Launch backfill")).to_be_hidden(timeout=PATIENCE_MS)
-        wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=480)
-        assert ui.run_job("publish") == "SUCCESS"
+            backfill_failed_and_missing(page, ui, tmp_path)
+        wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=300)
         with chromium() as page:
+            launch_a_job_with_config(page, ui, tmp_path)
+            wait_for((tmp_path / "training" / "report" / "funnel.png").exists, timeout_s=300)
             see_shards_checks_and_report(page, ui, tmp_path)
 
 
-def see_the_graph_and_materialize_own_clips(page: Page, ui: Server, folder: Path) -> None:
+def see_what_runs_by_itself(page: Page, ui: Server, folder: Path) -> None:
+    go(page, ui, "/automation")
+    for name in ("automation", "own_clips_folder", "nightly_prepare", "nightly_publish", "hourly_prepare"):
+        expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    shoot(page, "automation", folder / "screenshots")
+    go(page, ui, "/locations/video_assets/sensors/own_clips_folder")
+    expect(page.get_by_text("New clips: one run lists").first).to_be_visible(timeout=PATIENCE_MS)
+    shoot(page, "sensor", folder / "screenshots")
+
+
+def see_the_graph_and_materialize_all(page: Page, ui: Server, folder: Path) -> None:
     go(page, ui, "/asset-groups")
     for group in ("raw", "metadata", "filter", "decode", "training"):
         expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
     shoot(page, "graph", folder / "screenshots")
-    go(page, ui, "/assets/own_clips")
+    page.get_by_role("button", name=re.compile("Materialize all")).first.click()
+    launch = page.get_by_role("button", name="Launch backfill")
+    expect(launch).to_be_visible(timeout=PATIENCE_MS)
+    shoot(page, "materialize-all", folder / "screenshots")
+    launch.click()
+    expect(launch).to_be_hidden(timeout=PATIENCE_MS)
+
+
+def backfill_failed_and_missing(page: Page, ui: Server, folder: Path) -> None:
+    go(page, ui, "/assets/decode_check?view=partitions")
+    expect(page.get_by_text("Failed (2)")).to_be_visible(timeout=PATIENCE_MS)
+    shoot(page, "failed", folder / "screenshots")
     page.get_by_role("button", name=re.compile("Materialize")).first.click()
-    wait_for((folder / "raw" / "own_clips.parquet").exists, timeout_s=240)
+    page.get_by_role("button", name="Failed and missing", exact=True).click()
+    shoot(page, "failed-and-missing", folder / "screenshots")
+    launch = page.get_by_role("button", name="Launch backfill")
+    launch.click()
+    expect(launch).to_be_hidden(timeout=PATIENCE_MS)
+
+
+def launch_a_job_with_config(page: Page, ui: Server, folder: Path) -> None:
+    go(page, ui, "/locations/video_assets/jobs/publish/playground")
+    page.locator(".CodeMirror").first.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text("execution:\n  config: {}\n")
+    launch = page.get_by_role("button", name=re.compile("Launch run", re.IGNORECASE))
+    expect(launch).to_be_enabled(timeout=PATIENCE_MS)
+    shoot(page, "launch-with-config", folder / "screenshots")
+    launch.click()
 
 
 def see_shards_checks_and_report(page: Page, ui: Server, folder: Path) -> None:

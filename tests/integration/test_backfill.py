@@ -4,13 +4,18 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import tomlkit
-from dagster_server import server
+from dagster_server import server, wait_for
 from faulty_mount import faulty_mount, why_no_mount
 
+from video_assets.core.schema import VERDICTS
 from video_assets.core.sharding import shard_keys, shard_of
+from video_assets.io.layout import Layout
+from video_assets.io.parts import read_parts
 from video_assets.io.sample import Sample
+from video_assets.io.tables import read_table
 
 N_SHARDS = 6
 SHARDS = shard_keys(N_SHARDS)
@@ -34,12 +39,12 @@ def lay_out(sample: Sample, folder: Path) -> int:
     return n_clips
 
 
-def write_settings(data_root: Path, folder: Path) -> None:
+def write_settings(data_root: Path, folder: Path, *, backfill: str = "single_run") -> None:
     settings = {
         "own_clips": {"folder": str(folder), "settle_s": 0},
-        "decode": {"n_shards": N_SHARDS, "retries": 0},
+        "decode": {"n_shards": N_SHARDS, "retries": 0, "workers": 1},
         "training": {"duplicates": "keep"},
-        "automation": {"is_enabled": False},
+        "automation": {"is_enabled": False, "backfill": backfill},
     }
     data_root.mkdir(parents=True)
     (data_root / "video_assets.toml").write_text(tomlkit.dumps(settings))
@@ -70,3 +75,42 @@ def test_failed_shards_are_backfilled_from_the_ui_and_nothing_is_decoded_twice(s
             assert ui.run_job("publish") == "SUCCESS"
     manifest = json.loads((data_root / "training" / "training.manifest.json").read_text())
     assert manifest["counts"]["listed"] == n_clips
+
+
+def decided(data_root: Path) -> dict[str, float]:
+    """Seconds that each decoded clip took: a clip that was decoded again took others."""
+    layout = Layout(data_root)
+    tables = [read_table(path, VERDICTS).rows for path in layout.verdicts_folder.glob("*.parquet")]
+    records = [VERDICTS.frame(read_parts(folder)[0]) for folder in layout.verdicts_folder.glob("*.parts")]
+    rows = pd.concat([VERDICTS.frame([]), *tables, *records])
+    return dict(zip(rows["clip_key"], rows["decode_seconds"], strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount() or "a FUSE mount works here")
+def test_a_backfill_cancelled_in_the_middle_goes_on_where_it_stopped_with_one_run_per_shard(
+    sample: Sample, tmp_path: Path
+) -> None:
+    data_root = tmp_path / "data"
+    n_clips = lay_out(sample, tmp_path / "disk")
+    with faulty_mount(tmp_path / "disk", tmp_path / "mount") as mount:
+        write_settings(data_root, mount.folder, backfill="run_per_shard")
+        with server(data_root) as ui:
+            assert ui.run_job("prepare") == "SUCCESS"
+            mount.slow(1.5)
+            backfill = ui.launch(["shard_lists", "decode_check"], SHARDS)
+            wait_for(lambda: list(Layout(data_root).verdicts_folder.glob("*.part*")), timeout_s=300)
+            ui.cancel(backfill)
+            assert ui.wait_for_backfill(backfill) == "CANCELED"
+            wait_for(lambda: ui.n_runs("STARTED", "CANCELING") == 0, timeout_s=120)
+            before = decided(data_root)
+            assert 0 < len(before) < n_clips
+
+            mount.mend()
+            assert ui.backfill(["decode_check"], SHARDS) == "COMPLETED_SUCCESS"
+            assert ui.partitions("decode_check")["materialized"] == SHARDS
+            assert ui.n_runs("SUCCESS") >= 1 + 1 + N_SHARDS, "prepare, lists, one run per shard"
+    after = decided(data_root)
+    assert len(after) == n_clips
+    assert {key: after[key] for key in before} == before, "nothing is decoded twice"
