@@ -12,6 +12,7 @@ import tomlkit
 from dagster_server import Server, server, wait_for
 from playwright.sync_api import Page, expect, sync_playwright
 
+from video_assets.core.rules import TRAINING_RULES
 from video_assets.core.sharding import shard_keys, shard_of
 from video_assets.io.sample import SAMPLE_MAX_FILE_SIZE_MIB, Sample
 
@@ -110,8 +111,9 @@ def see_the_graph_and_materialize_all(page: Page, ui: Server, folder: Path) -> N
         expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
     shoot(page, "graph", folder / "screenshots")
     page.get_by_role("button", name=re.compile("Materialize all")).first.click()
+    page.get_by_role("button", name="All", exact=True).click()
     launch = page.get_by_role("button", name="Launch backfill")
-    expect(launch).to_be_visible(timeout=PATIENCE_MS)
+    expect(launch).to_be_enabled(timeout=PATIENCE_MS)
     shoot(page, "materialize-all", folder / "screenshots")
     launch.click()
     expect(launch).to_be_hidden(timeout=PATIENCE_MS)
@@ -146,7 +148,7 @@ def see_shards_checks_and_report(page: Page, ui: Server, folder: Path) -> None:
     shoot(page, "shards", folder / "screenshots")
     go(page, ui, "/assets/training_csv?view=checks")
     expect(page.get_by_text("every_clip_has_a_verdict").first).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("Succeeded")).to_have_count(9, timeout=PATIENCE_MS)
+    expect(page.get_by_text("Succeeded")).to_have_count(len(TRAINING_RULES), timeout=PATIENCE_MS)
     shoot(page, "checks", folder / "screenshots")
     go(page, ui, "/assets/dataset_report")
     expect(page.get_by_text("funnel_table").first).to_be_visible(timeout=PATIENCE_MS)

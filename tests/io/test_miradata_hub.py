@@ -1,0 +1,56 @@
+"""MiraData's table from the hub: verified, fetched once, again when the hub has another."""
+
+import pytest
+from hub_server import FakeHub
+from mira_tables import v1_row, write_v1
+
+from video_assets.core.fetch_errors import FetchError, NotOnHubError
+from video_assets.io.layout import Layout
+from video_assets.io.miradata_listing import read_batch, refresh_listing
+from video_assets.settings import MiraData
+
+TABLE = "miradata_v1_9k.csv"
+MIRADATA = MiraData(enabled=True, csv=TABLE)
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    with FakeHub() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        yield server
+
+
+def rows(folder, n_rows):
+    folder.mkdir(exist_ok=True)
+    listed = [v1_row(f"{number}.0", f"https://example.com/{number}.mp4", 0.0, 1.0) for number in range(n_rows)]
+    return write_v1(folder / TABLE, listed).read_bytes()
+
+
+def test_the_table_is_fetched_once_and_again_when_it_has_changed(tmp_path, hub):
+    hub.commit(MIRADATA.repo, {TABLE: rows(tmp_path / "a", 2)})
+    layout = Layout(tmp_path / "data")
+    first = refresh_listing(layout, MIRADATA)
+    assert len(read_batch(layout, "mira_000000")) == 2
+    hub.reset_counts()
+    assert refresh_listing(layout, MIRADATA) == first
+    assert hub.bytes_sent(TABLE) == 0
+    hub.commit(MIRADATA.repo, {TABLE: rows(tmp_path / "b", 3)})
+    assert refresh_listing(layout, MIRADATA).revision != first.revision
+    assert len(read_batch(layout, "mira_000000")) == 3
+
+
+def test_a_damaged_table_is_refused_and_the_listing_before_stays(tmp_path, hub):
+    hub.commit(MIRADATA.repo, {TABLE: rows(tmp_path / "a", 2)})
+    layout = Layout(tmp_path / "data")
+    refresh_listing(layout, MIRADATA)
+    hub.commit(MIRADATA.repo, {TABLE: rows(tmp_path / "b", 3)})
+    hub.fail("corrupt", path=TABLE, at=20, times=10)
+    with pytest.raises(FetchError, match=TABLE):
+        refresh_listing(layout, MIRADATA)
+    assert len(read_batch(layout, "mira_000000")) == 2
+
+
+def test_a_table_that_the_hub_does_not_have_is_named_with_those_that_it_has(tmp_path, hub):
+    hub.commit(MIRADATA.repo, {"miradata_v1_42k.csv": b"x"})
+    with pytest.raises(NotOnHubError, match=r"miradata_v1_9k.csv: no such file .*its tables: miradata_v1_42k.csv"):
+        refresh_listing(Layout(tmp_path / "data"), MIRADATA)
