@@ -8,12 +8,12 @@ import dagster as dg
 from video_assets.core.schema import CHECKED, CLIPS
 from video_assets.defs.conditions import changed_shards, cheap
 from video_assets.defs.describe import OWNERS, column_schema
+from video_assets.defs.outcomes import incomplete, report_partition
 from video_assets.defs.partitions import backfill_policy, list_policy, shard_partitions
 from video_assets.defs.resources import Project
 from video_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from video_assets.io.enrich import ShardList
     from video_assets.io.shards import ShardOutcome
 
 
@@ -39,7 +39,12 @@ def shard_lists(settings: Settings) -> dg.AssetsDefinition:
 
         n_shards = project.settings.decode.n_shards
         for written in write_shard_lists(project.layout, list(context.partition_keys), n_shards=n_shards):
-            context.log_event(_list_event(context, written))
+            metadata = {
+                "dagster/partition_row_count": written.n_clips,
+                "dropped_before": written.n_dropped,
+                "bytes": written.n_bytes,
+            }
+            report_partition(context, written.shard, metadata=metadata, content_hash=written.content_hash)
         yield from ()
 
     return asset
@@ -76,19 +81,10 @@ def decode_check(settings: Settings) -> dg.AssetsDefinition:
         )
         failed = [outcome for outcome in outcomes if not _is_reported(context, outcome)]
         if failed:
-            raise _failure(failed)
+            raise incomplete("shards", {outcome.shard: outcome.failure for outcome in failed})
         yield from ()
 
     return asset
-
-
-def _list_event(context: dg.AssetExecutionContext, written: "ShardList") -> dg.AssetMaterialization:
-    return dg.AssetMaterialization(
-        asset_key=context.asset_key,
-        partition=written.shard,
-        metadata={"dagster/partition_row_count": written.n_clips, "dropped_before": written.n_dropped, "bytes": written.n_bytes},
-        tags={"dagster/data_version": written.content_hash},
-    )
 
 
 def _is_reported(context: dg.AssetExecutionContext, outcome: "ShardOutcome") -> bool:
@@ -97,30 +93,15 @@ def _is_reported(context: dg.AssetExecutionContext, outcome: "ShardOutcome") -> 
         context.log.error(f"shard {outcome.shard}: {outcome.failure}")
         return False
     n_dropped = outcome.n_clips - outcome.n_kept
-    context.log_event(
-        dg.AssetMaterialization(
-            asset_key=context.asset_key,
-            partition=outcome.shard,
-            metadata={
-                "dagster/partition_row_count": outcome.n_kept,
-                "clips": outcome.n_clips,
-                "newly_decoded_clips": outcome.n_decoded,
-                "dropped_clips": n_dropped,
-                "dropped_share": n_dropped / outcome.n_clips if outcome.n_clips else 0.0,
-                "dropped_by_reason": dg.MetadataValue.json(outcome.dropped),
-                "decode_cpu_seconds": round(outcome.decode_seconds, 3),
-                "bytes": outcome.n_bytes,
-            },
-            tags={"dagster/data_version": outcome.content_hash},
-        )
-    )
+    metadata = {
+        "dagster/partition_row_count": outcome.n_kept,
+        "clips": outcome.n_clips,
+        "newly_decoded_clips": outcome.n_decoded,
+        "dropped_clips": n_dropped,
+        "dropped_share": n_dropped / outcome.n_clips if outcome.n_clips else 0.0,
+        "dropped_by_reason": dg.MetadataValue.json(outcome.dropped),
+        "decode_cpu_seconds": round(outcome.decode_seconds, 3),
+        "bytes": outcome.n_bytes,
+    }
+    report_partition(context, outcome.shard, metadata=metadata, content_hash=outcome.content_hash)
     return True
-
-
-def _failure(failed: list["ShardOutcome"]) -> dg.Failure:
-    names = ", ".join(outcome.shard for outcome in failed[:10])
-    return dg.Failure(
-        f"{len(failed)} shards are not complete: {names}. First: {failed[0].failure}",
-        metadata={"shards": dg.MetadataValue.json({outcome.shard: outcome.failure for outcome in failed})},
-        allow_retries=False,
-    )

@@ -7,6 +7,7 @@ import dagster as dg
 
 from video_assets.core.schema import LEDGER
 from video_assets.defs.describe import OWNERS, column_schema
+from video_assets.defs.outcomes import incomplete, report_partition
 from video_assets.defs.partitions import MIRADATA_BATCHES
 from video_assets.defs.resources import Project
 from video_assets.settings import Settings
@@ -75,18 +76,10 @@ def _miradata_clips() -> dg.AssetsDefinition:
         outcomes = fetch_batches(project.layout, batches, settings=project.settings, progress=progress)
         stopped = [outcome for outcome in outcomes if not _is_reported(context, project.layout, outcome)]
         if stopped:
-            raise _failure(stopped, n_batches=len(batches))
+            raise incomplete("batches", {outcome.batch: outcome.failure for outcome in stopped})
         yield from ()
 
     return asset
-
-
-def _failure(stopped: list["BatchOutcome"], *, n_batches: int) -> dg.Failure:
-    return dg.Failure(
-        f"{len(stopped)} of {n_batches} batches are not complete. {stopped[0].batch}: {stopped[0].failure}",
-        metadata={"batches": dg.MetadataValue.json({outcome.batch: outcome.failure for outcome in stopped})},
-        allow_retries=False,
-    )
 
 
 def _is_reported(context: dg.AssetExecutionContext, layout: "Layout", outcome: "BatchOutcome") -> bool:
@@ -94,25 +87,19 @@ def _is_reported(context: dg.AssetExecutionContext, layout: "Layout", outcome: "
     if outcome.failure:
         context.log.error(f"batch {outcome.batch}: {outcome.failure}")
         return False
-    context.log_event(
-        dg.AssetMaterialization(
-            asset_key=context.asset_key,
-            partition=outcome.batch,
-            metadata={
-                "dagster/partition_row_count": outcome.n_clips,
-                "ok_clips": outcome.n_ok,
-                "waiting_clips": outcome.n_waiting,
-                "lost_clips": outcome.n_clips - outcome.n_ok - outcome.n_waiting,
-                "newly_cut_clips": outcome.n_cut_now,
-                "source_videos_asked_for": outcome.n_videos_asked,
-                "bytes_fetched": outcome.n_bytes_fetched,
-                "bytes": outcome.n_bytes,
-                "not_ok_by_reason": dg.MetadataValue.json(outcome.by_reason),
-                **_obtainable(layout),
-            },
-            tags={"dagster/data_version": outcome.content_hash},
-        )
-    )
+    metadata = {
+        "dagster/partition_row_count": outcome.n_clips,
+        "ok_clips": outcome.n_ok,
+        "waiting_clips": outcome.n_waiting,
+        "lost_clips": outcome.n_clips - outcome.n_ok - outcome.n_waiting,
+        "newly_cut_clips": outcome.n_cut_now,
+        "source_videos_asked_for": outcome.n_videos_asked,
+        "bytes_fetched": outcome.n_bytes_fetched,
+        "bytes": outcome.n_bytes,
+        "not_ok_by_reason": dg.MetadataValue.json(outcome.by_reason),
+        **_obtainable(layout),
+    }
+    report_partition(context, outcome.batch, metadata=metadata, content_hash=outcome.content_hash)
     return True
 
 

@@ -8,6 +8,7 @@ import dagster as dg
 from video_assets.core.schema import LEDGER
 from video_assets.defs.conditions import cheap
 from video_assets.defs.describe import OWNERS, column_schema
+from video_assets.defs.outcomes import incomplete, report_partition
 from video_assets.defs.partitions import archive_partitions, backfill_policy
 from video_assets.defs.resources import Project
 from video_assets.settings import Settings
@@ -106,7 +107,7 @@ def openvid_clips(settings: Settings) -> dg.AssetsDefinition:
         outcomes = fetch_archives(project.layout, project.settings, list(context.partition_keys), told=told)
         failed = [outcome for outcome in outcomes if not _is_reported(context, outcome)]
         if failed:
-            raise _failure(failed)
+            raise incomplete("archives", {outcome.archive: outcome.failure for outcome in failed})
         yield from ()
 
     return asset
@@ -137,35 +138,20 @@ def _is_reported(context: dg.AssetExecutionContext, outcome: "ArchiveOutcome") -
         context.log.error(f"{outcome.archive}: {outcome.failure}")
         return False
     result, summary = outcome.result, outcome.result.summary
-    context.log_event(
-        dg.AssetMaterialization(
-            asset_key=context.asset_key,
-            partition=outcome.archive,
-            metadata={
-                "dagster/partition_row_count": summary.listed,
-                "ok_clips": summary.ok,
-                "skipped_clips": summary.skipped,
-                "waiting_clips": summary.waiting,
-                "failed_clips": summary.failed,
-                "reasons": dg.MetadataValue.json(summary.by_reason),
-                "bytes": summary.n_bytes,
-                "newly_fetched_clips": result.transfer.fetched,
-                "fetched_again": dg.MetadataValue.json(result.transfer.repaired),
-                "bytes_fetched": result.n_bytes_fetched,
-                "megabytes_per_s": round(result.n_bytes_fetched / 1e6 / max(outcome.seconds, 0.001), 3),
-                "revision": outcome.revision,
-                "archive_sha256": result.sha256,
-            },
-            tags={"dagster/data_version": result.content_hash},
-        )
-    )
+    metadata = {
+        "dagster/partition_row_count": summary.listed,
+        "ok_clips": summary.ok,
+        "skipped_clips": summary.skipped,
+        "waiting_clips": summary.waiting,
+        "failed_clips": summary.failed,
+        "reasons": dg.MetadataValue.json(summary.by_reason),
+        "bytes": summary.n_bytes,
+        "newly_fetched_clips": result.transfer.fetched,
+        "fetched_again": dg.MetadataValue.json(result.transfer.repaired),
+        "bytes_fetched": result.n_bytes_fetched,
+        "megabytes_per_s": round(result.n_bytes_fetched / 1e6 / max(outcome.seconds, 0.001), 3),
+        "revision": outcome.revision,
+        "archive_sha256": result.sha256,
+    }
+    report_partition(context, outcome.archive, metadata=metadata, content_hash=result.content_hash)
     return True
-
-
-def _failure(failed: list["ArchiveOutcome"]) -> dg.Failure:
-    names = ", ".join(outcome.archive for outcome in failed[:10])
-    return dg.Failure(
-        f"{len(failed)} archives are not complete: {names}. First: {failed[0].failure}",
-        metadata={"archives": dg.MetadataValue.json({outcome.archive: outcome.failure for outcome in failed})},
-        allow_retries=False,
-    )
