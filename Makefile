@@ -27,7 +27,7 @@ test: setup-dev  ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
 test-kubernetes: setup-dev  ## install the chart on the cluster of KUBECONFIG, break things, compare CSVs (IMAGE=repository:tag)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/kubernetes/prove.py $(STEPS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python tests/kubernetes/prove.py $(STEPS)
 
 coverage: setup-dev  ## run all tests and measure coverage, also of the programs that they start (at least 90 %)
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 $(ARGS)

@@ -62,6 +62,13 @@ RUNS = "query Runs($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on
 RUN = "query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 
+def job_params(job: str, *, tags: dict[str, str] | None = None) -> dict[str, Any]:
+    """What `LAUNCH_JOB` takes."""
+    selector = {"repositoryLocationName": "video_assets", "repositoryName": "__repository__", "pipelineName": job}
+    metadata = {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]}
+    return {"selector": selector, "runConfigData": {}, "executionMetadata": metadata}
+
+
 class Server:
     """A running web UI with its daemon."""
 
@@ -108,10 +115,13 @@ class Server:
 
     def run_job(self, job: str, *, timeout_s: float = 300) -> str:
         """Launch a job and wait for the end of its run; returns its status."""
-        selector = {"repositoryLocationName": "video_assets", "repositoryName": "__repository__", "pipelineName": job}
-        launched = self.query(LAUNCH_JOB, params={"selector": selector, "runConfigData": {}})["launchPipelineExecution"]
-        run_id = launched["run"]["runId"]
+        run_id = self.start_job(job)
         return wait_for(lambda: self._run_ended(run_id), timeout_s=timeout_s)
+
+    def start_job(self, job: str, *, tags: dict[str, str] | None = None) -> str:
+        """Launch a job; returns the id of its run."""
+        launched = self.query(LAUNCH_JOB, params=job_params(job, tags=tags))["launchPipelineExecution"]
+        return launched["run"]["runId"]
 
     def _run_ended(self, run_id: str) -> str | None:
         status = self.query(RUN, id=run_id)["runOrError"]["status"]

@@ -162,6 +162,11 @@ spec:
         {{- if .isProject }}
         {{- include "video-assets.projectEnv" $root | nindent 8 }}
         - {name: DAGSTER_CURRENT_IMAGE, value: {{ include "video-assets.image" $root | quote }}}
+        {{- with $root.Values.alerts.webhookSecret }}
+        {{- if .name }}
+        - {name: VIDEO_ASSETS_ALERT_WEBHOOK, valueFrom: {secretKeyRef: {name: {{ .name }}, key: {{ .key }}}}}
+        {{- end }}
+        {{- end }}
         {{- end }}
         {{- with $root.Values.extraEnv }}
         {{- toYaml . | nindent 8 }}

@@ -9,7 +9,10 @@ video-assets is installed as {{ .Release.Name }} in namespace {{ $namespace }}: 
 {{ if not (or (dig "own_clips" "folder" "" .Values.settings) (dig "own_clips" "captions" "" .Values.settings) (dig "openvid" "enabled" false .Values.settings) (dig "miradata" "enabled" false .Values.settings)) }}
 No source of clips is set yet: set settings.own_clips.folder (and captions), settings.openvid.enabled or settings.miradata.enabled.
 {{ end -}}
-{{ if .Values.postgresql.bundled.enabled }}
+{{ if and .Values.networkPolicy.enabled .Values.ingress.enabled (not .Values.networkPolicy.webserverFrom) }}
+Only pods of namespace {{ $namespace }} reach the web server: name your Ingress controller's pods in networkPolicy.webserverFrom.
+{{ end }}
+{{- if .Values.postgresql.bundled.enabled }}
 PostgreSQL is the bundled one, for trials: one replica, no backups.
 {{ end }}
 {{- end }}

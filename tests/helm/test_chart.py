@@ -180,16 +180,15 @@ def test_the_data_outlives_the_release_and_an_existing_claim_is_left_alone():
     assert not [item for item in existing if item["kind"] == "PersistentVolumeClaim"]
 
 
-def test_the_hub_is_open_only_where_downloads_run():
-    def policies(*more):
-        objects = render("--values", str(TRIAL), "--set", "networkPolicy.enabled=true", *more)
-        return {item["metadata"]["name"]: item["spec"] for item in objects if item["kind"] == "NetworkPolicy"}
-
-    closed, opened = policies(), policies("--set", "settings.openvid.enabled=true")
-    assert opened.keys() - closed.keys() == {"video-assets-downloads-runs", "video-assets-downloads-code"}
-    deny = closed["video-assets-default-deny"]
-    assert deny["policyTypes"] == ["Ingress", "Egress"]
-    assert not {"ingress", "egress"} & deny.keys()
+def test_the_webhook_is_a_secret_that_only_the_code_server_gets():
+    objects = render("--values", str(TRIAL), "--set", "alerts.webhookSecret.name=alerts")
+    given = {}
+    for name, template in pod_specs(objects).items():
+        for variable in template["spec"]["containers"][0]["env"]:
+            if variable["name"] == "VIDEO_ASSETS_ALERT_WEBHOOK":
+                given[name] = variable["valueFrom"]
+    assert given == {"Deployment/video-assets-code": {"secretKeyRef": {"name": "alerts", "key": "url"}}}
+    assert "VIDEO_ASSETS_ALERT_WEBHOOK" not in yaml.safe_dump(instance_of(objects))
 
 
 def test_notes_say_the_next_three_commands(example, tmp_path):

@@ -1,14 +1,21 @@
-"""The values for Dagster's own chart: what the real launcher makes of them. The chart itself is in no package registry."""
+"""The values for Dagster's own chart: what the real launcher makes of them, and the chart itself where there is a copy of it.
+
+It is in no package registry: `helm pull dagster/dagster --untar` brings it, `DAGSTER_CHART=./dagster` names it.
+"""
+
+import os
+from pathlib import Path
 
 import dagster as dg
 import kubernetes_validate
 import pytest
 import yaml
 from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.instance.config import dagster_instance_config
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster_k8s.container_context import K8sContainerContext
-from kubernetes_api import CHART, kubernetes_api
+from kubernetes_api import CHART, helm, kubernetes_api, one
 
 from video_assets.definitions import build_defs
 from video_assets.settings import Settings
@@ -68,3 +75,34 @@ def test_a_run_gets_the_volumes_the_settings_and_the_size(values, tmp_path):
     assert container["resources"]["limits"] == {"cpu": "4", "memory": "8Gi"}
     assert spec["terminationGracePeriodSeconds"] == 30
     assert len(spec["topologySpreadConstraints"]) == 1
+
+
+def test_as_many_runs_as_the_pool_holds_may_go_on(values):
+    # Dagster takes 10 where nothing is said, whatever the pools say: tests/upstream.
+    assert values["concurrency"]["runs"]["maxConcurrentRuns"] == -1
+    assert values["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"] == {"maxConcurrentRuns": None}
+
+
+@pytest.mark.skipif("DAGSTER_CHART" not in os.environ, reason="no copy of Dagster's chart: name its folder in DAGSTER_CHART")
+def test_dagsters_chart_and_dagster_take_the_values(tmp_path):
+    ours = str(CHART / "official-chart-values.yaml")
+    done = helm("template", "dagster", os.environ["DAGSTER_CHART"], "--skip-schema-validation", "--values", ours)
+    assert done.returncode == 0, done.stderr
+    objects = [item for item in yaml.safe_load_all(done.stdout) if item]
+    for item in objects:
+        kubernetes_validate.validate(item, "1.36", strict=True)
+    text = one(objects, "ConfigMap", "dagster-instance")["data"]["dagster.yaml"]
+    Path(tmp_path, "dagster.yaml").write_text(text)
+    loaded, _ = dagster_instance_config(str(tmp_path))
+    assert loaded["concurrency"]["runs"] == {"max_concurrent_runs": -1}
+    assert loaded["concurrency"]["pools"] == {"granularity": "run", "default_limit": 4}
+    assert "scheme: postgresql+psycopg2" in text
+    [pod] = [
+        item["spec"]["template"]["spec"]
+        for item in objects
+        if item["kind"] == "Deployment" and "video-assets" in item["metadata"]["name"]
+    ]
+    [container] = pod["containers"]
+    assert container["image"] == "REGISTRY/video-assets:0.1.0"
+    assert {mount["mountPath"] for mount in container["volumeMounts"]} >= {"/data", "/tmp"}  # noqa: S108
+    assert pod["securityContext"]["runAsNonRoot"] is True

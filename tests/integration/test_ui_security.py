@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from dagster_server import LAUNCH_JOB, server
+from dagster_server import LAUNCH_JOB, job_params, server
 
 from video_assets.io.sample import Sample
 
@@ -20,7 +20,6 @@ SENSORS = """
 query { sensorsOrError(repositorySelector: {repositoryLocationName: "video_assets", repositoryName: "__repository__"}) {
   ... on Sensors { results { name sensorState { status } } } } }
 """
-SELECTOR = {"repositoryLocationName": "video_assets", "repositoryName": "__repository__", "pipelineName": "publish"}
 
 
 @pytest.mark.slow
@@ -40,7 +39,7 @@ def test_a_read_only_ui_on_loopback_starts_nothing_and_no_secret_is_in_any_file(
     with server(root, "--read-only") as ui:
         assert listening(ui.process.pid) == {"127.0.0.1"}
         assert {sensor["name"] for sensor in ui.query(SENSORS)["sensorsOrError"]["results"]} >= {"alerts", "automation"}
-        launched = ui.query(LAUNCH_JOB, params={"selector": SELECTOR, "runConfigData": {}})["launchPipelineExecution"]
+        launched = ui.query(LAUNCH_JOB, params=job_params("publish"))["launchPipelineExecution"]
         assert launched["__typename"] == "UnauthorizedError"
         assert not any("daemon" in " ".join(child.cmdline()) for child in psutil.Process(ui.process.pid).children())
     leaks = [path for path in root.rglob("*") if path.is_file() and contains_secret(path)]

@@ -5,6 +5,7 @@
 
     IMAGE=video-assets:dev            repository:tag
     POSTGRES_HOST=10.0.0.5            user, password and database `dagster`; default: the chart's bundled PostgreSQL
+    POSTGRES_IMAGE=postgres:17.6      image of the bundled PostgreSQL
     NODE_LOSS="docker stop kind-worker2"  NODE_RETURN="docker start kind-worker2"  NODE=kind-worker2
                                       without them the loss of a node is left out
     FOLDER=/folder                    keeps the clips and the laptop's CSV for the next time
@@ -13,51 +14,24 @@
 Every step prints what was seen; the exit code is 1 when anything differs from what it should be.
 """
 
-import contextlib
-import ctypes
 import json
 import os
-import socket
-import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
-import urllib.error
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
-import tomlkit
-import yaml
+from cluster import CANCEL, MESSAGES, RELEASE, Ui, WrongError, exec_code, expect, kubectl, pods, run, say
+from dagster_server import LAUNCH_BACKFILL, LAUNCH_JOB, job_params, wait_for
+from material import SHARDS, START_TIMEOUT_S, Opened, laptop_run, make_clips, values
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from dagster_server import BACKFILL, LAUNCH_BACKFILL, Server, wait_for
-from media_factory import make_clip
-
-from video_assets.core.sharding import shard_keys
+from video_assets.core.sharding import shard_of
 
 CHART = Path(__file__).parents[2] / "helm"
-RELEASE = "video-assets"
-SHARDS = shard_keys(6)
-N_COPIES = int(os.environ.get("COPIES", "36"))
-SETTINGS = {
-    "own_clips": {"settle_s": 0},
-    "filter": {"max_file_size_mib": 1000},
-    "decode": {"n_shards": 6, "memory_mib": 300, "workers": 1, "lease_stale_s": 20},
-    "training": {"duplicates": "keep"},
-    "checks": {"max_drop_share": 1, "max_bad_share": 1, "max_shard_excess": 1},
-    "automation": {"is_enabled": False},
-}
-RUNS = """
-query Runs($filter: RunsFilter!) {
-  runsOrError(filter: $filter) { ... on Runs { results { runId status tags { key value } } } }
-}
-"""
-CANCEL = "mutation Cancel($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename } }"
 KILL_RUN = """
 import os, signal
 from pathlib import Path
@@ -66,186 +40,6 @@ for entry in Path("/proc").glob("[0-9]*/cmdline"):
     if b"execute_run" in words and not words[0].endswith(b"tini"):
         os.kill(int(entry.parent.name), signal.SIGKILL)
 """
-
-
-class WrongError(Exception):
-    """Something is not as it should be."""
-
-
-def say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)  # noqa: T201
-
-
-def expect(text: str, found: Any, wanted: Any) -> None:
-    """Say what was found; fail when it is something else."""
-    if found != wanted:
-        raise WrongError(f"{text}: {found!r}, not {wanted!r}")
-    say(f"   ok: {text}: {found}")
-
-
-def run(*command: str, **options: Any) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    if done.returncode:
-        raise WrongError(f"{' '.join(command)} failed: {done.stderr.strip()[-800:]}")
-    return done.stdout
-
-
-def kubectl(*arguments: str) -> str:
-    return run("kubectl", *arguments)
-
-
-def exec_code(*command: str) -> str:
-    return kubectl("exec", f"deployment/{RELEASE}-code", "--", *command)
-
-
-class Ui(Server):
-    """The web UI through a port-forward, which is made anew when its pod is."""
-
-    def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        super().__init__(self._port, self._forward())
-
-    def _forward(self) -> "subprocess.Popen[bytes]":
-        command = ["kubectl", "port-forward", f"service/{RELEASE}-webserver", f"{self._port}:3000"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(2)
-        return process
-
-    def query(self, text: str, **variables: Any) -> dict[str, Any]:
-        for _ in range(60):
-            try:
-                return super().query(text, **variables)
-            except (OSError, urllib.error.URLError, json.JSONDecodeError):
-                self.close()
-                self.process = self._forward()
-        raise WrongError("the web UI does not answer")
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def launch(self, shards: list[str]) -> str:
-        """Start a backfill of the decode check as the UI does."""
-        params = {"tags": [], "assetSelection": [{"path": ["decode_check"]}], "partitionNames": shards, "fromFailure": False}
-        return self.query(LAUNCH_BACKFILL, backfillParams=params)["launchPartitionBackfill"]["backfillId"]
-
-    def wait(self, backfill: str, timeout_s: float = 1200) -> str:
-        return wait_for(lambda: self._ended(backfill), timeout_s=timeout_s)
-
-    def status(self, backfill: str) -> str:
-        return self.query(BACKFILL, id=backfill)["partitionBackfillOrError"]["status"]
-
-    def runs(self, backfill: str) -> list[dict[str, Any]]:
-        tags = [{"key": "dagster/backfill", "value": backfill}]
-        found = self.query(RUNS, filter={"tags": tags})["runsOrError"]["results"]
-        return [{**item, "tags": {tag["key"]: tag["value"] for tag in item["tags"]}} for item in found]
-
-
-class Opened:
-    """How often each clip was opened, counted with inotify where this machine sees the volume."""
-
-    _IN_OPEN, _IS_FOLDER = 0x20, 0x40000000
-
-    def __init__(self, folder: Path | None) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._watch = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if folder else -1
-        for place in [folder, *(path for path in folder.rglob("*") if path.is_dir())] if folder else []:
-            self._libc.inotify_add_watch(self._watch, os.fsencode(place), self._IN_OPEN)
-
-    def counts(self) -> Counter[str] | None:
-        """Openings since the last call, by file name; None when nobody counts."""
-        if self._watch < 0:
-            return None
-        found: Counter[str] = Counter()
-        with contextlib.suppress(BlockingIOError):
-            while block := os.read(self._watch, 1 << 16):
-                while block:
-                    _, mask, _, length = struct.unpack_from("iIII", block)
-                    name = block[16 : 16 + length].rstrip(b"\0").decode()
-                    found[name] += bool(name) and not name.endswith(".csv") and not mask & self._IS_FOLDER
-                    block = block[16 + length :]
-        return +found
-
-
-def make_clips(folder: Path) -> None:
-    """The sample, copies of a clip that takes a second, and one that needs more memory than a worker may take."""
-    clips = folder / "clips"
-    run(sys.executable, "-m", "video_assets.cli", "sample", str(clips))
-    long = make_clip(clips / "long-0.mp4", n_frames=100, size=(960, 540))
-    for number in range(1, N_COPIES):
-        long.with_name(f"long-{number}.mp4").write_bytes(long.read_bytes() + b"\0\0\0\x10free" + number.to_bytes(8, "big"))
-    make_clip(clips / "huge.mp4", n_frames=2, size=(8000, 8000), video="mpeg4")
-    with (clips / "captions.csv").open("a", encoding="utf-8") as captions:
-        captions.writelines(f"{name},caption of {name}\n" for name in ["huge.mp4", *(f"long-{n}.mp4" for n in range(N_COPIES))])
-
-
-def laptop_run(folder: Path) -> None:
-    """One machine makes its CSV of the same clips."""
-    settings = {
-        **SETTINGS,
-        "own_clips": {"folder": str(folder / "clips"), "captions": str(folder / "clips/captions.csv"), "settle_s": 0},
-    }
-    settings["training"] = {**SETTINGS["training"], "relative_to": str(folder)}
-    data = folder / "data"
-    data.mkdir()
-    (data / "video_assets.toml").write_text(tomlkit.dumps(settings))
-    run(sys.executable, "-m", "video_assets.cli", "run", "--data-root", str(data))
-
-
-def values(folder: Path) -> str:
-    repository, _, tag = os.environ.get("IMAGE", "video-assets:dev").rpartition(":")
-    small = {"requests": {"cpu": "50m", "memory": "300Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
-    settings = {**SETTINGS, "own_clips": {"folder": "/data/clips", "captions": "/data/clips/captions.csv", "settle_s": 0}}
-    settings["training"] = {**SETTINGS["training"], "relative_to": "/data"}
-    chosen: dict[str, Any] = {
-        "image": {"repository": repository, "tag": tag},
-        "settings": settings,
-        "data": {"size": "1Gi"},
-        "runs": {
-            "maxConcurrent": 6,
-            "pools": {"decode": 6},
-            "nodeLossSeconds": 10,
-            "resources": {
-                "requests": {"cpu": "50m", "memory": "300Mi"},
-                "limits": {"cpu": os.environ.get("RUN_CPU", "500m"), "memory": "1Gi"},
-            },
-        },
-        "webserver": {"resources": small},
-        "daemon": {"resources": small, "livenessProbe": {"enabled": False}},
-        "codeServer": {"resources": small},
-        # On a small cluster the pods that are not runs stay off the node that is going to be lost.
-        "affinity": _away_from(os.environ.get("NODE", "")),
-        "postgresql": {"bundled": {"enabled": True}},
-    }
-    if host := os.environ.get("POSTGRES_HOST"):
-        chosen["postgresql"] = {"host": host, "passwordSecret": {"name": "proof-postgresql"}}
-        secret = run("kubectl", "create", "secret", "generic", "proof-postgresql", "--from-literal=postgresql-password=dagster",
-                     "--dry-run=client", "--output=yaml")  # fmt: skip
-        run("kubectl", "apply", "--filename=-", input=secret)
-    path = folder / "values.yaml"
-    path.write_text(yaml.safe_dump(chosen))
-    return str(path)
-
-
-def _away_from(node: str) -> dict[str, Any]:
-    if not node:
-        return {}
-    other = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [node]}]}
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [other]}}}
-
-
-def pods(backfill_runs: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
-    """Running pods of these runs: run id -> name, node."""
-    listed = json.loads(kubectl("get", "pods", "--selector=app.kubernetes.io/component=run_worker", "--output=json"))["items"]
-    ids = {item["runId"] for item in backfill_runs}
-    found = {}
-    for pod in listed:
-        run_id = pod["metadata"]["labels"]["dagster/run-id"]
-        if run_id in ids and pod["status"]["phase"] == "Running":
-            found[run_id] = {"name": pod["metadata"]["name"], "node": pod["spec"]["nodeName"]}
-    return found
 
 
 class Proof:
@@ -428,6 +222,68 @@ class Proof:
             self.compare(decoded=self.n_clips, redone_at_most=7 * len(lost), label="node lost")
         finally:
             subprocess.run(back, shell=True, check=True)  # noqa: S602 - the user's own command
+
+    def step_storage_does_not_deliver(self) -> None:
+        clip = "long-3.mp4"
+        shard = shard_of(f"own_clips/{clip}", n_shards=len(SHARDS))
+        self.forget()
+        exec_code("chmod", "000", f"/data/clips/{clip}")
+        try:
+            expect("backfill", self.ui.wait(self.ui.launch(SHARDS)), "COMPLETED_FAILED")
+        finally:
+            exec_code("chmod", "644", f"/data/clips/{clip}")
+        expect("failed shards", self.ui.partitions("decode_check")["failed"], [shard])
+        expect("publish meanwhile", self.ui.run_job("publish", timeout_s=900), "FAILURE")
+        again = self.ui.launch([shard])
+        expect("backfill of that shard after mending", self.ui.wait(again), "COMPLETED_SUCCESS")
+        self.compare(decoded=self.n_clips, label="storage that did not deliver")
+
+    def step_pod_cannot_start(self) -> None:
+        too_much = {"container_config": {"resources": {"requests": {"cpu": "1000"}, "limits": {"cpu": "1000"}}}}
+        tags = {"dagster-k8s/config": json.dumps(too_much), "dagster/max_retries": "1", "proof": "cannot start"}
+        told = time.monotonic()
+        first = self.ui.start_job("prepare", tags=tags)
+        expect("run", wait_for(lambda: self.ui._run_ended(first), timeout_s=900), "FAILURE")
+        waited_s = time.monotonic() - told
+        expect("it waited for the start timeout", waited_s > START_TIMEOUT_S, True)
+        messages = self._messages(first)
+        reasons = [line for line in messages if "nsufficient" in line] or messages
+        say(f"   failed after {waited_s:.0f} s; its log says: {reasons[-1]}")
+        runs = wait_for(lambda: len(found := self.ui.tagged("proof", "cannot start")) > 1 and found, timeout_s=120)
+        expect("runs, with the one that was started instead", len(runs), 2)
+        second = next(item["runId"] for item in runs if item["runId"] != first)
+        expect("that one", wait_for(lambda: self.ui._run_ended(second), timeout_s=900), "FAILURE")
+        jobs = [f"job/dagster-run-{run_id}" for run_id in (first, second)]
+        left = kubectl("get", "pods", "--field-selector=status.phase=Pending", "--output=name").split()
+        say(f"   pods that still wait for room: {len(left)}; deleting their Jobs")
+        kubectl("delete", *jobs, "--ignore-not-found")
+
+    def _messages(self, run_id: str) -> list[str]:
+        return [event["message"] for event in self.ui.query(MESSAGES, id=run_id)["logsForRun"]["events"] if event]
+
+    def step_read_only_and_ingress(self) -> None:
+        self.helm(
+            "--set", "webserver.readOnly.enabled=true,ingress.enabled=true,ingress.readOnly=true,ingress.host=clips.example.org"
+        )
+        made = json.loads(kubectl("get", "ingress", RELEASE, "--output=json"))
+        [rule] = made["spec"]["rules"]
+        [path] = rule["http"]["paths"]
+        target = path["backend"]["service"]
+        service = json.loads(kubectl("get", "service", target["name"], "--output=json"))
+        expect("host", rule["host"], "clips.example.org")
+        expect(
+            "port of the service",
+            [port["port"] for port in service["spec"]["ports"] if port["name"] == target["port"]["name"]],
+            [3000],
+        )
+        shown = Ui(target["name"])
+        try:
+            expect("shards that it shows", len(shown.partitions("decode_check")["materialized"]), len(SHARDS))
+            answer = shown.query(LAUNCH_JOB, params=job_params("publish"))["launchPipelineExecution"]
+            expect("a run started there", answer["__typename"], "UnauthorizedError")
+        finally:
+            shown.close()
+        self.helm()
 
     def step_uninstall_and_reinstall(self) -> None:
         self.ui.close()
