@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 DATA_ROOT ?= data
 PORT ?= 3000
-ARGS ?= -n 2 --dist worksteal
+# More workers than cores: the long tests mostly wait for Dagster's daemon.
+ARGS ?= -n 4 --dist worksteal
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv

@@ -78,7 +78,7 @@ def _measure(folder: Path, kind: str) -> None:
     from video_assets.core.schema import LEDGER
     from video_assets.io.folders import list_own_clips
     from video_assets.io.tables import read_table, write_table
-    from video_assets.settings import OwnClips
+    from video_assets.source_settings import OwnClips
 
     table = folder / "clips" / "captions.csv" if "table" in kind else None
     settings = OwnClips(folder=None if kind == "table" else folder / "clips", captions=table)

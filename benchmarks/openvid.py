@@ -33,7 +33,8 @@ from video_assets.io.layout import Layout
 from video_assets.io.openvid import fetch_archives
 from video_assets.io.openvid_archive import Told
 from video_assets.io.progress import no_progress
-from video_assets.settings import Settings, OpenVid
+from video_assets.settings import Settings
+from video_assets.source_settings import OpenVid
 settings = Settings(data_root=Path(sys.argv[1]), openvid=OpenVid(enabled=True))
 told = Told(progress=no_progress, info=lambda text: None, warn=print)
 for outcome in fetch_archives(Layout(settings.data_root), settings, ["openvid_part000"], told=told):
@@ -46,7 +47,7 @@ from pathlib import Path
 from video_assets.io.layout import Layout
 from video_assets.io.openvid_captions import refresh_captions
 from video_assets.io.openvid_listing import refresh_listing
-from video_assets.settings import OpenVid
+from video_assets.source_settings import OpenVid
 layout, openvid = Layout(Path(sys.argv[1])), OpenVid(enabled=True)
 refresh_captions(layout, openvid, refresh_listing(layout, openvid))
 """

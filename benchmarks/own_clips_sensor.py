@@ -11,7 +11,7 @@ from pathlib import Path
 
 from video_assets.io.layout import Layout
 from video_assets.io.watch import look_for_news
-from video_assets.settings import OwnClips
+from video_assets.source_settings import OwnClips
 
 
 def main(n_files=1_000_000, n_folders=1_000):

@@ -21,7 +21,7 @@ One file, `video_assets.toml` in the data root (or where `$VIDEO_ASSETS_CONFIG` 
 section and field in capitals, `VIDEO_ASSETS_DECODE__N_SHARDS=48`. Options of `video-assets run` are written into the file.
 Web server, daemon and runs read the same file at their start: restart `make ui` after a change.
 
-Generated from `video_assets/settings.py` by `make docs`.
+Generated from `video_assets/settings.py` and `source_settings.py` by `make docs`.
 """
 
 SOURCES = {*ledger.REASONS, *fetches.REASONS, *members.REASONS}

@@ -1,6 +1,7 @@
 """What all tests share: a clean environment and the built-in sample, made once per test run."""
 
 import os
+from itertools import islice
 
 import hypothesis
 import pytest
@@ -10,6 +11,34 @@ from video_assets.io.sample import Sample, make_sample
 # A busy machine makes single examples slow; what is too slow altogether ends by pytest-timeout.
 hypothesis.settings.register_profile("shared", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("shared")
+
+
+@pytest.hookimpl(trylast=True)  # after -m and -k have taken tests out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest tests on every worker: most of their time is waiting for Dagster's daemon."""
+    items[:] = longest_first(items, n_workers=getattr(config, "workerinput", {}).get("workercount", 1))
+
+
+def longest_first(items: list[pytest.Item], *, n_workers: int) -> list[pytest.Item]:
+    """The tests in the order in which `--dist worksteal` has the long ones run first, side by side.
+
+    It gives every worker a contiguous part to begin with, all of one size, and an idle worker takes from the end of another's.
+    """
+    long = sorted((item for item in items if _seconds(item)), key=_seconds, reverse=True)
+    others = iter([item for item in items if not _seconds(item)])
+    heads: list[list[pytest.Item]] = [[] for _ in range(n_workers)]
+    for item in long:
+        min(heads, key=lambda head: sum(map(_seconds, head))).append(item)
+    ordered: list[pytest.Item] = []
+    for number, head in enumerate(heads):
+        size = (len(items) - len(ordered)) // (n_workers - number)
+        ordered += [*head, *islice(others, max(0, size - len(head)))]
+    return [*ordered, *others]
+
+
+def _seconds(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("slow")
+    return marker.args[0] if marker else 0
 
 
 @pytest.fixture(autouse=True)

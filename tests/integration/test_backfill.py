@@ -50,7 +50,7 @@ def write_settings(data_root: Path, folder: Path, *, backfill: str = "single_run
     (data_root / "video_assets.toml").write_text(tomlkit.dumps(settings))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(170)
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount() or "a FUSE mount works here")
 def test_failed_shards_are_backfilled_from_the_ui_and_nothing_is_decoded_twice(sample: Sample, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def decided(data_root: Path) -> dict[str, float]:
     return dict(zip(rows["clip_key"], rows["decode_seconds"], strict=True))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(220)
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount() or "a FUSE mount works here")
 def test_a_backfill_cancelled_in_the_middle_goes_on_where_it_stopped_with_one_run_per_shard(

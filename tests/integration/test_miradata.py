@@ -55,7 +55,7 @@ def configure(root, web, **changes):
     return root / "data"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(25)
 def test_videos_of_the_web_become_rows_of_the_combined_csv_and_losses_have_reasons(tmp_path, web):
     root = configure(tmp_path, web)
     done = command("run", "--data-root", root, "--json")

@@ -99,7 +99,7 @@ def test_two_runs_from_nothing_write_the_same_bytes_whatever_the_number_of_shard
         assert (tmp_path / "data" / "training" / name).read_bytes() == (first / "training" / name).read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(55)
 @pytest.mark.timeout(900)
 def test_killed_at_any_moment_and_started_again_it_writes_the_same_bytes(first: Path, sample: Sample, tmp_path: Path) -> None:
     data_root = tmp_path / "data"

@@ -9,7 +9,7 @@ from incremental import add_new, make_known, run
 from video_assets.io.sample import Sample
 
 
-@pytest.mark.slow
+@pytest.mark.slow(25)
 @pytest.mark.timeout(600)
 def test_only_new_clips_are_opened_among_a_hundred_thousand(sample: Sample, tmp_path: Path) -> None:
     base = sample.clips / "windmill-no-sound.mp4"

@@ -22,7 +22,7 @@ query { sensorsOrError(repositorySelector: {repositoryLocationName: "video_asset
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow(25)
 def test_a_read_only_ui_on_loopback_starts_nothing_and_no_secret_is_in_any_file(
     sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ SEED = int(os.environ.get("FUZZ_SEED", "0"))
 SETTINGS = {"timeout_s": 30.0, "cpu_s": 20.0, "memory_mib": 2048}
 ANSWER = ("verdict", "reason", "errors", "num_frames", "height", "width", "fps", "content_hash")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + N_CLIPS)]
+pytestmark = [pytest.mark.slow(6), pytest.mark.timeout(120 + N_CLIPS)]
 
 
 def mutant(whole: bytes, other: bytes, dice: random.Random) -> bytes:

@@ -14,7 +14,7 @@ from video_assets.io.layout import Layout
 from video_assets.io.openvid_captions import find_captions, read_scores, refresh_captions
 from video_assets.io.openvid_listing import head_commit, read_listing, refresh_listing
 from video_assets.io.stages import StageError
-from video_assets.settings import OpenVid
+from video_assets.source_settings import OpenVid
 
 HEADER = [
     "video",

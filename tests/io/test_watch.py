@@ -11,7 +11,7 @@ from video_assets.core.schema import LEDGER
 from video_assets.io.layout import Layout
 from video_assets.io.tables import write_table
 from video_assets.io.watch import look_for_news
-from video_assets.settings import OwnClips
+from video_assets.source_settings import OwnClips
 
 LONG_AGO = 1_700_000_000
 

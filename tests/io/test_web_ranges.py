@@ -6,7 +6,7 @@ from web_server import serving
 
 from video_assets.io.cut_work import work
 from video_assets.io.media.decode import decode_clip
-from video_assets.settings import MiraData
+from video_assets.source_settings import MiraData
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ SETTINGS = {
     "decode": {"n_shards": 6, "memory_mib": 300, "workers": 1, "lease_stale_s": 20},
     "training": {"duplicates": "keep"},
     "checks": {"max_drop_share": 1, "max_bad_share": 1, "max_shard_excess": 1},
-    "automation": {"is_enabled": False},
+    "automation": {"is_enabled": False, "keep_runs_days": 0},
 }
 
 

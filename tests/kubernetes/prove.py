@@ -261,6 +261,14 @@ class Proof:
     def _messages(self, run_id: str) -> list[str]:
         return [event["message"] for event in self.ui.query(MESSAGES, id=run_id)["logsForRun"]["events"] if event]
 
+    def step_clean_up(self) -> None:
+        before = self.ui.n_runs("SUCCESS", "FAILURE", "CANCELED")
+        expect("clean_up", self.ui.run_job("clean_up", timeout_s=900), "SUCCESS")
+        after = self.ui.n_runs("SUCCESS", "FAILURE", "CANCELED")
+        say(f"   ended runs in PostgreSQL: {before}, after the clean-up {after}")
+        expect("fewer", after < before, True)
+        expect("shards that it shows as before", len(self.ui.partitions("decode_check")["materialized"]), len(SHARDS))
+
     def step_read_only_and_ingress(self) -> None:
         self.helm(
             "--set", "webserver.readOnly.enabled=true,ingress.enabled=true,ingress.readOnly=true,ingress.host=clips.example.org"

@@ -25,7 +25,8 @@ from video_assets.io.cpus import cpu_count
 from video_assets.io.memory import Crew, memory_limit_bytes, plan_crews
 from video_assets.io.stopping import Stop
 from video_assets.io.workers import Limits, Outcome, Task, WorkerPool
-from video_assets.settings import VIDEO_SUFFIXES, Decode
+from video_assets.settings import Decode
+from video_assets.source_settings import VIDEO_SUFFIXES
 
 Step = Literal["decode", "probe"]
 WORK = "video_assets.io.clip_work:work"

@@ -40,7 +40,7 @@ def _cut_from_web(
     from video_assets.io.web_client import WebClient
     from video_assets.io.web_ranges import WebBlocks
     from video_assets.io.web_videos import fault_of
-    from video_assets.settings import MiraData
+    from video_assets.source_settings import MiraData
 
     results: list[dict[str, Any]] = []
     fault = None

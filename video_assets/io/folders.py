@@ -21,7 +21,7 @@ from video_assets.io.caption_tables import TableOptions, read_captions
 from video_assets.io.places import Places
 from video_assets.io.scan import Scan, Sidecar, scan_folder
 from video_assets.io.sidecars import SidecarCaption, read_sidecar
-from video_assets.settings import OwnClips
+from video_assets.source_settings import OwnClips
 
 SOURCE = "own_clips"
 _BATCH = 16_384

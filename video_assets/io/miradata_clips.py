@@ -37,7 +37,8 @@ from video_assets.io.tables import read_table, write_table, write_text
 from video_assets.io.tombstones import read_tombstones
 from video_assets.io.web_videos import WebVideos, tool_versions
 from video_assets.io.workers import Limits, WorkerPool
-from video_assets.settings import MiraData, Settings
+from video_assets.settings import Settings
+from video_assets.source_settings import MiraData
 
 _WORK = "video_assets.io.cut_work:work"
 _NOT_WORTH_ASKING = frozenset({"invalid_row", "duplicate_row", "taken_down"})

@@ -27,7 +27,7 @@ from video_assets.io.hub_download import download
 from video_assets.io.layout import Layout
 from video_assets.io.stages import StageError
 from video_assets.io.tables import durable_write, hash_file, write_text
-from video_assets.settings import MiraData
+from video_assets.source_settings import MiraData
 
 _ROWS_PER_GROUP = 4096
 _MAX_PROBLEMS = 50

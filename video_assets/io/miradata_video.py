@@ -21,7 +21,7 @@ from video_assets.core.web_patience import wait_before_retry
 from video_assets.io.tables import write_text
 from video_assets.io.web_videos import WebFaultError, WebVideo, WebVideos
 from video_assets.io.workers import Outcome, Task, WorkerPool
-from video_assets.settings import MiraData
+from video_assets.source_settings import MiraData
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")

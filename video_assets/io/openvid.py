@@ -31,7 +31,8 @@ from video_assets.io.progress import megabytes
 from video_assets.io.stages import StageError
 from video_assets.io.tables import read_note
 from video_assets.io.tombstones import read_tombstones
-from video_assets.settings import VIDEO_SUFFIXES, OpenVid, Settings
+from video_assets.settings import Settings
+from video_assets.source_settings import VIDEO_SUFFIXES, OpenVid
 
 _GIB = 1 << 30
 

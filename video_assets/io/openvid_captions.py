@@ -33,7 +33,7 @@ from video_assets.io.leases import hold
 from video_assets.io.openvid_listing import hub_repo
 from video_assets.io.stages import StageError
 from video_assets.io.tables import durable_write, hash_file, note_metadata, read_note
-from video_assets.settings import OpenVid
+from video_assets.source_settings import OpenVid
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from video_assets.io.hub import HubRepo, Patience
 from video_assets.io.layout import Layout
 from video_assets.io.stages import StageError
 from video_assets.io.tables import write_text
-from video_assets.settings import OpenVid
+from video_assets.source_settings import OpenVid
 
 _log = logging.getLogger(__name__)
 _CURRENT = "current"

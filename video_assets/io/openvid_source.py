@@ -16,7 +16,7 @@ from video_assets.io.hub_reader import open_ranged
 from video_assets.io.layout import Layout
 from video_assets.io.local_pieces import LocalPieces
 from video_assets.io.openvid_listing import hub_repo
-from video_assets.settings import OpenVid
+from video_assets.source_settings import OpenVid
 
 
 class ArchiveFile(Readable, Protocol):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from video_assets.core.captions import SourceError, escape, is_storable
 from video_assets.core.ledger import Finding
 from video_assets.io.scan import Scan, look_at
-from video_assets.settings import OwnClips
+from video_assets.source_settings import OwnClips
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NOT_PLAIN = re.compile(r"//|(^|/)\.{1,2}(/|$)|/$")

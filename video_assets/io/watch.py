@@ -19,7 +19,7 @@ import xxhash
 
 from video_assets.io.layout import Layout
 from video_assets.io.tables import hash_file, write_text
-from video_assets.settings import OwnClips
+from video_assets.source_settings import OwnClips
 
 BUDGET_S = 5.0
 _MIN_QUIET_S = 2.0  # some storages tell modification times in whole seconds

@@ -16,7 +16,7 @@ from yt_dlp.networking._urllib import UrllibRH  # its connections can be guarded
 from yt_dlp.networking.exceptions import RequestError
 
 from video_assets.io.web_guard import AddressRefusedError, GuardedHandler, Network
-from video_assets.settings import MiraData
+from video_assets.source_settings import MiraData
 
 # yt-dlp asks these, where they are installed, for the answers that YouTube wants of a player; they get no network.
 _JS_RUNTIMES: dict[str, dict[str, str]] = {"deno": {}, "node": {}, "bun": {}, "quickjs": {}}

@@ -25,7 +25,7 @@ from video_assets.core.web_faults import classify, content_kind, plain_words, st
 from video_assets.io.space import explained_space, require_space
 from video_assets.io.web_client import WebClient
 from video_assets.io.web_guard import AddressRefusedError, check_url
-from video_assets.settings import MiraData
+from video_assets.source_settings import MiraData
 
 _HEAD_BYTES = 4096
 _PROTOCOLS = {"http", "https", "m3u8_native", "http_dash_segments"}
