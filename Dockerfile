@@ -11,11 +11,11 @@ COPY requirements/image.txt /build/requirements/
 RUN python -m pip --python /opt/video-assets install --quiet --no-cache-dir --only-binary :all: --require-hashes -r /build/requirements/image.txt
 # A third of what was installed is never used here: headers, sources and test suites, debug symbols, source maps, clients for other clouds,
 # and the bytecode of packages that no run loads (the bytecode of the others stays: the root file system is read-only in the cluster).
-RUN rm -rf kubernetes/aio pyarrow/include pyarrow/src pyarrow/tests pyarrow/*flight* pyarrow/*_s3* pyarrow/*_gcs* pyarrow/*_azure* \
+RUN rm -rf kubernetes/aio pyarrow/include pyarrow/src pyarrow/tests pyarrow/*flight* pyarrow/*_s3* pyarrow/*_gcs* pyarrow/*_azure* pyarrow/*substrait* \
         pandas/tests matplotlib/tests matplotlib/mpl-data/sample_data mpl_toolkits/*/tests Cryptodome/SelfTest \
         sqlalchemy/testing sqlalchemy/dialects/oracle sqlalchemy/dialects/mssql \
     && find numpy -type d -name tests -prune -exec rm -rf {} + \
-    && find . -type f -regex '.*\.\(a\|c\|cc\|cpp\|h\|hpp\|map\|pxd\|pxi\|pyx\)' -delete \
+    && find . -type f -regex '.*\.\(a\|c\|cc\|cpp\|h\|hpp\|map\|pxd\|pxi\|pyi\|pyx\)' -delete \
     && find . -type f -regex '.*\.so\(\.[0-9.]+\)?' -not -path './*.libs/*' -exec strip --strip-unneeded {} + \
     && find kubernetes/client yt_dlp fontTools pygments Cryptodome -name __pycache__ -prune -exec rm -rf {} +
 COPY pyproject.toml README.md LICENSE dagster.yaml workspace.yaml /build/

@@ -17,7 +17,7 @@ query Runs($filter: RunsFilter!) {
 """
 MESSAGES = """
 query Messages($id: ID!) {
-  logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } }
+  logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message timestamp } } } }
 }
 """
 CANCEL = "mutation Cancel($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename } }"
@@ -95,6 +95,11 @@ class Ui(Server):
 
     def runs(self, backfill: str) -> list[dict[str, Any]]:
         return self.tagged("dagster/backfill", backfill)
+
+    def messages(self, run_id: str) -> list[tuple[float, str]]:
+        """What the run's log says: (seconds, message), in order."""
+        events = self.query(MESSAGES, id=run_id)["logsForRun"]["events"]
+        return [(float(event["timestamp"]) / 1000, event["message"]) for event in events if event]
 
     def tagged(self, key: str, value: str) -> list[dict[str, Any]]:
         found = self.query(RUNS, filter={"tags": [{"key": key, "value": value}]})["runsOrError"]["results"]

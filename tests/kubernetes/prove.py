@@ -25,7 +25,7 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from cluster import CANCEL, MESSAGES, RELEASE, Ui, WrongError, exec_code, expect, kubectl, pods, run, say
+from cluster import CANCEL, RELEASE, Ui, WrongError, exec_code, expect, kubectl, pods, run, say
 from dagster_server import LAUNCH_BACKFILL, LAUNCH_JOB, job_params, wait_for
 from material import SHARDS, START_TIMEOUT_S, Opened, laptop_run, make_clips, values
 
@@ -171,6 +171,11 @@ class Proof:
         kubectl("delete", "pod", other["name"], "--wait=true")
         say(f"   run {killed[:8]} SIGKILLed; pod of run {deleted[:8]} deleted, gone after {time.monotonic() - told:.1f} s")
         expect("backfill", self.ui.wait(backfill), "COMPLETED_SUCCESS")
+        log = self.ui.messages(deleted)
+        begin = next(seconds for seconds, text in log if "told to stop" in text)
+        end = next(seconds for seconds, text in log if seconds > begin and text.startswith("Execution of run"))
+        say(f"   the run of the deleted pod had ended {end - begin:.1f} s after SIGTERM")
+        expect("that is below 10 s", end - begin < 10, True)
         runs = self.ui.runs(backfill)
         statuses = {item["runId"]: item["status"] for item in runs}
         expect("the two runs", [statuses[killed], statuses[deleted]], ["FAILURE", "FAILURE"])
@@ -246,7 +251,7 @@ class Proof:
         expect("run", wait_for(lambda: self.ui._run_ended(first), timeout_s=900), "FAILURE")
         waited_s = time.monotonic() - told
         expect("it waited for the start timeout", waited_s > START_TIMEOUT_S, True)
-        messages = self._messages(first)
+        messages = [text for _, text in self.ui.messages(first)]
         reasons = [line for line in messages if "nsufficient" in line] or messages
         say(f"   failed after {waited_s:.0f} s; its log says: {reasons[-1]}")
         runs = wait_for(lambda: len(found := self.ui.tagged("proof", "cannot start")) > 1 and found, timeout_s=120)
@@ -257,9 +262,6 @@ class Proof:
         left = kubectl("get", "pods", "--field-selector=status.phase=Pending", "--output=name").split()
         say(f"   pods that still wait for room: {len(left)}; deleting their Jobs")
         kubectl("delete", *jobs, "--ignore-not-found")
-
-    def _messages(self, run_id: str) -> list[str]:
-        return [event["message"] for event in self.ui.query(MESSAGES, id=run_id)["logsForRun"]["events"] if event]
 
     def step_clean_up(self) -> None:
         before = self.ui.n_runs("SUCCESS", "FAILURE", "CANCELED")
