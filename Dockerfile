@@ -27,7 +27,7 @@ COPY --from=build /usr/bin/tini-static /usr/bin/tini
 COPY --from=build /opt/video-assets /opt/video-assets
 RUN groupadd --gid 1000 video-assets \
     && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin video-assets \
-    && install -d -o 1000 -g 1000 /data /opt/dagster
+    && install -d -o 1000 -g 1000 /data /opt/dagster /opt/dagster/dagster_home
 ENV PATH=/opt/video-assets/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
