@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 DATA_ROOT ?= data
 PORT ?= 3000
 # More workers than cores: the long tests mostly wait for Dagster's daemon.
-ARGS ?= -n 4 --dist worksteal
+ARGS ?= -n 3 --dist worksteal
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv

@@ -23,13 +23,12 @@ def longest_first(items: list[pytest.Item], *, n_workers: int) -> list[pytest.It
     """The tests in the order in which `--dist worksteal` has the long ones run first, side by side.
 
     It gives every worker a contiguous part to begin with, all of one size, and an idle worker takes from the end of another's.
-    The last worker gets no long test: it keeps the cores busy while the others wait.
     """
     long = sorted((item for item in items if _seconds(item)), key=_seconds, reverse=True)
     others = iter([item for item in items if not _seconds(item)])
     heads: list[list[pytest.Item]] = [[] for _ in range(n_workers)]
     for item in long:
-        min(heads[:-1] or heads, key=lambda head: sum(map(_seconds, head))).append(item)
+        min(heads, key=lambda head: sum(map(_seconds, head))).append(item)
     ordered: list[pytest.Item] = []
     for number, head in enumerate(heads):
         size = (len(items) - len(ordered)) // (n_workers - number)
