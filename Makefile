@@ -2,8 +2,6 @@
 PYTHON ?= python3.11
 DATA_ROOT ?= data
 PORT ?= 3000
-# More workers than cores: the long tests mostly wait for Dagster's daemon.
-ARGS ?= -n 3 --dist worksteal
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
@@ -24,14 +22,20 @@ ui: setup  ## web UI and daemon on DATA_ROOT, http://127.0.0.1:3000 (PORT=3000)
 ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts nothing (PORT=3000)
 	@exec $(BIN)/video-assets ui --read-only --data-root "$(DATA_ROOT)" --port "$(PORT)"
 
-test: setup-dev  ## run all tests
+# Tests of io have clocks in them and get the cores to themselves; most of the others' time is waiting for Dagster's daemon.
+test: setup-dev  ## run all tests, or those of ARGS
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/io
+	$(BIN)/python -m pytest -n 4 --dist worksteal --ignore=tests/io
+endif
 
 test-kubernetes: setup-dev  ## install the chart on the cluster of KUBECONFIG, break things, compare CSVs (IMAGE=repository:tag)
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python tests/kubernetes/prove.py $(STEPS)
 
 coverage: setup-dev  ## run all tests and measure coverage, also of the programs that they start (at least 90 %)
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 check: format lint layers types test  ## everything that CI runs
 

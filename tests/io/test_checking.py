@@ -88,7 +88,7 @@ def test_probes_tell_the_numbers_of_the_container(clips):
 
 
 def test_a_worker_killed_in_the_middle_of_a_decode_costs_a_second_try_and_no_verdict(tmp_path):
-    long = task(make_clip(tmp_path / "long.mp4", n_frames=300, size=720))
+    long = task(make_clip(tmp_path / "long.mp4", n_frames=600, size=720))
     stopped = threading.Event()
 
     def kill_first_worker():

@@ -341,8 +341,9 @@ def test_no_worker_survives_its_parent(number):
     ) as parent:
         while parent.stdout.readline().strip() != "3":
             pass
-        deadline, workers = time.monotonic() + 30, []
+        deadline, workers = time.monotonic() + 90, []
         while len(workers) < 4 and time.monotonic() < deadline:
+            time.sleep(0.05)
             workers = [process.pid for process in psutil.Process(parent.pid).children(recursive=True)]
         assert len(workers) == 4
         parent.send_signal(number)
