@@ -107,7 +107,7 @@ def test_a_worker_killed_in_the_middle_of_a_decode_costs_a_second_try_and_no_ver
     stopped.set()
     killer.join()
     assert was_killed
-    assert (found[long.clip_key]["verdict"], found[long.clip_key]["num_frames"]) == ("good", 300)
+    assert (found[long.clip_key]["verdict"], found[long.clip_key]["num_frames"]) == ("good", 600)
 
 
 @pytest.mark.parametrize(
