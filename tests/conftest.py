@@ -1,6 +1,7 @@
 """What all tests share: a clean environment and the built-in sample, made once per test run."""
 
 import os
+from collections import defaultdict
 from itertools import islice
 
 import hypothesis
@@ -24,16 +25,23 @@ def longest_first(items: list[pytest.Item], *, n_workers: int) -> list[pytest.It
 
     It gives every worker a contiguous part to begin with, all of one size, and an idle worker takes from the end of another's.
     """
-    long = sorted((item for item in items if _seconds(item)), key=_seconds, reverse=True)
     others = iter([item for item in items if not _seconds(item)])
     heads: list[list[pytest.Item]] = [[] for _ in range(n_workers)]
-    for item in long:
-        min(heads, key=lambda head: sum(map(_seconds, head))).append(item)
+    # A module's tests stay together: they share fixtures that cost as much as they do.
+    modules = defaultdict(list)
+    for item in items:
+        modules[item.path] += [item] if _seconds(item) else []
+    for module in sorted(modules.values(), key=_total, reverse=True):
+        min(heads, key=_total).extend(module)
     ordered: list[pytest.Item] = []
     for number, head in enumerate(heads):
         size = (len(items) - len(ordered)) // (n_workers - number)
         ordered += [*head, *islice(others, max(0, size - len(head)))]
     return [*ordered, *others]
+
+
+def _total(items: list[pytest.Item]) -> int:
+    return sum(map(_seconds, items))
 
 
 def _seconds(item: pytest.Item) -> int:

@@ -26,7 +26,7 @@ ARGUMENTS = [
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.slow(190),
+    pytest.mark.slow(250),
     pytest.mark.timeout(900),
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
 ]

@@ -59,7 +59,7 @@ def decided(data_root: Path) -> dict[str, float]:
     return dict(zip(rows["clip_key"], rows["decode_seconds"], strict=True))
 
 
-@pytest.mark.slow(180)
+@pytest.mark.slow(250)
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount() or "a FUSE mount works here")
 def test_a_backfill_cancelled_in_the_middle_goes_on_where_it_stopped_with_one_run_per_shard(

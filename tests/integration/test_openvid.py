@@ -27,6 +27,8 @@ from video_assets.settings import Settings
 
 SECRET = "hf_" + "MustNotBeWrittenAnywhere"
 
+pytestmark = pytest.mark.slow(15)
+
 
 @dataclass(frozen=True)
 class Finished:

@@ -20,6 +20,8 @@ from video_assets.io.sample import EXPECTED, SAMPLE_MAX_FILE_SIZE_MIB, Sample
 
 COLUMNS = ["path", "text", "num_frames", "height", "width", "aspect_ratio", "fps", "resolution", "file_size"]
 
+pytestmark = pytest.mark.slow(8)
+
 
 def command(*arguments: object, check: bool = True) -> "subprocess.CompletedProcess[str]":
     """The program as a user starts it."""
