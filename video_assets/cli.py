@@ -6,6 +6,7 @@ Belongs here: commands. Does not belong here: work (`core`, `io`, `headless`), h
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -286,6 +287,7 @@ def _exit_codes() -> Iterator[None]:
         terminal.fail(str(error))
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not kill the way out: the exit code would be another
         terminal.say("stopped; everything done so far is kept, the same command goes on from here")
         raise typer.Exit(130) from None
 
