@@ -7,7 +7,7 @@ import time
 import urllib.error
 from typing import Any
 
-from dagster_server import BACKFILL, LAUNCH_BACKFILL, Server, wait_for
+from dagster_server import LAUNCH_BACKFILL, Server, wait_for
 
 RELEASE = "video-assets"
 RUNS = """
@@ -20,7 +20,6 @@ query Messages($id: ID!) {
   logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message timestamp } } } }
 }
 """
-CANCEL = "mutation Cancel($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename } }"
 
 
 class WrongError(Exception):
@@ -89,9 +88,6 @@ class Ui(Server):
 
     def wait(self, backfill: str, timeout_s: float = 1200) -> str:
         return wait_for(lambda: self._ended(backfill), timeout_s=timeout_s)
-
-    def status(self, backfill: str) -> str:
-        return self.query(BACKFILL, id=backfill)["partitionBackfillOrError"]["status"]
 
     def runs(self, backfill: str) -> list[dict[str, Any]]:
         return self.tagged("dagster/backfill", backfill)

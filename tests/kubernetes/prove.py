@@ -25,7 +25,7 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from cluster import CANCEL, RELEASE, Ui, WrongError, exec_code, expect, kubectl, pods, run, say
+from cluster import RELEASE, Ui, WrongError, exec_code, expect, kubectl, pods, run, say
 from dagster_server import LAUNCH_BACKFILL, LAUNCH_JOB, job_params, wait_for
 from material import SHARDS, START_TIMEOUT_S, Opened, laptop_run, make_clips, values
 
@@ -200,7 +200,7 @@ class Proof:
     def step_cancel(self) -> None:
         backfill = self.begin()
         told = time.monotonic()
-        self.ui.query(CANCEL, id=backfill)
+        self.ui.cancel(backfill)
         expect("backfill", self.ui.wait(backfill), "CANCELED")
         wait_for(lambda: not pods(self.ui.runs(backfill)), timeout_s=120)
         say(f"   canceled and all pods gone after {time.monotonic() - told:.0f} s")

@@ -255,3 +255,15 @@ def test_a_table_preview_takes_missing_values_but_not_zero_rows_without_a_schema
     assert dg.MetadataValue.table(records).schema.columns[0].name == "text"
     with pytest.raises(CheckError, match="schema must be provided"):
         dg.MetadataValue.table([])
+
+
+def test_where_only_pools_are_set_ten_runs_go_on_at_a_time(tmp_path):
+    """Hence `concurrency.runs` in helm/official-chart-values.yaml."""
+
+    def most(concurrency):
+        (tmp_path / "dagster.yaml").write_text(f"telemetry: {{enabled: false}}\nconcurrency: {concurrency}\n")
+        with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+            return instance.get_concurrency_config().run_queue_config.max_concurrent_runs
+
+    assert most("{pools: {granularity: run, default_limit: 24}}") == 10
+    assert most("{pools: {granularity: run, default_limit: 24}, runs: {max_concurrent_runs: -1}}") == -1
