@@ -267,3 +267,71 @@ def test_where_only_pools_are_set_ten_runs_go_on_at_a_time(tmp_path):
 
     assert most("{pools: {granularity: run, default_limit: 24}}") == 10
     assert most("{pools: {granularity: run, default_limit: 24}, runs: {max_concurrent_runs: -1}}") == -1
+
+
+class Checked:
+    """Source -> listing, with a blocking check -> table, which has the condition."""
+
+    def __init__(self, instance, condition):
+        @dg.asset_check(asset="listing", blocking=True)
+        def is_complete():
+            return dg.AssetCheckResult(passed=self.is_complete)
+
+        assets = [
+            dg.asset(name="source")(lambda: None),
+            dg.asset(name="listing", deps=["source"], automation_condition=dg.AutomationCondition.eager())(lambda: None),
+            dg.asset(name="table", deps=["listing"], automation_condition=condition)(lambda: None),
+        ]
+        self.is_complete, self.instance, self.cursor = True, instance, None
+        self.definitions = dg.Definitions(assets, asset_checks=[is_complete])
+        report(instance, "source", {None: "s"})
+        report(instance, "table", {None: "t"})
+        self.tick()
+
+    def run(self, *names):
+        """Materialize these in one run."""
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        keys = [dg.AssetKey(name) for name in names]
+        job.execute_in_process(instance=self.instance, asset_selection=keys, raise_on_error=False)
+
+    def tick(self):
+        """Names of what this tick would materialize."""
+        selection = dg.AssetSelection.all()
+        result = dg.evaluate_automation_conditions(self.definitions, self.instance, asset_selection=selection, cursor=self.cursor)
+        self.cursor = result.cursor
+        return [name for name in ("listing", "table") if result.get_num_requested(dg.AssetKey(name))]
+
+
+def test_below_a_failed_check_nothing_is_asked_for_until_it_passes(instance):
+    graph = Checked(instance, cheap())
+    graph.is_complete = False
+    graph.run("listing")
+    assert graph.tick() == []
+    graph.is_complete = True
+    graph.run("listing")
+    assert graph.tick() == ["table"]
+
+
+def test_plain_eager_would_go_on_below_the_failed_check_of_another_run(instance):
+    graph = Checked(instance, dg.AutomationCondition.eager())
+    graph.is_complete = False
+    graph.run("listing")
+    assert graph.tick() == ["table"]
+
+
+def test_what_is_asked_for_together_with_what_is_checked_is_held_by_the_check_of_that_run(instance):
+    graph = Checked(instance, cheap())
+    report(instance, "source", {None: "s2"})
+    assert graph.tick() == ["listing", "table"], "though the check has never run"
+    graph.is_complete = False
+    before = instance.get_latest_materialization_event(dg.AssetKey("table")).run_id
+    graph.run("listing", "table")
+    assert instance.get_latest_materialization_event(dg.AssetKey("table")).run_id == before
+    assert graph.tick() == []
+
+
+def test_dagsters_own_condition_on_checks_would_need_two_runs(instance):
+    theirs = dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
+    graph = Checked(instance, theirs)
+    report(instance, "source", {None: "s2"})
+    assert graph.tick() == ["listing"]

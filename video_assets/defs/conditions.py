@@ -37,4 +37,15 @@ def complete_only() -> dg.AutomationCondition:
 
 def _also_new_versions(eager: dg.AutomationCondition, updated: dg.AutomationCondition) -> dg.AutomationCondition:
     """`eager` that follows `updated`, and another code version: code or settings (`defs.versions`) have changed."""
-    return eager.replace("any_deps_updated", updated | dg.AutomationCondition.code_version_changed())
+    return eager.replace("any_deps_updated", updated | dg.AutomationCondition.code_version_changed()) & _checked()
+
+
+def _checked() -> dg.AutomationCondition:
+    """Not below an asset whose blocking checks have not passed: Dagster holds back what is in the same run, not other runs.
+
+    What is asked for in the same tick is in the same run. (Dagster's `all_deps_blocking_checks_passed` asks that of the checks;
+    they have no condition of their own: the chain would take a run, and half a minute, per asset.)
+    """
+    passed = dg.AutomationCondition.all_checks_match(dg.AutomationCondition.check_passed(), blocking_only=True)
+    in_this_run = dg.AutomationCondition.will_be_requested()
+    return dg.AutomationCondition.all_deps_match(passed | in_this_run).with_label("all_deps_checked")
