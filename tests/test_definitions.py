@@ -111,7 +111,7 @@ def test_only_what_is_enabled_runs_by_itself_and_the_hourly_listing_waits_for_a_
         both = [*repository.sensor_defs, *repository.schedule_defs]
         return {found.name for found in both if found.default_status.value == "RUNNING"}
 
-    assert running() >= {"automation", "own_clips_folder", "nightly_prepare", "nightly_publish"}
+    assert running() >= {"automation", "own_clips_folder", "nightly_prepare", "nightly_decode", "nightly_publish"}
     assert "hourly_prepare" not in running()
     assert running(automation={"is_enabled": False}) == set()
 

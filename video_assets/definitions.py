@@ -17,6 +17,7 @@ from video_assets.defs.assets.raw import own_clips
 from video_assets.defs.assets.training import dataset_report, training_csv
 from video_assets.defs.automation import automation_sensor, build_schedules, fresh_enough, own_clips_sensors
 from video_assets.defs.checks import metadata_checks, training_checks
+from video_assets.defs.decode_schedule import decode_schedule
 from video_assets.defs.jobs import build_jobs
 from video_assets.defs.miradata_schedule import miradata_schedules
 from video_assets.defs.openvid_sensor import openvid_schedules, openvid_sensors
@@ -42,6 +43,7 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
             *build_schedules(settings),
             *openvid_schedules(settings),
             *miradata_schedules(settings),
+            decode_schedule(settings),
             clean_up_schedule(settings),
         ],
         sensors=[

@@ -10,9 +10,7 @@ import dagster as dg
 from dagster._utils.error import SerializableErrorInfo
 
 from video_assets.core.errors import MendableError
-
-_RANGE_START = "dagster/asset_partition_range_start"
-_RANGE_END = "dagster/asset_partition_range_end"
+from video_assets.defs.partitions import range_tags
 
 
 class JobFailedError(MendableError):
@@ -38,7 +36,7 @@ class Jobs:
             instance=self.instance,
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in only] or None,
-            tags={_RANGE_START: first, _RANGE_END: last} if first else {},
+            tags=range_tags(first, last) if first else {},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
         if _is_interrupted(result):

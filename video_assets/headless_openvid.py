@@ -4,11 +4,11 @@ Belongs here: the order of these jobs. Does not belong here: what is due (`io.op
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from video_assets.core.units import count, size
 from video_assets.defs.jobs import FETCH_OPENVID, FIND_BROKEN_OPENVID, LIST_OPENVID
-from video_assets.defs.partitions import archive_partitions
+from video_assets.defs.partitions import archive_partitions, ranges
 from video_assets.headless_jobs import JobFailedError, Jobs
 from video_assets.io.layout import Layout
 from video_assets.io.openvid import due, estimate
@@ -59,16 +59,5 @@ def _fetch(jobs: Jobs, settings: Settings, wanted: Sequence[str]) -> None:
     name = str(archive_partitions(settings).name)
     jobs.instance.add_dynamic_partitions(name, wanted)  # there already, unless Dagster's storage is a new one
     every = jobs.instance.get_dynamic_partitions(name)
-    for first, last in _ranges(every, set(wanted)):
+    for first, last in ranges(every, set(wanted)):
         jobs.run(FETCH_OPENVID, first=first, last=last)
-
-
-def _ranges(every: Sequence[str], wanted: set[str]) -> Iterator[tuple[str, str]]:
-    """Runs of neighbours among all partitions, as (first, last): Dagster takes ranges, not sets."""
-    group: list[str] = []
-    for key in [*every, ""]:
-        if key in wanted:
-            group.append(key)
-        elif group:
-            yield group[0], group[-1]
-            group = []

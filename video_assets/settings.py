@@ -106,6 +106,9 @@ class Automation(Section):
         "single_run", description="one run for all shards of a backfill (one machine) or one run per shard (a cluster)"
     )
     nightly_cron: str = Field("0 1 * * *", description="when the sources are listed again, a cron expression")
+    nightly_decode_cron: str = Field(
+        "0 3 * * *", description="when shards that are not complete are checked again, a cron expression"
+    )
     nightly_publish_cron: str = Field("0 5 * * *", description="when the training CSV is published again, a cron expression")
     hourly_cron: str = Field(
         "15 * * * *", description="when `hourly_prepare` lists the sources, for those who switch it on; a cron expression"

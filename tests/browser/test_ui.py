@@ -98,7 +98,7 @@ def test_a_person_materializes_everything_mends_what_failed_and_publishes_with_c
 
 def see_what_runs_by_itself(page: Page, ui: Server, folder: Path) -> None:
     go(page, ui, "/automation")
-    for name in ("automation", "own_clips_folder", "nightly_prepare", "nightly_publish", "hourly_prepare"):
+    for name in ("automation", "own_clips_folder", "nightly_prepare", "nightly_decode", "nightly_publish", "hourly_prepare"):
         expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
     shoot(page, "automation", folder / "screenshots")
     go(page, ui, "/locations/video_assets/sensors/own_clips_folder")

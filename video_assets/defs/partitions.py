@@ -1,5 +1,7 @@
 """Partitions and how they are backfilled. One partition per shard, never per clip."""
 
+from collections.abc import Iterator, Sequence
+
 import dagster as dg
 
 from video_assets.core.sharding import shard_keys
@@ -40,3 +42,19 @@ def backfill_policy(settings: Settings) -> dg.BackfillPolicy:
     if settings.automation.backfill == "single_run":
         return dg.BackfillPolicy.single_run()
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+
+
+def ranges(every: Sequence[str], wanted: set[str]) -> Iterator[tuple[str, str]]:
+    """Runs of neighbours among all partitions, as (first, last): Dagster takes ranges, not sets."""
+    group: list[str] = []
+    for key in [*every, ""]:
+        if key in wanted:
+            group.append(key)
+        elif group:
+            yield group[0], group[-1]
+            group = []
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Tags of a run of neighbouring partitions."""
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}

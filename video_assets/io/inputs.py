@@ -50,6 +50,24 @@ def current_inputs(layout: Layout, settings: Settings) -> dict[str, dict[str, st
     }
 
 
+def shards_to_check(layout: Layout, settings: Settings) -> list[str]:
+    """Shards that have a list, and no decode check that was made from it by the rules and settings of now.
+
+    Reads notes and hashes no table, so it may be asked often; `current_inputs` is the judge.
+    """
+    return [shard for shard in shard_keys(settings.decode.n_shards) if _is_to_check(layout, shard, settings)]
+
+
+def _is_to_check(layout: Layout, shard: str, settings: Settings) -> bool:
+    origin = _origin(layout, shard)
+    if origin is None:
+        return False
+    try:
+        return bool(_check_problem(layout, shard, origin["shard_lists"], settings))
+    except StageError:  # missing or torn: the run says which
+        return True
+
+
 def shard_names(shards: list[str]) -> str:
     """The first ten names, and how many more there are."""
     more = f" and {len(shards) - 10:,} more" if len(shards) > 10 else ""
@@ -101,13 +119,20 @@ def _refuse_stale_tables(layout: Layout, settings: Settings) -> None:
 
 
 def _list_problem(layout: Layout, shard: str, list_hash: str, size_filtered: str) -> str:
-    try:
-        origin = json.loads(layout.shard_origin(shard).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    origin = _origin(layout, shard)
+    if origin is None:
         return "have a list of unknown origin"
     if origin["shard_lists"] != list_hash or origin["inputs"]["size_filtered"] != size_filtered:
         return "have a list that was made from another size_filtered"
     return ""
+
+
+def _origin(layout: Layout, shard: str) -> dict[str, Any] | None:
+    """Hashes of a shard's list and of what it was made from."""
+    try:
+        return json.loads(layout.shard_origin(shard).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
 
 
 def _check_problem(layout: Layout, shard: str, list_hash: str, settings: Settings) -> str:
