@@ -73,6 +73,6 @@ $(VENV)/.uv-ready:
 	@touch $@
 
 $(VENV)/.%-ready: requirements/%.txt pyproject.toml $(VENV)/.uv-ready
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/$*.txt
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/$*.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@

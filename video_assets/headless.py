@@ -8,28 +8,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
-from video_assets.core.takedown_report import TakedownReport
 from video_assets.definitions import build_defs
-from video_assets.defs.history import CleanedUp, clean_up
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
 from video_assets.headless_jobs import JobFailedError, Jobs
-from video_assets.headless_miradata import fetch_miradata
-from video_assets.headless_openvid import fetch_broken_openvid, fetch_openvid
 from video_assets.instance import prepare_home, terminal_config
 from video_assets.io.layout import Layout
 from video_assets.io.progress import Progress
 from video_assets.io.sample import SAMPLE_MAX_FILE_SIZE_MIB, make_sample
-from video_assets.io.takedown import plan_takedown, redact_versions, write_report
-from video_assets.io.takedown import take_down as bury_and_remove
 from video_assets.io.training import read_published
 from video_assets.io.user_settings import remember
 from video_assets.settings import Settings, settings_file
+
+if TYPE_CHECKING:
+    from video_assets.core.takedown_report import TakedownReport
+    from video_assets.defs.history import CleanedUp
 
 
 def remember_options(root: Path, options: dict[str, dict[str, Any]], *, is_sample: bool) -> None:
@@ -70,12 +68,15 @@ def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -
     return _summary(settings, error=_run_jobs(settings, terminal=terminal, say=say))
 
 
-def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> tuple[TakedownReport, Path]:
+def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> "tuple[TakedownReport, Path]":
     """Remove what the lines of `file` name, publish without it, take it out of kept versions; the report and its page.
 
     Raises:
         StageError, OSError: the tombstones cannot be kept; nothing was removed.
     """
+    from video_assets.io.takedown import plan_takedown, redact_versions, write_report
+    from video_assets.io.takedown import take_down as bury_and_remove
+
     layout = Layout(settings.data_root)
     planned = plan_takedown(layout, file)
     say(f"take-down {planned.id}: {len(planned.clips):,} clips")
@@ -89,8 +90,10 @@ def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callab
     return report, write_report(layout, report)
 
 
-def clean_up_history(settings: Settings, *, keep_days: int) -> CleanedUp:
+def clean_up_history(settings: Settings, *, keep_days: int) -> "CleanedUp":
     """Delete Dagster's runs that ended more than `keep_days` ago and that nothing stands on."""
+    from video_assets.defs.history import clean_up
+
     home = prepare_home(Layout(settings.data_root), settings.dagster_home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         return clean_up(instance, before=datetime.now(UTC) - timedelta(days=keep_days))
@@ -103,19 +106,37 @@ def _run_jobs(settings: Settings, *, terminal: Progress, say: Callable[[str], No
     shards = shard_keys(settings.decode.n_shards)
     with dg.DagsterInstance.from_config(str(home), terminal_config(home)) as instance:
         jobs = Jobs(build_defs(settings, terminal=terminal), instance, say)
-        is_fetching = settings.openvid.enabled and prepare is None
         try:
-            if is_fetching:
-                fetch_openvid(jobs, settings)
-            if settings.miradata.enabled and prepare is None:
-                fetch_miradata(jobs, settings)
+            if prepare is None:
+                _fetch(jobs, settings)
             _check(jobs, shards, prepare)
-            if is_fetching and fetch_broken_openvid(jobs, settings):
+            if prepare is None and _fetch_broken(jobs, settings):
                 _check(jobs, shards, prepare)
             jobs.run(PUBLISH)
         except JobFailedError as error:
             return str(error)
     return ""
+
+
+def _fetch(jobs: Jobs, settings: Settings) -> None:
+    """What the sources offer and is not here. Imported here: clients of hub and web cost a second that others need not wait."""
+    if settings.openvid.enabled:
+        from video_assets.headless_openvid import fetch_openvid
+
+        fetch_openvid(jobs, settings)
+    if settings.miradata.enabled:
+        from video_assets.headless_miradata import fetch_miradata
+
+        fetch_miradata(jobs, settings)
+
+
+def _fetch_broken(jobs: Jobs, settings: Settings) -> bool:
+    """Fetch once more what does not decode; True when there was any."""
+    if not settings.openvid.enabled:
+        return False
+    from video_assets.headless_openvid import fetch_broken_openvid
+
+    return fetch_broken_openvid(jobs, settings)
 
 
 def _check(jobs: Jobs, shards: list[str], prepare: Sequence[str] | None) -> None:

@@ -6,7 +6,6 @@ Belongs here: what the night asks for. Does not belong here: which shards are no
 """
 
 import dagster as dg
-from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES  # not exported
 
 from video_assets.core.sharding import shard_keys
 from video_assets.defs.jobs import DECODE
@@ -57,6 +56,8 @@ def _requests(shards: list[str], settings: Settings, *, night: str) -> list[dg.R
 
 def _at_work(instance: dg.DagsterInstance) -> str:
     """The backfill or run that is on its way through shards; empty when none is."""
+    from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES  # not exported
+
     for backfill in instance.get_backfills():
         if backfill.status not in BULK_ACTION_TERMINAL_STATUSES and _ASSETS & set(backfill.asset_selection or ()):
             return f"backfill {backfill.backfill_id}"
