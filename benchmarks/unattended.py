@@ -74,9 +74,13 @@ def line(night: int, ui: Server, root: Path) -> str:
 def memory(pid: int) -> list[float]:
     """Resident MiB of daemon, its code server, web server, its code server."""
     servers = {"dagster._daemon" in process.cmdline(): process for process in psutil.Process(pid).children()}
-    # The oldest child: runs are children of the code server.
-    with_code = [part for is_daemon in (True, False) for part in (servers[is_daemon], servers[is_daemon].children()[0])]
+    with_code = [part for is_daemon in (True, False) for part in (servers[is_daemon], _code_server(servers[is_daemon]))]
     return [process.memory_info().rss / 2**20 for process in with_code]
+
+
+def _code_server(parent: psutil.Process) -> psutil.Process:
+    """The oldest living child: runs are children of the code server, and one that was replaced may not be buried yet."""
+    return next(child for child in parent.children() if child.status() != psutil.STATUS_ZOMBIE)
 
 
 if __name__ == "__main__":
