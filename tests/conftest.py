@@ -1,6 +1,7 @@
 """What all tests share: a clean environment and the built-in sample, made once per test run."""
 
 import os
+import signal
 from collections import defaultdict
 from itertools import islice
 
@@ -12,6 +13,11 @@ from video_assets.io.sample import Sample, make_sample
 # A busy machine makes single examples slow; what is too slow altogether ends by pytest-timeout.
 hypothesis.settings.register_profile("shared", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("shared")
+
+
+def pytest_configure() -> None:
+    """Ctrl-C works also where a shell runs the tests in the background: it ignores SIGINT there, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)  # after -m and -k have taken tests out
