@@ -1,9 +1,14 @@
 """A backfill with one run per shard that is cancelled in the middle goes on where it stopped, and decodes nothing twice.
 
+It goes on by Dagster's command line, as the docs say, and by the API.
+
 Shards that fail and are backfilled after mending: tests/browser (by clicks), test_undisturbed.py (on storage that fails).
 """
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -50,6 +55,14 @@ def write_settings(data_root: Path, folder: Path) -> None:
     (data_root / "video_assets.toml").write_text(tomlkit.dumps(settings))
 
 
+def backfill_by_command(data_root: Path, shard: str) -> None:
+    """The command of docs/unattended.md."""
+    root = Path(__file__).parents[2]
+    line = [Path(sys.executable).with_name("dagster"), "job", "backfill", "-w", root / "workspace.yaml", "-j", "decode"]
+    environment = {**os.environ, "VIDEO_ASSETS_DATA_ROOT": str(data_root), "DAGSTER_HOME": str(data_root / ".dagster")}
+    subprocess.run([*line, "--partitions", shard, "--noprompt"], check=True, capture_output=True, env=environment)
+
+
 def decided(data_root: Path) -> dict[str, float]:
     """Seconds that each decoded clip took: a clip that was decoded again took others."""
     layout = Layout(data_root)
@@ -81,9 +94,11 @@ def test_a_backfill_cancelled_in_the_middle_goes_on_where_it_stopped_with_one_ru
             assert 0 < len(before) < n_clips
 
             mount.mend()
+            backfill_by_command(data_root, SHARDS[0])
+            wait_for(lambda: SHARDS[0] in ui.partitions("decode_check")["materialized"], timeout_s=300)
             assert ui.backfill(["decode_check"], SHARDS) == "COMPLETED_SUCCESS"
             assert ui.partitions("decode_check")["materialized"] == SHARDS
-            assert ui.n_runs("SUCCESS") >= 1 + 1 + N_SHARDS, "prepare, lists, one run per shard"
+            assert ui.n_runs("SUCCESS") >= 1 + 1 + 1 + N_SHARDS, "prepare, lists, the command's run, one run per shard"
     after = decided(data_root)
     assert len(after) == n_clips
     assert {key: after[key] for key in before} == before, "nothing is decoded twice"
