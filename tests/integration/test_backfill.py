@@ -94,8 +94,9 @@ def test_a_backfill_cancelled_in_the_middle_goes_on_where_it_stopped_with_one_ru
             assert 0 < len(before) < n_clips
 
             mount.mend()
-            backfill_by_command(data_root, SHARDS[0])
-            wait_for(lambda: SHARDS[0] in ui.partitions("decode_check")["materialized"], timeout_s=300)
+            shard = next(shard for shard in SHARDS if shard not in ui.partitions("decode_check")["materialized"])
+            backfill_by_command(data_root, shard)
+            wait_for(lambda: shard in ui.partitions("decode_check")["materialized"], timeout_s=300)
             assert ui.backfill(["decode_check"], SHARDS) == "COMPLETED_SUCCESS"
             assert ui.partitions("decode_check")["materialized"] == SHARDS
             assert ui.n_runs("SUCCESS") >= 1 + 1 + 1 + N_SHARDS, "prepare, lists, the command's run, one run per shard"
