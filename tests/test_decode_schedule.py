@@ -8,10 +8,9 @@ import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from data_roots import Clip, fill
 
-from video_assets.core.sharding import shard_keys
+from video_assets.core.sharding import shard_keys, shard_of
 from video_assets.definitions import build_defs
 from video_assets.io.stages import dropped_path
-from video_assets.settings import Settings
 
 CLIPS = [Clip(f"{number}.mp4") for number in range(30)]
 SHARDS = shard_keys(4)
@@ -80,16 +79,19 @@ def test_shards_that_were_checked_from_an_older_list_or_by_other_settings_are_as
     night = Night(tmp_path / "data", instance)
     fill(tmp_path / "data", [*CLIPS, Clip("new.mp4")], upto="shard_lists", decode={"n_shards": len(SHARDS)})
     (request,) = night.asks()
-    assert request.tags[FIRST] == request.tags[LAST], "the shard of the new clip"
+    assert request.tags[FIRST] == request.tags[LAST] == shard_of("own_clips/new.mp4", n_shards=len(SHARDS))
     (request,) = night.asks(decode=night.settings.decode.model_copy(update={"max_duration_s": 60.0}))
     assert (request.tags[FIRST], request.tags[LAST]) == (SHARDS[0], SHARDS[-1])
 
 
-def test_a_torn_result_is_asked_for(tmp_path, instance):
+def test_results_that_are_torn_or_half_there_are_asked_for(tmp_path, instance):
     night = Night(tmp_path / "data", instance)
     night.layout.checked(SHARDS[2]).write_bytes(b"PAR1 torn")
+    dropped_path(night.layout.checked(SHARDS[3])).unlink()
     (request,) = night.asks()
-    assert request.tags[FIRST] == request.tags[LAST] == SHARDS[2]
+    assert (request.tags[FIRST], request.tags[LAST]) == (SHARDS[2], SHARDS[3])
+    assert night.run(request)
+    assert night.asks() == NOTHING
 
 
 def test_shards_without_a_list_wait_for_it(tmp_path, instance):
@@ -100,20 +102,16 @@ def test_shards_without_a_list_wait_for_it(tmp_path, instance):
 def test_while_a_backfill_or_a_run_is_on_its_way_nothing_is_asked_for(tmp_path, instance):
     night = Night(tmp_path / "data", instance)
     night.undo(SHARDS[1])
-    job = build_defs(night.settings).resolve_job_def("decode")
-    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    assert night.asks() == f"run {run.run_id[:8]} is at work on shards: what that leaves is asked for in the next night"
-    instance.delete_run(run.run_id)
-    assert len(night.asks()) == 1
+    defs, keys = build_defs(night.settings), {dg.AssetKey("decode_check")}
+    clicked = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
+    for job in (defs.resolve_job_def("decode"), clicked):
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, asset_selection=job.asset_selection)
+        assert night.asks() == f"run {run.run_id[:8]} is at work on shards: what that leaves is asked for in the next night"
+        instance.delete_run(run.run_id)
+        assert len(night.asks()) == 1
     backfill = PartitionBackfill(
         backfill_id="abc", status=BulkActionStatus.REQUESTED, from_failure=False, tags={}, backfill_timestamp=0.0,
         asset_selection=[dg.AssetKey("decode_check")],
     )  # fmt: skip
     instance.add_backfill(backfill)
     assert night.asks().startswith("backfill abc is at work")
-
-
-def test_without_automation_it_waits_for_a_person(tmp_path):
-    settings = Settings(data_root=tmp_path, own_clips={"folder": "/clips"}, automation={"is_enabled": False})
-    schedule = build_defs(settings).get_repository_def().get_schedule_def("nightly_decode")
-    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED

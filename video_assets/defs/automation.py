@@ -6,13 +6,12 @@ from itertools import takewhile
 
 import dagster as dg
 
-from video_assets.defs.jobs import PREPARE, PUBLISH
+from video_assets.defs.jobs import AT_WORK, PREPARE, PUBLISH
 from video_assets.io.layout import Layout
 from video_assets.settings import Settings
 
 _FOLDER_SENSOR = "own_clips_folder"
 _FIRST_WAIT_S = 30  # after the first failure; an hour after the eighth
-_AT_WORK = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
 def own_clips_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -31,7 +30,7 @@ def own_clips_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         from video_assets.io.watch import look_for_news
 
-        if context.instance.get_runs_count(dg.RunsFilter(job_name=PREPARE, statuses=_AT_WORK)):
+        if context.instance.get_runs_count(dg.RunsFilter(job_name=PREPARE, statuses=AT_WORK)):
             return dg.SensorResult(skip_reason=f"a run of {PREPARE} is at work; looking again when it has ended")
         news = look_for_news(layout, settings.own_clips, last=context.cursor or "")
         if not news.run_key:

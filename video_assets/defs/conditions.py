@@ -11,7 +11,7 @@ def cheap(*, not_waiting_for: Sequence[str] = ()) -> dg.AutomationCondition:
     Archives and batches take days, and nobody need want all of them: the chain does not wait for those that are missing or on
     their way (`not_waiting_for` names their assets), so that clips are decoded while others are still fetched.
     """
-    eager = _also_new_versions(dg.AutomationCondition.eager(), dg.AutomationCondition.any_deps_updated())
+    eager = _following(dg.AutomationCondition.eager(), dg.AutomationCondition.any_deps_updated())
     if not not_waiting_for:
         return eager
     slow = dg.AssetSelection.assets(*not_waiting_for)
@@ -26,17 +26,17 @@ def cheap(*, not_waiting_for: Sequence[str] = ()) -> dg.AutomationCondition:
 def changed_shards() -> dg.AutomationCondition:
     """Only shards whose list has another data version: a refresh that changes nothing decodes nothing."""
     changed = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed())
-    return _also_new_versions(dg.AutomationCondition.eager(), changed)
+    return _following(dg.AutomationCondition.eager(), changed)
 
 
 def complete_only() -> dg.AutomationCondition:
     """As soon as a shard is newer, but not while any shard is missing, in progress or failed."""
     failed = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.execution_failed())
-    return _also_new_versions(dg.AutomationCondition.eager(), dg.AutomationCondition.any_deps_updated()) & ~failed
+    return _following(dg.AutomationCondition.eager(), dg.AutomationCondition.any_deps_updated()) & ~failed
 
 
-def _also_new_versions(eager: dg.AutomationCondition, updated: dg.AutomationCondition) -> dg.AutomationCondition:
-    """`eager` that follows `updated`, and another code version: code or settings (`defs.versions`) have changed."""
+def _following(eager: dg.AutomationCondition, updated: dg.AutomationCondition) -> dg.AutomationCondition:
+    """`eager` that follows `updated` and other code versions (code or settings, `defs.versions`), and not below failed checks."""
     return eager.replace("any_deps_updated", updated | dg.AutomationCondition.code_version_changed()) & _checked()
 
 

@@ -8,14 +8,10 @@ Belongs here: what the night asks for. Does not belong here: which shards are no
 import dagster as dg
 
 from video_assets.core.sharding import shard_keys
-from video_assets.defs.jobs import DECODE
+from video_assets.defs.jobs import AT_WORK, DECODE
 from video_assets.defs.partitions import range_tags, ranges
 from video_assets.settings import Settings
 
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]  # fmt: skip
 _ASSETS = {dg.AssetKey("shard_lists"), dg.AssetKey("decode_check")}
 
 
@@ -56,12 +52,12 @@ def _requests(shards: list[str], settings: Settings, *, night: str) -> list[dg.R
 
 def _at_work(instance: dg.DagsterInstance) -> str:
     """The backfill or run that is on its way through shards; empty when none is."""
-    from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES  # not exported
+    from video_assets.defs.history import active_backfills
 
-    for backfill in instance.get_backfills():
-        if backfill.status not in BULK_ACTION_TERMINAL_STATUSES and _ASSETS & set(backfill.asset_selection or ()):
+    for backfill in active_backfills(instance):
+        if _ASSETS & set(backfill.asset_selection or ()):
             return f"backfill {backfill.backfill_id}"
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
+    for run in instance.get_runs(dg.RunsFilter(statuses=AT_WORK)):
         if run.job_name == DECODE or _ASSETS & set(run.asset_selection or ()):
             return f"run {run.run_id[:8]}"
     return ""

@@ -17,7 +17,7 @@ import dagster as dg
 
 # No public interface deletes these rows; tests/test_retention.py holds what is relied upon.
 import sqlalchemy as db
-from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
+from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, PartitionBackfill
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.runs.schema import BackfillTagsTable, BulkActionsTable
 
@@ -60,6 +60,11 @@ def _ended_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[str]
         cursor = records[-1].dagster_run.run_id
 
 
+def active_backfills(instance: dg.DagsterInstance) -> list[PartitionBackfill]:
+    """Backfills that have not ended."""
+    return [backfill for backfill in instance.get_backfills() if backfill.status not in BULK_ACTION_TERMINAL_STATUSES]
+
+
 def _needed_runs(instance: dg.DagsterInstance) -> set[str]:
     """Runs that something visible or automatic still stands on."""
     events, checks = SqlEventLogStorageTable.c, AssetCheckExecutionsTable.c
@@ -75,10 +80,8 @@ def _needed_runs(instance: dg.DagsterInstance) -> set[str]:
             *connection.execute(db.select(events.run_id).where(events.id.in_(before_last.scalar_subquery()))),
             *connection.execute(db.select(checks.run_id).where(checks.id.in_(last_checks.scalar_subquery()))),
         ]
-    active = {
-        backfill.backfill_id for backfill in instance.get_backfills() if backfill.status not in BULK_ACTION_TERMINAL_STATUSES
-    }
-    of_backfills = [run.run_id for name in active for run in instance.get_runs(dg.RunsFilter.for_backfill(name))]
+    names = [backfill.backfill_id for backfill in active_backfills(instance)]
+    of_backfills = [run.run_id for name in names for run in instance.get_runs(dg.RunsFilter.for_backfill(name))]
     return {row[0] for row in found if row[0]} | set(of_backfills)
 
 

@@ -19,6 +19,11 @@ FIND_BROKEN_OPENVID = "find_broken_openvid"
 LIST_MIRADATA = "list_miradata"
 FETCH_MIRADATA = "fetch_miradata"
 
+# Of runs that are on their way. Not NOT_STARTED: a run whose server died before it was submitted stays so for ever.
+AT_WORK = [
+    dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING
+]  # fmt: skip
+
 # Sensors and schedules name them, so they are made once.
 OPENVID_JOBS = (
     dg.define_asset_job(

@@ -8,14 +8,11 @@ import time
 
 import dagster as dg
 
-from video_assets.defs.jobs import FETCH_OPENVID, LIST_OPENVID, OPENVID_JOBS
+from video_assets.defs.jobs import AT_WORK, FETCH_OPENVID, LIST_OPENVID, OPENVID_JOBS
 from video_assets.defs.partitions import archive_partitions
 from video_assets.settings import Settings
 
 _SECONDS_PER_TRY = 3600
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED
-]  # fmt: skip
 
 
 def openvid_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -124,7 +121,7 @@ def _ask_for_listing(head: str, cursor: str | None) -> dg.SensorResult:
 
 def _busy(instance: dg.DagsterInstance) -> set[str]:
     """Archives whose runs wait or run."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=FETCH_OPENVID, statuses=_UNFINISHED))
+    runs = instance.get_runs(dg.RunsFilter(job_name=FETCH_OPENVID, statuses=AT_WORK))
     return {run.tags.get("dagster/partition", run.run_id) for run in runs}
 
 

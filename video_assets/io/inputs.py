@@ -62,9 +62,11 @@ def _is_to_check(layout: Layout, shard: str, settings: Settings) -> bool:
     origin = _origin(layout, shard)
     if origin is None:
         return False
+    if not _has_check(layout, shard):
+        return True
     try:
         return bool(_check_problem(layout, shard, origin["shard_lists"], settings))
-    except StageError:  # missing or torn: the run says which
+    except StageError:  # torn by the disk
         return True
 
 
@@ -90,8 +92,12 @@ def _missing(layout: Layout, shards: list[str]) -> Iterator[tuple[str, str]]:
     for shard in shards:
         if not layout.shard_list(shard).exists():
             yield shard, "have no shard list"
-        elif not (layout.checked(shard).exists() and dropped_path(layout.checked(shard)).exists()):
+        elif not _has_check(layout, shard):
             yield shard, "have no decode check"
+
+
+def _has_check(layout: Layout, shard: str) -> bool:
+    return layout.checked(shard).exists() and dropped_path(layout.checked(shard)).exists()
 
 
 def _refuse_stale_tables(layout: Layout, settings: Settings) -> None:

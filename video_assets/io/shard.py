@@ -21,7 +21,7 @@ from video_assets.io.checking import ClipTask
 from video_assets.io.layout import Layout
 from video_assets.io.leases import Lease
 from video_assets.io.parts import PartWriter, read_parts, remove_parts
-from video_assets.io.stages import dropped_path, read_stage, stage_hash, stage_note, write_stage
+from video_assets.io.stages import StageError, dropped_path, read_stage, stage_hash, stage_note, write_stage
 from video_assets.io.tables import hash_file, read_table, write_table
 from video_assets.settings import Decode
 
@@ -58,7 +58,10 @@ def unchanged(layout: Layout, shard: str, settings: Decode) -> ShardOutcome | No
     path = layout.checked(shard)
     if not path.exists() or not dropped_path(path).exists():
         return None
-    note = stage_note(path)
+    try:
+        note = stage_note(path)
+    except StageError:  # torn by the disk: it is made again from the list and the verdicts
+        return None
     if any(note.get(key) != value for key, value in _note(layout, shard, settings).items()):
         return None
     if hash_file(dropped_path(path)) != note["dropped_hash"]:
