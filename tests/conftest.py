@@ -1,8 +1,10 @@
 """What all tests share: a clean environment and the built-in sample, made once per test run."""
 
+import contextlib
 import os
 import signal
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import islice
 
 import hypothesis
@@ -53,6 +55,13 @@ def _total(items: list[pytest.Item]) -> int:
 def _seconds(item: pytest.Item) -> int:
     marker = item.get_closest_marker("slow")
     return marker.args[0] if marker else 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Settings of `make run` in this folder (data/video_assets.toml, of the data root that is used unless told) are not read."""
+    with contextlib.chdir(tmp_path_factory.mktemp("elsewhere")):
+        yield
 
 
 @pytest.fixture(autouse=True)
