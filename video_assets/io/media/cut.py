@@ -20,7 +20,8 @@ from av.packet import Packet
 from av.stream import Discard
 from av.video.stream import VideoStream
 
-from video_assets.io.media.container import choose_streams, is_picture, packets
+from video_assets.io.media.choice import choose_streams
+from video_assets.io.media.container import is_picture, packets
 from video_assets.io.media.edit_lists import set_shown
 
 if TYPE_CHECKING:

@@ -24,19 +24,11 @@ from video_assets.core.verdicts import (
     first_lines,
     reason_of_lines,
 )
+from video_assets.io.media.choice import Chosen, choose_streams
 from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
 from video_assets.io.media.clock import InputClock, is_variable_rate
-from video_assets.io.media.container import (
-    Chosen,
-    choose_streams,
-    is_longer,
-    is_picture,
-    open_container,
-    packets,
-    promised,
-    stream_numbers,
-    unopened_reason,
-)
+from video_assets.io.media.container import is_picture, open_container, unopened_reason
+from video_assets.io.media.headers import Promise, is_longer, places, promised, stream_numbers
 from video_assets.io.media.libav_log import libav_log
 from video_assets.io.media.sinks import AudioSink, VideoSink, words
 from video_assets.io.media.versions import ffmpeg_versions
@@ -56,6 +48,7 @@ class _Pass:
     has_video: bool = False
     lines: list[str] = field(default_factory=list)
     reason: str = ""
+    remark: str = ""
     end_s: float = 0.0
     is_unopened: bool = False
     is_short: bool = False
@@ -96,7 +89,7 @@ def _judge(file: ClipFile, *, max_duration_s: float | None, is_full_decode: bool
         with log.capture():
             _decode(file, seen, max_duration_s=max_duration_s, is_full_decode=is_full_decode)
         seen.lines[:0] = log.lines()
-    row = {"file_size": file.size, "mtime_ns": file.status.st_mtime_ns, "errors": first_lines(seen.lines)}
+    row = {"file_size": file.size, "mtime_ns": file.status.st_mtime_ns, "errors": first_lines([*seen.lines, seen.remark])}
     if file.trouble:
         return row | {"verdict": "unreadable_now", "reason": "", "errors": first_lines([file.trouble, *seen.lines])}
     verdict, reason = _verdict(file, seen, max_duration_s)
@@ -149,14 +142,15 @@ def _decode(file: ClipFile, seen: _Pass, *, max_duration_s: float | None, is_ful
     try:
         with open_container(file, is_full_decode=is_full_decode) as container:
             streams = choose_streams(container)
-            seen.has_video = streams.video is not None and not is_picture(streams.video)
+            seen.has_video = streams.idle_video is not None or (streams.video is not None and not is_picture(streams.video))
             seen.speakers = Speakers(video=_names(streams.video), audio=_names(streams.audio))
-            seen.numbers = stream_numbers(container, streams.video)
+            seen.numbers = stream_numbers(container, streams.video, file)
             seen.reason, line = _obstacle(streams, seen.numbers["duration_s"], max_duration_s)
             if seen.reason:
                 seen.lines.append(line)
             else:
-                _decode_streams(container, streams, seen, is_full_decode=is_full_decode)
+                promise = promised(container, streams, file, duration_s=seen.numbers["duration_s"])
+                _decode_streams(container, streams, promise, seen, is_full_decode=is_full_decode)
     except FFmpegError as error:
         seen.is_unopened = True
         seen.is_out_of_memory = isinstance(error, MemoryError)
@@ -173,6 +167,8 @@ def _names(stream: VideoStream | AudioStream | None) -> frozenset[str]:
 
 def _obstacle(streams: Chosen, duration_s: float | None, max_duration_s: float | None) -> tuple[str, str]:
     """Why decoding need not begin: a reason and a line of words; ("", "") when it can."""
+    if streams.idle_video is not None:
+        return "no_frames", _no_packets(streams.idle_video)
     if not streams.all:
         return "no_video", "no video and no audio stream"
     for stream in streams.all:
@@ -183,14 +179,17 @@ def _obstacle(streams: Chosen, duration_s: float | None, max_duration_s: float |
     return "", ""
 
 
-def _decode_streams(container: InputContainer, streams: Chosen, seen: _Pass, *, is_full_decode: bool) -> None:
+def _no_packets(video: VideoStream) -> str:
+    return f"video stream {video.index} has no packets"
+
+
+def _decode_streams(container: InputContainer, streams: Chosen, promise: Promise, seen: _Pass, *, is_full_decode: bool) -> None:
     clock = InputClock(start_us=container.start_time, may_jump=bool(container.format.flags & Flags.ts_discont.value))
     video = VideoSink(streams.video, clock, is_full_decode=is_full_decode) if streams.video is not None else None
     audio = AudioSink(streams.audio, clock, is_full_decode=is_full_decode) if streams.audio is not None else None
     sinks = {stream.index: sink for stream, sink in ((streams.video, video), (streams.audio, audio)) if stream and sink}
-    promise = promised(container, streams)
     try:
-        for packet in packets(container, streams.all):
+        for packet in streams.packets(container):
             sinks[packet.stream_index].take(packet)
     except FFmpegError as error:
         seen.lines.append(f"[demuxer] {words(error)}")
@@ -201,8 +200,10 @@ def _decode_streams(container: InputContainer, streams: Chosen, seen: _Pass, *, 
         seen.is_out_of_memory |= sink.is_out_of_memory
         seen.is_encrypted |= sink.is_encrypted
     seen.end_s = max(sink.end_s for sink in sinks.values())
-    if video is not None:
-        seen.is_short = promise.is_broken(n_packets=video.n_delivered, video_s=video.end_s, clip_s=seen.end_s)
+    if video is not None and streams.video is not None:
+        seen.remark = "" if video.n_delivered else _no_packets(streams.video)
+        n_places = places(video.end_s, streams.video.time_base)
+        seen.is_short = promise.is_broken(n_packets=video.n_delivered, n_places=n_places, video_s=video.end_s, clip_s=seen.end_s)
         seen.numbers |= _counted(video, header_frames=seen.numbers["header_frames"])
         seen.numbers["fps"] = seen.numbers["fps"] or video.mean_rate
 

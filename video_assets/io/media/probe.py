@@ -7,12 +7,13 @@ from typing import Any
 
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Discard
 from av.video.stream import VideoStream
 
 from video_assets.core.verdicts import first_lines
+from video_assets.io.media.choice import Chosen, choose_streams
 from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
-from video_assets.io.media.container import choose_streams, is_picture, open_container, packets, stream_numbers, unopened_reason
+from video_assets.io.media.container import is_picture, open_container, unopened_reason
+from video_assets.io.media.headers import stream_numbers
 from video_assets.io.media.iso_boxes import has_whole_index
 from video_assets.io.media.libav_log import libav_log
 
@@ -66,10 +67,10 @@ def _read(file: ClipFile) -> dict[str, Any]:
 def _header_numbers(file: ClipFile) -> dict[str, Any] | None:
     """The numbers from an MP4's header alone; None when it does not have them all, or promises more than the file holds."""
     with open_container(file, is_header_only=True) as container:
-        video = choose_streams(container).video
+        video = choose_streams(container, is_video_only=True).video
         if video is None or is_picture(video):
             return None
-        numbers = stream_numbers(container, video)
+        numbers = stream_numbers(container, video, file)
         shown = _shown_in_index(video, file.size)
         if not shown or not (numbers["fps"] and numbers["height"] and numbers["width"] and numbers["duration_s"]):
             return None
@@ -88,22 +89,22 @@ def _shown_in_index(video: VideoStream, file_size: int) -> int:
 def _packet_numbers(file: ClipFile) -> dict[str, Any]:
     file.seek(0)
     with open_container(file) as container:
-        video = choose_streams(container).video
-        numbers = stream_numbers(container, video)
+        streams = choose_streams(container, is_video_only=True)
+        video = streams.video
+        numbers = stream_numbers(container, video, file)
         if video is None or is_picture(video):
-            return {"reason": "no_video", "duration_s": numbers["duration_s"]}
-        for stream in container.streams.audio:
-            stream.discard = Discard.all
-        shown = _shown_in_packets(container, video)
+            return {"reason": "no_frames" if streams.idle_video else "no_video", "duration_s": numbers["duration_s"]}
+        shown = _shown_in_packets(container, streams)
         return numbers | {"reason": "" if shown else "no_frames", "num_frames": shown, "packet_frames": shown}
 
 
-def _shown_in_packets(container: InputContainer, video: VideoStream) -> int:
+def _shown_in_packets(container: InputContainer, streams: Chosen) -> int:
     n_shown = 0
     try:
-        for packet in packets(container, [video]):
+        for packet in streams.packets(container):
             n_shown += not packet.is_discard
     except FFmpegError:
         # A damaged clip: what could be read is what there is, and the decode check will say what is wrong with it.
         return n_shown
+    return n_shown
     return n_shown

@@ -65,7 +65,8 @@ class Decoder:
         fixed = self._clock.fix(pts, dts, duration)
         if fixed != (pts, dts):
             packet.pts, packet.dts = fixed
-        end = (fixed[0] or 0) + duration
+        # Some streams (MPEG-4 with B-frames in AVI) say only when a packet is decoded.
+        end = (fixed[1] or 0 if fixed[0] is None else fixed[0]) + duration
         self._end = max(self._end, end)
 
     @property
