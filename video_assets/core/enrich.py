@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from video_assets.core.schema import CHECKED, CLIPS, Column, TableSpec
 
-PROBER_VERSION = "1"
-"""Version of the probe's rules; measurements of another version are made again."""
+PROBER_VERSION = "2"
+"""Version of the probe's rules; measurements of another version are made again, except those that `core.takeover` keeps."""
 
 _FINGERPRINT = ("file_size", "mtime_ns")
 _FROM_PROBE = tuple(
@@ -52,7 +52,7 @@ def plan_probes(listed: pd.DataFrame, previous: pd.DataFrame | None, probes: pd.
 
     Args:
         listed: LEDGER, rows with status ok.
-        previous: CLIPS of the last run; None when there is none, or when another version of the prober wrote it.
+        previous: CLIPS of the last run; None when there is none that holds.
         probes: records of probes that a killed run left behind.
     """
     known = _known(previous, probes)

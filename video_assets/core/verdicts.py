@@ -11,8 +11,8 @@ from typing import Literal
 
 Verdict = Literal["good", "bad", "unreadable_now", "timeout", "crashed", "out_of_memory"]
 
-CHECKER_VERSION = "2"
-"""Version of the rules; verdicts of another version are made again."""
+CHECKER_VERSION = "3"
+"""Version of the rules; verdicts of another version are made again, except those that `core.takeover` keeps."""
 
 MAX_LINES = 10
 MAX_LINE_CHARS = 300

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from video_assets.core.enrich import PROBER_VERSION
 from video_assets.core.verdicts import CHECKER_VERSION
 from video_assets.settings import Settings
 
@@ -32,7 +33,7 @@ def _version(spec: dg.AssetSpec, settings: Settings) -> str | None:
 def _settings_of(settings: Settings) -> dict[str, dict[str, Any]]:
     decode = settings.decode
     return {
-        "enriched_metadata": {"sources": [source.name for source in settings.sources]},
+        "enriched_metadata": {"sources": [source.name for source in settings.sources], "prober": PROBER_VERSION},
         "size_filtered": {"max_bytes": settings.filter.max_file_size_bytes},
         "decode_check": {
             "max_duration_s": decode.max_duration_s,

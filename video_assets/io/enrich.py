@@ -17,6 +17,7 @@ from video_assets.core.enrich import PROBER_VERSION, PROBES, merge_probes, plan_
 from video_assets.core.schema import CLIPS, DROPPED, LEDGER
 from video_assets.core.sharding import assign_shards
 from video_assets.core.takedown import drop_taken_down
+from video_assets.core.takeover import standing_probes
 from video_assets.io.checking import ClipTask, probe_clips
 from video_assets.io.layout import Layout
 from video_assets.io.parts import PartWriter, read_parts, remove_parts
@@ -128,11 +129,12 @@ def _captioned(layout: Layout, sources: Sequence[Source]) -> tuple[filters.Split
 
 
 def _measured_before(layout: Layout) -> pd.DataFrame | None:
-    """The last table's measurements; None when there are none by the rules of now."""
+    """The last table's measurements that hold by the rules of now; None when there is no table."""
     path = layout.enriched_metadata
-    if not path.exists() or stage_note(path).get("versions") != {"prober": PROBER_VERSION}:
+    if not path.exists():
         return None
-    return read_stage(path, CLIPS, columns=PROBES.names).kept
+    version = stage_note(path).get("versions", {}).get("prober", "")
+    return standing_probes(read_stage(path, CLIPS, columns=PROBES.names).kept, version)
 
 
 def _read_ledger(name: str, path: Path) -> Table:

@@ -146,7 +146,7 @@ def _check_problem(layout: Layout, shard: str, list_hash: str, settings: Setting
     if note["inputs"]["shard_lists"] != list_hash:
         return "were checked from another shard list"
     if note["versions"]["checker"] != CHECKER_VERSION:
-        return f"were checked by rules of another version than {CHECKER_VERSION}"
+        return f"were checked by rules of another version than {CHECKER_VERSION} (most verdicts are taken over without decoding)"
     if changed := sorted(name for name, value in note["settings"].items() if value != _plain(getattr(settings.decode, name))):
         return f"were checked with other settings ({', '.join(f'decode.{name}' for name in changed)})"
     return ""

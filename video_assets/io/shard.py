@@ -16,6 +16,7 @@ import pandas as pd
 from video_assets.core.enrich import merge_verdicts
 from video_assets.core.filters import drop_changed, split_by_verdict
 from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
+from video_assets.core.takeover import standing_verdicts
 from video_assets.core.verdicts import CHECKER_VERSION
 from video_assets.io.checking import ClipTask
 from video_assets.io.layout import Layout
@@ -164,7 +165,7 @@ class Shard:
 
 
 def _known_verdicts(layout: Layout, shard: str, clips: pd.DataFrame) -> tuple[pd.DataFrame, list[Path]]:
-    """Verdicts given earlier, by the rules of now, and the part files they are in.
+    """Verdicts given earlier that hold by the rules of now, and the part files they are in.
 
     Another number of shards makes other files: when clips are left over, those are looked through too, so that it decodes
     nothing.
@@ -188,8 +189,7 @@ def _other_verdicts(layout: Layout, shard: str) -> Iterator[pd.DataFrame]:
 
 
 def _latest(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    rows = pd.concat(tables, ignore_index=True)
-    rows = rows[rows["checker_version"] == CHECKER_VERSION]
+    rows = standing_verdicts(pd.concat(tables, ignore_index=True))
     rows = rows.drop_duplicates(["clip_key", "file_size", "mtime_ns"], keep="last")
     return rows.sort_values(["clip_key", "mtime_ns", "file_size"], ignore_index=True)
 

@@ -20,6 +20,7 @@ from video_assets.core.enrich import merge_verdicts
 from video_assets.core.reasons import MEANINGS
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, VERDICTS, TableSpec
 from video_assets.core.sharding import shard_of
+from video_assets.core.takeover import standing_verdicts
 from video_assets.core.units import size
 from video_assets.io.layout import Layout
 from video_assets.io.parts import read_parts
@@ -190,7 +191,7 @@ class _Clip:
         records, _ = read_parts(layout.verdict_parts(shard))
         row = self._row(layout.verdicts(shard), VERDICTS)
         given = [*([row] if row else []), *(record for record in records if record["clip_key"] == self._key)]
-        verdicts = merge_verdicts(CLIPS.frame([listed]), VERDICTS.frame(given)).checked
+        verdicts = merge_verdicts(CLIPS.frame([listed]), standing_verdicts(VERDICTS.frame(given))).checked
         if verdicts.empty:
             return step
         verdict = verdicts.iloc[0]

@@ -1,0 +1,73 @@
+"""Which results of an earlier version of the rules are taken over."""
+
+import pytest
+
+from video_assets.core.enrich import PROBER_VERSION, PROBES
+from video_assets.core.schema import VERDICTS
+from video_assets.core.takeover import standing_probes, standing_verdicts
+from video_assets.core.verdicts import CHECKER_VERSION, REASONS
+
+
+def row(clip="a/b.mp4", **fields):
+    """A good MP4 of version 2, with changes."""
+    return {
+        "clip_key": clip, "file_size": 1, "mtime_ns": 1, "verdict": "good", "reason": "", "errors": "", "num_frames": 50,
+        "fps": 25.0, "duration_s": 2.0, "header_frames": 50, "checker_version": "2", "ffmpeg_versions": "x", **fields,
+    }  # fmt: skip
+
+
+def stands(**fields):
+    return len(standing_verdicts(VERDICTS.frame([row(**fields)]))) == 1
+
+
+@pytest.mark.parametrize("name", ["x.mp4", "X.MOV", "archive/x.m4v", "a.b.3gp"])
+def test_good_mp4_clips_are_taken_over(name):
+    assert stands(clip=name)
+    assert stands(clip=name, duration_s=2.9)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"clip": "x.mkv"},
+        {"clip": "x.webm"},
+        {"clip": "x.avi"},
+        {"clip": "mp4"},
+        {"header_frames": None},
+        {"duration_s": 6.0},
+        {"duration_s": None},
+        {"fps": None},
+        {"checker_version": "1"},
+        {"checker_version": ""},
+        {"verdict": "crashed"},
+        {"verdict": "timeout"},
+        {"verdict": "out_of_memory"},
+    ],
+)
+def test_what_may_come_out_otherwise_is_checked_again(change):
+    assert not stands(**change)
+
+
+def test_every_reason_is_taken_over_or_not():
+    of_mp4 = {reason for reason in REASONS if stands(verdict="bad", reason=reason)}
+    assert set(REASONS) - of_mp4 >= {"fewer_frames", "no_frames", "no_video", "too_long"}
+    assert {"corrupt_video", "corrupt_audio", "truncated", "timestamps", "encrypted"} <= of_mp4
+    unopened = {"num_frames": None, "fps": None, "duration_s": None, "header_frames": None, "verdict": "bad"}
+    of_others = {reason for reason in REASONS if stands(clip="x.mkv", reason=reason, **unopened)}
+    assert of_others == {"empty_file", "not_media", "not_a_file", "playlist_or_reference", "unreadable_container"}
+
+
+def test_verdicts_by_the_rules_of_now_all_stand():
+    assert stands(clip="x.mkv", verdict="crashed", checker_version=CHECKER_VERSION)
+    assert len(standing_verdicts(VERDICTS.frame())) == 0
+
+
+def test_probes_are_taken_over_alike():
+    rows = [
+        {**row(clip), "probe_status": status, "probe_detail": ""}
+        for clip, status in [("x.mp4", "ok"), ("x.mkv", "ok"), ("y.mp4", "no_frames"), ("y.mkv", "empty_file")]
+    ]
+    probes = PROBES.frame(rows)
+    assert list(standing_probes(probes, "1")["clip_key"]) == ["x.mp4", "y.mkv"]
+    assert len(standing_probes(probes, PROBER_VERSION)) == 4
+    assert len(standing_probes(probes, "0")) == 0

@@ -1,0 +1,52 @@
+"""Versions of the rules: which measurements and verdicts of an earlier version still hold, so that they are not made again.
+
+Version 3 of the check (2 of the probe) reads `duration_s` as a length in every container, counts what AVI drops, and passes over
+tracks without packets outside MP4. What cannot come out otherwise by that is taken over; whatever is in doubt is made again.
+Belongs here: that choice, on whole columns. Does not belong here: the rules themselves (`io.media`), joining (`core.enrich`).
+"""
+
+import pandas as pd
+
+from video_assets.core.enrich import PROBER_VERSION
+from video_assets.core.verdicts import CHECKER_VERSION
+
+_CHECKER_BEFORE = "2"
+_PROBER_BEFORE = "1"
+# Given before a stream was looked at, by rules that are as they were.
+_NEVER_OPENED = ["empty_file", "not_media", "not_a_file", "playlist_or_reference", "unreadable_container"]
+# What a promise, a length or the choice of streams decided. Crashed and unfinished clips are no verdict on streams at all.
+_IN_DOUBT = ["fewer_frames", "no_frames", "no_video", "too_long"]
+_MP4_NAME = r"\.(?:mp4|m4v|mov|qt|3gp|3g2|f4v)$"
+_LATE_S = 1.0
+
+
+def standing_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Rows of VERDICTS that the rules of now would give again; the others are left out."""
+    version = verdicts["checker_version"]
+    is_judged = (verdicts["verdict"] == "good") | ((verdicts["verdict"] == "bad") & ~verdicts["reason"].isin(_IN_DOUBT))
+    holds = verdicts["reason"].isin(_NEVER_OPENED) | (is_judged & _is_settled_mp4(verdicts))
+    return verdicts[(version == CHECKER_VERSION) | ((version == _CHECKER_BEFORE) & holds)]
+
+
+def standing_probes(probes: pd.DataFrame, version: str) -> pd.DataFrame:
+    """Rows (columns of PROBES) by this version of the prober that the rules of now would give again.
+
+    Args:
+        probes: any number of rows.
+        version: of the prober that made them all.
+    """
+    if version == PROBER_VERSION:
+        return probes
+    status = probes["probe_status"]
+    holds = status.isin(_NEVER_OPENED) | ((status == "ok") & _is_settled_mp4(probes))
+    return probes[holds & (version == _PROBER_BEFORE)]
+
+
+def _is_settled_mp4(rows: pd.DataFrame) -> pd.Series:
+    """True for an MP4 by its name that has a count in its header, as Matroska, FLV and transport streams have not.
+
+    Its streams were chosen by its index before. Its length may have been an end only when it is a second longer than its frames.
+    """
+    is_mp4 = rows["clip_key"].str.contains(_MP4_NAME, case=False, regex=True) & rows["header_frames"].notna()
+    beyond_s = rows["duration_s"] - rows["num_frames"] / rows["fps"]
+    return (is_mp4 & (beyond_s < _LATE_S)).fillna(value=False).astype(bool)
