@@ -7,7 +7,7 @@ import av
 import av.error
 import av.logging
 import pytest
-from media_factory import FRAMES, damaged, flip_media, make_clip
+from media_factory import FRAMES, LATE_FRAMES, LATE_SOUND, damaged, flip_media, make_clip, make_late_sound
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +99,36 @@ def test_one_thread_can_be_had_and_options_reach_the_decoder(clip):
 def test_memory_errors_of_libav_are_both_kinds_of_error():
     assert issubclass(av.error.MemoryError, MemoryError)
     assert issubclass(av.error.MemoryError, av.error.FFmpegError)
+
+
+@pytest.mark.parametrize("muxer", LATE_SOUND)
+def test_a_stream_that_appears_late_is_not_seen_and_the_first_flush_packet_comes_before_the_unsafe_ones(tmp_path, muxer):
+    """Its loop over flush packets counts streams that its array has no place for; asked for one more packet it reads past it."""
+    with av.open(str(make_late_sound(tmp_path / "late", muxer))) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+        container.flags &= ~av.container.Flags.gen_pts.value
+        n_packets = 0
+        for packet in container.demux(container.streams.video[0]):
+            if not packet.buffer_ptr:
+                break
+            n_packets += packet.size > 0
+        assert (n_packets, len(container.streams)) == (LATE_FRAMES, 1)
+        assert not any(packet.buffer_ptr for packet in first_of(container.demux())), "the end stays the end"
+
+
+def first_of(packets):
+    """The first packet alone, and nothing asked for after it."""
+    return [next(packets)]
+
+
+def test_only_flush_packets_have_no_buffer(tmp_path):
+    """Packets that libav reads have one, also empty ones."""
+    path = damaged(make_clip(tmp_path / "clip.mp4", video="mpeg4"), tmp_path / "empty.mp4", empty_last_sample)
+    with av.open(str(path)) as container:
+        packets = [(packet.size > 0, packet.buffer_ptr != 0) for packet in container.demux()]
+    assert packets == [(True, True)] * (FRAMES - 1) + [(False, True), (False, False)]
+
+
+def empty_last_sample(data):
+    entry = data.index(b"stsz") + 16 + 4 * (FRAMES - 1)
+    data[entry : entry + 4] = bytes(4)

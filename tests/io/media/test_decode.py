@@ -12,7 +12,19 @@ from fractions import Fraction
 
 import pytest
 import xxhash
-from media_factory import FRAMES, HEIGHT, RATE, WIDTH, damaged, flip_media, make_clip, opens
+from media_factory import (
+    FRAMES,
+    HEIGHT,
+    LATE_FRAMES,
+    LATE_SOUND,
+    RATE,
+    WIDTH,
+    damaged,
+    flip_media,
+    make_clip,
+    make_late_sound,
+    opens,
+)
 
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import MAX_LINE_CHARS, MAX_LINES
@@ -313,3 +325,20 @@ def test_a_container_without_a_rate_gets_the_mean_rate_of_its_frames(tmp_path):
     row = decode_clip(str(make_clip(tmp_path / "clip.ivf", video="libvpx", muxer="ivf", rate=Fraction(24))))
     assert row["verdict"] == "good"
     assert row["fps"] == pytest.approx(24.0)
+
+
+@pytest.mark.parametrize("muxer", LATE_SOUND)
+def test_a_stream_that_first_appears_in_mid_file_is_ignored(tmp_path, muxer):
+    row = decode_clip(str(make_late_sound(tmp_path / "late", muxer)))
+    assert (row["verdict"], row["reason"], row["errors"], row["num_frames"]) == ("good", "", "", LATE_FRAMES)
+
+
+@pytest.mark.parametrize("muxer", ["mpegts", "mpeg"])
+def test_faults_inside_a_stream_that_appears_late_do_not_count(tmp_path, muxer):
+    late = make_late_sound(tmp_path / "late", muxer)
+    frame = re.compile(rb"(\xff\xfd[\xe0\xe2]\xc4).{40}", re.DOTALL)
+    spoiled, n_spoiled = frame.subn(lambda match: match[1] + bytes(40), late.read_bytes())
+    assert n_spoiled > 1
+    late.write_bytes(spoiled)
+    row = decode_clip(str(late))
+    assert (row["verdict"], row["errors"], row["num_frames"]) == ("good", "", LATE_FRAMES)

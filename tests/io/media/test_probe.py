@@ -6,7 +6,7 @@ import resource
 from pathlib import Path
 
 import pytest
-from media_factory import FRAMES, HEIGHT, RATE, WIDTH, damaged, make_clip
+from media_factory import FRAMES, HEIGHT, LATE_FRAMES, LATE_SOUND, RATE, WIDTH, damaged, make_clip, make_late_sound
 
 from video_assets.io.media.clip_file import ClipFile
 from video_assets.io.media.decode import decode_clip
@@ -139,3 +139,9 @@ def test_only_a_file_that_its_boxes_fill_has_a_whole_index(folder, whole):
     assert not ask(has_whole_index, "f.mp4", data.replace(b"moov", b"free", 1))
     assert not ask(has_whole_index, "g.mp4", random.Random(1).randbytes(1000))
     assert not ask(is_cut, "h.mp4", random.Random(1).randbytes(1000))
+
+
+@pytest.mark.parametrize("muxer", LATE_SOUND)
+def test_a_stream_that_first_appears_in_mid_file_is_ignored(tmp_path, muxer):
+    probed = probe_clip(str(make_late_sound(tmp_path / "late", muxer)))
+    assert (probed["probe_status"], probed["probe_detail"], probed["num_frames"]) == ("ok", "", LATE_FRAMES)

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from media_factory import make_late_sound
 
 from video_assets.io.media.encode import AudioTrack, VideoTrack, write_clip
 from video_assets.io.media.thumbnails import thumbnail
@@ -88,3 +89,7 @@ def test_sound_without_a_picture_is_trouble(tmp_path):
     track = AudioTrack("aac", 16_000, np.zeros(16_000, np.int16))
     write_clip(tmp_path / "a.mp4", muxer="mp4", audio=track)
     assert thumbnail(str(tmp_path / "a.mp4")) == {"trouble": "no frame decodes"}
+
+
+def test_a_clip_whose_sound_appears_late_is_looked_at_to_its_end(tmp_path):
+    assert pixels(thumbnail(str(make_late_sound(tmp_path / "late", "flv")))).shape[0] == 120

@@ -87,14 +87,20 @@ def is_mp4(container: InputContainer) -> bool:
 
 
 def packets(container: InputContainer, streams: Sequence[VideoStream | AudioStream]) -> Iterator[Packet]:
-    """All packets of the streams that hold something.
+    """All packets of the streams that hold something. Streams that first appear in mid-file are ignored, as ffmpeg ignores them.
 
     Raises:
         av.error.FFmpegError: the demuxer gave up, or asked to try again for ever.
     """
     for attempt in range(_MAX_TRY_AGAIN):
         try:
-            yield from (packet for packet in container.demux(*streams) if packet.size)
+            for packet in container.demux(*streams):
+                if packet.size:
+                    yield packet
+                elif not packet.buffer_ptr:
+                    # The end: PyAV's first packet that only flushes (libav gives even an empty one a buffer). PyAV up to 18.1.0
+                    # must not be asked for more: its loop reads past an array when streams have appeared since.
+                    return
         except TryAgainError:
             if attempt == _MAX_TRY_AGAIN - 1:
                 raise

@@ -6,7 +6,7 @@ pictures are put into (`io.contact_sheet`).
 
 import base64
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -14,11 +14,13 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from video_assets.io.media.choice import Chosen, choose_streams
 from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
-from video_assets.io.media.container import open_container
+from video_assets.io.media.container import open_container, packets
 from video_assets.io.media.libav_log import libav_log
 
 # Key frames may be far apart, and no frame of a broken clip may be whole: look at this many, then take the best.
@@ -42,7 +44,7 @@ def _try(path: str, box: tuple[int, int], *, is_from_start: bool) -> dict[str, A
         with ClipFile(path) as file, libav_log().capture(), open_container(file) as container:
             streams = choose_streams(container, is_video_only=True)
             video = streams.video
-            frame = _frame(container, streams, is_from_start=is_from_start)
+            frame = _frame(container, streams, video, is_from_start=is_from_start) if video is not None else None
             if video is None or frame is None:
                 return {"trouble": "no frame decodes"}
             pixels = _fitted(frame, pixel_aspect=float(video.sample_aspect_ratio or 1), box=box)
@@ -54,26 +56,24 @@ def _try(path: str, box: tuple[int, int], *, is_from_start: bool) -> dict[str, A
     return {"width": width, "height": height, "rgb": base64.b64encode(pixels.tobytes()).decode()}
 
 
-def _frames(container: InputContainer, streams: Chosen) -> Iterator[VideoFrame]:
-    """All frames of the video from where the container stands."""
-    if streams.video is None:
-        return
-    for packet in streams.packets(container):
-        yield from streams.video.decode(packet)
-    yield from streams.video.decode(None)
+def _frames(source: Iterable[Packet], video: VideoStream) -> Iterator[VideoFrame]:
+    """All frames of the video from these packets on."""
+    for packet in source:
+        yield from video.decode(packet)
+    yield from video.decode(None)
 
 
-def _frame(container: InputContainer, streams: Chosen, *, is_from_start: bool) -> VideoFrame | None:
+def _frame(container: InputContainer, streams: Chosen, video: VideoStream, *, is_from_start: bool) -> VideoFrame | None:
     """The best frame on the way from a key frame to the first third; the first whole one when `is_from_start`."""
     target = (container.start_time or 0) + (container.duration or 0) // 3
     best: VideoFrame | None = None
     try:
-        if is_from_start or streams.video is None:
-            frames = _frames(container, streams)
+        if is_from_start:
+            source = streams.packets(container)
         else:
             container.seek(target)
-            frames = container.decode(streams.video)
-        for frame in islice(frames, _MAX_FRAMES):
+            source = packets(container, [video])
+        for frame in islice(_frames(source, video), _MAX_FRAMES):
             best = frame if best is None or best.is_corrupt or not frame.is_corrupt else best
             is_there = is_from_start or frame.time is None or frame.time * av.time_base >= target
             if is_there and not best.is_corrupt:
