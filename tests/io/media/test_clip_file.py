@@ -1,6 +1,7 @@
 """Reading one clip: each byte hashed once, and faults of the storage told from faults of the clip."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,51 @@ def test_a_file_that_was_rewritten_while_it_was_read_is_noticed(path):
         with Path(path).open("ab") as other:
             other.write(b"more")
         with pytest.raises(StorageError, match="changed while it was read"):
+            file.check_unchanged()
+
+
+def renamed_over(path):
+    Path(path).with_name("new").write_bytes(Path(path).read_bytes())
+    os.utime(Path(path).with_name("new"), ns=(0, Path(path).stat().st_mtime_ns))
+    Path(path).with_name("new").replace(path)
+
+
+def folder_moved(path):
+    Path(path).parent.rename(Path(path).parent.with_name("moved"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (renamed_over, "replaced by another file while it was read"),
+        (os.remove, "deleted or moved while it was read"),
+        (folder_moved, "deleted or moved while it was read"),
+    ],
+)
+def test_a_path_that_no_longer_leads_to_what_was_read_is_noticed(tmp_path, change, words):
+    path = tmp_path / "folder" / "clip.mp4"
+    path.parent.mkdir()
+    path.write_bytes(bytes(100))
+    with ClipFile(str(path)) as file:
+        file.content_hash()
+        change(path)
+        with pytest.raises(StorageError, match=re.escape(f"{path}: {words}")):
+            file.check_unchanged()
+
+
+def test_links_are_followed_and_other_names_of_the_file_do_not_matter(tmp_path):
+    first, second, link = tmp_path / "first", tmp_path / "second", tmp_path / "link.mp4"
+    first.write_bytes(bytes(100))
+    second.write_bytes(bytes(100))
+    (tmp_path / "other name").hardlink_to(first)
+    link.symlink_to(first)
+    with ClipFile(str(link)) as file:
+        file.content_hash()
+        (tmp_path / "other name").unlink()
+        file.check_unchanged()
+        link.unlink()
+        link.symlink_to(second)
+        with pytest.raises(StorageError, match="replaced by another file"):
             file.check_unchanged()
 
 

@@ -8,7 +8,10 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import xxhash
@@ -325,6 +328,24 @@ def test_a_container_without_a_rate_gets_the_mean_rate_of_its_frames(tmp_path):
     row = decode_clip(str(make_clip(tmp_path / "clip.ivf", video="libvpx", muxer="ivf", rate=Fraction(24))))
     assert row["verdict"] == "good"
     assert row["fps"] == pytest.approx(24.0)
+
+
+def test_a_clip_that_is_renamed_over_while_it_is_decoded_gets_no_verdict(tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", n_frames=100, size=(320, 240))
+    other = make_clip(tmp_path / "other.mp4", n_frames=1)
+    row = decode_clip(str(clip))
+    assert row["verdict"] == "good"
+    replacing = threading.Thread(target=rename_over_when_open, args=(other, clip))
+    replacing.start()
+    row = decode_clip(str(clip))
+    replacing.join()
+    assert (row["verdict"], row["errors"]) == ("unreadable_now", f"{clip}: replaced by another file while it was read")
+
+
+def rename_over_when_open(source, target):
+    while not any(Path(os.path.realpath(descriptor)) == target for descriptor in Path("/proc/self/fd").iterdir()):
+        time.sleep(0.001)
+    source.rename(target)
 
 
 @pytest.mark.parametrize("muxer", LATE_SOUND)

@@ -115,20 +115,30 @@ class ClipFile:
         return self._hash.hexdigest()
 
     def check_unchanged(self) -> None:
-        """Make sure that what was read is what the file still is.
+        """Make sure that what was read is what the path still leads to; links are followed.
 
         Raises:
-            StorageError: a read failed, was short, or the file's size or modification time changed while it was read.
+            StorageError: a read failed or was short; or, while it was read, the file's size or modification time changed, it was
+                deleted, or another file took its place.
         """
-        if not self.trouble:
-            try:
-                now = os.fstat(self._descriptor)
-            except OSError as error:
-                raise StorageError(_words(error, self.path)) from error
-            if (now.st_size, now.st_mtime_ns) != (self.size, self.status.st_mtime_ns):
-                self.trouble = f"{self.path}: changed while it was read (it had {self.size} bytes, now {now.st_size})"
+        self.trouble = self.trouble or self._change()
         if self.trouble:
             raise StorageError(self.trouble)
+
+    def _change(self) -> str:
+        """What happened to the file since it was opened; "" for nothing."""
+        try:
+            open_one = os.fstat(self._descriptor)
+            named = os.stat(self.path)  # noqa: PTH116 - see _harmless_suffix
+        except (FileNotFoundError, NotADirectoryError):
+            return f"{self.path}: deleted or moved while it was read"
+        except OSError as error:
+            return _words(error, self.path)
+        if not os.path.samestat(open_one, named):
+            return f"{self.path}: replaced by another file while it was read"
+        if (open_one.st_size, open_one.st_mtime_ns) != (self.size, self.status.st_mtime_ns):
+            return f"{self.path}: changed while it was read (it had {self.size} bytes, now {open_one.st_size})"
+        return ""
 
     def _pread(self, n_bytes: int, position: int) -> bytes:
         wanted = max(min(n_bytes, self.size - position), 0)
