@@ -3,14 +3,17 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from data_roots import Clip, fill
 
+from video_assets import terminal
 from video_assets.io.sample import Sample
 from video_assets.io.training import publish
 
@@ -64,11 +67,108 @@ def test_names_that_look_like_something_else_are_files(sample: Sample, tmp_path:
     assert [(record["path"], record["verdict"]) for record in records(done)] == [(name, "good")]
 
 
-def test_a_path_that_is_not_there_is_one_line_and_no_traceback(tmp_path: Path) -> None:
-    done = command("check", tmp_path / "nowhere.mp4")
-    assert done.returncode == 1
-    assert "nowhere.mp4" in done.stderr
+@pytest.mark.parametrize("step", ["check", "probe"])
+def test_every_path_has_its_record_and_what_could_not_be_looked_at_its_own_exit_code(
+    sample: Sample, tmp_path: Path, step: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "lost.mp4").symlink_to("nowhere")
+    good, bad = str(sample.clips / GOOD[0]), str(sample.clips / "broken" / "nothing.mp4")
+    long = str(tmp_path / ("x" * 5000))
+    paths = [good, "gone.mp4", "lost.mp4", "empty", long, bad]
+    done = command(step, *paths, "--json", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    passed = "good" if step == "check" else "unchecked"
+    no = "unreadable_now"
+    found = [(record["path"], record["verdict"]) for record in records(done)]
+    assert found == list(zip(paths, [passed, no, no, "no_clips", no, "bad"], strict=True))
+    assert all(set(record) == KEYS for record in records(done))
+    assert all(record["errors"] for record in records(done)[1:5])
+
+
+def test_a_table_for_people_tells_what_could_not_be_looked_at(sample: Sample, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = command("check", sample.clips / GOOD[0], "gone.mp4", "empty", cwd=tmp_path)
+    assert done.returncode == 3
+    lines = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines[1:4]] == ["good", "unreadable_now", "no_clips"]
+    assert "error: No such file or directory: gone.mp4\n" in done.stderr
+    assert "error: no clips in empty (looked for .mp4, .avi," in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("step", ["check", "probe"])
+def test_an_empty_path_is_wrong_usage_and_not_the_working_directory(sample: Sample, step: str) -> None:
+    done = command(step, GOOD[0], "", cwd=sample.clips)
+    assert done.returncode == 2
+    assert "PATH" in done.stderr
+    assert "argument 2 is empty" in done.stderr
+    assert not done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, so that root obeys permissions")
+def test_a_locked_folder_has_its_line_and_the_others_are_checked(sample: Sample, tmp_path: Path) -> None:
+    for name in ("a", "locked", "z"):
+        (tmp_path / name).mkdir()
+        shutil.copy2(sample.clips / GOOD[0], tmp_path / name / "1.mp4")
+    (tmp_path / "locked").chmod(0)
+    bounded = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"] if os.geteuid() == 0 else []
+    line = [*bounded, sys.executable, "-m", "video_assets.cli", "check", "--json", "."]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
+    (tmp_path / "locked").chmod(0o700)
+    assert done.returncode == 3, done.stderr
+    found = [(record["path"], record["verdict"]) for record in records(done)]
+    assert found == [("a/1.mp4", "good"), ("locked", "unreadable_now"), ("z/1.mp4", "good")]
+    assert records(done)[1]["errors"] == ["Permission denied: locked"]
+
+
+def test_names_are_shown_as_they_are_and_cannot_write_to_the_terminal(sample: Sample, tmp_path: Path) -> None:
+    name = "\x1b[31m:cat: [red]\n.mp4"
+    shutil.copy2(sample.clips / GOOD[0], tmp_path / name)
+    done = command("check", name, name.replace(".mp4", ".gone"), cwd=tmp_path)
+    assert done.returncode == 3
+    shown = r"\x1b[31m:cat: [red]\n"
+    assert done.stdout.splitlines()[1].startswith(f"{shown}.mp4 ")
+    assert f"error: No such file or directory: {shown}.gone\n" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("how", [["--json"], []])
+def test_a_reader_that_went_away_gets_no_verdict_and_no_error(sample: Sample, how: list[str]) -> None:
+    readers_end, writers_end = os.pipe()
+    os.close(readers_end)
+    line = [sys.executable, "-m", "video_assets.cli", "check", str(sample.clips / GOOD[0]), *how]
+    done = subprocess.run(line, stdout=writers_end, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writers_end)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert "rror" not in done.stderr
+
+
+def test_an_interrupted_check_says_that_nothing_is_kept(sample: Sample, tmp_path: Path) -> None:
+    """The last clip's link leads nowhere, and the next try is so far away that Ctrl-C comes first."""
+    shutil.copy2(sample.clips / GOOD[0], tmp_path / "a.mp4")
+    (tmp_path / "b.mp4").symlink_to("nowhere")
+    line = [sys.executable, "-m", "video_assets.cli", "check", "--json", "."]
+    environment = os.environ | {"VIDEO_ASSETS_DECODE__RETRY_WAIT_S": "600"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(line, text=True, cwd=tmp_path, env=environment, **pipes) as check:
+        first = json.loads(check.stdout.readline())
+        check.send_signal(signal.SIGINT)
+        rest, stderr = check.communicate(timeout=60)
+    assert (first["path"], first["verdict"], rest) == ("a.mp4", "good", "")
+    assert check.returncode == 130, stderr
+    assert "stopped; clips without a line were not looked at" in stderr
+    assert "kept" not in stderr
+
+
+def test_a_table_shows_what_was_done_before_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> Iterator[dict[str, object]]:
+        yield dict.fromkeys(KEYS) | {"path": "a.mp4", "verdict": "good", "reason": "", "errors": []}
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        terminal.clips_table(interrupted())
+    assert capsys.readouterr().out.splitlines()[1].split() == ["a.mp4", "good"]
 
 
 def test_wrong_usage_ends_with_2() -> None:
@@ -126,6 +226,8 @@ def test_version_and_help() -> None:
         done = command(name, "--help")
         assert done.returncode == 0
         assert "Usage" in done.stdout
+        assert "<bool>" not in done.stdout
+    assert "3 something could not be looked at" in " ".join(command("check", "--help").stdout.split())
 
 
 def test_a_taken_port_is_said(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The command `video-assets`: options to settings, results to the terminal, failures to exit codes.
 
-Exit codes: 0 done, 1 a clip is bad or no CSV was written, 2 wrong usage, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 a clip is bad or no CSV, 2 wrong usage, 3 a clip could not be checked, 130 Ctrl-C, 141 output to nobody.
 Belongs here: commands. Does not belong here: work (`core`, `io`, `headless`), how things look (`terminal`).
 """
 
@@ -9,10 +9,10 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
@@ -22,22 +22,34 @@ from video_assets.core.errors import MendableError, UsageError
 from video_assets.io.layout import Layout
 from video_assets.settings import load_settings
 
-if TYPE_CHECKING:
-    from video_assets.io.checking import Step
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Raw video clips to a training table in which every clip decodes.",
     epilog="Start with: video-assets run --sample",
 )
+
+_CLIP_EXIT_CODES = (
+    "Exit codes: 0 all passed; 1 a clip is bad; 2 wrong usage; 3 something could not be looked at, whatever the rest is."
+)
+_ALL_IS_KEPT = "stopped; everything done so far is kept, the same command goes on from here"
+
+
+def _no_empty_path(paths: list[str]) -> list[str]:
+    if "" in paths:
+        raise typer.BadParameter(f"argument {paths.index('') + 1} is empty; for the working directory say '.'")
+    return paths
+
 
 DataRoot = Annotated[
     Path, typer.Option("--data-root", envvar="VIDEO_ASSETS_DATA_ROOT", help="Folder of all tables, results and Dagster's runs.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Clips, or folders of clips.", show_default=False)]
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH", help="Clips, or folders of clips.", show_default=False, callback=_no_empty_path)
+]
 Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; 0 = one per CPU.", show_default=False)]
 
 
@@ -119,15 +131,15 @@ def ui(
         serve(home=home, workspace=workspace, host=host, port=port, is_read_only=read_only, say=terminal.say)
 
 
-@app.command()
+@app.command(epilog=_CLIP_EXIT_CODES)
 def check(paths: Paths, workers: Workers = None, as_json: AsJson = False) -> None:
-    """Decode clips completely and say which are good. Exit code 1 when any is not."""
+    """Decode clips completely and say which are good."""
     _print_clips(paths, "decode", workers, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=_CLIP_EXIT_CODES)
 def probe(paths: Paths, workers: Workers = None, as_json: AsJson = False) -> None:
-    """Measure clips from container and packets, without decoding. Exit code 1 when one cannot be read."""
+    """Measure clips from container and packets, without decoding."""
     _print_clips(paths, "probe", workers, as_json=as_json)
 
 
@@ -248,31 +260,19 @@ def _use_data_root(data_root: Path) -> Path:
     return root
 
 
-def _print_clips(paths: list[Path], step: "Step", workers: int | None, *, as_json: bool) -> None:
-    from video_assets.io.clip_records import clip_records
+def _print_clips(paths: list[str], step: Literal["decode", "probe"], workers: int | None, *, as_json: bool) -> None:
+    from video_assets.io.clip_records import clip_records, exit_code
 
-    n_not_good = 0
-
-    def counted(records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        nonlocal n_not_good
-        for record in records:
-            n_not_good += record["verdict"] not in {"good", "unchecked"}
-            yield record
-
-    with _exit_codes():
+    with _exit_codes(failed=3, stopped="stopped; clips without a line were not looked at to the end"):
         settings = load_settings().decode
         settings = settings if workers is None else settings.model_copy(update={"workers": workers})
-        records = counted(clip_records(paths, step=step, settings=settings, progress=terminal.progress()))
-        if as_json:
-            for record in records:
-                typer.echo(json.dumps(record))
-        else:
-            terminal.clips_table(records)
-    raise typer.Exit(1 if n_not_good else 0)
+        with closing(clip_records(map(Path, paths), step=step, settings=settings, progress=terminal.progress())) as records:
+            verdicts = terminal.clips_json(records) if as_json else terminal.clips_table(records)
+    raise typer.Exit(exit_code(verdicts))
 
 
 @contextmanager
-def _exit_codes() -> Iterator[None]:
+def _exit_codes(*, failed: int = 1, stopped: str = _ALL_IS_KEPT) -> Iterator[None]:
     """Errors that a person can mend become one line and an exit code; anything else is a bug and keeps its traceback."""
     try:
         yield
@@ -285,10 +285,10 @@ def _exit_codes() -> Iterator[None]:
         raise typer.Exit(2) from None
     except (MendableError, OSError) as error:
         terminal.fail(str(error))
-        raise typer.Exit(1) from None
+        raise typer.Exit(failed) from None
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not kill the way out: the exit code would be another
-        terminal.say("stopped; everything done so far is kept, the same command goes on from here")
+        terminal.say(stopped)
         raise typer.Exit(130) from None
 
 

@@ -6,12 +6,13 @@ Results go to stdout, progress and errors to stderr. Does not belong here: what 
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -27,18 +28,30 @@ if TYPE_CHECKING:
     from video_assets.io.takedown import Takedown
     from video_assets.io.why import Explanation
 
-_err = Console(stderr=True, highlight=False)
-_COLORS = {"good": "green", "bad": "red", "unchecked": "cyan"}
+
+class _Console(Console):
+    """Text as it is: no markup, no emoji for `:name:`, no colours by guess."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def on_broken_pipe(self) -> NoReturn:
+        """See `_leave_without_reader`; rich would end with 1, which means that something is bad."""
+        _leave_without_reader(self.file.fileno())
+
+
+_err = _Console(stderr=True)
+_MAX_TROUBLES = 10
 
 
 def say(text: str) -> None:
     """One line to a person, on stderr."""
-    _err.print(text, markup=False, soft_wrap=True)
+    _err.print(text, soft_wrap=True)
 
 
 def fail(text: str) -> None:
     """One error to a person, on stderr."""
-    _err.print(f"error: {text}", style="red", markup=False, soft_wrap=True)
+    _err.print(f"error: {text}", style="red", soft_wrap=True)
 
 
 def progress() -> ProgressLike:
@@ -75,7 +88,7 @@ def run_summary(summary: dict[str, Any]) -> None:
         return
     from video_assets.core.report import funnel_from_counts, funnel_lines
 
-    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out = _Console(soft_wrap=True)
     out.print()
     for line in funnel_lines(funnel_from_counts(summary["kept"], summary["dropped"])):
         out.print(line)
@@ -93,7 +106,7 @@ def _program() -> str:
 
 def explanations(found: "list[Explanation]", asked: str) -> None:
     """Each clip's way through the stages, up to where it ended."""
-    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out = _Console(soft_wrap=True)
     if not found:
         fail(f"no clip that was ever listed is called {asked!r} or has that in its key")
     for clip in found:
@@ -117,7 +130,7 @@ _STATUS = {
 
 def comparison(compared: "Comparison", *, every_row: bool) -> None:
     """How two versions of the table differ."""
-    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out = _Console(soft_wrap=True)
     diff = compared.diff
     out.print(f"before  {printable(str(compared.before))}  {diff.n_before:,} rows")
     out.print(f"after   {printable(str(compared.after))}  {diff.n_after:,} rows")
@@ -144,7 +157,7 @@ def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:
         }
         sys.stdout.write(json.dumps(plan) + "\n")
         return
-    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out = _Console(soft_wrap=True)
     for clip in planned.clips:
         out.print(f"would remove  {printable(clip.clip_key)}  {printable(clip.path)}  (by {printable(clip.cause)})")
     for line in planned.unmatched:
@@ -156,7 +169,7 @@ def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:
 
 def takedown_report(report: "TakedownReport", page: Path) -> None:
     """The end of a take-down."""
-    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out = _Console(soft_wrap=True)
     out.print(f"{len(report.removals):,} clips, {sum(report.versions.values()):,} rows of {len(report.versions):,} versions")
     out.print(f"published without them: {report.published}")
     for line in report.unmatched:
@@ -170,17 +183,49 @@ def _short(value: Any) -> str:
     return shorten(str(value), 60)
 
 
-def clips_table(records: Iterable[dict[str, Any]]) -> None:
-    """One line per clip, on stdout."""
+def clips_json(records: Iterable[dict[str, Any]]) -> set[str]:
+    """One JSON object per clip, on stdout, each at once; returns the verdicts that occurred."""
+    verdicts = set()
+    for record in records:
+        verdicts.add(record["verdict"])
+        try:
+            sys.stdout.write(json.dumps(record) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _leave_without_reader(sys.stdout.fileno())
+    return verdicts
+
+
+def clips_table(records: Iterable[dict[str, Any]]) -> set[str]:
+    """One row per clip on stdout, also when Ctrl-C comes before the end; returns the verdicts that occurred."""
+    from video_assets.io.clip_records import NOT_CHECKED
+
     table = Table(box=None, pad_edge=False)
     for name, justify in (("clip", "left"), ("verdict", "left"), ("reason", "left")):
         table.add_column(name, justify=justify, overflow="fold")
     for name in ("frames", "width", "height", "fps", "seconds", "bytes"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("FFmpeg says", overflow="fold")
-    for record in records:
-        table.add_row(*_cells(record), style=None)
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200).print(table)
+    table.add_column("details", overflow="fold")
+    verdicts, troubles = set(), []
+    try:
+        for record in records:
+            verdicts.add(record["verdict"])
+            if record["verdict"] in NOT_CHECKED:
+                troubles.append("; ".join(record["errors"]) or record["path"])
+            table.add_row(*_cells(record), style=None)
+    finally:
+        if table.row_count:
+            _Console(width=None if sys.stdout.isatty() else 200).print(table)
+    _say_what_was_not_checked(troubles)
+    return verdicts
+
+
+def _say_what_was_not_checked(troubles: list[str]) -> None:
+    """Again and unfolded, where it is seen when the table goes to a file."""
+    for trouble in troubles[:_MAX_TROUBLES]:
+        fail(printable(trouble))
+    if len(troubles) > _MAX_TROUBLES:
+        fail(f"and {len(troubles) - _MAX_TROUBLES:,} more that could not be checked")
 
 
 def _cells(record: dict[str, Any]) -> list[str]:
@@ -194,8 +239,14 @@ def _cells(record: dict[str, Any]) -> list[str]:
             "" if record[name] is None else f"{record[name]:.6g}" if name != "file_size" else str(record[name])
             for name in numbers
         ),
-        first_error,
+        printable(first_error),
     ]
+
+
+def _leave_without_reader(descriptor: int) -> NoReturn:
+    """The reader has gone, as `head` does: end as other programs of a pipe do, with an exit code that is no answer."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)  # what is still in buffers must not fail once more
+    raise SystemExit(128 + signal.SIGPIPE)
 
 
 def printable(path: str) -> str:

@@ -20,7 +20,7 @@ from processes import survivors
 
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import CHECKER_VERSION
-from video_assets.io.checking import ClipTask, check_clips, check_paths, decode_clips, list_clips, probe_clips
+from video_assets.io.checking import ClipTask, check_clips, decode_clips, probe_clips
 from video_assets.settings import Decode
 
 needs_mount = pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount())
@@ -283,32 +283,6 @@ for _ in check_clips("decode", tasks, settings=Decode(workers=2), work="hostile:
         assert parent.returncode == -signal.SIGINT
         assert stderr.strip().endswith("KeyboardInterrupt")
         assert not survivors([worker.pid for worker in workers])
-
-
-def test_clips_are_listed_once_each_in_the_order_given_folders_sorted(tmp_path):
-    for name in ("b/2.MP4", "b/1.mkv", "b/note.txt", "a.mp4", "c.bin"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"x" * len(name))
-    (tmp_path / "b" / "lost.mp4").symlink_to("nowhere")
-    found = list_clips([tmp_path / "c.bin", tmp_path / "b", tmp_path, tmp_path / "a.mp4"])
-    names = [str(Path(clip.path).relative_to(tmp_path)) for clip in found]
-    assert names == ["c.bin", "b/1.mkv", "b/2.MP4", "b/lost.mp4", "a.mp4"]
-    assert [clip.cost for clip in found] == [5.0, 7.0, 7.0, 0.0, 5.0]
-
-
-def test_a_path_with_nothing_there_is_an_error_before_anything_starts(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nothing\.mp4"):
-        check_paths([tmp_path / "nothing.mp4"], settings=settings())
-
-
-def test_paths_are_checked_as_they_were_given(tmp_path, monkeypatch):
-    make_clip(tmp_path / "clips" / "a.mp4")
-    monkeypatch.chdir(tmp_path)
-    [(clip, verdict)] = check_paths([Path("clips")], settings=settings())
-    assert (clip.clip_key, verdict["clip_key"], verdict["verdict"]) == ("clips/a.mp4", "clips/a.mp4", "good")
-    [(_, probe)] = check_paths([Path("clips/a.mp4")], settings=settings(), step="probe")
-    assert probe["probe_status"] == "ok"
 
 
 def test_a_clip_that_needs_more_memory_than_the_limit_is_out_of_memory(tmp_path):

@@ -6,17 +6,15 @@ other clips go on. What a busy machine can cause (no answer in time, SIGKILL) co
 limited, clips that need more than their share come last, a few at a time with as much as the settings promise (`io.memory`).
 
 Belongs here: tries, retries and what a death means for a clip. Does not belong here: processes (`io.workers`), media
-(`io.media`), where verdicts are kept (`io.shards`).
+(`io.media`), where verdicts are kept (`io.shards`), which clips there are (`io.clip_records` for a command line).
 """
 
 import heapq
 import itertools
 import logging
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from video_assets.core.schema import VERDICTS
@@ -26,7 +24,6 @@ from video_assets.io.memory import Crew, memory_limit_bytes, plan_crews
 from video_assets.io.stopping import Stop
 from video_assets.io.workers import Limits, Outcome, Task, WorkerPool
 from video_assets.settings import Decode
-from video_assets.source_settings import VIDEO_SUFFIXES
 
 Step = Literal["decode", "probe"]
 WORK = "video_assets.io.clip_work:work"
@@ -103,35 +100,6 @@ def check_clips(
         waiting = iter(checker.needy)
         if stop.is_asked or not checker.needy:
             return
-
-
-def list_clips(paths: Iterable[Path], *, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> list[ClipTask]:
-    """Files as given and, for folders, all files below with one of the suffixes, sorted; each file once.
-
-    Raises:
-        FileNotFoundError: nothing at one of the paths.
-        OSError: a folder cannot be listed.
-    """
-    found: dict[str, ClipTask] = {}
-    for path in paths:
-        path.stat()
-        for clip in _files_below(path, suffixes) if path.is_dir() else [path]:
-            absolute = os.path.abspath(clip)  # noqa: PTH100 - resolve() would follow symbolic links
-            found.setdefault(absolute, ClipTask(clip_key=str(clip), path=absolute, cost=_size(clip)))
-    return list(found.values())
-
-
-def check_paths(paths: Iterable[Path], *, settings: Decode, step: Step = "decode") -> Iterator[tuple[ClipTask, dict[str, Any]]]:
-    """Decode or probe files and all clips in folders, the largest first; yields them as they are done.
-
-    Whoever wants the order of the command line sorts by the order of `list_clips`.
-
-    Raises:
-        FileNotFoundError: nothing at one of the paths.
-        WorkerError: workers cannot start.
-    """
-    clips = sorted(list_clips(paths), key=lambda clip: -clip.cost)
-    return check_clips(step, clips, settings=settings)
 
 
 class _Checker:
@@ -256,19 +224,3 @@ def _options(step: Step, settings: Decode) -> dict[str, Any]:
     if step == "probe":
         return {}
     return {"max_duration_s": settings.max_duration_s, "is_full_decode": settings.is_full_decode}
-
-
-def _files_below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    def stop(error: OSError) -> None:
-        raise error
-
-    for parent, folders, names in os.walk(folder, onerror=stop):
-        folders.sort()
-        yield from (Path(parent, name) for name in sorted(names) if Path(name).suffix.lower() in suffixes)
-
-
-def _size(path: Path) -> float:
-    try:
-        return float(path.stat().st_size)
-    except OSError:  # a broken link in a folder gets its verdict like any other clip
-        return 0.0

@@ -6,6 +6,7 @@ Belongs here: bytes of one open file. Does not belong here: what the bytes mean 
 import errno
 import os
 import stat
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +21,7 @@ class StorageError(Exception):
 
 
 class NotAFileError(Exception):
-    """The path is a folder, a pipe or a device."""
+    """The path is a folder, a pipe, a socket or a device."""
 
 
 class ClipFile:
@@ -45,6 +46,8 @@ class ClipFile:
             self.status = os.fstat(self._descriptor)
         except (OSError, ValueError) as error:
             self.close()
+            if _is_socket(error, path):
+                raise NotAFileError(f"{path}: not a regular file") from error
             raise StorageError(_words(error, path)) from error
         if not stat.S_ISREG(self.status.st_mode):
             self.close()
@@ -164,6 +167,11 @@ class ClipFile:
 def _harmless_suffix(path: str) -> str:
     suffix = os.path.splitext(path)[1][1:]  # noqa: PTH122 - Path() refuses names with NUL, which must become a verdict
     return f".{suffix}" if suffix.isascii() and suffix.isalnum() and len(suffix) <= 10 else ""
+
+
+def _is_socket(error: OSError | ValueError, path: str) -> bool:
+    """True for what is no file and cannot even be opened."""
+    return isinstance(error, OSError) and error.errno == errno.ENXIO and Path(path).is_socket()
 
 
 def _words(error: OSError | ValueError, path: str) -> str:
