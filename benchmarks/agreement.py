@@ -19,8 +19,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from video_assets.io.media.decode import decode_clip
-from video_assets.io.media.versions import ffmpeg_versions
+from video_assets.media.decode import decode_clip
+from video_assets.media.versions import ffmpeg_versions
 
 TIMEOUT_S = 120
 STRICTER = {"no_video", "no_frames", "fewer_frames", "playlist_or_reference", "empty_file", "not_media", "not_a_file"}

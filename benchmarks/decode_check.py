@@ -22,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from video_assets.io.checking import ClipTask, decode_clips
-from video_assets.settings import Decode
+from video_assets.checking.check import ClipTask, decode_clips
+from video_assets.settings.model import Decode
 
 FFMPEG = "/usr/bin/ffmpeg"
 ENCODE = ["-c:v", "libx264", "-preset", "medium", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]

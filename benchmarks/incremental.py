@@ -18,15 +18,15 @@ from pathlib import Path
 
 import tomlkit
 
-from video_assets.core.enrich import PROBER_VERSION
+from video_assets.checking.check import ClipTask, decode_clips, probe_clips
+from video_assets.core.matching import PROBER_VERSION
 from video_assets.core.schema import VERDICTS
 from video_assets.core.sharding import assign_shards
-from video_assets.io.checking import ClipTask, decode_clips, probe_clips
-from video_assets.io.layout import Layout
-from video_assets.io.parts import PartWriter
-from video_assets.io.sample import make_sample
-from video_assets.io.tables import write_table
-from video_assets.settings import Decode
+from video_assets.samples.demo.make import make_sample
+from video_assets.settings.model import Decode
+from video_assets.storage.layout import Layout
+from video_assets.storage.parts import PartWriter
+from video_assets.storage.tables import write_table
 
 _LINKS_PER_FILE = 20_000  # ext4 allows 65,000 names per file
 _CLIPS_PER_FOLDER = 1_000
@@ -98,7 +98,7 @@ def _write_knowledge(data_root: Path, clip: Path, keys: list[str]) -> None:
 def run(data_root: Path) -> dict[str, object]:
     """`video-assets run`; returns its summary, with the seconds that it took."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    line = [sys.executable, "-m", "video_assets.cli", "run", "--data-root", str(data_root), "--json"]
+    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(data_root), "--json"]
     done = subprocess.run(line, check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr)

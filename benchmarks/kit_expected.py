@@ -13,7 +13,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from video_assets.io import broken_kit
+from video_assets.samples.broken import kit as broken_kit
 
 TABLE = Path(broken_kit.__file__).with_name("kit_expected.csv")
 TIMEOUT_S = 60

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from agreement import make_mutants
 
 from video_assets.core.schema import VERDICTS
-from video_assets.io.media.decode import decode_clip
+from video_assets.media.decode import decode_clip
 
 OF_THE_RUN = {"clip_key", "decode_seconds"}
 SAME = [name for name in VERDICTS.names if name not in OF_THE_RUN]

@@ -76,9 +76,9 @@ def _make_table(folder: Path, n_rows: int) -> Path:
 
 def _measure(folder: Path, kind: str) -> None:
     from video_assets.core.schema import LEDGER
-    from video_assets.io.folders import list_own_clips
-    from video_assets.io.tables import read_table, write_table
-    from video_assets.source_settings import OwnClips
+    from video_assets.settings.sources import OwnClips
+    from video_assets.sources.own_clips.listing import list_own_clips
+    from video_assets.storage.tables import read_table, write_table
 
     table = folder / "clips" / "captions.csv" if "table" in kind else None
     settings = OwnClips(folder=None if kind == "table" else folder / "clips", captions=table)

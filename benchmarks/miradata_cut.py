@@ -20,12 +20,12 @@ from pathlib import Path
 import av
 import numpy as np
 
-from video_assets.io.media.clip_cutter import cut_clip
-from video_assets.io.media.clip_file import ClipFile
-from video_assets.io.media.container import open_container
-from video_assets.io.media.cut import audio_of, copy_clip, read_span, video_of
-from video_assets.io.media.encode import AudioTrack, VideoTrack, write_clip
-from video_assets.io.media.smart_cut import cut_exact
+from video_assets.media.clip_file import ClipFile
+from video_assets.media.container import open_container
+from video_assets.media.cutting.cutter import cut_clip
+from video_assets.media.cutting.exact import cut_exact
+from video_assets.media.cutting.span import audio_of, copy_clip, read_span, video_of
+from video_assets.media.making.encode import AudioTrack, VideoTrack, write_clip
 
 RATE, SIZE, BITS = 25, (640, 360), 12
 MOVIEPY = """

@@ -29,12 +29,12 @@ REPO, ARCHIVE = "nkp37/OpenVid-1M", "OpenVid_part0.zip"
 OURS = """
 import sys
 from pathlib import Path
-from video_assets.io.layout import Layout
-from video_assets.io.openvid import fetch_archives
-from video_assets.io.openvid_archive import Told
-from video_assets.io.progress import no_progress
-from video_assets.settings import Settings
-from video_assets.source_settings import OpenVid
+from video_assets.storage.layout import Layout
+from video_assets.sources.openvid.fetch import fetch_archives
+from video_assets.sources.openvid.archive import Told
+from video_assets.progress import no_progress
+from video_assets.settings.model import Settings
+from video_assets.settings.sources import OpenVid
 settings = Settings(data_root=Path(sys.argv[1]), openvid=OpenVid(enabled=True))
 told = Told(progress=no_progress, info=lambda text: None, warn=print)
 for outcome in fetch_archives(Layout(settings.data_root), settings, ["openvid_part000"], told=told):
@@ -44,10 +44,10 @@ for outcome in fetch_archives(Layout(settings.data_root), settings, ["openvid_pa
 PREPARE = """
 import sys
 from pathlib import Path
-from video_assets.io.layout import Layout
-from video_assets.io.openvid_captions import refresh_captions
-from video_assets.io.openvid_listing import refresh_listing
-from video_assets.source_settings import OpenVid
+from video_assets.storage.layout import Layout
+from video_assets.sources.openvid.captions import refresh_captions
+from video_assets.sources.openvid.listing import refresh_listing
+from video_assets.settings.sources import OpenVid
 layout, openvid = Layout(Path(sys.argv[1])), OpenVid(enabled=True)
 refresh_captions(layout, openvid, refresh_listing(layout, openvid))
 """

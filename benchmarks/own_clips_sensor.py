@@ -9,9 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from video_assets.io.layout import Layout
-from video_assets.io.watch import look_for_news
-from video_assets.source_settings import OwnClips
+from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.watch import look_for_news
+from video_assets.storage.layout import Layout
 
 
 def main(n_files=1_000_000, n_folders=1_000):

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import av
 
-from video_assets.io.media.decode import decode_clip
-from video_assets.io.media.probe import probe_clip
+from video_assets.media.decode import decode_clip
+from video_assets.media.probe import probe_clip
 
 FFPROBE = "/usr/bin/ffprobe"
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections import Counter
 
-from video_assets.io.media.decode import decode_clip
+from video_assets.media.decode import decode_clip
 
 NATIVE = ("self._context.decode(packet)", "container.demux(", "av.open(", "container.close()", "os.pread(", ".update(")
 FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\S+)')

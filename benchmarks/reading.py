@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 FFMPEG, FFPROBE = "/usr/bin/ffmpeg", "/usr/bin/ffprobe"
 CALL = re.compile(r"(?:^|\] )(?P<name>openat|read|pread64|lseek)\(.*?\) += (?P<result>-?\d+)", re.MULTILINE)
-OURS = "import sys; from video_assets.io.media.{module} import {function}; {function}(sys.argv[1])"
+OURS = "import sys; from video_assets.media.{module} import {function}; {function}(sys.argv[1])"
 
 
 def commands(clip: str) -> dict[str, list[str]]:

@@ -26,11 +26,11 @@ import pyarrow.compute as pc
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import CHECKER_VERSION
-from video_assets.io.enrich import filter_by_size, write_shard_lists
-from video_assets.io.layout import Layout
-from video_assets.io.stages import read_stage, stage_hash, write_stage
-from video_assets.io.tables import write_table
-from video_assets.settings import Settings
+from video_assets.pipeline.enrich import filter_by_size, write_shard_lists
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
+from video_assets.storage.stages import read_stage, stage_hash, write_stage
+from video_assets.storage.tables import write_table
 
 N_SHARDS = 24
 
@@ -99,7 +99,7 @@ def peak_mib() -> float:
 
 def run_publish(folder: Path) -> dict:
     """The program."""
-    from video_assets.io.training import publish
+    from video_assets.publish.publish import publish
 
     published = publish(Layout(folder), settings_of(folder))
     return {"rows": published.n_kept, "bytes": published.csv_bytes}

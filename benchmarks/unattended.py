@@ -20,7 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the server as users
 
 from dagster_server import Server, server
 
-from video_assets.io.sample import SAMPLE_MAX_FILE_SIZE_MIB, make_sample
+from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, make_sample
 
 TICKS = """
 query { sensorsOrError(repositorySelector: {repositoryLocationName: "video_assets", repositoryName: "__repository__"}) {

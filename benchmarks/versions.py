@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from training_csv import columns_of, peak_mib
 
 from video_assets.core.schema import TRAINING
-from video_assets.core.training import csv_header, csv_rows
-from video_assets.io.arrange import in_order
-from video_assets.io.compare import compare_tables
+from video_assets.publish.compare import compare_tables
+from video_assets.publish.reorder import in_order
+from video_assets.publish.rules.rows import csv_header, csv_rows
 
 CHUNK = 16_384
 STEPS = 100

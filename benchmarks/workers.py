@@ -21,10 +21,10 @@ import psutil
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the trivial function
 
-from video_assets.io.checking import ClipTask, decode_clips
-from video_assets.io.cpus import cpu_count
-from video_assets.io.workers import Limits, Task, WorkerPool
-from video_assets.settings import Decode
+from video_assets.checking.check import ClipTask, decode_clips
+from video_assets.settings.model import Decode
+from video_assets.workers.cpus import cpu_count
+from video_assets.workers.pool import Limits, Task, WorkerPool
 
 LIMITS = Limits(timeout_s=60, cpu_s=60, memory_bytes=4 << 30)
 
@@ -92,7 +92,7 @@ def _sleep_tasks(n_workers):
 
 BARE = """
 import sys
-from video_assets.io.media.decode import decode_clip
+from video_assets.media.decode import decode_clip
 assert {decode_clip(sys.argv[1])["verdict"] for _ in range(int(sys.argv[2]))} == {"good"}
 """
 
@@ -130,7 +130,7 @@ def growth(clips, n_decodes):
     """Resident memory and descriptors over many decodes of `clips` in turn, without replacing the workers."""
     limits = Limits(timeout_s=60, cpu_s=60_000, memory_bytes=4 << 30, max_tasks=n_decodes + 1, max_growth_bytes=4 << 30)
     tasks = (Task(str(n), {"step": "decode", "path": str(clips[n % len(clips)])}) for n in range(n_decodes))
-    with WorkerPool("video_assets.io.clip_work:work", n_workers=2, limits=limits) as pool:
+    with WorkerPool("video_assets.checking.task:work", n_workers=2, limits=limits) as pool:
         before, seen, verdicts = state(), [], Counter()
         for number, outcome in enumerate(pool.run(tasks)):
             verdicts[outcome.result["verdict"] if outcome.result else outcome.status] += 1

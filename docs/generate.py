@@ -11,9 +11,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from video_assets.core import fetches, ledger, members
-from video_assets.core.reasons import MEANINGS
-from video_assets.settings import Settings
+from video_assets.explain.reasons import MEANINGS
+from video_assets.settings.model import Settings
+from video_assets.sources.fetching import rules as fetches
+from video_assets.sources.openvid.rules import members
+from video_assets.sources.own_clips import rules as ledger
 
 HEAD = """# Settings
 

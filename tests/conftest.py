@@ -10,7 +10,7 @@ from itertools import islice
 import hypothesis
 import pytest
 
-from video_assets.io.sample import Sample, make_sample
+from video_assets.samples.demo.make import Sample, make_sample
 
 # A busy machine makes single examples slow; what is too slow altogether ends by pytest-timeout.
 hypothesis.settings.register_profile("shared", deadline=None, max_examples=50)

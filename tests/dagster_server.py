@@ -149,7 +149,7 @@ def server(data_root: Path, *arguments: str) -> Iterator[Server]:
         port = free.getsockname()[1]
     log = (data_root / "ui.log").open("ab")
     process = subprocess.Popen(
-        [sys.executable, "-m", "video_assets.cli", "ui", "--data-root", str(data_root), "--port", str(port), *arguments],
+        [sys.executable, "-m", "video_assets.cli.app", "ui", "--data-root", str(data_root), "--port", str(port), *arguments],
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from video_assets.core.enrich import PROBER_VERSION
+from video_assets.core.matching import PROBER_VERSION
 from video_assets.core.schema import LEDGER
 from video_assets.core.sharding import shard_keys, shard_of
 from video_assets.core.verdicts import CHECKER_VERSION
-from video_assets.io.enrich import enrich, filter_by_size, write_shard_lists
-from video_assets.io.layout import Layout
-from video_assets.io.parts import PartWriter
-from video_assets.io.progress import no_progress
-from video_assets.io.shards import ShardOutcome, check_shards
-from video_assets.io.tables import write_table
-from video_assets.settings import Settings
+from video_assets.pipeline.decode_check import ShardOutcome, check_shards
+from video_assets.pipeline.enrich import enrich, filter_by_size, write_shard_lists
+from video_assets.progress import no_progress
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
+from video_assets.storage.parts import PartWriter
+from video_assets.storage.tables import write_table
 
 MTIME_NS = 1_700_000_000_123_456_789
 

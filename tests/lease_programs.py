@@ -9,7 +9,7 @@ from pathlib import Path
 
 from processes import is_dead
 
-from video_assets.io.leases import LeaseHeldError, LeaseLostError, acquire
+from video_assets.storage.leases import LeaseHeldError, LeaseLostError, acquire
 
 
 def start(name, folder, stale_after_s, *arguments):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from video_assets.io.media.encode import AudioTrack, VideoTrack, shift_packets, write_clip
+from video_assets.media.making.encode import AudioTrack, VideoTrack, shift_packets, write_clip
 
 WIDTH, HEIGHT, FRAMES, RATE = 96, 64, 30, Fraction(25)
 _IN_OPEN = 0x20

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from media_factory import pictures
 
-from video_assets.io.media.encode import AudioTrack, VideoTrack, write_clip
+from video_assets.media.making.encode import AudioTrack, VideoTrack, write_clip
 
 V1_HEADER = (
     "clip_id", "source", "video_url", "video_id", "width", "height", "fps", "seconds", "timestamp", "frame_number", "framestamp",

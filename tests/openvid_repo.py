@@ -10,7 +10,7 @@ from pathlib import Path
 
 from media_factory import make_clip
 
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
 
 REPO = "someone/clips-like-openvid"
 TABLE = "data/train/OpenVid-1M.csv"

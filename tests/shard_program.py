@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from video_assets.core.sharding import shard_keys
-from video_assets.io.layout import Layout
-from video_assets.io.progress import LogProgress
-from video_assets.io.shards import check_shards
-from video_assets.settings import Decode
+from video_assets.pipeline.decode_check import check_shards
+from video_assets.progress import LogProgress
+from video_assets.settings.model import Decode
+from video_assets.storage.layout import Layout
 
 N_SHARDS = 2
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from data_roots import Clip, fill
 
-from video_assets import terminal
-from video_assets.io.sample import Sample
-from video_assets.io.training import publish
+from video_assets.cli import terminal
+from video_assets.publish.publish import publish
+from video_assets.samples.demo.make import Sample
 
 GOOD = ("aquarium.mp4", "windmill.webm")
 BAD = "broken/bad-disk.mp4"
@@ -25,7 +25,7 @@ KEYS = {
 
 
 def command(*arguments: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    line = [sys.executable, "-m", "video_assets.cli", *map(os.fspath, map(str, arguments))]
+    line = [sys.executable, "-m", "video_assets.cli.app", *map(os.fspath, map(str, arguments))]
     return subprocess.run(line, capture_output=True, text=True, check=False, cwd=cwd)
 
 
@@ -113,7 +113,7 @@ def test_a_locked_folder_has_its_line_and_the_others_are_checked(sample: Sample,
         shutil.copy2(sample.clips / GOOD[0], tmp_path / name / "1.mp4")
     (tmp_path / "locked").chmod(0)
     bounded = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"] if os.geteuid() == 0 else []
-    line = [*bounded, sys.executable, "-m", "video_assets.cli", "check", "--json", "."]
+    line = [*bounded, sys.executable, "-m", "video_assets.cli.app", "check", "--json", "."]
     done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
     (tmp_path / "locked").chmod(0o700)
     assert done.returncode == 3, done.stderr
@@ -137,7 +137,7 @@ def test_names_are_shown_as_they_are_and_cannot_write_to_the_terminal(sample: Sa
 def test_a_reader_that_went_away_gets_no_verdict_and_no_error(sample: Sample, how: list[str]) -> None:
     readers_end, writers_end = os.pipe()
     os.close(readers_end)
-    line = [sys.executable, "-m", "video_assets.cli", "check", str(sample.clips / GOOD[0]), *how]
+    line = [sys.executable, "-m", "video_assets.cli.app", "check", str(sample.clips / GOOD[0]), *how]
     done = subprocess.run(line, stdout=writers_end, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writers_end)
     assert done.returncode == 128 + signal.SIGPIPE
@@ -148,7 +148,7 @@ def test_an_interrupted_check_says_that_nothing_is_kept(sample: Sample, tmp_path
     """The last clip's link leads nowhere, and the next try is so far away that Ctrl-C comes first."""
     shutil.copy2(sample.clips / GOOD[0], tmp_path / "a.mp4")
     (tmp_path / "b.mp4").symlink_to("nowhere")
-    line = [sys.executable, "-m", "video_assets.cli", "check", "--json", "."]
+    line = [sys.executable, "-m", "video_assets.cli.app", "check", "--json", "."]
     environment = os.environ | {"VIDEO_ASSETS_DECODE__RETRY_WAIT_S": "600"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(line, text=True, cwd=tmp_path, env=environment, **pipes) as check:

@@ -6,7 +6,7 @@ import dagster as dg
 
 from video_assets.definitions import build_defs
 from video_assets.defs.conditions import cheap
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
 
 ARCHIVES = dg.DynamicPartitionsDefinition(name="archives")
 

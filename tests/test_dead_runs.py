@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from video_assets.instance import fail_dead_runs
+from video_assets.local.dagster_home import fail_dead_runs
 
 PROGRAM = """
 import sys, time

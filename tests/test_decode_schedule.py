@@ -10,7 +10,7 @@ from data_roots import Clip, fill
 
 from video_assets.core.sharding import shard_keys, shard_of
 from video_assets.definitions import build_defs
-from video_assets.io.stages import dropped_path
+from video_assets.storage.stages import dropped_path
 
 CLIPS = [Clip(f"{number}.mp4") for number in range(30)]
 SHARDS = shard_keys(4)

@@ -11,7 +11,7 @@ import tomlkit
 import yaml
 
 from video_assets.definitions import build_defs
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
 
 ROOT = Path(__file__).parents[1]
 MEASURE = """

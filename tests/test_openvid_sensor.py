@@ -11,11 +11,11 @@ from openvid_repo import REPO, make_repo, settings_for, zip_of
 from video_assets.core.schema import LEDGER
 from video_assets.definitions import build_defs
 from video_assets.defs.openvid_sensor import openvid_schedules, openvid_sensors
-from video_assets.io.layout import Layout
-from video_assets.io.openvid import pending
-from video_assets.io.openvid_captions import refresh_captions
-from video_assets.io.openvid_listing import refresh_listing
-from video_assets.io.tables import write_table
+from video_assets.sources.openvid.captions import refresh_captions
+from video_assets.sources.openvid.fetch import pending
+from video_assets.sources.openvid.listing import refresh_listing
+from video_assets.storage.layout import Layout
+from video_assets.storage.tables import write_table
 
 ALL = ["openvid_part000", "openvid_part001", "openvid_part002"]
 

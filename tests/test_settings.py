@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from video_assets.io.user_settings import SettingsFileError, remember
-from video_assets.settings import Settings, load_settings
+from video_assets.local.remembered_options import SettingsFileError, remember
+from video_assets.settings.model import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
 

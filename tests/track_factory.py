@@ -7,7 +7,7 @@ import av
 from av.stream import Disposition
 from media_factory import pictures, tone
 
-from video_assets.io.media.encode import VideoTrack, make_video_frame
+from video_assets.media.making.encode import VideoTrack, make_video_frame
 
 TICK = Fraction(1, 25)
 

@@ -12,9 +12,9 @@ import tomlkit
 from dagster_server import Server, server, wait_for
 from playwright.sync_api import Page, expect, sync_playwright
 
-from video_assets.core.rules import TRAINING_RULES
 from video_assets.core.sharding import shard_keys, shard_of
-from video_assets.io.sample import SAMPLE_MAX_FILE_SIZE_MIB, Sample
+from video_assets.publish.rules.names import TRAINING_RULES
+from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, Sample
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SHARDS = shard_keys(3)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core.archive_plan import plan_archives
+from video_assets.sources.openvid.rules.archive_names import plan_archives
 
 OPENVID, HD = "OpenVid_part{number}", "OpenVidHD/OpenVidHD_part_{number}"
 

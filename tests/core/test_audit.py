@@ -2,8 +2,8 @@
 
 import pytest
 
-from video_assets.core.audit import reasons_as_before
 from video_assets.core.report import funnel_from_counts
+from video_assets.publish.rules.checks import reasons_as_before
 
 
 def finding(now, before, **limits):

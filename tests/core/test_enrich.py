@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core.enrich import PROBES, match_fingerprints, merge_probes, merge_verdicts, plan_probes
+from video_assets.core.matching import PROBES, match_fingerprints, merge_probes, merge_verdicts, plan_probes
 from video_assets.core.schema import CHECKED, CLIPS, LEDGER, VERDICTS
 
 NOW_NS = 1_700_000_000_123_456_789  # more than a float can hold

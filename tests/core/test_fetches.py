@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core.fetches import FETCHES, MAX_DETAIL, Fetch, OnDisk, merge_fetches, plan_fetches, summarize, to_ledger
 from video_assets.core.schema import LEDGER, records
+from video_assets.sources.fetching.rules import (
+    FETCHES,
+    MAX_DETAIL,
+    Fetch,
+    OnDisk,
+    merge_fetches,
+    plan_fetches,
+    summarize,
+    to_ledger,
+)
 
 SEEN = OnDisk(100, 5)
 

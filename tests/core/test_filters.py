@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core import fetches, filters, ledger, verdicts
-from video_assets.core.reasons import MEANINGS
+from video_assets.core import filters, verdicts
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER
+from video_assets.explain.reasons import MEANINGS
+from video_assets.sources.fetching import rules as fetches
+from video_assets.sources.own_clips import rules as ledger
 
 _TEXTS = st.sampled_from(["a dog", "", " \t\n", "\u200b", "None", "null", "NA", "0", "空", ".", "\u3000", "é"])
 

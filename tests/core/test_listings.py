@@ -4,7 +4,7 @@ import pytest
 
 from video_assets.core.errors import UsageError
 from video_assets.core.fetch_errors import IncompleteSetError, NotOnHubError
-from video_assets.core.listings import HubFile, Listing, choose_archives, new_or_changed
+from video_assets.sources.hub.rules import HubFile, Listing, choose_archives, new_or_changed
 
 
 def listing(**contents):

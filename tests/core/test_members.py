@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core.members import REASONS, Candidate, Member, Row, Selection, file_name_of, list_candidates, select_clips
+from video_assets.sources.openvid.rules.members import (
+    REASONS,
+    Candidate,
+    Member,
+    Row,
+    Selection,
+    file_name_of,
+    list_candidates,
+    select_clips,
+)
 
 ANY = Row(seconds=5.0, aesthetic=5.0, motion=5.0)
 

@@ -1,9 +1,9 @@
 """Decisions of the source OpenVid that join its parts."""
 
-from video_assets.core.audit import drop_rate
-from video_assets.core.members import Selection
-from video_assets.core.openvid import due_archives, estimate_bytes, ledger_version
 from video_assets.core.report import funnel_from_counts
+from video_assets.publish.rules.checks import drop_rate
+from video_assets.sources.openvid.rules.due import due_archives, estimate_bytes, ledger_version
+from video_assets.sources.openvid.rules.members import Selection
 
 
 def test_clips_that_nobody_asked_for_do_not_count_as_losses():

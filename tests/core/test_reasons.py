@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from video_assets.core.reasons import MEANINGS
+from video_assets.explain.reasons import MEANINGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "results.md"
 

@@ -5,7 +5,7 @@ import time
 import pandas as pd
 import pytest
 
-from video_assets.core.takedown import Tombstones, bury, drop_taken_down, entry_of, normal_url, read_request, youtube_id
+from video_assets.tombstones.rules import Tombstones, bury, drop_taken_down, entry_of, normal_url, read_request, youtube_id
 
 VIDEO = "---_iRTHryQ"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from video_assets.core.enrich import PROBER_VERSION, PROBES
+from video_assets.core.matching import PROBER_VERSION, PROBES
 from video_assets.core.schema import VERDICTS
 from video_assets.core.takeover import standing_probes, standing_verdicts
 from video_assets.core.verdicts import CHECKER_VERSION, REASONS

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from video_assets.core.schema import TRAINING
-from video_assets.core.training import (
+from video_assets.publish.rules.rows import (
     counts_by_reason,
     counts_by_source,
     csv_header,

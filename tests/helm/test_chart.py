@@ -16,7 +16,7 @@ from dagster_postgres.utils import get_conn_string
 from helm_policies import check_pod
 from kubernetes_api import CHART, ROOT, helm, one, pod_specs, render
 
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
 
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
 TRIAL = CHART / "examples" / "trial.yaml"

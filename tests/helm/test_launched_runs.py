@@ -11,7 +11,7 @@ from helm_policies import check_pod
 from kubernetes_api import CHART, kubernetes_api, one, render
 
 from video_assets.definitions import build_defs
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
 
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
 IMAGE = "registry.example.org/video-assets:1.2.3"

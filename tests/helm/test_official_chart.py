@@ -18,7 +18,7 @@ from dagster_k8s.container_context import K8sContainerContext
 from kubernetes_api import CHART, helm, kubernetes_api, one
 
 from video_assets.definitions import build_defs
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
 
 # Names in the schema of the chart's user deployments.
 FIELDS = {

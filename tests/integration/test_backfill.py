@@ -19,10 +19,10 @@ from faulty_mount import faulty_mount, why_no_mount
 
 from video_assets.core.schema import VERDICTS
 from video_assets.core.sharding import shard_keys, shard_of
-from video_assets.io.layout import Layout
-from video_assets.io.parts import read_parts
-from video_assets.io.sample import Sample
-from video_assets.io.tables import read_table
+from video_assets.samples.demo.make import Sample
+from video_assets.storage.layout import Layout
+from video_assets.storage.parts import read_parts
+from video_assets.storage.tables import read_table
 
 N_SHARDS = 4
 SHARDS = shard_keys(N_SHARDS)

@@ -12,12 +12,12 @@ from mira_tables import QUICK, make_video, v1_row, write_v1
 from web_server import serving
 
 from video_assets.definitions import build_defs
-from video_assets.io.layout import Layout
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
 
 
 def command(*arguments):
-    line = [sys.executable, "-m", "video_assets.cli", *map(str, arguments)]
+    line = [sys.executable, "-m", "video_assets.cli.app", *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 

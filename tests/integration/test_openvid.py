@@ -17,13 +17,13 @@ from media_factory import flip_media
 from openvid_repo import REPO, OpenVidRepo, files_of, make_repo
 
 from video_assets.definitions import build_defs
-from video_assets.headless_jobs import Jobs
-from video_assets.headless_openvid import fetch_openvid
-from video_assets.io.fetch_ledger import FetchLedger
-from video_assets.io.layout import Layout
-from video_assets.io.progress import no_progress
-from video_assets.io.why import explain
-from video_assets.settings import Settings
+from video_assets.explain.why import explain
+from video_assets.local.fetch_openvid import fetch_openvid
+from video_assets.local.jobs import Jobs
+from video_assets.progress import no_progress
+from video_assets.settings.model import Settings
+from video_assets.sources.fetching.ledger import FetchLedger
+from video_assets.storage.layout import Layout
 
 SECRET = "hf_" + "MustNotBeWrittenAnywhere"
 
@@ -54,7 +54,7 @@ def environment(hub):
 
 
 def start(root, hub):
-    line = [sys.executable, "-m", "video_assets.cli", "run", "--data-root", str(root), "--json"]
+    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(root), "--json"]
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(hub))
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from video_assets.io.layout import Layout
-from video_assets.io.sample import EXPECTED, SAMPLE_MAX_FILE_SIZE_MIB, Sample
+from video_assets.samples.demo.make import EXPECTED, SAMPLE_MAX_FILE_SIZE_MIB, Sample
+from video_assets.storage.layout import Layout
 
 COLUMNS = ["path", "text", "num_frames", "height", "width", "aspect_ratio", "fps", "resolution", "file_size"]
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow(8)
 
 def command(*arguments: object, check: bool = True) -> "subprocess.CompletedProcess[str]":
     """The program as a user starts it."""
-    line = [sys.executable, "-m", "video_assets.cli", *map(str, arguments)]
+    line = [sys.executable, "-m", "video_assets.cli.app", *map(str, arguments)]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     if check and done.returncode:
         raise AssertionError(f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -85,7 +85,7 @@ def test_a_second_run_opens_no_clip_and_writes_the_same_bytes(first: Path, sampl
     trace = tmp_path / "opened"
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
-    line = [sys.executable, "-m", "video_assets.cli", "run", "--data-root", str(first), "--json"]
+    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(first), "--json"]
     subprocess.run(["strace", "-f", "-e", "trace=openat,open", "-o", trace, *line], check=True, capture_output=True)
     opened = [line for line in trace.read_text().splitlines() if str(sample.clips) in line and "O_DIRECTORY" not in line]
     media = [line for line in opened if ".mp4" in line or ".webm" in line or ".mkv" in line or ".mov" in line or ".avi" in line]
@@ -105,7 +105,7 @@ def test_two_runs_from_nothing_write_the_same_bytes_whatever_the_number_of_shard
 @pytest.mark.timeout(900)
 def test_killed_at_any_moment_and_started_again_it_writes_the_same_bytes(first: Path, sample: Sample, tmp_path: Path) -> None:
     data_root = tmp_path / "data"
-    line = [sys.executable, "-m", "video_assets.cli", "run", "--clips", sample.clips, "--captions", sample.captions]
+    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--clips", sample.clips, "--captions", sample.captions]
     line += ["--data-root", data_root, "--shards", "5", "--max-file-size-mib", str(SAMPLE_MAX_FILE_SIZE_MIB)]
     moments = random.Random(0)
     for _ in range(6):
@@ -120,7 +120,7 @@ def test_killed_at_any_moment_and_started_again_it_writes_the_same_bytes(first: 
 
 def test_ctrl_c_leaves_everything_resumable(sample: Sample, tmp_path: Path, first: Path) -> None:
     data_root = tmp_path / "data"
-    line = [sys.executable, "-m", "video_assets.cli", "run", "--clips", sample.clips, "--captions", sample.captions]
+    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--clips", sample.clips, "--captions", sample.captions]
     line += ["--data-root", data_root, "--shards", "5", "--max-file-size-mib", str(SAMPLE_MAX_FILE_SIZE_MIB)]
     told = []
     with subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True) as process:

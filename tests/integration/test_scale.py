@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from incremental import add_new, make_known, run
 
-from video_assets.io.sample import Sample
+from video_assets.samples.demo.make import Sample
 
 
 @pytest.mark.slow(25)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from dagster_server import LAUNCH_JOB, job_params, server
 
-from video_assets.io.sample import Sample
+from video_assets.samples.demo.make import Sample
 
 SECRETS = {
     "HF_TOKEN": "hf_sentinelTokenThatMustNotLeak",
@@ -34,7 +34,7 @@ def test_a_read_only_ui_on_loopback_starts_nothing_and_no_secret_is_in_any_file(
     (clips / "a.txt").write_text("fish")
     for path in clips.iterdir():
         os.utime(path, (1_700_000_000, 1_700_000_000))
-    line = [sys.executable, "-m", "video_assets.cli", "run", "--clips", clips, "--data-root", root, "--shards", "1"]
+    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--clips", clips, "--data-root", root, "--shards", "1"]
     subprocess.run(line, check=True, capture_output=True)
     with server(root, "--read-only") as ui:
         assert listening(ui.process.pid) == {"127.0.0.1"}

@@ -77,7 +77,7 @@ class Platform:
     def undisturbed_csv(self, base):
         root = base / "undisturbed"
         self.write_settings(root, is_automatic=False)
-        command = [sys.executable, "-m", "video_assets.cli", "run", "--data-root", str(root)]
+        command = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(root)]
         subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
         return (root / "training" / "training.csv").read_bytes()
 

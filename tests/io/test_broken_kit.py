@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.verdicts import REASONS, VERDICTS
-from video_assets.io.broken_kit import MANIFEST, content_hash, expectation, kit_clips, make_broken_kit, measured_clips
-from video_assets.io.checking import ClipTask, decode_clips
-from video_assets.settings import Decode
+from video_assets.samples.broken.kit import MANIFEST, content_hash, expectation, kit_clips, make_broken_kit, measured_clips
+from video_assets.settings.model import Decode
 
-MAKE = "import sys, pathlib; from video_assets.io.broken_kit import make_broken_kit; make_broken_kit(pathlib.Path(sys.argv[1]))"
+MAKE = (
+    "import sys, pathlib; from video_assets.samples.broken.kit import make_broken_kit; make_broken_kit(pathlib.Path(sys.argv[1]))"
+)
 Manifest = dict[str, dict[str, str]]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from video_assets.core.captions import SourceError
-from video_assets.io.caption_tables import TableOptions, read_captions
+from video_assets.sources.own_clips.caption_tables import TableOptions, read_captions
 
 
 def read(path, **options):

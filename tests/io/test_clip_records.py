@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from video_assets.io.checking import ClipTask
-from video_assets.io.clip_records import NoClip, clip_records, exit_code, list_clips
-from video_assets.io.progress import Advance, no_progress
-from video_assets.io.sample import Sample
-from video_assets.settings import Decode
+from video_assets.checking.check import ClipTask
+from video_assets.cli.records import NoClip, clip_records, exit_code, list_clips
+from video_assets.progress import Advance, no_progress
+from video_assets.samples.demo.make import Sample
+from video_assets.settings.model import Decode
 
 
 def touch(*paths: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from video_assets.io.cpus import cpu_count
+from video_assets.workers.cpus import cpu_count
 
-ASK = "from video_assets.io.cpus import cpu_count; print(cpu_count())"
+ASK = "from video_assets.workers.cpus import cpu_count; print(cpu_count())"
 
 
 def made_up(folder, membership, **files):

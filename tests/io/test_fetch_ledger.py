@@ -5,16 +5,16 @@ import signal
 import subprocess
 import sys
 
-from video_assets.core.fetches import Fetch, OnDisk
-from video_assets.io.fetch_ledger import FetchLedger, files_in
-from video_assets.io.layout import Layout
+from video_assets.sources.fetching.ledger import FetchLedger, files_in
+from video_assets.sources.fetching.rules import Fetch, OnDisk
+from video_assets.storage.layout import Layout
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from video_assets.core.fetches import Fetch
-from video_assets.io.fetch_ledger import FetchLedger
-from video_assets.io.layout import Layout
+from video_assets.sources.fetching.rules import Fetch
+from video_assets.sources.fetching.ledger import FetchLedger
+from video_assets.storage.layout import Layout
 with FetchLedger(Layout(Path(sys.argv[1])), "openvid", "part0") as ledger:
     for number in range(64):
         ledger.append(Fetch(f"openvid/part0/{number}.mp4", "openvid", "part0", "abc", f"{number}.mp4", "ok", n_bytes=1))

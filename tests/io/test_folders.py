@@ -16,9 +16,9 @@ from faulty_mount import faulty_mount, why_no_mount
 
 from video_assets.core.captions import SourceError
 from video_assets.core.schema import LEDGER
-from video_assets.io.folders import list_own_clips
-from video_assets.io.tables import read_table, write_table
-from video_assets.source_settings import OwnClips
+from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.listing import list_own_clips
+from video_assets.storage.tables import read_table, write_table
 
 NOW = 1_800_000_000_000_000_000
 OLD = NOW - 3600 * 10**9

@@ -29,11 +29,11 @@ from video_assets.core.fetch_errors import (
     UnreachableError,
     WebPageError,
 )
-from video_assets.io.hub import HubRepo, Patience
-from video_assets.io.hub_download import download, draft_path
-from video_assets.io.hub_reader import TAIL_BYTES, open_ranged
-from video_assets.io.hub_stream import HubStream
-from video_assets.io.space import HEADROOM_BYTES
+from video_assets.sources.hub.download import download, draft_path
+from video_assets.sources.hub.ranged_file import TAIL_BYTES, open_ranged
+from video_assets.sources.hub.repo import HubRepo, Patience
+from video_assets.sources.hub.stream import HubStream
+from video_assets.storage.space import HEADROOM_BYTES
 
 MIB = 1 << 20
 REPO = "me/clips"
@@ -277,8 +277,8 @@ def test_drafts_of_other_contents_are_removed(repo, files, tmp_path):
 _DOWNLOAD = """
 import sys
 from pathlib import Path
-from video_assets.io.hub import HubRepo
-from video_assets.io.hub_download import download
+from video_assets.sources.hub.repo import HubRepo
+from video_assets.sources.hub.download import download
 repo = HubRepo("me/clips", revision=sys.argv[1])
 print("ready", flush=True)
 download(repo, repo.list_files(sys.argv[1])["a.zip"], Path(sys.argv[2]))
@@ -461,7 +461,7 @@ def test_an_address_that_expires_between_clips_is_renewed_without_waiting(hub, p
 
 
 def test_a_mirror_without_ranges_is_told_from_a_slow_one(hub, repo, files, monkeypatch):
-    monkeypatch.setattr("video_assets.io.hub_reader.MAX_DISCARD_BYTES", MIB)
+    monkeypatch.setattr("video_assets.sources.hub.ranged_file.MAX_DISCARD_BYTES", MIB)
     hub.fail("ignore_range", times=9)
     with open_ranged(repo, [files["a.zip"]]) as reader:
         reader.seek(4 * MIB)
@@ -489,7 +489,7 @@ def test_a_disk_that_fills_up_meanwhile_is_told_with_its_name(repo, files, tmp_p
 
 def test_hf_hub_offline_is_said_plainly(hub, tmp_path):
     env = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HUB_OFFLINE": "1"}
-    script = "from video_assets.io.hub import HubRepo\nHubRepo('me/clips').head_commit()"
+    script = "from video_assets.sources.hub.repo import HubRepo\nHubRepo('me/clips').head_commit()"
     done = subprocess.run([sys.executable, "-c", script], env=env, cwd=tmp_path, capture_output=True, text=True)
     assert "OfflineError" in done.stderr
     assert "HF_HUB_OFFLINE is set" in done.stderr

@@ -10,8 +10,8 @@ import pytest
 from lease_programs import start
 from processes import is_dead
 
-from video_assets.io.claims import claim_path, find_claim
-from video_assets.io.leases import LeaseHeldError, LeaseLostError, acquire, hold, holder_of
+from video_assets.storage.claims import claim_path, find_claim
+from video_assets.storage.leases import LeaseHeldError, LeaseLostError, acquire, hold, holder_of
 
 STALE_S = 1.5
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from video_assets.io.local_pieces import LocalPieces
-from video_assets.io.progress import LogProgress, megabytes
+from video_assets.progress import LogProgress, megabytes
+from video_assets.sources.openvid.local_pieces import LocalPieces
 
 DATA = bytes(range(256)) * 4
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from video_assets.checking import check as checking
+from video_assets.checking.check import ClipTask, check_clips
 from video_assets.core.schema import VERDICTS
-from video_assets.io import checking
-from video_assets.io.checking import ClipTask, check_clips
-from video_assets.io.memory import Crew, memory_limit_bytes, own_bytes, plan_crews
-from video_assets.settings import Decode
+from video_assets.settings.model import Decode
+from video_assets.workers.memory import Crew, memory_limit_bytes, own_bytes, plan_crews
 
 MIB, GIB = 1 << 20, 1 << 30
 HOSTILE = "hostile:work"
@@ -113,8 +113,8 @@ def test_a_container_that_is_too_small_for_the_promise_gives_no_verdict_and_says
 IN_GROUP = """
 import sys
 sys.path.append(sys.argv[1])
-from video_assets.io.checking import ClipTask, check_clips
-from video_assets.settings import Decode
+from video_assets.checking.check import ClipTask, check_clips
+from video_assets.settings.model import Decode
 tasks = [ClipTask(path, path, 1.0) for path in sys.argv[2:]]
 for task, row in check_clips("decode", tasks, settings=Decode(workers=2, memory_mib=1024), work="hostile:work"):
     print(task.clip_key.rpartition("/")[2], row["verdict"], flush=True)

@@ -13,14 +13,14 @@ import pytest
 from mira_tables import QUICK, make_video, v1_row, write_v1
 from web_server import serving
 
-from video_assets.core.miradata import parse_span
-from video_assets.io.fetch_ledger import FetchLedger
-from video_assets.io.layout import Layout
-from video_assets.io.miradata_clips import due_batches, fetch_batches, obtainable
-from video_assets.io.miradata_listing import read_listing, refresh_listing
-from video_assets.io.progress import no_progress
-from video_assets.io.takedown import plan_takedown, take_down
-from video_assets.settings import Settings
+from video_assets.progress import no_progress
+from video_assets.settings.model import Settings
+from video_assets.sources.fetching.ledger import FetchLedger
+from video_assets.sources.miradata.batch import due_batches, fetch_batches, obtainable
+from video_assets.sources.miradata.listing import read_listing, refresh_listing
+from video_assets.sources.miradata.rules.rows import parse_span
+from video_assets.storage.layout import Layout
+from video_assets.takedown.take_down import plan_takedown, take_down
 
 BATCH = "mira_000000"
 
@@ -328,10 +328,10 @@ def test_taken_down_clips_are_not_asked_for(tmp_path, web, video):
 PROGRAM = """
 import sys
 from pathlib import Path
-from video_assets.io.layout import Layout
-from video_assets.io.miradata_clips import fetch_batches
-from video_assets.io.progress import no_progress
-from video_assets.settings import Settings
+from video_assets.storage.layout import Layout
+from video_assets.sources.miradata.batch import fetch_batches
+from video_assets.progress import no_progress
+from video_assets.settings.model import Settings
 settings = Settings.model_validate_json(Path(sys.argv[1]).read_text())
 for outcome in fetch_batches(Layout(settings.data_root), ["mira_000000"], settings=settings, progress=no_progress):
     print(outcome.n_cut_now, flush=True)

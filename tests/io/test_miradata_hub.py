@@ -5,9 +5,9 @@ from hub_server import FakeHub
 from mira_tables import v1_row, write_v1
 
 from video_assets.core.fetch_errors import FetchError, NotOnHubError
-from video_assets.io.layout import Layout
-from video_assets.io.miradata_listing import read_batch, refresh_listing
-from video_assets.source_settings import MiraData
+from video_assets.settings.sources import MiraData
+from video_assets.sources.miradata.listing import read_batch, refresh_listing
+from video_assets.storage.layout import Layout
 
 TABLE = "miradata_v1_9k.csv"
 MIRADATA = MiraData(enabled=True, csv=TABLE)

@@ -13,22 +13,22 @@ from hypothesis import strategies as st
 from openvid_repo import REPO, clips_on_disk, files_of, make_repo, settings_for, zip_of
 from zips import Entry, zip_bytes
 
-from video_assets.core.caption_rows import SCORED_CAPTIONS
-from video_assets.core.members import Selection
-from video_assets.core.openvid import count_wanted, estimate_bytes, rows_of
 from video_assets.core.schema import LEDGER, VERDICTS
-from video_assets.core.takedown import TOMBSTONES
 from video_assets.core.verdicts import CHECKER_VERSION
-from video_assets.io.fetch_ledger import FetchLedger
-from video_assets.io.layout import Layout
-from video_assets.io.openvid import due, estimate, fetch_archives
-from video_assets.io.openvid_archive import Told
-from video_assets.io.openvid_broken import write_broken
-from video_assets.io.openvid_captions import refresh_captions
-from video_assets.io.openvid_listing import refresh_listing
-from video_assets.io.progress import no_progress
-from video_assets.io.tables import read_table, write_table
-from video_assets.io.tombstones import add_tombstones
+from video_assets.progress import no_progress
+from video_assets.sources.fetching.ledger import FetchLedger
+from video_assets.sources.openvid.archive import Told
+from video_assets.sources.openvid.broken import write_broken
+from video_assets.sources.openvid.captions import refresh_captions
+from video_assets.sources.openvid.fetch import due, estimate, fetch_archives
+from video_assets.sources.openvid.listing import refresh_listing
+from video_assets.sources.openvid.rules.caption_rows import SCORED_CAPTIONS
+from video_assets.sources.openvid.rules.due import count_wanted, estimate_bytes, rows_of
+from video_assets.sources.openvid.rules.members import Selection
+from video_assets.storage.layout import Layout
+from video_assets.storage.tables import read_table, write_table
+from video_assets.tombstones.rules import TOMBSTONES
+from video_assets.tombstones.table import add_tombstones
 
 ALL = ["openvid_part000", "openvid_part001", "openvid_part002"]
 
@@ -241,7 +241,7 @@ def test_too_many_bad_clips_fail_the_archive_with_numbers_and_a_way_out(tmp_path
 
 
 def test_warnings_about_clips_are_few(tmp_path, hub, repo, monkeypatch):
-    monkeypatch.setattr("video_assets.io.openvid_archive.MAX_WARNINGS", 3)
+    monkeypatch.setattr("video_assets.sources.openvid.archive.MAX_WARNINGS", 3)
     hub.commit(REPO, {"OpenVid_part0.zip": bad_archive(repo, 9)})
     run = Run(tmp_path, max_bad_share=1.0)
     run.fetch(["openvid_part000"])
@@ -303,7 +303,7 @@ def test_a_disk_that_fills_up_stops_with_numbers_and_the_next_run_goes_on(tmp_pa
         if os.path.ismount(tmp_path / "clips"):
             assert re.search(r"extracting 20 clips of openvid_part000 takes [\d.]+ MB .*only [\d.]+ MB free", outcome.failure)
         with monkeypatch.context() as careless:
-            careless.setattr("video_assets.io.openvid_archive.require_space", lambda *_, **__: None)
+            careless.setattr("video_assets.sources.openvid.archive.require_space", lambda *_, **__: None)
             (outcome,) = run.fetch(["openvid_part000"])
         if os.path.ismount(tmp_path / "clips"):
             assert "the disk is full" in outcome.failure

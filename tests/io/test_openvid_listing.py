@@ -9,12 +9,12 @@ from hub_server import FakeHub
 
 from video_assets.core.captions import SourceError
 from video_assets.core.fetch_errors import ChecksumError, NotOnHubError, UnreachableError
-from video_assets.core.listings import new_or_changed
-from video_assets.io.layout import Layout
-from video_assets.io.openvid_captions import find_captions, read_scores, refresh_captions
-from video_assets.io.openvid_listing import head_commit, read_listing, refresh_listing
-from video_assets.io.stages import StageError
-from video_assets.source_settings import OpenVid
+from video_assets.settings.sources import OpenVid
+from video_assets.sources.hub.rules import new_or_changed
+from video_assets.sources.openvid.captions import find_captions, read_scores, refresh_captions
+from video_assets.sources.openvid.listing import head_commit, read_listing, refresh_listing
+from video_assets.storage.layout import Layout
+from video_assets.storage.stages import StageError
 
 HEADER = [
     "video",

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from video_assets.core.report import funnel_from_counts, shard_outliers
-from video_assets.io.plots import bin_edges, drop_reasons_png, funnel_png, histograms_png, png_markdown, shards_png
+from video_assets.report.plots import bin_edges, drop_reasons_png, funnel_png, histograms_png, png_markdown, shards_png
 
 LONG = "a_reason_with_a_name_that_is_longer_than_any_that_we_have_today"
 FUNNEL = funnel_from_counts(
@@ -101,7 +101,7 @@ def test_a_matplotlibrc_of_the_user_changes_nothing_and_is_left_alone(tmp_path):
     draw = (
         "import sys, matplotlib\n"
         "from video_assets.core.report import funnel_from_counts\n"
-        "from video_assets.io.plots import drop_reasons_png\n"
+        "from video_assets.report.plots import drop_reasons_png\n"
         "sys.stdout.buffer.write(drop_reasons_png(funnel_from_counts(5, {'decode_check': {'truncated': 3, 'a_b': 1}})))\n"
         "assert matplotlib.rcParams['text.usetex'], 'the caller keeps its settings'\n"
     )

@@ -4,9 +4,9 @@ import pytest
 from data_roots import Clip, fill, make_lists
 
 from video_assets.core.sharding import shard_keys
-from video_assets.io.progress import no_progress
-from video_assets.io.shards import check_shards
-from video_assets.io.training import IncompleteInputError, publish
+from video_assets.pipeline.decode_check import check_shards
+from video_assets.progress import no_progress
+from video_assets.publish.publish import IncompleteInputError, publish
 
 CLIPS = [Clip(f"{number}.mp4", verdict="bad" if number == 7 else "good") for number in range(20)]
 

@@ -14,13 +14,13 @@ import shard_program
 from shard_program import N_SHARDS
 
 from video_assets.core.sharding import shard_keys
-from video_assets.io.enrich import enrich, filter_by_size, write_shard_lists
-from video_assets.io.layout import Layout
-from video_assets.io.leases import hold
-from video_assets.io.progress import no_progress
-from video_assets.io.shard import Shard
-from video_assets.io.sources import refresh_own_clips
-from video_assets.settings import Settings
+from video_assets.pipeline.enrich import enrich, filter_by_size, write_shard_lists
+from video_assets.pipeline.shard import Shard
+from video_assets.progress import no_progress
+from video_assets.settings.model import Settings
+from video_assets.sources.ledgers import refresh_own_clips
+from video_assets.storage.layout import Layout
+from video_assets.storage.leases import hold
 
 SHARDS = shard_keys(N_SHARDS)
 N_CLIPS = 40

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from video_assets.core.schema import CLIPS, DROPPED
-from video_assets.io.stages import StageError, dropped_path, read_stage, stage_hash, stage_note, write_stage
-from video_assets.io.tables import write_table
+from video_assets.storage.stages import StageError, dropped_path, read_stage, stage_hash, stage_note, write_stage
+from video_assets.storage.tables import write_table
 
 
 def clips(*names):

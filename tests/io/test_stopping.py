@@ -12,11 +12,11 @@ import dagster as dg
 import pytest
 from media_factory import make_clip
 
+from video_assets.checking.check import ClipTask, check_clips
 from video_assets.core.schema import VERDICTS
-from video_assets.io.checking import ClipTask, check_clips
-from video_assets.io.layout import Layout
-from video_assets.io.stopping import Stop, stop_on_sigterm
-from video_assets.settings import Decode
+from video_assets.settings.model import Decode
+from video_assets.storage.layout import Layout
+from video_assets.workers.stopping import Stop, stop_on_sigterm
 
 HOSTILE = "hostile:work"
 GOOD = dict.fromkeys(name for name in VERDICTS.names if name != "clip_key") | {"verdict": "good", "reason": "", "errors": ""}
@@ -83,7 +83,7 @@ def newly_decoded(home):
 def start(data_root, folder):
     options = ["--data-root", str(data_root), "--clips", str(folder), "--shards", "3", "--workers", "1"]
     return subprocess.Popen(
-        [sys.executable, "-m", "video_assets.cli", "run", *options],
+        [sys.executable, "-m", "video_assets.cli.app", "run", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

@@ -12,7 +12,7 @@ import pytest
 from disks import small_disk
 
 from video_assets.core.schema import DROPPED, LEDGER
-from video_assets.io.tables import count_rows, durable_write, hash_file, read_note, read_table, write_table, write_text
+from video_assets.storage.tables import count_rows, durable_write, hash_file, read_note, read_table, write_table, write_text
 
 # Rewrites one table again and again; every version has its number in all rows and in the note.
 _WRITER = """
@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 import pandas as pd
 from video_assets.core.schema import DROPPED
-from video_assets.io.tables import write_table
+from video_assets.storage.tables import write_table
 path, version = Path(sys.argv[1]), int(sys.argv[2])
 print("ready", flush=True)
 while True:

@@ -10,15 +10,15 @@ import pytest
 from data_roots import Clip, after_listing, fill, settings_of
 
 from video_assets.core.schema import DROPPED, LEDGER
-from video_assets.core.takedown_report import report_markdown
-from video_assets.io.layout import Layout
-from video_assets.io.parts import PartWriter
-from video_assets.io.published import problems_in
-from video_assets.io.tables import read_table, write_table
-from video_assets.io.takedown import plan_takedown, redact_versions, take_down, write_report
-from video_assets.io.tombstones import read_rows
-from video_assets.io.training import publish
-from video_assets.io.versions import read_versions
+from video_assets.publish.manifest import problems_in
+from video_assets.publish.publish import publish
+from video_assets.publish.versions import read_versions
+from video_assets.storage.layout import Layout
+from video_assets.storage.parts import PartWriter
+from video_assets.storage.tables import read_table, write_table
+from video_assets.takedown.rules import report_markdown
+from video_assets.takedown.take_down import plan_takedown, redact_versions, take_down, write_report
+from video_assets.tombstones.table import read_rows
 
 WORDS = "the words that somebody wants gone"
 VIDEO = "---_iRTHryQ"
@@ -168,7 +168,7 @@ def test_stopped_at_any_step_it_is_finished_by_the_same_request(tmp_path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(f"video_assets.io.takedown.{step}", stop)
+        patched.setattr(f"video_assets.takedown.take_down.{step}", stop)
         with pytest.raises(KeyboardInterrupt):
             done(layout, settings, file)
     assert done(layout, settings, file).is_complete

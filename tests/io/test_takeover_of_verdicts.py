@@ -7,16 +7,16 @@ from media_factory import damaged, flip_media, make_clip
 
 from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
 from video_assets.core.sharding import shard_keys
-from video_assets.io.enrich import enrich, filter_by_size, write_shard_lists
-from video_assets.io.inputs import IncompleteInputError, current_inputs, shards_to_check
-from video_assets.io.layout import Layout
-from video_assets.io.media.encode import shift_packets
-from video_assets.io.progress import no_progress
-from video_assets.io.shards import check_shards
-from video_assets.io.sources import refresh_own_clips
-from video_assets.io.stages import read_stage, write_stage
-from video_assets.io.tables import read_table, write_table
-from video_assets.settings import Settings
+from video_assets.media.making.encode import shift_packets
+from video_assets.pipeline.currency import IncompleteInputError, current_inputs, shards_to_check
+from video_assets.pipeline.decode_check import check_shards
+from video_assets.pipeline.enrich import enrich, filter_by_size, write_shard_lists
+from video_assets.progress import no_progress
+from video_assets.settings.model import Settings
+from video_assets.sources.ledgers import refresh_own_clips
+from video_assets.storage.layout import Layout
+from video_assets.storage.stages import read_stage, write_stage
+from video_assets.storage.tables import read_table, write_table
 
 SHARDS = shard_keys(1)
 OF_OLD = "0" * 32

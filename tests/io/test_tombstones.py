@@ -4,13 +4,13 @@ import pytest
 from data_roots import Clip, fill, settings_of
 
 from video_assets.core.schema import DROPPED, LEDGER
-from video_assets.io.enrich import enrich
-from video_assets.io.progress import no_progress
-from video_assets.io.sources import refresh_own_clips
-from video_assets.io.stages import StageError
-from video_assets.io.tables import read_table
-from video_assets.io.tombstones import add_tombstones, read_rows, read_tombstones
-from video_assets.io.training import IncompleteInputError, publish
+from video_assets.pipeline.enrich import enrich
+from video_assets.progress import no_progress
+from video_assets.publish.publish import IncompleteInputError, publish
+from video_assets.sources.ledgers import refresh_own_clips
+from video_assets.storage.stages import StageError
+from video_assets.storage.tables import read_table
+from video_assets.tombstones.table import add_tombstones, read_rows, read_tombstones
 
 CLIPS = [Clip(f"{number}.mp4", text=f"dog {number}") for number in range(6)]
 

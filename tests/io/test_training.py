@@ -19,12 +19,12 @@ from disks import small_disk
 
 from video_assets.core.schema import CHECKED, DROPPED, TRAINING
 from video_assets.core.sharding import shard_of
-from video_assets.io.enrich import filter_by_size
-from video_assets.io.published import problems_in
-from video_assets.io.stages import StageError, dropped_path, read_stage, write_stage
-from video_assets.io.tables import read_table, write_table
-from video_assets.io.training import IncompleteInputError, NothingKeptError, publish, read_published, verify_published
-from video_assets.io.versions import read_versions
+from video_assets.pipeline.enrich import filter_by_size
+from video_assets.publish.manifest import problems_in
+from video_assets.publish.publish import IncompleteInputError, NothingKeptError, publish, read_published, verify_published
+from video_assets.publish.versions import read_versions
+from video_assets.storage.stages import StageError, dropped_path, read_stage, write_stage
+from video_assets.storage.tables import read_table, write_table
 
 GOOD = [Clip(f"{number:02}.mp4", text=f"a dog, number {number}") for number in range(12)]
 DROPS = [
@@ -325,8 +325,8 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from data_roots import settings_of
-from video_assets.io.layout import Layout
-from video_assets.io.training import publish
+from video_assets.storage.layout import Layout
+from video_assets.publish.publish import publish
 layout = Layout(Path(sys.argv[1]))
 names = ["drop", "keep"]
 print("ready", flush=True)

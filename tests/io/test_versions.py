@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from data_roots import Clip, fill, settings_of
 
-from video_assets.core.diff import Digest, compare, growing_order
 from video_assets.core.errors import UsageError
-from video_assets.io.compare import compare_tables
-from video_assets.io.published import problems_in
-from video_assets.io.training import publish, verify_published
-from video_assets.io.versions import find_table, read_versions
+from video_assets.publish.compare import compare_tables
+from video_assets.publish.manifest import problems_in
+from video_assets.publish.publish import publish, verify_published
+from video_assets.publish.rules.diff import Digest, compare, growing_order
+from video_assets.publish.versions import find_table, read_versions
 
 CLIPS = [Clip(f"{number:02}.mp4", text=f"dog {number}") for number in range(0, 20, 2)]
 NEW = [Clip("03.mp4", text="new"), Clip("11.mp4", text="newer")]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from video_assets.core.schema import LEDGER
-from video_assets.io.layout import Layout
-from video_assets.io.tables import write_table
-from video_assets.io.watch import look_for_news
-from video_assets.source_settings import OwnClips
+from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.watch import look_for_news
+from video_assets.storage.layout import Layout
+from video_assets.storage.tables import write_table
 
 LONG_AGO = 1_700_000_000
 

@@ -4,9 +4,9 @@ import pytest
 from mira_tables import QUICK, make_video
 from web_server import serving
 
-from video_assets.io.cut_work import work
-from video_assets.io.media.decode import decode_clip
-from video_assets.source_settings import MiraData
+from video_assets.media.decode import decode_clip
+from video_assets.settings.sources import MiraData
+from video_assets.sources.miradata.cut_task import work
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import pytest
 from data_roots import Clip, check, fill, make_lists, settings_of
 
 from video_assets.core.sharding import shard_of
-from video_assets.io.stages import StageError
-from video_assets.io.training import publish
-from video_assets.io.why import explain, find_clips
+from video_assets.explain.why import explain, find_clips
+from video_assets.publish.publish import publish
+from video_assets.storage.stages import StageError
 
 CLIPS = [
     Clip("day/a.mp4"),

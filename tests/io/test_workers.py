@@ -13,7 +13,7 @@ import psutil
 import pytest
 from processes import is_dead, survivors
 
-from video_assets.io.workers import Limits, Task, WorkerError, WorkerPool
+from video_assets.workers.pool import Limits, Task, WorkerError, WorkerPool
 
 MIB = 1 << 20
 TESTS = Path(__file__).parents[1]
@@ -189,7 +189,7 @@ def test_in_a_container_whose_score_is_high_the_kernel_takes_a_worker_first():
 import sys
 sys.path.append({str(TESTS)!r})
 open("/proc/self/oom_score_adj", "w").write("850")
-from video_assets.io.workers import Limits, Task, WorkerPool
+from video_assets.workers.pool import Limits, Task, WorkerPool
 with WorkerPool("hostile:behave", n_workers=1, limits=Limits(timeout_s=30, cpu_s=30, memory_bytes=1 << 30)) as workers:
     print(next(workers.run([Task("0", {{"how": "describe"}})])).result["oom_score_adj"])
 """
@@ -276,7 +276,7 @@ def test_workers_that_cannot_start_are_one_clear_error(function, message):
 def test_a_memory_limit_too_small_to_load_ffmpeg_is_one_clear_error():
     with (
         pytest.raises(WorkerError, match="cannot start"),
-        WorkerPool("video_assets.io.clip_work:work", n_workers=1, limits=limits(memory_bytes=64 * MIB)) as workers,
+        WorkerPool("video_assets.checking.task:work", n_workers=1, limits=limits(memory_bytes=64 * MIB)) as workers,
     ):
         list(workers.run([Task("a", {"step": "fingerprint", "path": "/"})]))
 
@@ -323,7 +323,7 @@ def test_workers_outlive_the_thread_that_submitted_their_task():
 
 PARENT = """
 import sys
-from video_assets.io.workers import Limits, Task, WorkerPool
+from video_assets.workers.pool import Limits, Task, WorkerPool
 sys.path.append({tests!r})
 with WorkerPool("hostile:behave", n_workers=3, limits=Limits(timeout_s=60, cpu_s=60, memory_bytes=1 << 30)) as pool:
     for task in (Task("a", {{"how": "sleep"}}), Task("b", {{"how": "spin"}}), Task("c", {{"how": "fork_and_wait"}})):

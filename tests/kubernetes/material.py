@@ -58,7 +58,7 @@ class Opened:
 def make_clips(folder: Path) -> None:
     """The sample, copies of a clip that takes a second, and one that needs more memory than a worker may take."""
     clips = folder / "clips"
-    run(sys.executable, "-m", "video_assets.cli", "sample", str(clips))
+    run(sys.executable, "-m", "video_assets.cli.app", "sample", str(clips))
     long = make_clip(clips / "long-0.mp4", n_frames=100, size=(960, 540))
     for number in range(1, N_COPIES):
         long.with_name(f"long-{number}.mp4").write_bytes(long.read_bytes() + b"\0\0\0\x10free" + number.to_bytes(8, "big"))
@@ -77,7 +77,7 @@ def laptop_run(folder: Path) -> None:
     data = folder / "data"
     data.mkdir()
     (data / "video_assets.toml").write_text(tomlkit.dumps(settings))
-    run(sys.executable, "-m", "video_assets.cli", "run", "--data-root", str(data))
+    run(sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(data))
 
 
 def values(folder: Path) -> str:

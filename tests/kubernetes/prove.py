@@ -128,7 +128,7 @@ class Proof:
         here = Path(os.environ.get("CLIPS_HERE", "/nowhere"))
         places = [place / "clips" for place in here.parent.glob(here.name) if (place / "clips").is_dir()]
         self.opened = Opened(places[0] if places else None)
-        code = "from video_assets.io import cpus, memory; print(cpus.cpu_count(), memory.memory_limit_bytes())"
+        code = "from video_assets.workers import cpus, memory; print(cpus.cpu_count(), memory.memory_limit_bytes())"
         expect(
             "the code server's pod counts CPUs and memory of its limits",
             exec_code("python", "-c", code).split(),

@@ -1,5 +1,5 @@
-"""Pure logic: tables in, tables out.
+"""Pure and shared: column contracts, captions, filters, shards, verdicts, units, errors.
 
-Belongs here: column contracts, decisions (kept, or dropped with a reason), counting. Does not belong here: files, processes,
-network, Dagster, FFmpeg, settings objects (pass values).
+Belongs here: decisions (kept, or dropped with a reason) and counting that several capabilities need. Does not belong here: files,
+processes, network, Dagster, FFmpeg, settings objects (pass values); nor what only one capability needs (its own `rules`).
 """

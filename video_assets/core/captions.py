@@ -1,7 +1,8 @@
 """Captions: which column holds them, what one is, when it is empty.
 
-Belongs here: decisions about cells, column names and JSON values. Does not belong here: opening tables (`io.caption_tables`) or
-sidecars (`io.sidecars`), what becomes of a clip (`core.ledger`).
+Belongs here: decisions about cells, column names and JSON values. Does not belong here: opening tables
+(`sources.own_clips.caption_tables`) or sidecars (`sources.own_clips.sidecars`), what becomes of a clip
+(`sources.own_clips.rules`).
 """
 
 import json

@@ -1,7 +1,7 @@
 """Why something could not be fetched from a hub: one class per remedy; each message names the thing and says what to do.
 
-Belongs here: the kinds, and whether a later try can help. Does not belong here: how they are recognized (`io.hub_errors`), what a
-single clip's ledger line says (`core.fetches`).
+Belongs here: the kinds, and whether a later try can help. Does not belong here: how they are recognized
+(`sources.hub.translation`), what a single clip's ledger line says (`sources.fetching.rules`).
 """
 
 from typing import ClassVar

@@ -1,6 +1,6 @@
 """What a run did, in numbers and words: the funnel, table previews, distributions, shards that stand out.
 
-Belongs here: counting and its text (markdown, plain lines, records). Does not belong here: pictures (`io.plots`), Dagster's
+Belongs here: counting and its text (markdown, plain lines, records). Does not belong here: pictures (`report.plots`), Dagster's
 metadata types (`defs`), the meaning of a reason (`core.verdicts`).
 """
 

@@ -1,8 +1,8 @@
 """The column contract of every table: names, types, units, meaning.
 
-Belongs here: what a column is. Does not belong here: how tables are read or written (`io.tables`), what is decided with them.
-Definitions follow the trainer (Open-Sora): `aspect_ratio = height / width`, `resolution = height * width`, height and width as
-coded, before any rotation is applied.
+Belongs here: what a column is. Does not belong here: how tables are read or written (`storage.tables`), what is decided with
+them. Definitions follow the trainer (Open-Sora): `aspect_ratio = height / width`, `resolution = height * width`, height and width
+as coded, before any rotation is applied.
 """
 
 from __future__ import annotations

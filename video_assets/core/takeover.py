@@ -2,12 +2,12 @@
 
 Version 3 of the check (2 of the probe) reads `duration_s` as a length in every container, counts what AVI drops, and passes over
 tracks without packets outside MP4. What cannot come out otherwise by that is taken over; whatever is in doubt is made again.
-Belongs here: that choice, on whole columns. Does not belong here: the rules themselves (`io.media`), joining (`core.enrich`).
+Belongs here: that choice, on whole columns. Does not belong here: the rules themselves (`io.media`), joining (`core.matching`).
 """
 
 import pandas as pd
 
-from video_assets.core.enrich import PROBER_VERSION
+from video_assets.core.matching import PROBER_VERSION
 from video_assets.core.verdicts import CHECKER_VERSION
 
 _CHECKER_BEFORE = "2"

@@ -2,7 +2,7 @@
 
 One message per tick, however much failed, and never from within a run: a webhook that hangs or refuses stops nothing. A message
 that is not taken is tried again at the next ticks, ten times, then let go.
-Belongs here: what happened since the last tick. Does not belong here: words (`core.alerts`), sending (`io.webhook`).
+Belongs here: what happened since the last tick. Does not belong here: words (`alerts.rules`), sending (`alerts.webhook`).
 """
 
 import json
@@ -14,8 +14,8 @@ import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState  # not exported
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus  # not exported
 
-from video_assets.core.alerts import Alert, message
-from video_assets.settings import Settings
+from video_assets.alerts.rules import Alert, message
+from video_assets.settings.model import Settings
 
 WEBHOOK_VARIABLE = "VIDEO_ASSETS_ALERT_WEBHOOK"
 _CSV = dg.AssetKey("training_csv")
@@ -36,7 +36,7 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         description=f"Tells the webhook in ${WEBHOOK_VARIABLE} about failed runs, failed checks and a stale training CSV.",
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        from video_assets.io.webhook import WebhookError, post_json
+        from video_assets.alerts.webhook import WebhookError, post_json
 
         url = os.environ.get(WEBHOOK_VARIABLE, "")
         if not url:

@@ -7,8 +7,8 @@ from itertools import takewhile
 import dagster as dg
 
 from video_assets.defs.jobs import AT_WORK, PREPARE, PUBLISH
-from video_assets.io.layout import Layout
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
 
 _FOLDER_SENSOR = "own_clips_folder"
 _FIRST_WAIT_S = 30  # after the first failure; an hour after the eighth
@@ -28,7 +28,7 @@ def own_clips_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         description="New clips: one run lists, measures and filters them once copying has come to rest.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        from video_assets.io.watch import look_for_news
+        from video_assets.sources.own_clips.watch import look_for_news
 
         if context.instance.get_runs_count(dg.RunsFilter(job_name=PREPARE, statuses=AT_WORK)):
             return dg.SensorResult(skip_reason=f"a run of {PREPARE} is at work; looking again when it has ended")

@@ -1,4 +1,4 @@
-"""Asset checks, thin: the findings of `io.audit` as Dagster's check results.
+"""Asset checks, thin: the findings of `publish.audit` as Dagster's check results.
 
 All but the advisory ones block what comes after in the same run.
 """
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from video_assets.core.rules import ADVISORY, METADATA_RULES, TRAINING_RULES
-from video_assets.defs.resources import Project
+from video_assets.defs.project import Project
+from video_assets.publish.rules.names import ADVISORY, METADATA_RULES, TRAINING_RULES
 
 if TYPE_CHECKING:
-    from video_assets.core.audit import Finding
+    from video_assets.publish.rules.checks import Finding
 
 
 def _specs(asset: str, rules: dict[str, str]) -> list[dg.AssetCheckSpec]:
@@ -36,7 +36,7 @@ def _results(context: dg.AssetCheckExecutionContext, asset: str, findings: "list
 @dg.multi_asset_check(specs=_specs("enriched_metadata", METADATA_RULES), name="metadata_checks", can_subset=True)
 def metadata_checks(context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]) -> Iterator[dg.AssetCheckResult]:
     """Nothing is lost between the sources and enriched_metadata."""
-    from video_assets.io.audit import audit_metadata
+    from video_assets.publish.audit import audit_metadata
 
     yield from _results(context, "enriched_metadata", audit_metadata(project.layout, project.sources))
 
@@ -44,6 +44,6 @@ def metadata_checks(context: dg.AssetCheckExecutionContext, project: dg.Resource
 @dg.multi_asset_check(specs=_specs("training_csv", TRAINING_RULES), name="training_checks", can_subset=True)
 def training_checks(context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]) -> Iterator[dg.AssetCheckResult]:
     """The published table is what was promised."""
-    from video_assets.io.audit import audit_training
+    from video_assets.publish.audit import audit_training
 
     yield from _results(context, "training_csv", audit_training(project.layout, project.settings))

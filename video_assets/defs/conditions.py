@@ -36,7 +36,7 @@ def complete_only() -> dg.AutomationCondition:
 
 
 def _following(eager: dg.AutomationCondition, updated: dg.AutomationCondition) -> dg.AutomationCondition:
-    """`eager` that follows `updated` and other code versions (code or settings, `defs.versions`), and not below failed checks."""
+    """`eager` that follows `updated` and other code versions (`defs.code_versions`), and not below failed checks."""
     return eager.replace("any_deps_updated", updated | dg.AutomationCondition.code_version_changed()) & _checked()
 
 

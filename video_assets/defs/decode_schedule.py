@@ -2,7 +2,7 @@
 
 A tick can be lost, a backfill cancelled, a mount mended without a click; and the automation sensor never asks for what was there
 before it first looked (a `video-assets run` that was stopped).
-Belongs here: what the night asks for. Does not belong here: which shards are not current (`io.inputs`).
+Belongs here: what the night asks for. Does not belong here: which shards are not current (`pipeline.currency`).
 """
 
 import dagster as dg
@@ -10,7 +10,7 @@ import dagster as dg
 from video_assets.core.sharding import shard_keys
 from video_assets.defs.jobs import AT_WORK, DECODE
 from video_assets.defs.partitions import range_tags, ranges
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
 
 _ASSETS = {dg.AssetKey("shard_lists"), dg.AssetKey("decode_check")}
 
@@ -29,8 +29,8 @@ def decode_schedule(settings: Settings) -> dg.ScheduleDefinition:
         description="Checks shards that are not complete, failed and cancelled ones included; each goes on where it stopped.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        from video_assets.io.inputs import shards_to_check
-        from video_assets.io.layout import Layout
+        from video_assets.pipeline.currency import shards_to_check
+        from video_assets.storage.layout import Layout
 
         if at_work := _at_work(context.instance):
             return dg.SkipReason(f"{at_work} is at work on shards: what that leaves is asked for in the next night")

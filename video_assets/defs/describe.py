@@ -9,10 +9,10 @@ from video_assets.core.schema import TableSpec
 if TYPE_CHECKING:
     import pandas as pd
 
-    from video_assets.io.dataset_report import Report
-    from video_assets.io.enrich import StageResult
-    from video_assets.io.tables import Table
-    from video_assets.io.training import Published
+    from video_assets.pipeline.enrich import StageResult
+    from video_assets.publish.publish import Published
+    from video_assets.report.report import Report
+    from video_assets.storage.tables import Table
 
 OWNERS = ["team:data"]
 
@@ -59,7 +59,7 @@ def listing_metadata(listing: "Table") -> dict[str, Any]:
 def stage_metadata(result: "StageResult") -> dict[str, Any]:
     """A stage: rows kept, clips it dropped itself with reasons, distributions with pictures."""
     from video_assets.core.report import preview
-    from video_assets.io.plots import histograms_png, png_markdown
+    from video_assets.report.plots import histograms_png, png_markdown
 
     columns = ["clip_key", "text", "num_frames", "height", "width", "fps", "duration_s", "file_size", "probe_status"]
     return {
@@ -78,8 +78,8 @@ def published_metadata(published: "Published") -> dict[str, Any]:
     """The product: where it is, how many clips, why the others are not in it, and its first rows."""
     from video_assets.core.report import funnel_from_counts, funnel_markdown, preview
     from video_assets.core.schema import TRAINING
-    from video_assets.io.plots import funnel_png, png_markdown
-    from video_assets.io.tables import read_head
+    from video_assets.report.plots import funnel_png, png_markdown
+    from video_assets.storage.tables import read_head
 
     counted = funnel_from_counts(published.n_kept, published.dropped)
     return {
@@ -105,9 +105,9 @@ def published_metadata(published: "Published") -> dict[str, Any]:
 
 def report_metadata(report: "Report") -> dict[str, Any]:
     """The report: funnel as numbers, table and picture; all pictures inline."""
-    from video_assets.core.reasons import MEANINGS
     from video_assets.core.report import funnel_markdown
-    from video_assets.io.plots import png_markdown
+    from video_assets.explain.reasons import MEANINGS
+    from video_assets.report.plots import png_markdown
 
     counted = report.funnel
     pictures = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from video_assets.defs.jobs import FETCH_MIRADATA
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
 
 
 def miradata_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -15,8 +15,8 @@ def miradata_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 
     def batches(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         from video_assets.core.errors import MendableError
-        from video_assets.io.layout import Layout
-        from video_assets.io.miradata_clips import due_batches
+        from video_assets.sources.miradata.batch import due_batches
+        from video_assets.storage.layout import Layout
 
         try:
             due = due_batches(Layout(settings.data_root), settings.miradata)

@@ -1,6 +1,7 @@
 """Who asks for archives of OpenVid without a click: a sensor that looks for new commits, and a schedule for the night.
 
-Both only look at small files and ask the hub one question; listing and fetching are runs. What is due is decided in `io.openvid`.
+Both only look at small files and ask the hub one question; listing and fetching are runs. What is due is decided in
+`sources.openvid.fetch`.
 """
 
 import json
@@ -10,7 +11,7 @@ import dagster as dg
 
 from video_assets.defs.jobs import AT_WORK, FETCH_OPENVID, LIST_OPENVID, OPENVID_JOBS
 from video_assets.defs.partitions import archive_partitions
-from video_assets.settings import Settings
+from video_assets.settings.model import Settings
 
 _SECONDS_PER_TRY = 3600
 
@@ -67,8 +68,8 @@ def openvid_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 def _night(context: dg.ScheduleEvaluationContext, settings: Settings) -> list[dg.RunRequest] | dg.SkipReason:
     """A run for each archive that is due and has none under way."""
     from video_assets.core.errors import MendableError
-    from video_assets.io.layout import Layout
-    from video_assets.io.openvid import due
+    from video_assets.sources.openvid.fetch import due
+    from video_assets.storage.layout import Layout
 
     try:
         wanted = due(Layout(settings.data_root), settings)
@@ -84,9 +85,9 @@ def _night(context: dg.ScheduleEvaluationContext, settings: Settings) -> list[dg
 def _tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult | dg.SkipReason:
     """Ask for a listing when the commit has moved, else for archives; one or the other."""
     from video_assets.core.errors import MendableError
-    from video_assets.io.layout import Layout
-    from video_assets.io.openvid import needs_listing, pending
-    from video_assets.io.openvid_listing import head_commit
+    from video_assets.sources.openvid.fetch import needs_listing, pending
+    from video_assets.sources.openvid.listing import head_commit
+    from video_assets.storage.layout import Layout
 
     layout = Layout(settings.data_root)
     try:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from video_assets.core.sharding import shard_keys
-from video_assets.settings import Settings, Source
+from video_assets.settings.model import Settings, Source
 
 
 def shard_partitions(settings: Settings) -> dg.StaticPartitionsDefinition:

@@ -4,12 +4,12 @@ import pytest
 from media_factory import HEIGHT, WIDTH, damaged, make_clip
 from track_factory import make_tracks
 
-from video_assets.io.media.choice import choose_streams
-from video_assets.io.media.clip_file import ClipFile
-from video_assets.io.media.container import open_container
-from video_assets.io.media.decode import decode_clip
-from video_assets.io.media.probe import probe_clip
-from video_assets.io.media.thumbnails import thumbnail
+from video_assets.media.choice import choose_streams
+from video_assets.media.clip_file import ClipFile
+from video_assets.media.container import open_container
+from video_assets.media.decode import decode_clip
+from video_assets.media.probe import probe_clip
+from video_assets.media.thumbnails import thumbnail
 
 SMALL, LARGE = (WIDTH, HEIGHT), (2 * WIDTH, 2 * HEIGHT)
 CONTAINERS = {"matroska": "libx264", "nut": "libx264", "mpegts": "libx264", "mp4": "libx264", "mov": "libx264", "avi": "mpeg4"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
-from video_assets.io.media.clip_file import ClipFile, NotAFileError, StorageError
+from video_assets.media.clip_file import ClipFile, NotAFileError, StorageError
 
 DATA = os.urandom(3_000_000)
 

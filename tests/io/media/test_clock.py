@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from video_assets.io.media.clock import AudioClock, BestEffort, InputClock, StreamClock, VideoClock, is_variable_rate, nearest
+from video_assets.media.clock import AudioClock, BestEffort, InputClock, StreamClock, VideoClock, is_variable_rate, nearest
 
 MS = Fraction(1, 1000)
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from mira_tables import make_video
 
-from video_assets.io.media.clip_cutter import cut_clip
-from video_assets.io.media.clip_file import ClipFile
-from video_assets.io.media.decode import decode_clip
-from video_assets.io.media.encode import AudioTrack, VideoTrack, write_clip
+from video_assets.media.clip_file import ClipFile
+from video_assets.media.cutting.cutter import cut_clip
+from video_assets.media.decode import decode_clip
+from video_assets.media.making.encode import AudioTrack, VideoTrack, write_clip
 
 # Frame numbers are written into the pictures as eight light or dark blocks, so that no codec and no cut can hide which one it is.
 SIZE, BITS, RATE = (128, 64), 10, 25

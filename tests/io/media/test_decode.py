@@ -31,7 +31,7 @@ from media_factory import (
 
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import MAX_LINE_CHARS, MAX_LINES
-from video_assets.io.media.decode import decode_clip
+from video_assets.media.decode import decode_clip
 
 CODECS = [
     ("libx264", "aac", "mp4", "h264"),
@@ -304,7 +304,7 @@ def test_the_full_decode_says_the_same(folder, whole):
 def test_many_clips_leave_no_descriptor_and_no_memory_behind(tmp_path):
     script = """
 import os, sys, resource
-from video_assets.io.media.decode import decode_clip
+from video_assets.media.decode import decode_clip
 def state():
     return len(os.listdir("/proc/self/fd")), int(open("/proc/self/statm").read().split()[1]) * 4
 for _ in range(30): [decode_clip(path) for path in sys.argv[1:]]

@@ -6,9 +6,9 @@ from fractions import Fraction
 import pytest
 from media_factory import FRAMES, HEIGHT, RATE, WIDTH, damaged, make_clip, pictures, tone
 
-from video_assets.io.media.decode import decode_clip
-from video_assets.io.media.encode import AudioTrack, VideoTrack, shift_packets, write_clip
-from video_assets.io.media.probe import probe_clip
+from video_assets.media.decode import decode_clip
+from video_assets.media.making.encode import AudioTrack, VideoTrack, shift_packets, write_clip
+from video_assets.media.probe import probe_clip
 
 LENGTH_S = pytest.approx(1.2, abs=0.1)
 CONTAINERS = {

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import av.logging
 
-from video_assets.io.media.libav_log import libav_log
+from video_assets.media.libav_log import libav_log
 
 
 def test_lines_belong_to_the_block_they_were_written_in():

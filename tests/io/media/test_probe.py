@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from media_factory import FRAMES, HEIGHT, LATE_FRAMES, LATE_SOUND, RATE, WIDTH, damaged, make_clip, make_late_sound
 
-from video_assets.io.media.clip_file import ClipFile
-from video_assets.io.media.decode import decode_clip
-from video_assets.io.media.encode import shift_packets
-from video_assets.io.media.iso_boxes import has_whole_index, is_cut
-from video_assets.io.media.probe import probe_clip
+from video_assets.media.clip_file import ClipFile
+from video_assets.media.decode import decode_clip
+from video_assets.media.iso_boxes import has_whole_index, is_cut
+from video_assets.media.making.encode import shift_packets
+from video_assets.media.probe import probe_clip
 
 KEYS = {
     "probe_status", "probe_detail", "num_frames", "height", "width", "fps", "duration_s", "video_codec", "pix_fmt",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from media_factory import make_late_sound
 
-from video_assets.io.media.encode import AudioTrack, VideoTrack, write_clip
-from video_assets.io.media.thumbnails import thumbnail
+from video_assets.media.making.encode import AudioTrack, VideoTrack, write_clip
+from video_assets.media.thumbnails import thumbnail
 
 WIDTH, HEIGHT = 160, 80
 

@@ -1,0 +1,300 @@
+"""The command `video-assets`: options to settings, results to the terminal, failures to exit codes.
+
+Exit codes: 0 done, 1 a clip is bad or no CSV, 2 wrong usage, 3 a clip could not be checked, 130 Ctrl-C, 141 output to nobody.
+Belongs here: commands. Does not belong here: work (`core`, `io`, `headless`), how things look (`terminal`).
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from pydantic import ValidationError
+
+from video_assets.cli import terminal
+from video_assets.core.errors import MendableError, UsageError
+from video_assets.settings.model import load_settings
+from video_assets.storage.layout import Layout
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Raw video clips to a training table in which every clip decodes.",
+    epilog="Start with: video-assets run --sample",
+)
+
+_CLIP_EXIT_CODES = (
+    "Exit codes: 0 all passed; 1 a clip is bad; 2 wrong usage; 3 something could not be looked at, whatever the rest is."
+)
+_ALL_IS_KEPT = "stopped; everything done so far is kept, the same command goes on from here"
+
+
+def _no_empty_path(paths: list[str]) -> list[str]:
+    if "" in paths:
+        raise typer.BadParameter(f"argument {paths.index('') + 1} is empty; for the working directory say '.'")
+    return paths
+
+
+DataRoot = Annotated[
+    Path, typer.Option("--data-root", envvar="VIDEO_ASSETS_DATA_ROOT", help="Folder of all tables, results and Dagster's runs.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH", help="Clips, or folders of clips.", show_default=False, callback=_no_empty_path)
+]
+Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; 0 = one per CPU.", show_default=False)]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"video-assets {package_version('video_assets')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Raw video clips to a training table in which every clip decodes."""
+
+
+@app.command()
+def run(
+    data_root: DataRoot = Path("data"),
+    clips: Annotated[Path | None, typer.Option(help="Folder of clips, searched recursively.", show_default=False)] = None,
+    captions: Annotated[
+        Path | None, typer.Option(help="Captions table: .csv, .tsv, .jsonl, .json or .parquet.", show_default=False)
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Make and use the built-in sample clips.")] = False,
+    max_file_size_mib: Annotated[
+        float | None, typer.Option(help="Drop clips larger than this, MiB (default 50).", show_default=False)
+    ] = None,
+    shards: Annotated[
+        int | None, typer.Option(min=1, help="Partitions of the decode check (default 24).", show_default=False)
+    ] = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the training CSV from all enabled sources.
+
+    The options are remembered in DATA_ROOT/video_assets.toml, so that the next run, the UI and its daemon use the same. Run
+    it again at any time: only new and changed clips cost time. Ctrl-C loses nothing.
+    """
+    from video_assets.local import run as headless
+
+    options = {
+        "own_clips": {"folder": _text(clips), "captions": _text(captions)},
+        "filter": {"max_file_size_mib": max_file_size_mib},
+        "decode": {"n_shards": shards, "workers": workers},
+    }
+    with _exit_codes():
+        headless.remember_options(_use_data_root(data_root), options, is_sample=sample)
+        summary = headless.run(load_settings(), terminal=terminal.progress(), say=terminal.say)
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        terminal.run_summary(summary)
+    raise typer.Exit(1 if summary["error"] else 0)
+
+
+@app.command()
+def ui(
+    data_root: DataRoot = Path("data"),
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Dagster has no login: think before you leave loopback.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web UI.")] = 3000,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Look only: no daemon, no buttons.")] = False,
+) -> None:
+    """Start the web UI and the daemon on a data root: lineage, partitions, checks, backfills, schedules."""
+    from video_assets.local.dagster_home import create_storage, fail_dead_runs, prepare_home, project_file
+    from video_assets.local.server import serve
+
+    with _exit_codes():
+        _use_data_root(data_root)
+        settings = load_settings()
+        home = prepare_home(Layout(settings.data_root), settings.dagster_home)
+        create_storage(home)
+        if not read_only and (dead := fail_dead_runs(home)):
+            terminal.say(f"{len(dead)} runs were cut off when the last server ended; the daemon starts them again")
+        workspace = project_file("workspace.yaml")
+        serve(home=home, workspace=workspace, host=host, port=port, is_read_only=read_only, say=terminal.say)
+
+
+@app.command(epilog=_CLIP_EXIT_CODES)
+def check(paths: Paths, workers: Workers = None, as_json: AsJson = False) -> None:
+    """Decode clips completely and say which are good."""
+    _print_clips(paths, "decode", workers, as_json=as_json)
+
+
+@app.command(epilog=_CLIP_EXIT_CODES)
+def probe(paths: Paths, workers: Workers = None, as_json: AsJson = False) -> None:
+    """Measure clips from container and packets, without decoding."""
+    _print_clips(paths, "probe", workers, as_json=as_json)
+
+
+@app.command()
+def why(
+    clip: Annotated[str, typer.Argument(help="Clip key, path, file name, or a part of one.")],
+    data_root: DataRoot = Path("data"),
+    as_json: AsJson = False,
+) -> None:
+    """What happened to a clip, where, and FFmpeg's own words. Exit code 1 when it was never listed."""
+    from video_assets.explain.why import explain
+
+    with _exit_codes():
+        _use_data_root(data_root)
+        settings = load_settings()
+        explanations = explain(Layout(settings.data_root), settings, clip)
+    if as_json:
+        for explanation in explanations:
+            typer.echo(json.dumps(explanation.as_record()))
+    else:
+        terminal.explanations(explanations, clip)
+    raise typer.Exit(0 if explanations else 1)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="latest, previous, a version's number, or a .csv or .parquet file.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The later one.")],
+    data_root: DataRoot = Path("data"),
+    rows: Annotated[bool, typer.Option("--rows", help="Name every clip that differs, not only the first ones.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What changed between two versions of the training CSV: clips added, dropped, changed. Exit code 1 when anything did."""
+    from video_assets.publish.compare import compare_tables
+    from video_assets.publish.versions import find_table
+
+    with _exit_codes():
+        layout = Layout(_use_data_root(data_root))
+        compared = compare_tables(find_table(layout, before), find_table(layout, after))
+        if as_json:
+            typer.echo(json.dumps({"before": str(compared.before), "after": str(compared.after), **compared.diff.counts}))
+            for row in compared.rows() if rows else ():
+                typer.echo(json.dumps(row))
+        else:
+            terminal.comparison(compared, every_row=rows)
+    raise typer.Exit(1 if compared.diff.is_different else 0)
+
+
+@app.command()
+def takedown(
+    file: Annotated[Path, typer.Argument(help="List (a line each) or CSV of clip keys, paths, file names, URLs or source ids.")],
+    data_root: DataRoot = Path("data"),
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this, only show what would go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove clips for ever: files, rows, captions; publish without them; write a report for whoever asked.
+
+    They never come back, under these names or with the same bytes, also those that no table knows yet. Exit code 1 when something
+    could not be removed; run it again then.
+    """
+    from video_assets.local import run as headless
+    from video_assets.takedown.take_down import plan_takedown
+
+    with _exit_codes():
+        layout = Layout(_use_data_root(data_root))
+        if not yes:
+            terminal.planned_takedown(plan_takedown(layout, file), as_json=as_json)
+            return
+        report, page = headless.take_down(file, load_settings(), terminal=terminal.progress(), say=terminal.say)
+    if as_json:
+        typer.echo(json.dumps(report.as_record()))
+    else:
+        terminal.takedown_report(report, page)
+    raise typer.Exit(0 if report.is_complete else 1)
+
+
+@app.command("clean-up")
+def clean_up(
+    data_root: DataRoot = Path("data"),
+    keep_days: Annotated[
+        int | None, typer.Option(min=0, help="Default: automation.keep_runs_days (60).", show_default=False)
+    ] = None,
+) -> None:
+    """Delete Dagster's old runs with their logs, as the nightly job does. What assets, partitions and checks show stays."""
+    from video_assets.local import run as headless
+
+    with _exit_codes():
+        _use_data_root(data_root)
+        settings = load_settings()
+        days = settings.automation.keep_runs_days if keep_days is None else keep_days
+        done = headless.clean_up_history(settings, keep_days=days)
+    typer.echo(
+        f"{done.runs:,} runs, {done.check_results:,} check results, {done.backfills:,} backfills deleted; "
+        f"{done.kept_old_runs:,} old runs kept, since something stands on them"
+    )
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to.")],
+    broken: Annotated[
+        bool, typer.Option("--broken", help="The broken-clip kit: about a thousand damaged and odd clips.")
+    ] = False,
+) -> None:
+    """Write the built-in sample clips with captions, or the broken-clip kit with its expected verdicts."""
+    from video_assets.samples.broken.kit import make_broken_kit
+    from video_assets.samples.demo.make import make_sample
+
+    with _exit_codes():
+        made = make_broken_kit(folder) if broken else make_sample(folder).captions
+    typer.echo(str(made))
+
+
+def _use_data_root(data_root: Path) -> Path:
+    """Point settings, Dagster and child processes at one data root."""
+    root = Path(os.path.abspath(data_root.expanduser()))  # noqa: PTH100 - resolve() would follow symbolic links
+    os.environ["VIDEO_ASSETS_DATA_ROOT"] = str(root)
+    return root
+
+
+def _print_clips(paths: list[str], step: Literal["decode", "probe"], workers: int | None, *, as_json: bool) -> None:
+    from video_assets.cli.records import clip_records, exit_code
+
+    with _exit_codes(failed=3, stopped="stopped; clips without a line were not looked at to the end"):
+        settings = load_settings().decode
+        settings = settings if workers is None else settings.model_copy(update={"workers": workers})
+        with closing(clip_records(map(Path, paths), step=step, settings=settings, progress=terminal.progress())) as records:
+            verdicts = terminal.clips_json(records) if as_json else terminal.clips_table(records)
+    raise typer.Exit(exit_code(verdicts))
+
+
+@contextmanager
+def _exit_codes(*, failed: int = 1, stopped: str = _ALL_IS_KEPT) -> Iterator[None]:
+    """Errors that a person can mend become one line and an exit code; anything else is a bug and keeps its traceback."""
+    try:
+        yield
+    except ValidationError as error:
+        for problem in error.errors():
+            terminal.fail(f"setting {'.'.join(map(str, problem['loc']))}: {problem['msg']} (given: {problem['input']!r})")
+        raise typer.Exit(2) from None
+    except UsageError as error:
+        terminal.fail(str(error))
+        raise typer.Exit(2) from None
+    except (MendableError, OSError) as error:
+        terminal.fail(str(error))
+        raise typer.Exit(failed) from None
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not kill the way out: the exit code would be another
+        terminal.say(stopped)
+        raise typer.Exit(130) from None
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(Path(os.path.abspath(path.expanduser())))  # noqa: PTH100 - as above
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,254 @@
+"""What a person sees in a terminal: progress bars, tables of clips, the funnel.
+
+Results go to stdout, progress and errors to stderr. Does not belong here: what is counted or decided.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from video_assets.core.units import shorten
+from video_assets.progress import Advance, LogProgress
+from video_assets.progress import Progress as ProgressLike
+
+if TYPE_CHECKING:
+    from video_assets.explain.why import Explanation
+    from video_assets.publish.compare import Comparison
+    from video_assets.takedown.rules import TakedownReport
+    from video_assets.takedown.take_down import Takedown
+
+
+class _Console(Console):
+    """Text as it is: no markup, no emoji for `:name:`, no colours by guess."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def on_broken_pipe(self) -> NoReturn:
+        """See `_leave_without_reader`; rich would end with 1, which means that something is bad."""
+        _leave_without_reader(self.file.fileno())
+
+
+_err = _Console(stderr=True)
+_MAX_TROUBLES = 10
+
+
+def say(text: str) -> None:
+    """One line to a person, on stderr."""
+    _err.print(text, soft_wrap=True)
+
+
+def fail(text: str) -> None:
+    """One error to a person, on stderr."""
+    _err.print(f"error: {text}", style="red", soft_wrap=True)
+
+
+def progress() -> ProgressLike:
+    """Bars on a terminal, plain lines otherwise."""
+    return _bar if sys.stderr.isatty() else LogProgress(say)
+
+
+@contextmanager
+def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=_err) as bars:
+        task = bars.add_task(label, total=total, unit=unit, note="")
+
+        def advance(count: int, note: str = "", /) -> None:
+            bars.update(task, advance=count, note=note or bars.tasks[0].fields["note"])
+
+        yield advance
+
+
+def run_summary(summary: dict[str, Any]) -> None:
+    """The end of a run: the CSV, the funnel, what to try next; or why there is no CSV."""
+    root = summary["data_root"]
+    if summary["error"]:
+        fail(summary["error"])
+        say(f"Everything done so far is kept. Look closer: {_program()} ui --data-root {root}")
+        return
+    from video_assets.core.report import funnel_from_counts, funnel_lines
+
+    out = _Console(soft_wrap=True)
+    out.print()
+    for line in funnel_lines(funnel_from_counts(summary["kept"], summary["dropped"])):
+        out.print(line)
+    out.print(f"\ntraining CSV  {summary['csv']}\nmanifest      {summary['manifest']}\npictures      {summary['report']}")
+    program = _program()
+    out.print("\nTry next:")
+    out.print(f"  {program} why NAME --data-root {root}    why a clip is, or is not, in the CSV")
+    out.print(f"  {program} ui --data-root {root}          lineage, checks, plots, backfills in the browser")
+
+
+def _program() -> str:
+    """How this program was started, so that a line can be copied and works."""
+    return "video-assets" if shutil.which("video-assets") else os.path.relpath(Path(sys.executable).with_name("video-assets"))
+
+
+def explanations(found: "list[Explanation]", asked: str) -> None:
+    """Each clip's way through the stages, up to where it ended."""
+    out = _Console(soft_wrap=True)
+    if not found:
+        fail(f"no clip that was ever listed is called {asked!r} or has that in its key")
+    for clip in found:
+        step = clip.decisive
+        out.print(f"{printable(clip.clip_key)}  {_STATUS[clip.status]}", style="bold")
+        if clip.status != "kept":
+            out.print(f"  {step.stage}: {step.reason or step.fate}" + (f" ({clip.meaning})" if clip.meaning else ""))
+        for known in clip.steps:
+            detail = printable(known.detail.replace("\n", "; "))
+            out.print(f"    {known.stage:<18} {known.fate:<8} {known.reason:<22} {detail}".rstrip())
+        out.print(f"    path               {printable(clip.path)}\n    said by            {step.file}")
+
+
+_STATUS = {
+    "kept": "is in the training CSV",
+    "dropped": "is not in the training CSV",
+    "waiting": "waits for the next run",
+    "pending": "has not been through all stages yet",
+}
+
+
+def comparison(compared: "Comparison", *, every_row: bool) -> None:
+    """How two versions of the table differ."""
+    out = _Console(soft_wrap=True)
+    diff = compared.diff
+    out.print(f"before  {printable(str(compared.before))}  {diff.n_before:,} rows")
+    out.print(f"after   {printable(str(compared.after))}  {diff.n_after:,} rows")
+    columns = ", ".join(f"{name} {n:,}" for name, n in diff.changed_columns.items())
+    out.print(f"added {len(diff.added):,}, dropped {len(diff.dropped):,}, changed {len(diff.changed[0]):,}", end="")
+    out.print(f" ({columns})" if columns else "")
+    order = "every row of before is where it was" if diff.is_append_only else f"the first {diff.stable_rows:,} rows are in place"
+    out.print(order if diff.is_append_only or diff.is_order_kept else f"{order}; rows changed their order")
+    examples = compared.rows() if every_row else compared.first_rows()
+    for row in examples:
+        values = "; ".join(
+            f"{name}: {_short(row['before'][name])} -> {_short(row['after'][name])}" for name in row.get("after", ())
+        )
+        out.print(f"  {row['change']:<8} {printable(row['path'])}" + (f"  {values}" if values else ""))
+
+
+def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:
+    """What a take-down would remove."""
+    if as_json:
+        plan = {
+            "clips": [asdict(clip) for clip in planned.clips],
+            "unmatched": planned.unmatched,
+            "refused": planned.request.refused,
+        }
+        sys.stdout.write(json.dumps(plan) + "\n")
+        return
+    out = _Console(soft_wrap=True)
+    for clip in planned.clips:
+        out.print(f"would remove  {printable(clip.clip_key)}  {printable(clip.path)}  (by {printable(clip.cause)})")
+    for line in planned.unmatched:
+        out.print(f"no such clip  {printable(line)}  (it would be kept out from now on)")
+    for line, why in planned.request.refused.items():
+        out.print(f"not used      {printable(line)}  ({why})")
+    out.print(f"{len(planned.clips):,} clips. Nothing was changed; with --yes all of this is removed for ever.")
+
+
+def takedown_report(report: "TakedownReport", page: Path) -> None:
+    """The end of a take-down."""
+    out = _Console(soft_wrap=True)
+    out.print(f"{len(report.removals):,} clips, {sum(report.versions.values()):,} rows of {len(report.versions):,} versions")
+    out.print(f"published without them: {report.published}")
+    for line in report.unmatched:
+        out.print(f"no such clip  {printable(line)}  (it is kept out from now on)")
+    if not report.is_complete:
+        fail("not everything could be removed, see the end of the report; mend it and run the same command again")
+    out.print(f"report  {page}")
+
+
+def _short(value: Any) -> str:
+    return shorten(str(value), 60)
+
+
+def clips_json(records: Iterable[dict[str, Any]]) -> set[str]:
+    """One JSON object per clip, on stdout, each at once; returns the verdicts that occurred."""
+    verdicts = set()
+    for record in records:
+        verdicts.add(record["verdict"])
+        try:
+            sys.stdout.write(json.dumps(record) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _leave_without_reader(sys.stdout.fileno())
+    return verdicts
+
+
+def clips_table(records: Iterable[dict[str, Any]]) -> set[str]:
+    """One row per clip on stdout, also when Ctrl-C comes before the end; returns the verdicts that occurred."""
+    from video_assets.cli.records import NOT_CHECKED
+
+    table = Table(box=None, pad_edge=False)
+    for name, justify in (("clip", "left"), ("verdict", "left"), ("reason", "left")):
+        table.add_column(name, justify=justify, overflow="fold")
+    for name in ("frames", "width", "height", "fps", "seconds", "bytes"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("details", overflow="fold")
+    verdicts, troubles = set(), []
+    try:
+        for record in records:
+            verdicts.add(record["verdict"])
+            if record["verdict"] in NOT_CHECKED:
+                troubles.append("; ".join(record["errors"]) or record["path"])
+            table.add_row(*_cells(record), style=None)
+    finally:
+        if table.row_count:
+            _Console(width=None if sys.stdout.isatty() else 200).print(table)
+    _say_what_was_not_checked(troubles)
+    return verdicts
+
+
+def _say_what_was_not_checked(troubles: list[str]) -> None:
+    """Again and unfolded, where it is seen when the table goes to a file."""
+    for trouble in troubles[:_MAX_TROUBLES]:
+        fail(printable(trouble))
+    if len(troubles) > _MAX_TROUBLES:
+        fail(f"and {len(troubles) - _MAX_TROUBLES:,} more that could not be checked")
+
+
+def _cells(record: dict[str, Any]) -> list[str]:
+    numbers = ["num_frames", "width", "height", "fps", "duration_s", "file_size"]
+    first_error = record["errors"][0] if record["errors"] else ""
+    return [
+        printable(record["path"]),
+        record["verdict"],
+        record["reason"],
+        *(
+            "" if record[name] is None else f"{record[name]:.6g}" if name != "file_size" else str(record[name])
+            for name in numbers
+        ),
+        printable(first_error),
+    ]
+
+
+def _leave_without_reader(descriptor: int) -> NoReturn:
+    """The reader has gone, as `head` does: end as other programs of a pipe do, with an exit code that is no answer."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)  # what is still in buffers must not fail once more
+    raise SystemExit(128 + signal.SIGPIPE)
+
+
+def printable(path: str) -> str:
+    """A path as text for people: what is no UTF-8 or no printable character is escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in path)

@@ -1,0 +1,120 @@
+"""MiraData: its table of clips, and its batches of web videos, cut into clips."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from video_assets.core.schema import LEDGER
+from video_assets.defs.describe import OWNERS, column_schema
+from video_assets.defs.partition_reports import incomplete, report_partition
+from video_assets.defs.partitions import MIRADATA_BATCHES
+from video_assets.defs.project import Project
+from video_assets.settings.model import Settings
+
+if TYPE_CHECKING:
+    from video_assets.sources.miradata.batch import BatchOutcome
+    from video_assets.storage.layout import Layout
+
+_TERMS = (
+    " For informational use only: no commercial use, no redistribution; the terms of the sites that show the videos apply to you "
+    "(docs/miradata.md)."
+)
+
+
+def miradata_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The source's assets, none when it is not enabled."""
+    return [miradata_listing, _miradata_clips()] if settings.miradata.enabled else []
+
+
+@dg.asset(
+    group_name="raw",
+    kinds={"csv", "parquet"},
+    owners=OWNERS,
+    code_version="1",
+    description="MiraData's table of clips, every row checked; its batches become partitions of miradata_clips." + _TERMS,
+)
+def miradata_listing(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
+    """Read the table and make its batches known to Dagster."""
+    from video_assets.sources.miradata.listing import refresh_listing
+
+    listing = refresh_listing(project.layout, project.settings.miradata)
+    context.instance.add_dynamic_partitions(MIRADATA_BATCHES.name or "", list(listing.batches))
+    metadata = {
+        "dagster/row_count": listing.n_rows,
+        "table": f"{listing.table} ({listing.version})",
+        "batches": len(listing.batches),
+        "source_videos": listing.n_videos,
+        "captioned_clips": listing.n_captioned,
+        "rows_of_no_use": dg.MetadataValue.json(listing.reasons),
+        "problems": "\n".join([*listing.notes, *listing.problems]) or "none",
+        "terms": listing.terms,
+    }
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(listing.revision))
+
+
+def _miradata_clips() -> dg.AssetsDefinition:
+    @dg.asset(
+        name="miradata_clips",
+        group_name="raw",
+        kinds={"ffmpeg", "parquet"},
+        owners=OWNERS,
+        code_version="1",
+        deps=[dg.AssetDep("miradata_listing", partition_mapping=dg.AllPartitionMapping())],
+        partitions_def=MIRADATA_BATCHES,
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+        output_required=False,
+        pool="miradata",
+        metadata=column_schema(LEDGER),
+        description="Web videos of one batch, each fetched once, cut into its clips and deleted; one ledger row per clip, with "
+        "the reason when there is none. A batch that a site stopped goes on when it is materialized again." + _TERMS,
+    )
+    def asset(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> Iterator[dg.MaterializeResult[Any]]:
+        from video_assets.sources.miradata.batch import fetch_batches
+
+        batches, progress = list(context.partition_keys), project.progress(context.log.info)
+        outcomes = fetch_batches(project.layout, batches, settings=project.settings, progress=progress)
+        stopped = [outcome for outcome in outcomes if not _is_reported(context, project.layout, outcome)]
+        if stopped:
+            raise incomplete("batches", {outcome.batch: outcome.failure for outcome in stopped})
+        yield from ()
+
+    return asset
+
+
+def _is_reported(context: dg.AssetExecutionContext, layout: "Layout", outcome: "BatchOutcome") -> bool:
+    """Tell Dagster that the batch is complete, or log why it is not."""
+    if outcome.failure:
+        context.log.error(f"batch {outcome.batch}: {outcome.failure}")
+        return False
+    metadata = {
+        "dagster/partition_row_count": outcome.n_clips,
+        "ok_clips": outcome.n_ok,
+        "waiting_clips": outcome.n_waiting,
+        "lost_clips": outcome.n_clips - outcome.n_ok - outcome.n_waiting,
+        "newly_cut_clips": outcome.n_cut_now,
+        "source_videos_asked_for": outcome.n_videos_asked,
+        "bytes_fetched": outcome.n_bytes_fetched,
+        "bytes": outcome.n_bytes,
+        "not_ok_by_reason": dg.MetadataValue.json(outcome.by_reason),
+        **_obtainable(layout),
+    }
+    report_partition(context, outcome.batch, metadata=metadata, content_hash=outcome.content_hash)
+    return True
+
+
+def _obtainable(layout: "Layout") -> dict[str, Any]:
+    """What of all batches so far is obtainable: a table and a picture."""
+    from video_assets.core.report import funnel_from_counts, funnel_markdown
+    from video_assets.explain.reasons import MEANINGS
+    from video_assets.report.plots import drop_reasons_png, funnel_png, png_markdown
+    from video_assets.sources.miradata.batch import obtainable
+
+    n_ok, reasons = obtainable(layout)
+    counted = funnel_from_counts(n_ok, {"miradata_clips": reasons})
+    picture = png_markdown(funnel_png(counted), "what is obtainable")
+    why = png_markdown(drop_reasons_png(counted), "why the rest is not") if reasons else ""
+    return {
+        "obtainable_share": n_ok / counted.listed if counted.listed else 0.0,
+        "obtainable": dg.MetadataValue.md(f"{funnel_markdown(counted, meanings=MEANINGS)}\n\n{picture}\n\n{why}"),
+    }

@@ -1,0 +1,273 @@
+"""What happened to a clip: every table that knows it is asked, from its source to the training table.
+
+Works on data roots that are half done: tables that are not there yet are said to be so.
+Belongs here: finding clips and their rows. Does not belong here: how an answer is printed (`terminal`), what a reason means
+(`explain.reasons`).
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from video_assets.core.matching import merge_verdicts
+from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, VERDICTS, TableSpec
+from video_assets.core.sharding import shard_of
+from video_assets.core.takeover import standing_verdicts
+from video_assets.core.units import size
+from video_assets.explain.reasons import MEANINGS
+from video_assets.settings.model import Settings
+from video_assets.sources.ledgers import ledgers
+from video_assets.storage.layout import Layout
+from video_assets.storage.parts import read_parts
+from video_assets.storage.stages import StageError, dropped_path
+
+Fate = Literal["kept", "dropped", "waiting", "pending"]
+_NOT_YET = "not materialized yet"
+_OLDER = "made before the clip was listed as it is now: materialize it again"
+_MAX_CLIPS = 20
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one stage says about a clip, and the table that says so."""
+
+    stage: str
+    fate: Fate
+    reason: str = ""
+    detail: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A clip's way through the stages, as far as it came."""
+
+    clip_key: str
+    source: str
+    path: str
+    shard: str
+    steps: tuple[Step, ...]
+
+    @property
+    def decisive(self) -> Step:
+        """The step that settles the clip's status: where it was dropped or waits, else the last."""
+        return next((step for step in self.steps if step.fate != "kept"), self.steps[-1])
+
+    @property
+    def status(self) -> Fate:
+        """`kept`: it is in the training CSV. `pending`: some stage has not seen it yet."""
+        return self.decisive.fate
+
+    @property
+    def meaning(self) -> str:
+        """The reason in a sentence; empty when there is none."""
+        return MEANINGS.get(self.decisive.reason, "")
+
+    def as_record(self) -> dict[str, Any]:
+        """JSON-able."""
+        step = self.decisive
+        told = {"stage": step.stage, "reason": step.reason, "meaning": self.meaning, "detail": step.detail, "file": step.file}
+        clip = {"clip_key": self.clip_key, "source": self.source, "path": self.path, "status": self.status, "shard": self.shard}
+        return {**clip, **told, "steps": [asdict(step) for step in self.steps]}
+
+
+def explain(layout: Layout, settings: Settings, text: str, *, max_clips: int = _MAX_CLIPS) -> list[Explanation]:
+    """Everything that the tables say about the clips that `text` names, at most `max_clips`; empty when it names none.
+
+    Args:
+        layout: the data root.
+        settings: the number of shards and the name of the product.
+        text: a clip key, a path, a file name, or a part of a clip key; the first of these that fits anything counts.
+        max_clips: answers when a part fits many clips.
+
+    Raises:
+        StageError: a table is unreadable.
+    """
+    clips = find_clips(layout, settings, text).head(max_clips)
+    return [
+        Explanation(
+            clip_key=key,
+            source=source,
+            path=path,
+            shard=shard_of(key, n_shards=settings.decode.n_shards),
+            steps=tuple(_Clip(layout, settings, key, path).steps(source)),
+        )
+        for key, source, path in clips.itertuples(index=False, name=None)
+    ]
+
+
+def find_clips(layout: Layout, settings: Settings, text: str) -> pd.DataFrame:
+    """Columns clip_key, source and path of all clips that `text` names, in the order of the key (see `explain`).
+
+    Raises:
+        StageError: a table is unreadable.
+    """
+    columns = ["clip_key", "source", "path"]
+    tables = [*ledgers(layout, settings.sources).values(), layout.enriched_metadata, layout.dropped]
+    path = os.path.abspath(text)  # noqa: PTH100 - resolve() would follow symbolic links
+    named = {"clip_key": [text], "path": [text, path]}
+    found = _union(_rows_with(table, name, values, columns) for table in tables for name, values in named.items())
+    if found.empty:
+        every = _union(_all_rows(table, columns) for table in tables)
+        is_named = every["clip_key"].str.endswith(f"/{text}") | every["path"].str.endswith(f"/{text}")
+        found = every[is_named if bool(is_named.any()) else every["clip_key"].str.contains(text, regex=False)]
+    return found.sort_values("clip_key", ignore_index=True)
+
+
+class _Clip:
+    """One clip's rows in all tables."""
+
+    def __init__(self, layout: Layout, settings: Settings, clip_key: str, path: str) -> None:
+        self._layout, self._settings, self._key, self._path = layout, settings, clip_key, path
+        self._shard = shard_of(clip_key, n_shards=settings.decode.n_shards)
+
+    def steps(self, source: str) -> Iterator[Step]:
+        """Stage by stage, up to the first that did not keep it; then whether an older product still has it."""
+        layout = self._layout
+        way = (
+            lambda: self._listed(source),
+            lambda: self._stage("enriched_metadata", layout.enriched_metadata),
+            lambda: self._stage("size_filtered", layout.size_filtered),
+            lambda: self._stage("shard_lists", layout.shard_list(self._shard)),
+            self._checked,
+            self._trained,
+        )
+        for ask in way:
+            step = ask()
+            yield step
+            if step.fate != "kept":
+                break
+        table = layout.training_table(self._settings.product_name)
+        if step.fate != "kept" and self._is_published(table):
+            yield Step(
+                "training_csv", "kept", detail="the training CSV is older than that and still has the clip", file=str(table)
+            )
+
+    def _listed(self, source: str) -> Step:
+        enabled = [each for each in self._settings.sources if each.name == source]
+        paths = ledgers(self._layout, enabled).values()
+        path, row = next(((path, row) for path in paths if (row := self._row(path, LEDGER)) is not None), (None, None))
+        if row is None:
+            return Step(source, "dropped", "gone", "no longer listed")
+        fate: Fate = {"ok": "kept", "waiting": "waiting"}.get(row["status"], "dropped")  # type: ignore[assignment]
+        return Step(source, fate, row["reason"], row["detail"] or row["origin"], str(path))
+
+    def _stage(self, stage: str, path: Path, spec: TableSpec = CLIPS) -> Step:
+        """Kept, dropped with reason, or not seen by this stage."""
+        if not path.exists():
+            return Step(stage, "pending", detail=_NOT_YET, file=str(path))
+        if (row := self._row(dropped_path(path), DROPPED)) is not None:
+            return Step(row["stage"], "dropped", row["reason"], row["detail"], str(dropped_path(path)))
+        row = self._row(path, spec)
+        if row is None:
+            return Step(stage, "pending", detail=_OLDER, file=str(path))
+        # The stages between measuring and decoding have nothing new to say.
+        is_measured = stage in {"enriched_metadata", "decode_check"}
+        return Step(stage, "kept", detail=_measured(row) if is_measured else "", file=str(path))
+
+    def _checked(self) -> Step:
+        path = self._layout.checked(self._shard)
+        listed, checked = self._row(self._layout.shard_list(self._shard), CLIPS), self._row(path, CHECKED)
+        step = self._stage("decode_check", path, CHECKED)
+        if listed is not None and checked is not None and listed["mtime_ns"] != checked["mtime_ns"]:
+            step = Step("decode_check", "pending", detail="the file changed since it was checked", file=str(path))
+        if step.fate == "pending" and listed is not None:
+            return self._running(step, listed)
+        if checked is None or step.fate != "kept":
+            return step
+        tolerated = f" (tolerated): {checked['errors']}" if checked["reason"] else ""
+        return Step("decode_check", "kept", checked["reason"], f"{step.detail}{tolerated}", str(path))
+
+    def _running(self, step: Step, listed: dict[str, Any]) -> Step:
+        """A verdict that was given already, although its shard is not finished."""
+        layout, shard = self._layout, self._shard
+        records, _ = read_parts(layout.verdict_parts(shard))
+        row = self._row(layout.verdicts(shard), VERDICTS)
+        given = [*([row] if row else []), *(record for record in records if record["clip_key"] == self._key)]
+        verdicts = merge_verdicts(CLIPS.frame([listed]), standing_verdicts(VERDICTS.frame(given))).checked
+        if verdicts.empty:
+            return step
+        verdict = verdicts.iloc[0]
+        detail = f"{step.detail}; decoded already, verdict {verdict['verdict']}: {verdict['errors'] or _measured(verdict)}"
+        return Step("decode_check", "pending", verdict["reason"], detail, str(layout.verdicts_folder))
+
+    def _trained(self) -> Step:
+        table, dropped = self._layout.training_table(self._settings.product_name), self._layout.dropped
+        if (row := self._row(dropped, DROPPED)) is not None and row["stage"] == "training_csv":
+            return Step("training_csv", "dropped", row["reason"], row["detail"], str(dropped))
+        if self._is_published(table):
+            return Step("training_csv", "kept", file=str(table))
+        return Step("training_csv", "pending", detail=_OLDER if table.exists() else _NOT_YET, file=str(table))
+
+    def _is_published(self, table: Path) -> bool:
+        folder = self._settings.training.relative_to
+        path = self._path if folder is None else self._path.removeprefix(f"{folder}/")
+        return len(_rows_with(table, "path", [path, self._path], ["path"])) > 0
+
+    def _row(self, path: Path, spec: TableSpec) -> dict[str, Any] | None:
+        rows = _rows_with(path, "clip_key", [self._key], spec.names)
+        return None if rows.empty else {name: rows[name].iloc[0] for name in spec.names}
+
+
+def _measured(row: Any) -> str:
+    """What is known of the pictures; what the prober said when nothing is."""
+    if pd.isna(row["num_frames"]):
+        return f"{row['probe_status']}: {row['probe_detail']}"
+    rate = "unknown" if pd.isna(row["fps"]) else f"{row['fps']:.5g}"
+    return f"{row['num_frames']} frames of {row['width']}x{row['height']}, {rate} fps, {size(row['file_size'])}"
+
+
+def _union(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True).drop_duplicates("clip_key", ignore_index=True)
+
+
+def _all_rows(path: Path, columns: list[str]) -> pd.DataFrame:
+    """A table that is there; no rows when it is not."""
+    if not path.exists():
+        return _no_rows(columns)
+    with _open(path) as file:
+        return file.read(columns=columns).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _rows_with(path: Path, name: str, values: list[str], columns: list[str]) -> pd.DataFrame:
+    """Rows in which column `name` is one of `values`. Row groups without any cost at most that column, not the captions."""
+    if not path.exists():
+        return _no_rows(columns)
+    found = []
+    with _open(path) as file:
+        for group in range(file.num_row_groups):
+            if not _may_have(file.metadata.row_group(group), name, values):
+                continue
+            is_wanted = file.read_row_group(group, columns=[name]).to_pandas(types_mapper=pd.ArrowDtype)[name].isin(values)
+            if bool(is_wanted.any()):
+                found.append(file.read_row_group(group, columns=columns).to_pandas(types_mapper=pd.ArrowDtype)[is_wanted])
+    return pd.concat(found, ignore_index=True)[columns] if found else _no_rows(columns)
+
+
+def _may_have(group: pq.RowGroupMetaData, name: str, values: list[str]) -> bool:
+    """False when the row group's statistics rule all `values` out; tables are sorted by clip key, so that is the rule."""
+    parts = [group.column(index) for index in range(group.num_columns)]
+    statistics = next(part.statistics for part in parts if part.path_in_schema == name)
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return any(statistics.min <= value <= statistics.max for value in values)
+
+
+def _no_rows(columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(columns=columns).astype(pd.ArrowDtype(pa.string()))
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[pq.ParquetFile]:
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowInvalid, KeyError, StopIteration) as error:
+        raise StageError(f"{path}: not a readable table ({error}): delete it and materialize its asset again") from error

@@ -1,1 +1,0 @@
-"""Side effects: disk, worker processes, FFmpeg. Knows `core`, never Dagster."""

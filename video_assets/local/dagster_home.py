@@ -1,0 +1,116 @@
+"""Dagster's home of a data root: where runs, events and logs of this machine are kept.
+
+Belongs here: making that folder from the project's dagster.yaml and pointing the environment at it. Does not belong here:
+definitions.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from video_assets.storage.layout import Layout
+from video_assets.storage.tables import write_text
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+_NETWORK = ("nfs", "cifs", "smb", "lustre", "ceph", "gpfs", "beegfs", "9p", "fuse.sshfs", "fuse.s3fs", "fuse.glusterfs")
+
+
+def project_file(name: str) -> Path:
+    """`dagster.yaml` or `workspace.yaml`: the files at the top of the project, which the package carries as `share/`."""
+    return Path(__file__).parents[1] / "share" / name
+
+
+def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
+    """Make DAGSTER_HOME for a data root, set it in the environment (for this process and its children), and return it.
+
+    The setting `dagster_home` wins. Otherwise `.dagster` in the data root, unless that is network storage: SQLite's locks
+    cannot be trusted there, so the folder then lies in the user's state folder of this machine. An ambient $DAGSTER_HOME is
+    not used: it belongs to another project.
+    """
+    home = configured or _default_home(layout)
+    home.mkdir(parents=True, exist_ok=True)
+    wanted = project_file("dagster.yaml").read_text()
+    target = home / "dagster.yaml"
+    if not target.exists() or target.read_text() != wanted:
+        write_text(target, wanted)
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["VIDEO_ASSETS_DATA_ROOT"] = str(layout.root)
+    return home
+
+
+def create_storage(home: Path) -> None:
+    """Make Dagster's tables in `home`. Web server and daemon would otherwise both make them at once, and one of the two fails."""
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(home)):
+        pass
+
+
+def fail_dead_runs(home: Path) -> list[str]:
+    """Fail runs that say they are going on although their process is gone: the machine was switched off, or all was killed.
+
+    Dagster itself cannot tell on one machine, and such a run would keep the only place for decode runs for ever. As after every
+    crash of a worker the daemon then starts the run again (`run_retries`). Call it before the daemon starts.
+
+    Returns:
+        The runs' ids.
+    """
+    import dagster as dg
+
+    going_on = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        dead = [run for run in instance.get_runs(dg.RunsFilter(statuses=going_on)) if not _is_alive(instance, run.run_id)]
+        for run in dead:
+            why = "The process of this run is gone: the machine was switched off, or it was killed together with its server."
+            if run.status == dg.DagsterRunStatus.CANCELING:
+                instance.report_run_canceled(run, message=why)
+            else:
+                instance.report_run_failed(run, message=why)
+    return [run.run_id for run in dead]
+
+
+def _is_alive(instance: "dg.DagsterInstance", run_id: str) -> bool:
+    """True when the last process that said it works on the run is there and has been since before it said so."""
+    import dagster as dg
+
+    for entry in reversed(instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)):
+        metadata = entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
+        if "pid" in metadata:
+            try:
+                process = psutil.Process(int(str(metadata["pid"].value)))
+                return process.create_time() <= entry.timestamp + 1.0 and process.status() != psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                return False
+    return False
+
+
+def terminal_config(home: Path) -> str:
+    """Name of a configuration in `home` like dagster.yaml, for runs in the foreground of a terminal.
+
+    Capturing what such a run prints would take the terminal away from its progress bars, and put helper processes into its
+    process group that answer Ctrl-C with tracebacks.
+    """
+    no_capture = "\ncompute_logs:\n  module: dagster._core.storage.noop_compute_log_manager\n  class: NoOpComputeLogManager\n"
+    name = "dagster-terminal.yaml"
+    write_text(home / name, project_file("dagster.yaml").read_text() + no_capture)
+    return name
+
+
+def is_network_storage(folder: Path) -> bool:
+    """True when the folder lies on a network file system (by the mount table)."""
+    mounts = {partition.mountpoint: partition.fstype for partition in psutil.disk_partitions(all=True)}
+    for parent in (folder, *folder.parents):
+        if str(parent) in mounts:
+            return mounts[str(parent)].startswith(_NETWORK)
+    return False
+
+
+def _default_home(layout: Layout) -> Path:
+    if not is_network_storage(layout.root):
+        return layout.dagster_home
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return state / "video_assets" / str(layout.root).strip("/").replace("/", "-")

@@ -1,0 +1,50 @@
+"""The settings file of a data root: what the command line was told is remembered there, so that UI and daemon see the same.
+
+Belongs here: editing that file with its comments kept. Does not belong here: what settings exist (`settings`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import ParseError
+
+from video_assets.core.errors import UsageError
+from video_assets.storage.tables import write_text
+
+_HEAD = "Settings of this data root; `video-assets run` remembers its options here. All fields: docs/settings.md"
+
+
+class SettingsFileError(UsageError):
+    """The settings file is not TOML; the message names file and line."""
+
+
+def remember(path: Path, values: dict[str, dict[str, Any]]) -> bool:
+    """Set `values[section][field]` in the file, keeping everything else. True when the file changed.
+
+    Raises:
+        SettingsFileError: the file is there and is not TOML.
+    """
+    document = _read(path)
+    before = tomlkit.dumps(document)
+    for section, fields in values.items():
+        table = document.setdefault(section, tomlkit.table())
+        for name, value in fields.items():
+            if table.get(name) != value:
+                table[name] = value
+    text = tomlkit.dumps(document)
+    if text == before:
+        return False
+    write_text(path, text)
+    return True
+
+
+def _read(path: Path) -> tomlkit.TOMLDocument:
+    if not path.exists():
+        document = tomlkit.document()
+        document.add(tomlkit.comment(_HEAD))
+        return document
+    try:
+        return tomlkit.parse(path.read_text(encoding="utf-8"))
+    except (ParseError, UnicodeDecodeError) as error:
+        raise SettingsFileError(f"{path}: not a TOML file: {error}; mend or delete it") from error

@@ -1,0 +1,156 @@
+"""Clips to training CSV without a browser: the same jobs, in this process, on the same instance, so the UI shows the runs.
+
+Belongs here: the order of the jobs, remembered options, what the run came to. Does not belong here: terminal output (`terminal`).
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from video_assets.core.errors import UsageError
+from video_assets.core.sharding import shard_keys
+from video_assets.definitions import build_defs
+from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
+from video_assets.local.dagster_home import prepare_home, terminal_config
+from video_assets.local.jobs import JobFailedError, Jobs
+from video_assets.local.remembered_options import remember
+from video_assets.progress import Progress
+from video_assets.publish.publish import read_published
+from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, make_sample
+from video_assets.settings.model import Settings, settings_file
+from video_assets.storage.layout import Layout
+
+if TYPE_CHECKING:
+    from video_assets.defs.history import CleanedUp
+    from video_assets.takedown.rules import TakedownReport
+
+
+def remember_options(root: Path, options: dict[str, dict[str, Any]], *, is_sample: bool) -> None:
+    """Write the options that were given into the settings file of the data root; with `is_sample` make the sample and use it.
+
+    Raises:
+        UsageError: the sample together with own clips, or into a data root that has other clips.
+        SettingsFileError: the settings file cannot be read.
+    """
+    given = {name: {k: v for k, v in fields.items() if v is not None} for name, fields in options.items()}
+    if is_sample:
+        given = _with_sample(root, given)
+    remember(settings_file(), {name: fields for name, fields in given.items() if fields})
+
+
+def _with_sample(root: Path, given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    made = make_sample(root / "sample")
+    own = {"folder": str(made.clips), "captions": str(made.captions)}
+    used = Settings().own_clips
+    if given["own_clips"] or (used.is_enabled and used.folder != made.clips):
+        raise UsageError(f"the sample needs a data root of its own, {root} has other clips: give another with --data-root")
+    return {**given, "own_clips": own, "filter": {"max_file_size_mib": SAMPLE_MAX_FILE_SIZE_MIB, **given["filter"]}}
+
+
+def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> dict[str, Any]:
+    """Fetch what the sources offer, prepare, shard, decode (all shards) and publish; stop at the first job that fails.
+
+    Returns:
+        A JSON-able summary: `csv` and `manifest` (paths), `listed`, `kept`, `dropped` (clips by stage and reason), `error`
+        (empty when the CSV was written and its checks passed).
+
+    Raises:
+        UsageError: no source is enabled.
+        KeyboardInterrupt: the user stopped it; what was done is kept.
+    """
+    if not settings.sources:
+        raise UsageError("no clips are set: give --clips FOLDER and/or --captions TABLE, or try --sample")
+    return _summary(settings, error=_run_jobs(settings, terminal=terminal, say=say))
+
+
+def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> "tuple[TakedownReport, Path]":
+    """Remove what the lines of `file` name, publish without it, take it out of kept versions; the report and its page.
+
+    Raises:
+        StageError, OSError: the tombstones cannot be kept; nothing was removed.
+    """
+    from video_assets.takedown.take_down import plan_takedown, redact_versions, write_report
+    from video_assets.takedown.take_down import take_down as bury_and_remove
+
+    layout = Layout(settings.data_root)
+    planned = plan_takedown(layout, file)
+    say(f"take-down {planned.id}: {len(planned.clips):,} clips")
+    report = bury_and_remove(layout, settings, planned)
+    published = "nothing was published yet"
+    if layout.versions.exists() and settings.sources:
+        error = _run_jobs(settings, terminal=terminal, say=say, prepare=["enriched_metadata", "size_filtered"])
+        # Whatever came of it: the rows leave the versions that are there.
+        published = f"not yet: {error}" if error else f"version {read_published(layout, settings).version}"
+    report = replace(redact_versions(layout, planned, report), published=published)
+    return report, write_report(layout, report)
+
+
+def clean_up_history(settings: Settings, *, keep_days: int) -> "CleanedUp":
+    """Delete Dagster's runs that ended more than `keep_days` ago and that nothing stands on."""
+    from video_assets.defs.history import clean_up
+
+    home = prepare_home(Layout(settings.data_root), settings.dagster_home)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        return clean_up(instance, before=datetime.now(UTC) - timedelta(days=keep_days))
+
+
+def _run_jobs(settings: Settings, *, terminal: Progress, say: Callable[[str], None], prepare: Sequence[str] | None = None) -> str:
+    """Run all jobs (of the first only the assets `prepare`, when given) up to the first that fails; returns why it did."""
+    home = prepare_home(Layout(settings.data_root), settings.dagster_home)
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    shards = shard_keys(settings.decode.n_shards)
+    with dg.DagsterInstance.from_config(str(home), terminal_config(home)) as instance:
+        jobs = Jobs(build_defs(settings, terminal=terminal), instance, say)
+        try:
+            if prepare is None:
+                _fetch(jobs, settings)
+            _check(jobs, shards, prepare)
+            if prepare is None and _fetch_broken(jobs, settings):
+                _check(jobs, shards, prepare)
+            jobs.run(PUBLISH)
+        except JobFailedError as error:
+            return str(error)
+    return ""
+
+
+def _fetch(jobs: Jobs, settings: Settings) -> None:
+    """What the sources offer and is not here. Imported here: clients of hub and web cost a second that others need not wait."""
+    if settings.openvid.enabled:
+        from video_assets.local.fetch_openvid import fetch_openvid
+
+        fetch_openvid(jobs, settings)
+    if settings.miradata.enabled:
+        from video_assets.local.fetch_miradata import fetch_miradata
+
+        fetch_miradata(jobs, settings)
+
+
+def _fetch_broken(jobs: Jobs, settings: Settings) -> bool:
+    """Fetch once more what does not decode; True when there was any."""
+    if not settings.openvid.enabled:
+        return False
+    from video_assets.local.fetch_openvid import fetch_broken_openvid
+
+    return fetch_broken_openvid(jobs, settings)
+
+
+def _check(jobs: Jobs, shards: list[str], prepare: Sequence[str] | None) -> None:
+    """From what the sources list to a verdict for each clip."""
+    jobs.run(PREPARE, only=prepare or ())
+    jobs.run(SHARD, first=shards[0], last=shards[-1])
+    jobs.run(DECODE, first=shards[0], last=shards[-1])
+
+
+def _summary(settings: Settings, *, error: str) -> dict[str, Any]:
+    layout = Layout(settings.data_root)
+    summary: dict[str, Any] = {"data_root": str(layout.root), "error": error, "csv": None, "manifest": None}
+    if not error:
+        published = read_published(layout, settings)
+        summary |= {"csv": str(published.csv), "manifest": str(published.manifest), "report": str(layout.report)}
+        summary |= {"listed": published.n_listed, "kept": published.n_kept, "dropped": published.dropped}
+    return summary

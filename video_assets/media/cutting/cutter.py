@@ -1,0 +1,128 @@
+"""Cut one clip and prove it: nothing is kept that does not decode to the frames that were wanted.
+
+Belongs here: which way of cutting is tried after which, the proof, the finished file. Does not belong here: the ways themselves
+(`cut`, `smart_cut`), where source videos come from (`sources.miradata.cut_task`).
+"""
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from av.error import FFmpegError
+
+from video_assets.media.clip_file import ClipFile
+from video_assets.media.container import open_container
+from video_assets.media.cutting.exact import cut_exact, encode_clip
+from video_assets.media.cutting.span import (
+    COPIED_VIDEO,
+    CutError,
+    OutOfRangeError,
+    Source,
+    Span,
+    audio_of,
+    copy_clip,
+    read_span,
+    video_of,
+)
+from video_assets.media.decode import decode_clip
+from video_assets.media.libav_log import libav_log
+
+Opener = Callable[[], ClipFile | BinaryIO]
+# The last way may differ from what the packets promise by a frame that the decoder does not give, or gives twice.
+_MAX_DIFFERENCE = 2
+# How to write the span, and how many key frames earlier than necessary its packets begin.
+_Way = tuple[Callable[[Path, Span, Source | None], str], int]
+
+
+def _copy(target: Path, span: Span, audio: Source | None) -> str:
+    if span.source.stream.codec_context.name not in COPIED_VIDEO:
+        raise CutError("MP4 does not take this codec as it is")
+    copy_clip(target, span, audio)
+    return "copy"
+
+
+def _encode(target: Path, span: Span, audio: Source | None) -> str:
+    encode_clip(target, span, audio)
+    return "encode"
+
+
+_WAYS: dict[str, tuple[_Way, ...]] = {
+    "copy": ((_copy, 0), (_copy, 1), (_encode, 1)),
+    "exact": ((cut_exact, 0), (_encode, 0), (_encode, 1)),
+}
+
+
+def cut_clip(video: Opener, audio: Opener, *, target: Path, start_s: float, end_s: float, mode: str) -> dict[str, Any]:
+    """Write the clip from `start_s` to `end_s` (seconds of the source video) to `target`, whole or not at all.
+
+    Returns:
+        `reason` ("" when it was cut, else `cut_failed` or `out_of_range`), `detail`, and of a cut clip `method`, `start_s`,
+        `end_s`, `n_frames`, `n_wanted`, `n_bytes`, `mtime_ns`, `crc32`.
+
+    Raises:
+        StorageError: the source video cannot be read.
+        OSError: the clip cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".draft-{os.getpid()}-{target.name}")
+    faults: list[str] = []
+    try:
+        for number, (write, earlier) in enumerate(_WAYS[mode]):
+            try:
+                with libav_log().capture(), _opened(video, audio) as (source, sound):
+                    span = read_span(source, start_s, end_s, earlier=earlier)
+                    facts = _facts(span) | {"method": write(draft, span, sound)}
+            except OutOfRangeError as error:
+                return {"reason": "out_of_range", "detail": str(error)}
+            except (FFmpegError, CutError, ValueError) as error:
+                faults.append(f"{type(error).__name__}: {error}")
+                continue
+            is_last = number == len(_WAYS[mode]) - 1
+            if fault := _fault(draft, facts, tolerance=_MAX_DIFFERENCE if is_last else 0):
+                faults.append(fault)
+                continue
+            return facts | {"reason": "", "detail": "; ".join(faults)} | _finish(draft, target)
+        return {"reason": "cut_failed", "detail": "; ".join(dict.fromkeys(faults))}
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened(video: Opener, audio: Opener) -> Iterator[tuple[Source, Source | None]]:
+    with ExitStack() as stack:
+        pictures = video_of(stack.enter_context(open_container(stack.enter_context(video()))))
+        sound = audio_of(stack.enter_context(open_container(stack.enter_context(audio()))))
+        yield pictures, sound
+
+
+def _facts(span: Span) -> dict[str, Any]:
+    return {
+        "start_s": float(span.seconds(span.first)),
+        "end_s": float(span.seconds(span.end)),
+        "n_wanted": span.n_shown,
+    }
+
+
+def _fault(draft: Path, facts: dict[str, Any], *, tolerance: int) -> str:
+    """Why the draft is not what was wanted; notes its frames."""
+    verdict = decode_clip(str(draft))
+    facts["n_frames"] = verdict["num_frames"] or 0
+    if verdict["verdict"] != "good":
+        return f"{facts['method']}: {verdict['reason'] or verdict['verdict']} ({verdict['errors'][:120]})"
+    if abs(facts["n_frames"] - facts["n_wanted"]) > tolerance:
+        return f"{facts['method']}: {facts['n_frames']} frames decode, {facts['n_wanted']} were wanted"
+    return ""
+
+
+def _finish(draft: Path, target: Path) -> dict[str, Any]:
+    with draft.open("rb") as file:
+        checksum = 0
+        while block := file.read(1 << 20):
+            checksum = zlib.crc32(block, checksum)
+        os.fsync(file.fileno())
+    draft.replace(target)
+    status = target.stat()
+    return {"n_bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "crc32": f"{checksum:08x}"}

@@ -1,0 +1,147 @@
+"""What the headers of a clip say of it: its numbers, how long it lasts, and what a whole clip would have to hold.
+
+Belongs here: reading headers, and comparing what came with what they promise. Does not belong here: which streams (`choice`),
+the reason that a broken promise amounts to (`decode`).
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from video_assets.media.choice import Chosen
+from video_assets.media.clip_file import ClipFile
+from video_assets.media.container import is_mp4, is_picture
+from video_assets.media.flv_tags import last_tag_s
+from video_assets.media.riff_chunks import is_whole
+
+_AV_TIME_BASE = 1_000_000
+_MATROSKA = "matroska"
+_STORE_END = (_MATROSKA, "nut", "asf")
+_FLV = "flv"
+_AVI = "avi"
+
+
+def stream_numbers(container: InputContainer, video: VideoStream | None, file: ClipFile) -> dict[str, Any]:
+    """What the headers say: duration, rate, size, codec; `header_frames` is None when the container claims no count.
+
+    Height and width in pixels as coded, before rotation; fps is the average rate, frames per second.
+
+    Raises:
+        StorageError: the storage did not deliver the end of an FLV.
+    """
+    numbers: dict[str, Any] = {"duration_s": _duration_s(container, file)}
+    if video is None:
+        return numbers
+    context = video.codec_context
+    return numbers | {
+        "fps": float(video.average_rate) if video.average_rate else None,
+        "header_frames": video.frames or None,
+        "height": context.height if context is not None else None,
+        "width": context.width if context is not None else None,
+        "video_codec": context.name if context is not None else None,
+        "pix_fmt": context.pix_fmt if context is not None else None,
+    }
+
+
+def _duration_s(container: InputContainer, file: ClipFile) -> float | None:
+    """How long the clip lasts. Some containers store when it ends instead, which differs for a clip that does not start at 0."""
+    if container.duration is None:
+        return None
+    stored_s, start_s = container.duration / _AV_TIME_BASE, (container.start_time or 0) / _AV_TIME_BASE
+    if is_mp4(container):
+        return length_s(stored_s, start_s, _tracks_end_s(container)) if start_s >= 1 else stored_s
+    if container.format.name == _FLV:
+        return length_s(stored_s, start_s, last_tag_s(file.peek, file.size)) if start_s > 0 else stored_s
+    if container.format.name.startswith(_STORE_END):
+        return length_s(stored_s, start_s, stored_s)
+    return stored_s  # counted by libavformat from the first time to the last
+
+
+def length_s(stored_s: float, start_s: float, end_s: float | None) -> float:
+    """How long a clip lasts whose header stores a length or an end, whichever is nearer to what is known of its end.
+
+    >>> length_s(8.0, 4.0, 8.0), length_s(4.0, 4.0, 8.0), length_s(2.0, 4.0, 2.0)
+    (4.0, 4.0, 2.0)
+
+    Args:
+        stored_s: what the header says.
+        start_s: time of the first packet.
+        end_s: time of the last packet, or where it must be at the latest; None when unknown.
+    """
+    if start_s <= 0 or stored_s <= start_s or end_s is None or end_s <= start_s:
+        return stored_s
+    is_end = abs(stored_s - end_s) <= abs(stored_s - (end_s - start_s))
+    return round(stored_s - start_s, 6) if is_end else stored_s
+
+
+def _tracks_end_s(container: InputContainer) -> float | None:
+    ends = [
+        float((stream.start_time + stream.duration) * stream.time_base)
+        for stream in (*container.streams.video, *container.streams.audio)
+        if stream.start_time is not None and stream.duration and stream.time_base
+    ]
+    return max(ends, default=None)
+
+
+def is_longer(duration_s: float | None, max_duration_s: float | None) -> bool:
+    """True when both are known and the clip lasts longer than the limit."""
+    return duration_s is not None and max_duration_s is not None and duration_s > max_duration_s
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a container's header says that its streams hold; None where it says nothing that can be relied on.
+
+    `n_places` counts frames and the places of dropped ones, which an AVI keeps as empty chunks.
+    """
+
+    n_packets: int | None = None
+    n_places: float | None = None
+    video_s: float | None = None
+    clip_s: float | None = None
+
+    def is_broken(self, *, n_packets: int, n_places: float, video_s: float, clip_s: float) -> bool:
+        """True when clearly less came: below nine tenths, less a margin (2 packets, 1 s) for rounding and loose headers."""
+        return (
+            _is_less(n_packets, self.n_packets, margin=2)
+            or _is_less(n_places, self.n_places, margin=2)
+            or _is_less(video_s, self.video_s, margin=1)
+            or _is_less(clip_s, self.clip_s, margin=1)
+        )
+
+
+def _is_less(came: float, promised: float | None, *, margin: int) -> bool:
+    return promised is not None and came < 0.9 * promised - margin
+
+
+def promised(container: InputContainer, streams: Chosen, file: ClipFile, *, duration_s: float | None) -> Promise:
+    """What the header promises.
+
+    MP4 knows packets and duration of each track, edit lists applied. Matroska knows how long the clip lasts, which counts only
+    when no other stream (subtitles) can be what lasts so long. A whole AVI has an index of the frames that are not dropped; the
+    header of a cut one counts dropped ones too. Other containers guess their duration from what is there.
+
+    Raises:
+        StorageError: the storage did not deliver the head of an AVI.
+    """
+    video = streams.video
+    if video is None or is_picture(video):
+        return Promise()
+    n_frames = video.frames or None
+    if is_mp4(container):
+        length = video.duration * video.time_base if video.duration and video.time_base else None
+        return Promise(n_packets=len(video.index_entries) or None, video_s=None if length is None else float(length))
+    if container.format.name == _AVI:
+        if is_whole(file.peek, file.size):
+            return Promise(n_packets=len(video.index_entries) or None)
+        return Promise(n_places=n_frames)
+    is_alone = container.format.name.startswith(_MATROSKA) and len(container.streams) == len(streams.all)
+    return Promise(n_packets=n_frames, clip_s=duration_s or None if is_alone else None)
+
+
+def places(end_s: float, time_base: Fraction | None) -> float:
+    """How many ticks of the stream's clock have passed: in an AVI, frames and dropped frames."""
+    return end_s / float(time_base) if time_base else 0.0

@@ -1,0 +1,172 @@
+"""Decoding of one stream: feed packets, count and time frames, remember what FFmpeg would complain about.
+
+Belongs here: one stream. Does not belong here: the clip and its verdict (`decode`), the arithmetic of times (`clock`).
+"""
+
+from fractions import Fraction
+from typing import Any
+
+from av.audio.stream import AudioStream
+from av.error import EOFError as EndOfFileError
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from video_assets.media.clock import AudioClock, InputClock, NullMuxer, StreamClock, VideoClock
+
+_US = 1_000_000
+_MAX_KEPT_ERRORS = 100
+# What nobody sees need not be computed; docs/decode-check.md shows that verdicts and counts stay. "full" leaves nothing out.
+_OPTIONS = {"skip_loop_filter": "all"}
+
+
+def words(error: FFmpegError | OSError) -> str:
+    """The error's text and kind, without the file's name."""
+    return f"{error.strerror} ({type(error).__name__})"
+
+
+class Decoder:
+    """One stream's decoder, set up so that it gives the same answer on every run."""
+
+    def __init__(self, stream: VideoStream | AudioStream, clock: StreamClock, *, is_full_decode: bool) -> None:
+        context = stream.codec_context
+        # More threads change verdicts and counts from run to run; parallelism comes from one process per core.
+        context.thread_count = 1
+        context.thread_type = "NONE"
+        if not is_full_decode:
+            context.options = dict(_OPTIONS)
+        self._context = context
+        self._clock = clock
+        self._time_base = stream.time_base or Fraction(1)
+        self._end = 0
+        self.errors: list[str] = []
+        self.is_out_of_memory = False
+        self.is_encrypted = False
+
+    def decode(self, packet: Packet | None) -> list[Any]:
+        """Frames that come out for one packet; None takes what the decoder still holds."""
+        if packet is not None:
+            self._fix_times(packet)
+        try:
+            return self._context.decode(packet)
+        except EndOfFileError:
+            return []
+        except FFmpegError as error:
+            if len(self.errors) < _MAX_KEPT_ERRORS:
+                self.errors.append(f"[{self._context.name}] {words(error)}")
+            self.is_out_of_memory |= isinstance(error, MemoryError)
+            # The demuxer says how a packet is encrypted when it has no key. Asked only here: it costs as much as a small packet.
+            self.is_encrypted |= packet is not None and packet.has_sidedata("encryption_info")
+            return []
+
+    def _fix_times(self, packet: Packet) -> None:
+        pts, dts, duration = packet.pts, packet.dts, packet.duration or 0
+        fixed = self._clock.fix(pts, dts, duration)
+        if fixed != (pts, dts):
+            packet.pts, packet.dts = fixed
+        # Some streams (MPEG-4 with B-frames in AVI) say only when a packet is decoded.
+        end = (fixed[1] or 0 if fixed[0] is None else fixed[0]) + duration
+        self._end = max(self._end, end)
+
+    @property
+    def end_s(self) -> float:
+        """When the last packet ends, seconds after the clip's start."""
+        return float(self._end * self._time_base)
+
+
+class _Sink:
+    """What both kinds of stream tell after decoding."""
+
+    _decoder: Decoder
+    _muxer: NullMuxer
+
+    @property
+    def errors(self) -> list[str]:
+        """What ffmpeg would say about this stream beyond libav's log."""
+        return self._decoder.errors + self._muxer.errors
+
+    @property
+    def end_s(self) -> float:
+        """When the last packet ends, seconds after the clip's start."""
+        return self._decoder.end_s
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        """True when the decoder did not get the memory that it asked for."""
+        return self._decoder.is_out_of_memory
+
+    @property
+    def is_encrypted(self) -> bool:
+        """True when the decoder failed on a packet of which the container says that it is encrypted."""
+        return self._decoder.is_encrypted
+
+
+class VideoSink(_Sink):
+    """Decodes the video stream; knows its frames, its packets (all, and those that are shown), the first frame's shape."""
+
+    def __init__(self, stream: VideoStream, clock: InputClock, *, is_full_decode: bool) -> None:
+        time_base = stream.time_base or Fraction(1)
+        rate = stream.guessed_rate
+        frame_us = round(_US / rate) if rate else 0
+        self._decoder = Decoder(stream, StreamClock(clock, time_base=time_base, frame_us=frame_us), is_full_decode=is_full_decode)
+        self._clock = VideoClock(time_base=time_base, rate=rate, stream=stream.index)
+        self._muxer = self._clock.muxer
+        self._time_base, self._guessed_rate = time_base, rate
+        self._first_time: int | None = None
+        self._last_time: int | None = None
+        self.steps: set[int] = set()
+        self.n_delivered = 0
+        self.n_packets = 0
+        self.n_frames = 0
+        self.shape: dict[str, Any] = {}
+
+    def take(self, packet: Packet | None) -> None:
+        """Decode one packet; None takes what the decoder still holds."""
+        if packet is not None:
+            self.n_delivered += 1
+            self.n_packets += not packet.is_discard
+        for frame in self._decoder.decode(packet):
+            self._frame(frame)
+
+    def _frame(self, frame: VideoFrame) -> None:
+        if not self.n_frames:
+            self.shape = {
+                "height": frame.height,
+                "width": frame.width,
+                "pix_fmt": frame.format.name,
+                "rotation_deg": frame.rotation,
+            }
+        self.n_frames += 1
+        now = self._clock.take(frame.pts, frame.dts, frame.duration)
+        if self._last_time is not None:
+            self.steps.add(now - self._last_time)
+        self._first_time = now if self._first_time is None else self._first_time
+        self._last_time = now
+
+    @property
+    def mean_rate(self) -> float | None:
+        """Frames per second by the decoded frames' own times, for streams of which no header knows a rate.
+
+        `(frames - 1) / (last time - first time)`; of a single frame, or of frames without times, what libavformat guesses.
+        """
+        if self._first_time is not None and self._last_time is not None and self._last_time > self._first_time:
+            return float((self.n_frames - 1) / ((self._last_time - self._first_time) * self._time_base))
+        return float(self._guessed_rate) if self._guessed_rate else None
+
+
+class AudioSink(_Sink):
+    """Decodes the audio stream."""
+
+    def __init__(self, stream: AudioStream, clock: InputClock, *, is_full_decode: bool) -> None:
+        time_base = stream.time_base or Fraction(1)
+        rate, size = stream.codec_context.sample_rate, stream.codec_context.frame_size
+        frame_us = size * _US // rate if rate else 0
+        self._decoder = Decoder(stream, StreamClock(clock, time_base=time_base, frame_us=frame_us), is_full_decode=is_full_decode)
+        self._clock = AudioClock(time_base=time_base, stream=stream.index)
+        self._muxer = self._clock.muxer
+
+    def take(self, packet: Packet | None) -> None:
+        """Decode one packet; None takes what the decoder still holds."""
+        for frame in self._decoder.decode(packet):
+            self._clock.take(frame.pts, frame.samples, frame.sample_rate)

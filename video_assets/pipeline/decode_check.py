@@ -1,0 +1,170 @@
+"""The decode check of whole shards: one stream of clips for all of them, one run at a time in each.
+
+All shards of a run share the stream, so no core is idle while the last clip of a shard decodes. Verdicts are durable within
+seconds (`storage.parts`), whatever kills the run. A clip that the storage does not deliver gets no verdict: its shard is not
+written.
+
+Who works on a shard holds its lease (`storage.leases`). A run that finds another at work does its other shards first, then waits
+for that one's end, and finds every clip decided: so nothing is decoded twice and no partition turns red because two runs met.
+When the other dies, this run takes over and goes on from its verdicts.
+Belongs here: that order of things. Does not belong here: what is done with one shard (`pipeline.shard`).
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from video_assets.checking.check import ClipTask, decode_clips
+from video_assets.pipeline.shard import Shard, ShardOutcome, unchanged
+from video_assets.progress import Advance, Progress
+from video_assets.settings.model import Decode
+from video_assets.storage.layout import Layout
+from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire, holder_of
+from video_assets.storage.stages import StageError
+from video_assets.storage.tables import count_rows
+from video_assets.workers.stopping import Stop, stop_on_sigterm
+
+__all__ = ["ShardOutcome", "check_shards"]
+
+
+def check_shards(
+    layout: Layout, shards: list[str], *, settings: Decode, progress: Progress, run_id: str = ""
+) -> Iterator[ShardOutcome]:
+    """Decode what has no verdict yet in `shards` and yield each shard's outcome as it is finished.
+
+    Told to stop by SIGTERM, it lets the clips in flight end for some seconds, keeps every verdict, and stops.
+
+    Raises:
+        StageError: a shard list is missing.
+        WorkerError: workers cannot start at all.
+        KeyboardInterrupt: this process was told to stop; the next run goes on from here.
+    """
+    with stop_on_sigterm(settings.stop_grace_s) as stop:
+        leases = _Leases(layout, settings, run_id)
+        with closing(leases):
+            while shards and not stop.is_asked:
+                total = sum(_list_rows(layout, name) for name in shards)
+                with progress("decode check", total, "clips") as advance, closing(_Work(layout, shards, leases, advance)) as work:
+                    for task, verdict in decode_clips(work.tasks(), settings=settings, stop=stop):
+                        work.record(task, verdict)
+                        yield from work.take_finished()
+                    yield from work.take_finished()
+                shards = work.taken_by_others
+                if shards:
+                    leases.wait_for(shards[0], stop=stop, progress=progress)
+
+
+class _Leases:
+    """The leases that this run holds."""
+
+    def __init__(self, layout: Layout, settings: Decode, run_id: str) -> None:
+        self._layout, self.settings, self._run_id = layout, settings, run_id
+        self._held: dict[str, Lease] = {}
+
+    def take(self, shard: str) -> Lease | None:
+        """The shard's lease, or None when somebody else holds it now."""
+        try:
+            return self._held.get(shard) or self._acquire(shard, patience_s=None)
+        except LeaseHeldError:
+            return None
+
+    def wait_for(self, shard: str, *, stop: Stop, progress: Progress) -> None:
+        """Until its holder is done or dead, or this run was told to stop."""
+        who = holder_of(self._layout.shard_lease(shard)) or "another run"
+        with progress(f"wait for {who}, at work on shard {shard}", 1, "shard") as advance:
+            while not stop.is_asked:
+                try:
+                    self._acquire(shard, patience_s=0.0)
+                except LeaseHeldError:
+                    continue
+                advance(1)
+                return
+
+    def release(self, shard: str) -> None:
+        """Give it back."""
+        self._held.pop(shard).release()
+
+    def close(self) -> None:
+        """Give all back."""
+        for shard in list(self._held):
+            self.release(shard)
+
+    def _acquire(self, shard: str, *, patience_s: float | None) -> Lease:
+        path, stale_after_s = self._layout.shard_lease(shard), self.settings.lease_stale_s
+        lease = acquire(path, stale_after_s=stale_after_s, patience_s=patience_s, run_id=self._run_id)
+        self._held[shard] = lease
+        return lease
+
+
+class _Work:
+    """The stream of clips over all shards, and which shard each clip in flight belongs to."""
+
+    def __init__(self, layout: Layout, shards: list[str], leases: _Leases, advance: Advance) -> None:
+        self._layout, self._shards, self._leases, self._advance = layout, shards, leases, advance
+        self._owners: dict[str, Shard] = {}
+        self._open: list[Shard] = []
+        self._finished: list[ShardOutcome] = []
+        self.taken_by_others: list[str] = []
+
+    def tasks(self) -> Iterator[ClipTask]:
+        """Clips without a verdict, shard after shard; a shard is opened when the one before has given out its last clip."""
+        for name in self._shards:
+            if self._is_unchanged(name):
+                continue
+            lease = self._leases.take(name)
+            if lease is None:
+                self.taken_by_others.append(name)
+            elif self._is_unchanged(name):  # by whoever held the lease a moment ago
+                self._leases.release(name)
+            else:
+                yield from self._tasks_of(Shard(self._layout, name, self._leases.settings, lease))
+
+    def record(self, task: ClipTask, verdict: dict[str, Any]) -> None:
+        """Take one clip's verdict; the last one finishes its shard."""
+        shard = self._owners.pop(task.clip_key)
+        shard.record(verdict)
+        self._advance(1)
+        if shard.is_done:
+            self._finish(shard)
+
+    def take_finished(self) -> list[ShardOutcome]:
+        """Outcomes since the last call."""
+        finished, self._finished = self._finished, []
+        return finished
+
+    def close(self) -> None:
+        """Make every verdict durable, whatever ends the run."""
+        for shard in self._open:
+            shard.close()
+
+    def _is_unchanged(self, name: str) -> bool:
+        outcome = unchanged(self._layout, name, self._leases.settings)
+        if outcome:
+            self._advance(outcome.n_clips)
+            self._finished.append(outcome)
+        return outcome is not None
+
+    def _tasks_of(self, shard: Shard) -> Iterator[ClipTask]:
+        self._open.append(shard)
+        self._advance(shard.n_known)
+        for task in shard.tasks():
+            self._owners[task.clip_key] = shard
+            yield task
+        if shard.is_done:
+            self._finish(shard)
+
+    def _finish(self, shard: Shard) -> None:
+        try:
+            self._finished.append(shard.finish())
+        except LeaseLostError:
+            shard.close()
+            self.taken_by_others.append(shard.name)
+        self._open.remove(shard)
+        self._leases.release(shard.name)
+
+
+def _list_rows(layout: Layout, shard: str) -> int:
+    path = layout.shard_list(shard)
+    if not path.exists():
+        raise StageError(f"{path} is missing: materialize shard_lists, partition {shard}")
+    return count_rows(path)

@@ -1,0 +1,163 @@
+"""The tables between a source's ledger and the shards: enriched_metadata, size_filtered, shard_lists.
+
+Belongs here: read the stage before, ask `core`, write the stage. Does not belong here: what is dropped and why (`core`), how
+a clip is probed (`checking.check`).
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from video_assets.checking.check import ClipTask, probe_clips
+from video_assets.core import filters
+from video_assets.core.matching import PROBER_VERSION, PROBES, merge_probes, plan_probes
+from video_assets.core.schema import CLIPS, DROPPED, LEDGER
+from video_assets.core.sharding import assign_shards
+from video_assets.core.takeover import standing_probes
+from video_assets.progress import Progress
+from video_assets.settings.model import Decode, Source
+from video_assets.sources.ledgers import ledgers
+from video_assets.storage.layout import Layout
+from video_assets.storage.parts import PartWriter, read_parts, remove_parts
+from video_assets.storage.stages import StageError, read_stage, stage_note, write_stage
+from video_assets.storage.tables import Table, read_table, write_text
+from video_assets.tombstones.rules import drop_taken_down
+from video_assets.tombstones.table import read_tombstones, tombstones_hash
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A stage that was written: its rows, what it dropped itself, and its hash."""
+
+    kept: pd.DataFrame
+    dropped: pd.DataFrame
+    content_hash: str
+    n_new: int = 0
+
+
+def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progress: Progress) -> StageResult:
+    """Probe new and changed clips, join captions, drop clips that the source could not give and empty captions.
+
+    Raises:
+        StageError: a source's ledger is missing, or no source was materialized yet.
+    """
+    # Taken before the tombstones are read: one that is added meanwhile makes this table stale.
+    buried = tombstones_hash(layout)
+    captioned, inputs = _captioned(layout, sources)
+    previous = _measured_before(layout)
+    records, parts = read_parts(layout.probe_parts)
+    earlier = [record for record in records if record.get("prober_version") == PROBER_VERSION]
+    todo = plan_probes(captioned.kept, previous, PROBES.frame(earlier))
+    fresh, written = _probe(layout, todo, settings=settings, progress=progress)
+    clips = merge_probes(captioned.kept, previous, PROBES.frame([*earlier, *fresh]))
+    note = {"inputs": inputs, "versions": {"prober": PROBER_VERSION}, "tombstones": buried}
+    content_hash = write_stage(layout.enriched_metadata, CLIPS, kept=clips, dropped=captioned.dropped, note=note)
+    remove_parts([*parts, *written])
+    return StageResult(kept=clips, dropped=captioned.dropped, content_hash=content_hash, n_new=len(fresh))
+
+
+def filter_by_size(layout: Layout, *, max_bytes: int) -> StageResult:
+    """Drop clips larger than `max_bytes`.
+
+    Raises:
+        StageError: enriched_metadata is missing.
+    """
+    stage = read_stage(layout.enriched_metadata, CLIPS)
+    split = filters.drop_too_large(stage.kept, max_bytes=max_bytes)
+    note = {"inputs": {"enriched_metadata": stage.content_hash}, "settings": {"max_bytes": max_bytes}}
+    dropped = pd.concat([stage.dropped, split.dropped], ignore_index=True)
+    content_hash = write_stage(layout.size_filtered, CLIPS, kept=split.kept, dropped=dropped, note=note)
+    return StageResult(kept=split.kept, dropped=split.dropped, content_hash=content_hash)
+
+
+@dataclass(frozen=True)
+class ShardList:
+    """One shard's list as written."""
+
+    shard: str
+    n_clips: int
+    n_dropped: int
+    n_bytes: int
+    content_hash: str
+
+
+def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> Iterator[ShardList]:
+    """Write the lists of `shards`: each clip ever listed is in exactly one shard, kept or dropped.
+
+    A list whose clips stay as they are keeps its hash, so only shards with news are checked again. What it was made from
+    therefore lies beside it (`Layout.shard_origin`), not in it.
+
+    Raises:
+        StageError: size_filtered is missing.
+    """
+    stage = read_stage(layout.size_filtered, CLIPS)
+    kept = dict(iter(stage.kept.groupby(assign_shards(stage.kept["clip_key"], n_shards=n_shards))))
+    dropped = dict(iter(stage.dropped.groupby(assign_shards(stage.dropped["clip_key"], n_shards=n_shards))))
+    for shard in shards:
+        rows = kept.get(shard, CLIPS.frame()).sort_values("clip_key", ignore_index=True)
+        gone = dropped.get(shard, DROPPED.frame()).sort_values("clip_key", ignore_index=True)
+        content_hash = write_stage(layout.shard_list(shard), CLIPS, kept=rows, dropped=gone, note={"shard": shard})
+        origin = {"inputs": {"size_filtered": stage.content_hash}, "shard_lists": content_hash}
+        write_text(layout.shard_origin(shard), json.dumps(origin, sort_keys=True) + "\n")
+        yield ShardList(
+            shard=shard,
+            n_clips=len(rows),
+            n_dropped=len(gone),
+            n_bytes=int(rows["file_size"].sum()),
+            content_hash=content_hash,
+        )
+
+
+def _captioned(layout: Layout, sources: Sequence[Source]) -> tuple[filters.Split, dict[str, str]]:
+    """Listed clips that are there and have a caption, what was dropped, and the ledgers' hashes.
+
+    A function of its own, so that no table in between (a gigabyte of captions each, for a million clips) outlives it.
+    """
+    tables = {name: _read_ledger(name, path) for name, path in ledgers(layout, sources).items()}
+    if not tables:
+        raise StageError(f"nothing is listed yet: materialize {' or '.join(source.asset for source in sources)}")
+    listed = pd.concat([LEDGER.frame(), *(table.rows for table in tables.values())], ignore_index=True)
+    listed, taken_down = drop_taken_down(listed, read_tombstones(layout), stage="enriched_metadata")
+    usable = filters.drop_not_ok(listed)
+    captioned = filters.drop_empty_captions(usable.kept)
+    dropped = pd.concat([taken_down, usable.dropped, captioned.dropped], ignore_index=True)
+    return filters.Split(kept=captioned.kept, dropped=dropped), {name: table.content_hash for name, table in tables.items()}
+
+
+def _measured_before(layout: Layout) -> pd.DataFrame | None:
+    """The last table's measurements that hold by the rules of now; None when there is no table."""
+    path = layout.enriched_metadata
+    if not path.exists():
+        return None
+    version = stage_note(path).get("versions", {}).get("prober", "")
+    return standing_probes(read_stage(path, CLIPS, columns=PROBES.names).kept, version)
+
+
+def _read_ledger(name: str, path: Path) -> Table:
+    try:
+        return read_table(path, LEDGER)
+    except FileNotFoundError:
+        raise StageError(f"{path} is missing: materialize {name}") from None
+
+
+def _probe(
+    layout: Layout, todo: pd.DataFrame, *, settings: Decode, progress: Progress
+) -> tuple[list[dict[str, Any]], list[Path]]:
+    """Probe `todo`; every result is durable within seconds. Returns the results and the part files that hold them."""
+    if todo.empty:
+        return [], []
+    tasks = [
+        ClipTask(clip_key=key, path=path, cost=float(size))
+        for key, path, size in zip(todo["clip_key"], todo["path"], todo["file_size"], strict=True)
+    ]
+    results = []
+    with PartWriter(layout.probe_parts) as part, progress("probe", len(tasks), "clips") as advance:
+        for task, probe in probe_clips(tasks, settings=settings):
+            results.append({"clip_key": task.clip_key, "prober_version": PROBER_VERSION, **probe})
+            part.append(results[-1])
+            advance(1)
+    return results, [part.path]

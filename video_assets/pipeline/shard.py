@@ -1,0 +1,202 @@
+"""One shard while it is being checked: its known verdicts, its unknown clips, its result.
+
+Belongs here: what is read and written for one shard. Does not belong here: the order of shards, who may work on them
+(`pipeline.decode_check`), how a clip is decoded (`checking.check`), what is kept (`core.filters`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from video_assets.checking.check import ClipTask
+from video_assets.core.filters import drop_changed, split_by_verdict
+from video_assets.core.matching import merge_verdicts
+from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
+from video_assets.core.takeover import standing_verdicts
+from video_assets.core.verdicts import CHECKER_VERSION
+from video_assets.settings.model import Decode
+from video_assets.storage.layout import Layout
+from video_assets.storage.leases import Lease
+from video_assets.storage.parts import PartWriter, read_parts, remove_parts
+from video_assets.storage.stages import StageError, dropped_path, read_stage, stage_hash, stage_note, write_stage
+from video_assets.storage.tables import hash_file, read_table, write_table
+
+# A mount that is gone fails every clip: after this many the rest of the shard is left for the backfill.
+MAX_UNREADABLE = 20
+
+
+@dataclass(frozen=True)
+class ShardOutcome:
+    """What became of one shard. `failure` is empty when the shard is complete; `content_hash` is then its stage hash."""
+
+    shard: str
+    failure: str = ""
+    content_hash: str = ""
+    n_clips: int = 0
+    n_decoded: int = 0
+    n_kept: int = 0
+    n_bytes: int = 0
+    decode_seconds: float = 0.0
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def _note(layout: Layout, shard: str, settings: Decode) -> dict[str, Any]:
+    """What a shard's result depends on."""
+    return {
+        "inputs": {"shard_lists": stage_hash(layout.shard_list(shard))},
+        "settings": {"max_duration_s": settings.max_duration_s, "tolerated_reasons": sorted(settings.tolerated_reasons)},
+        "versions": {"checker": CHECKER_VERSION},
+    }
+
+
+def unchanged(layout: Layout, shard: str, settings: Decode) -> ShardOutcome | None:
+    """The shard's outcome when its result on disk is whole and was made from this list by these rules; else None."""
+    path = layout.checked(shard)
+    if not path.exists() or not dropped_path(path).exists():
+        return None
+    try:
+        note = stage_note(path)
+    except StageError:  # torn by the disk: it is made again from the list and the verdicts
+        return None
+    if any(note.get(key) != value for key, value in _note(layout, shard, settings).items()):
+        return None
+    if hash_file(dropped_path(path)) != note["dropped_hash"]:
+        return None
+    return ShardOutcome(shard=shard, content_hash=stage_hash(path), **note["outcome"])
+
+
+class Shard:
+    """One shard while it is being checked, by the one who holds its lease."""
+
+    def __init__(self, layout: Layout, name: str, settings: Decode, lease: Lease) -> None:
+        self._layout, self.name, self._settings, self._lease = layout, name, settings, lease
+        self._note = _note(layout, name, settings)
+        self._list = read_stage(layout.shard_list(name), CLIPS)
+        self._known, self._parts = _known_verdicts(layout, name, self._list.kept)
+        self._todo = merge_verdicts(self._list.kept, self._known).unchecked
+        self.n_known = len(self._list.kept) - len(self._todo)
+        self._records: list[dict[str, Any]] = []
+        self._unreadable: list[str] = []
+        self._in_flight = 0
+        self._is_issued = False
+
+    @cached_property
+    def _writer(self) -> PartWriter:
+        return PartWriter(self._layout.verdict_parts(self.name))
+
+    def close(self) -> None:
+        """Make its verdicts durable."""
+        if self._records:
+            self._writer.close()
+
+    @property
+    def is_done(self) -> bool:
+        """True when no clip of the shard is waited for any more."""
+        return self._is_issued and self._in_flight == 0
+
+    def tasks(self) -> Iterator[ClipTask]:
+        """Clips without a verdict, the longest first (bytes x pixels): a tail of long clips would leave cores idle."""
+        cost = self._todo["file_size"].astype("float64") * self._todo["resolution"].astype("float64").fillna(1.0)
+        order = cost.sort_values(ascending=False, kind="stable").index
+        columns = zip(self._todo["clip_key"][order], self._todo["path"][order], cost[order], strict=True)
+        for clip_key, path, clip_cost in columns:
+            if len(self._unreadable) >= MAX_UNREADABLE or self._lease.is_lost:
+                break
+            self._in_flight += 1
+            yield ClipTask(clip_key=clip_key, path=path, cost=clip_cost)
+        self._is_issued = True
+
+    def record(self, verdict: dict[str, Any]) -> None:
+        """Take one verdict; durable within seconds."""
+        self._in_flight -= 1
+        if verdict["verdict"] == "unreadable_now":
+            self._unreadable.append(f"{verdict['clip_key']}: {verdict['errors'] or verdict['reason']}")
+            return
+        self._records.append(verdict)
+        self._writer.append(verdict)
+
+    def finish(self) -> ShardOutcome:
+        """Write the verdicts as a table and, when every clip has one, the shard's result.
+
+        Raises:
+            LeaseLostError: another run works on this shard; nothing was written.
+        """
+        known = _latest([self._known, VERDICTS.frame(self._records)])
+        if self._records or self._parts:
+            self._compact(known)
+        if self._unreadable:
+            return self._outcome(failure=_why_unreadable(self._unreadable, n_left=len(self._todo) - len(self._records)))
+        merged = merge_verdicts(self._list.kept, known)
+        changed = drop_changed(merged.unchecked).dropped
+        split = split_by_verdict(merged.checked, tolerated_reasons=self._settings.tolerated_reasons)
+        dropped = pd.concat([self._list.dropped, changed, split.dropped], ignore_index=True)
+        new = pd.concat([changed, split.dropped])
+        outcome = self._outcome(n_kept=len(split.kept), dropped=dict(sorted(Counter(new["reason"]).items())))
+        facts = {key: value for key, value in asdict(outcome).items() if key not in {"shard", "content_hash"}}
+        self._lease.ensure()
+        note = {**self._note, "outcome": {**facts, "n_decoded": 0, "decode_seconds": 0.0}}
+        content_hash = write_stage(self._layout.checked(self.name), CHECKED, kept=split.kept, dropped=dropped, note=note)
+        return replace(outcome, content_hash=content_hash)
+
+    def _compact(self, known: pd.DataFrame) -> None:
+        self._lease.ensure()
+        write_table(self._layout.verdicts(self.name), VERDICTS, known)
+        if self._records:
+            self._writer.close()
+            self._parts.append(self._writer.path)
+        remove_parts(self._parts)
+
+    def _outcome(self, *, failure: str = "", n_kept: int = 0, dropped: dict[str, int] | None = None) -> ShardOutcome:
+        return ShardOutcome(
+            shard=self.name,
+            failure=failure,
+            n_clips=len(self._list.kept),
+            n_decoded=len(self._records),
+            n_kept=n_kept,
+            n_bytes=int(self._list.kept["file_size"].sum()),
+            decode_seconds=sum(record["decode_seconds"] or 0.0 for record in self._records),
+            dropped=dropped or {},
+        )
+
+
+def _known_verdicts(layout: Layout, shard: str, clips: pd.DataFrame) -> tuple[pd.DataFrame, list[Path]]:
+    """Verdicts given earlier that hold by the rules of now, and the part files they are in.
+
+    Another number of shards makes other files: when clips are left over, those are looked through too, so that it decodes
+    nothing.
+    """
+    tables = [read_table(path, VERDICTS).rows for path in (layout.verdicts(shard),) if path.exists()]
+    records, parts = read_parts(layout.verdict_parts(shard))
+    known = _latest([*tables, VERDICTS.frame(records)])
+    if len(merge_verdicts(clips, known).unchecked):
+        keys = set(clips["clip_key"])
+        others = [table[table["clip_key"].isin(keys)] for table in _other_verdicts(layout, shard)]
+        known = _latest([*others, known])
+    return known, parts
+
+
+def _other_verdicts(layout: Layout, shard: str) -> Iterator[pd.DataFrame]:
+    suffix = shard.partition("-of-")[2]
+    for path in sorted(layout.verdicts_folder.glob("*-of-*")):
+        if path.stem.partition("-of-")[2] == suffix:
+            continue
+        yield read_table(path, VERDICTS).rows if path.suffix == ".parquet" else VERDICTS.frame(read_parts(path)[0])
+
+
+def _latest(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    rows = standing_verdicts(pd.concat(tables, ignore_index=True))
+    rows = rows.drop_duplicates(["clip_key", "file_size", "mtime_ns"], keep="last")
+    return rows.sort_values(["clip_key", "mtime_ns", "file_size"], ignore_index=True)
+
+
+def _why_unreadable(clips: list[str], *, n_left: int) -> str:
+    return (
+        f"{len(clips):,} clips could not be read or checked ({n_left:,} of this shard are left to check), first {clips[0]}. "
+        "Verdicts so far are kept. Mend that (the mount, the memory limit), or materialize own_clips again if the file was "
+        "removed on purpose; then materialize this partition again: it goes on where it stopped."
+    )

@@ -1,0 +1,112 @@
+"""Reads what was published and holds it against the rules of `publish.rules.checks`.
+
+Belongs here: reading tables and asking the disk. Does not belong here: the rules (`publish.rules.checks`), Dagster
+(`defs.checks`).
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+
+from video_assets.core.report import Funnel, funnel, funnel_from_counts
+from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
+from video_assets.core.sharding import shard_keys
+from video_assets.publish.plausibility import shard_counts
+from video_assets.publish.publish import verify_published
+from video_assets.publish.rules import checks as audit
+from video_assets.publish.rules.checks import Finding
+from video_assets.publish.versions import read_versions
+from video_assets.settings.model import Settings, Source
+from video_assets.sources.ledgers import ledgers
+from video_assets.storage.layout import Layout
+from video_assets.storage.stages import read_stage
+from video_assets.storage.tables import count_rows, read_table
+
+_BLOCK = 1_000
+
+
+def audit_metadata(layout: Layout, sources: Sequence[Source]) -> list[Finding]:
+    """Every clip that the sources listed is in enriched_metadata, kept or dropped."""
+    stage = read_stage(layout.enriched_metadata, CLIPS, columns=["clip_key"])
+    listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows for path in ledgers(layout, sources).values()])
+    found = pd.concat([stage.kept["clip_key"], stage.dropped["clip_key"]])
+    lost = sorted(set(listed["clip_key"]) ^ set(found))
+    text = f"{len(listed):,} listed = {len(stage.kept):,} kept + {len(stage.dropped):,} dropped"
+    text += f"; not in both: {lost[:5]}" if lost else ""
+    return [Finding("metadata_reconciles", not lost and len(listed) == len(found), text, {"listed_clips": len(listed)})]
+
+
+def audit_training(layout: Layout, settings: Settings) -> list[Finding]:
+    """All rules about the published training table.
+
+    Raises:
+        StageError, FileNotFoundError: there is nothing to audit.
+    """
+    rows = read_table(layout.training_table(settings.product_name), TRAINING).rows
+    dropped = read_table(layout.dropped, DROPPED).rows
+    counted = funnel(rows, dropped)
+    n_listed = sum(count_rows(path) for path in ledgers(layout, settings.sources).values())
+    shards = shard_keys(settings.decode.n_shards)
+    limits = settings.checks
+    return [
+        audit.columns_and_types(rows, TRAINING),
+        audit.no_nulls(rows),
+        audit.unique_paths(rows),
+        _files_exist(rows, layout, settings),
+        audit.counts_reconcile(counted, n_listed=n_listed, n_rows=len(rows)),
+        _every_clip_has_a_verdict(layout, shards),
+        audit.drop_rate(counted, max_drop_share=limits.max_drop_share, max_bad_share=limits.max_bad_share),
+        audit.no_shard_outlier(shard_counts(layout, shards), max_excess=limits.max_shard_excess),
+        audit.reasons_as_before(counted, _funnel_before(layout), max_rise=limits.max_reason_rise),
+        _manifest_matches(layout, settings),
+    ]
+
+
+def _funnel_before(layout: Layout) -> Funnel | None:
+    """The clips of the version that the newest one is compared with; None when it is the first, or that one is gone."""
+    versions = {version.number: version for version in read_versions(layout)}
+    since = versions[max(versions)].manifest.get("changes", {}).get("since") if versions else None
+    if since not in versions:
+        return None
+    counts = versions[since].manifest["counts"]
+    return funnel_from_counts(counts["kept"], counts["dropped"])
+
+
+def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> Finding:
+    """Every path is there with the size that was checked: threads, since on shared storage each question waits for an answer."""
+    root = settings.training.relative_to or layout.root
+    paths = rows["path"].tolist()
+    blocks = [paths[start : start + _BLOCK] for start in range(0, len(paths), _BLOCK)]
+    with ThreadPoolExecutor(16) as threads:
+        sizes = [size for block in threads.map(lambda block: _sizes(root, block), blocks) for size in block]
+    gone = [path for path, size, known in zip(paths, sizes, rows["file_size"], strict=True) if size != known]
+    text = f"{len(gone):,} files are gone or have another size, first {gone[0]!r}" if gone else "every file is there, of its size"
+    return Finding("files_exist", not gone, text, {"missing_files": len(gone)})
+
+
+def _sizes(root: Path, paths: list[str]) -> list[int | None]:
+    return [_size(os.path.join(root, path)) for path in paths]  # noqa: PTH118 - millions of them
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - millions of them
+    except OSError:
+        return None
+
+
+def _every_clip_has_a_verdict(layout: Layout, shards: list[str]) -> Finding:
+    stages = [read_stage(layout.checked(shard), CHECKED, columns=["clip_key", "verdict", "content_hash"]) for shard in shards]
+    verdicts = pd.concat([stage.kept for stage in stages])
+    listed = sum(stage.note["outcome"]["n_clips"] for stage in stages)
+    decided = len(verdicts) + sum(int((stage.dropped["stage"] == "decode_check").sum()) for stage in stages)
+    is_passed = listed == decided and not bool((verdicts["verdict"].isna() | verdicts["content_hash"].isna()).any())
+    return Finding("every_clip_has_a_verdict", is_passed, f"{decided:,} verdicts for {listed:,} clips in {len(shards)} shards")
+
+
+def _manifest_matches(layout: Layout, settings: Settings) -> Finding:
+    problems = list(verify_published(layout, settings))
+    return Finding("manifest_matches", not problems, "; ".join(problems) or "CSV, Parquet and manifest belong together")

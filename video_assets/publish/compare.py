@@ -1,0 +1,129 @@
+"""Two training tables against each other, in a few hundred megabytes for millions of rows: each is read once, in pieces.
+
+Belongs here: reading and hashing. Does not belong here: what counts as a change (`publish.rules.diff`), which version is meant
+(`publish.versions`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+import pyarrow.parquet as pq
+import xxhash
+
+from video_assets.core.errors import UsageError
+from video_assets.core.schema import TRAINING
+from video_assets.publish.rules.diff import Diff, Digest, compare
+
+_BATCH_ROWS = 16_384
+_NUMBERS = [column.name for column in TRAINING.columns if column.type != "string"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference of two tables on disk."""
+
+    before: Path
+    after: Path
+    diff: Diff
+
+    def examples(self, n: int = 5) -> dict[str, list[str]]:
+        """The first paths of each kind."""
+        return {
+            "first_added": [row["path"] for row in _rows_at(self.after, self.diff.added[:n], ["path"])],
+            "first_dropped": [row["path"] for row in _rows_at(self.before, self.diff.dropped[:n], ["path"])],
+            "first_changed": [row["path"] for row in _rows_at(self.after, self.diff.changed[1][:n], ["path"])],
+        }
+
+    def first_rows(self, n: int = 5) -> Iterator[dict[str, Any]]:
+        """The first differences of each kind, without values: `change` and `path`."""
+        for name, paths in self.examples(n).items():
+            yield from ({"change": name.removeprefix("first_"), "path": path} for path in paths)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every difference: `change` (dropped | added | changed) and `path`; of changed rows what was and what is, by column."""
+        for row in _rows_at(self.before, self.diff.dropped, ["path"]):
+            yield {"change": "dropped", **row}
+        for row in _rows_at(self.after, self.diff.added, ["path"]):
+            yield {"change": "added", **row}
+        earlier, later = self.diff.changed
+        order = np.argsort(earlier)
+        old = {int(at): row for at, row in zip(order, _rows_at(self.before, earlier[order], TRAINING.names), strict=True)}
+        for index, row in enumerate(_rows_at(self.after, later, TRAINING.names)):
+            was = old[index]
+            yield {
+                "change": "changed",
+                "path": row["path"],
+                "before": {name: was[name] for name in TRAINING.names if was[name] != row[name]},
+                "after": {name: row[name] for name in TRAINING.names if was[name] != row[name]},
+            }
+
+
+def compare_tables(before: Path, after: Path) -> Comparison:
+    """Compare two training tables (.csv or .parquet).
+
+    Raises:
+        UsageError: one of them is no training table; says which and why.
+        OSError: one cannot be read.
+    """
+    digests = []
+    for path in (before, after):
+        try:
+            digests.append(_digest(path))
+        except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError, ValueError) as error:
+            raise UsageError(f"{path} is not a training table: {error}") from error
+    return Comparison(before, after, compare(*digests))
+
+
+def _digest(path: Path) -> Digest:
+    paths, texts = [], []
+    numbers: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _NUMBERS}
+    for batch in _batches(path, TRAINING.names):
+        paths.append(_hashes(batch.column("path")))
+        texts.append(_hashes(batch.column("text")))
+        for name in _NUMBERS:
+            numbers[name].append(batch.column(name).to_numpy(zero_copy_only=False))
+    columns = {name: np.concatenate(parts) if parts else np.empty(0) for name, parts in numbers.items()}
+    return Digest(paths=_joined(paths), columns={"text": _joined(texts), **columns})
+
+
+def _joined(parts: list[npt.NDArray[np.uint64]]) -> npt.NDArray[np.uint64]:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+
+
+def _hashes(column: pa.Array) -> npt.NDArray[np.uint64]:
+    """64 bits per text: among a million paths, two collide once in ten million comparisons."""
+    hash_of = xxhash.xxh3_64_intdigest
+    return np.fromiter((hash_of(text) for text in column.cast(pa.large_binary()).to_pylist()), dtype=np.uint64, count=len(column))
+
+
+def _rows_at(path: Path, rows: npt.NDArray[np.int64], columns: list[str]) -> Iterator[dict[str, Any]]:
+    """Records of some rows (row numbers ascending)."""
+    start = 0
+    for batch in _batches(path, columns) if len(rows) else ():
+        low, high = np.searchsorted(rows, (start, start + batch.num_rows))
+        if high > low:
+            yield from batch.take(pa.array(rows[low:high] - start)).to_pylist()
+        start += batch.num_rows
+        if high == len(rows):
+            return
+
+
+def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    if path.suffix == ".csv":
+        types = {name: TRAINING.arrow.field(name).type for name in TRAINING.names}
+        options = pc_csv.ConvertOptions(column_types=types, include_columns=columns, strings_can_be_null=False)
+        parse = pc_csv.ParseOptions(newlines_in_values=True)
+        with pc_csv.open_csv(path, parse_options=parse, convert_options=options) as reader:
+            yield from reader
+        return
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        missing = set(columns) - set(file.schema_arrow.names)
+        if missing:
+            raise ValueError(f"columns {sorted(missing)} are missing")
+        yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=columns)

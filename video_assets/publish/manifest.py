@@ -1,0 +1,99 @@
+"""What is published: the manifest, what it says, and whether the files beside it are the ones it names.
+
+Belongs here: reading the training folder. Does not belong here: writing it (`publish.publish`).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from video_assets.publish.files import per_source_names, sha256_file
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
+from video_assets.storage.stages import StageError
+
+
+@dataclass(frozen=True)
+class Published:
+    """What lies in the training folder, as its manifest says. Hashes are SHA-256; `dropped` counts clips by stage and reason."""
+
+    csv: Path
+    table: Path
+    manifest: Path
+    dropped_table: Path
+    per_source: dict[str, Path]
+    csv_hash: str
+    csv_bytes: int
+    n_listed: int
+    n_kept: int
+    dropped: dict[str, dict[str, int]]
+    sources: dict[str, dict[str, int]]
+    version: int
+    changes: dict[str, Any]
+
+
+def read_published(layout: Layout, settings: Settings) -> Published:
+    """What the manifest says, without looking at the files it names.
+
+    Raises:
+        StageError: there is no readable manifest.
+    """
+    name = settings.product_name
+    manifest = read_manifest(layout.manifest(name))
+    counts = manifest["counts"]
+    csv = manifest["files"][layout.training_csv(name).name]
+    paths = {source: layout.training_csv(product) for source, product in per_source_names(settings).items()}
+    return Published(
+        csv=layout.training_csv(name),
+        table=layout.training_table(name),
+        manifest=layout.manifest(name),
+        dropped_table=layout.dropped,
+        per_source={source: path for source, path in paths.items() if path.name in manifest["files"]},
+        csv_hash=csv["sha256"],
+        csv_bytes=csv["bytes"],
+        n_listed=counts["listed"],
+        n_kept=counts["kept"],
+        dropped=counts["dropped"],
+        sources=counts["sources"],
+        version=manifest.get("version", 0),
+        changes=manifest.get("changes", {}),
+    )
+
+
+def verify_published(layout: Layout, settings: Settings) -> list[str]:
+    """Sentences about every published file that is not the one its manifest names; empty when all are."""
+    try:
+        manifest = read_manifest(layout.manifest(settings.product_name))
+    except StageError as error:
+        return [str(error)]
+    return problems_in(layout.training, manifest)
+
+
+def problems_in(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """Sentences about every file in `folder` that is not the one its manifest names; empty when all are."""
+    problems = []
+    for name, facts in manifest["files"].items():
+        path = folder / name
+        if not path.exists():
+            problems.append(f"{path} is missing: materialize training_csv")
+        elif path.stat().st_size != facts["bytes"] or sha256_file(path) != facts["sha256"]:
+            problems.append(f"{path} is not the file that the manifest names (interrupted or edited): materialize training_csv")
+    return problems
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest as written.
+
+    Raises:
+        StageError: it is missing or not readable.
+    """
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StageError(f"{path} is missing: materialize training_csv") from None
+    except ValueError as error:
+        raise StageError(f"{path} is not readable ({error}): materialize training_csv") from error
+    if not isinstance(manifest, dict) or not manifest.keys() >= {"files", "counts"}:
+        raise StageError(f"{path} was written by another version or edited: materialize training_csv")
+    return manifest

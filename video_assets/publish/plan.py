@@ -1,0 +1,137 @@
+"""Which rows the product has, decided over all shards without reading a caption.
+
+Belongs here: order, duplicates, take-downs, and refusing what does not add up. Does not belong here: whether the shards are
+current (`pipeline.currency`), writing (`publish.publish`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from video_assets.core.filters import drop_duplicate_content
+from video_assets.core.matching import positions
+from video_assets.core.schema import CHECKED, DROPPED, LEDGER
+from video_assets.core.sharding import shard_keys
+from video_assets.core.verdicts import is_dropped
+from video_assets.pipeline.currency import IncompleteInputError
+from video_assets.publish.rules.rows import counts_by_reason, counts_by_source, merge_order
+from video_assets.settings.model import Settings
+from video_assets.sources.ledgers import ledgers
+from video_assets.storage.layout import Layout
+from video_assets.storage.stages import read_stage
+from video_assets.storage.tables import read_table
+from video_assets.tombstones.rules import drop_taken_down
+from video_assets.tombstones.table import read_tombstones
+
+FROM_SOURCES = "materialize everything from the sources on, or type: video-assets run"
+_DECISIVE = ["clip_key", "source", "path", "verdict", "reason", "content_hash", "checker_version", "ffmpeg_versions"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which shard the next row is from, whether it is kept, and everything that is not.
+
+    `order`, `is_kept` and `paths` (of kept rows only) are in the order of the clip key, `kept` is not.
+    """
+
+    order: npt.NDArray[np.int16]
+    is_kept: npt.NDArray[np.bool_]
+    kept: pd.DataFrame
+    paths: pd.Series
+    dropped: pd.DataFrame
+    decoded_by: dict[str, list[str]]
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """Clips by fate and source."""
+        n_kept = int(self.is_kept.sum())
+        return {
+            "listed": n_kept + len(self.dropped),
+            "kept": n_kept,
+            "dropped": counts_by_reason(self.dropped),
+            "sources": counts_by_source(self.kept["source"], self.dropped["source"]),
+        }
+
+
+def decide(layout: Layout, settings: Settings) -> Plan:
+    """Read what decisions need of all shards, check it, and drop what was taken down, then duplicates.
+
+    Raises:
+        IncompleteInputError: the shards do not fit together, or hold what must not be there.
+        StageError: a table is torn or unreadable.
+    """
+    stages = [read_stage(layout.checked(shard), CHECKED, columns=_DECISIVE) for shard in shard_keys(settings.decode.n_shards)]
+    try:
+        order = merge_order([stage.kept["clip_key"] for stage in stages])
+    except ValueError as error:
+        raise IncompleteInputError(f"the shards do not fit together: {error}; {FROM_SOURCES}") from error
+    clips = pd.concat([stage.kept for stage in stages], ignore_index=True)
+    _refuse_bad_verdicts(clips, settings)
+    kept, dropped = _drop(layout, settings, clips)
+    _refuse_repeated_paths(kept)
+    # Position k of the sorted order holds row k of the shards one after another.
+    rank = np.argsort(order, kind="stable")
+    in_order = np.empty(len(clips), dtype=bool)
+    in_order[rank] = np.isin(np.arange(len(clips)), kept.index)
+    return Plan(
+        order=order,
+        is_kept=in_order,
+        kept=kept[["clip_key", "source"]],
+        paths=kept["path"].iloc[np.argsort(rank[kept.index.to_numpy()])].reset_index(drop=True),
+        dropped=pd.concat([DROPPED.frame(), *(stage.dropped for stage in stages), dropped]).sort_values(
+            "clip_key", ignore_index=True
+        ),
+        decoded_by={
+            "checker": sorted(clips["checker_version"].unique()),
+            "ffmpeg": sorted(clips["ffmpeg_versions"].unique()),
+        },
+    )
+
+
+def _drop(layout: Layout, settings: Settings, clips: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Clips that stay, under their row numbers, and DROPPED rows of the others."""
+    # By its bytes, a clip is known for one that was taken down also under another name. That comes before the choice among
+    # copies, which would bring the next copy in.
+    taken_down = drop_taken_down(clips, read_tombstones(layout), stage="training_csv")[1]
+    kept = clips[~clips["clip_key"].isin(taken_down["clip_key"])]
+    if settings.training.duplicates == "keep":
+        return kept, taken_down
+    copies = drop_duplicate_content(kept).dropped
+    return kept[~kept["clip_key"].isin(copies["clip_key"])], pd.concat([taken_down, copies], ignore_index=True)
+
+
+def _refuse_bad_verdicts(clips: pd.DataFrame, settings: Settings) -> None:
+    """The shards hold good clips only; one that is not would be a fault of this program, and must not get further."""
+    tolerated = settings.decode.tolerated_reasons
+    for verdict, reason in clips[["verdict", "reason"]].drop_duplicates().itertuples(index=False, name=None):
+        if is_dropped(verdict, reason, tolerated):
+            clip = clips["clip_key"][(clips["verdict"] == verdict) & (clips["reason"] == reason)].iloc[0]
+            raise IncompleteInputError(
+                f"clip {clip!r} is {verdict} ({reason}) but not dropped: materialize its shard of decode_check again"
+            )
+
+
+def _refuse_repeated_paths(clips: pd.DataFrame) -> None:
+    repeated = clips["path"][clips["path"].duplicated()]
+    if len(repeated):
+        raise IncompleteInputError(
+            f"{len(repeated):,} paths are listed under two clip keys, first {repeated.iloc[0]!r}; {FROM_SOURCES}"
+        )
+
+
+def refuse_lost_clips(layout: Layout, settings: Settings, plan: Plan) -> None:
+    """Every clip of the ledgers is kept or dropped, once; nothing else is."""
+    paths = ledgers(layout, settings.sources).values()
+    listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows["clip_key"] for path in paths])
+    found = pd.concat([plan.kept["clip_key"], plan.dropped["clip_key"]])
+    for clips, complaint in (
+        (listed[listed.duplicated()], "listed more than once"),
+        (found[found.duplicated()], "kept or dropped more than once"),
+        (listed[positions(listed, found) < 0], "listed, but neither kept nor dropped"),
+        (found[positions(found, listed) < 0], "kept or dropped, but not listed"),
+    ):
+        if len(clips):
+            raise IncompleteInputError(f"{len(clips):,} clips are {complaint}, first {clips.iloc[0]!r}: {FROM_SOURCES}")

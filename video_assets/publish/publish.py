@@ -1,0 +1,192 @@
+"""The product: CSV, Parquet twin, table of dropped clips, and the manifest that vouches for them; each publication is a version.
+
+Rows come from the shards a few thousand at a time, so memory does not grow with the captions. A version is written aside and
+appears whole (`publish.versions`).
+Belongs here: refusing, writing, the manifest. Does not belong here: which rows (`publish.plan`), their text
+(`publish.rules.rows`, `publish.files`), whether the shards are current (`pipeline.currency`).
+"""
+
+from collections.abc import Iterator
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from video_assets.core.errors import MendableError
+from video_assets.core.matching import positions
+from video_assets.core.report import funnel_from_counts
+from video_assets.core.schema import DROPPED, TRAINING
+from video_assets.core.sharding import shard_keys
+from video_assets.pipeline.currency import IncompleteInputError, current_inputs
+from video_assets.publish.compare import compare_tables
+from video_assets.publish.files import CHUNK_ROWS, ProductFiles, per_source_names, read_merged, sha256_file
+from video_assets.publish.manifest import Published, problems_in, read_published, verify_published
+from video_assets.publish.plan import Plan, decide, refuse_lost_clips
+from video_assets.publish.plausibility import refuse_implausible
+from video_assets.publish.reorder import in_order
+from video_assets.publish.rules.diff import growing_order
+from video_assets.publish.rules.rows import training_rows
+from video_assets.publish.versions import (
+    Version,
+    commit,
+    mend,
+    new_folder,
+    next_number,
+    prune,
+    read_versions,
+    remove_drafts,
+    show,
+)
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
+from video_assets.storage.leases import Lease, hold
+from video_assets.storage.tables import write_table
+
+# Another publication takes minutes: this one then finds nothing left to do.
+_PATIENCE_S = 600.0
+_ROW = ["clip_key", "source", *TRAINING.names]
+
+__all__ = ["IncompleteInputError", "NothingKeptError", "Published", "publish", "read_published", "verify_published"]
+
+
+class NothingKeptError(MendableError):
+    """Every clip was dropped; the message says by what."""
+
+
+def publish(layout: Layout, settings: Settings) -> Published:
+    """Build the training table from the shards alone and write it with its twin, the dropped clips and the manifest.
+
+    When nothing that it depends on has changed since the last time, nothing is written. When no file would change, the last
+    version stays the last one. Otherwise there is a new version, and the oldest ones go (training.keep_versions).
+
+    Raises:
+        IncompleteInputError: shards are missing, stale, or do not add up to what was listed; names them and what to do.
+        ImplausibleError: more clips were dropped than the settings allow.
+        NothingKeptError: no clip is left.
+        StageError: a table is torn or unreadable.
+        LeaseHeldError: another publication goes on and on.
+        ValueError: a row that nobody can train on; names the clip.
+        OSError: the disk did not take it; what was published before is untouched.
+    """
+    with hold(layout.versions_lease, patience_s=_PATIENCE_S) as lease:
+        return _publish(layout, settings, lease)
+
+
+def _publish(layout: Layout, settings: Settings, lease: Lease) -> Published:
+    made_from = _made_from(layout, settings)
+    remove_drafts(layout)
+    versions = read_versions(layout)
+    last = versions[-1] if versions else None
+    if last is None or not _is_made_from(last, made_from) or problems_in(last.folder, last.manifest):
+        plan = decide(layout, settings)
+        refuse_lost_clips(layout, settings, plan)
+        if not plan.counts["kept"]:
+            raise NothingKeptError(_why_nothing(plan.counts))
+        refuse_implausible(layout, settings, funnel_from_counts(plan.counts["kept"], plan.counts["dropped"]))
+        last = _build(layout, settings, plan, made_from, versions)
+    lease.ensure()
+    show(layout, last)
+    prune(layout, keep=settings.training.keep_versions)
+    return read_published(layout, settings)
+
+
+def _made_from(layout: Layout, settings: Settings) -> dict[str, Any]:
+    """Settings, versions and inputs: when these are the same, so is the product."""
+    decode = settings.decode
+    return {
+        "settings": {
+            "filter": settings.filter.model_dump(mode="json"),
+            "decode": {
+                "n_shards": decode.n_shards,
+                "max_duration_s": decode.max_duration_s,
+                "tolerated_reasons": sorted(decode.tolerated_reasons),
+            },
+            "training": settings.training.model_dump(mode="json", exclude={"keep_versions"}),
+        },
+        "products": {"combined": settings.product_name, "per_source": per_source_names(settings)},
+        "versions": {name: installed_version(name) for name in ("video_assets", "pandas", "pyarrow")},
+        "inputs": current_inputs(layout, settings),
+    }
+
+
+def _is_made_from(version: Version, made_from: dict[str, Any]) -> bool:
+    return all(version.manifest.get(key) == value for key, value in made_from.items())
+
+
+def _build(layout: Layout, settings: Settings, plan: Plan, made_from: dict[str, Any], versions: list[Version]) -> Version:
+    """Write the product aside; it becomes the next version, or the last one when that has the same files."""
+    undamaged = (version for version in reversed(versions) if not problems_in(version.folder, version.manifest))
+    previous = next(undamaged, None)
+    with new_folder(layout) as folder:
+        files = _write(layout, settings, plan, made_from, folder=folder, previous=previous)
+        manifest = {
+            "version": next_number(layout),
+            "name": settings.product_name,
+            "columns": TRAINING.names,
+            "rows": plan.counts["kept"],
+            "files": files,
+            "counts": plan.counts,
+            "decoded_by": plan.decoded_by,
+            **made_from,
+        }
+        last = versions[-1] if versions else None
+        if last is not None and last.manifest["files"] == files:
+            kept = {name: last.manifest[name] for name in ("version", "changes")}
+            return mend(last, folder, {**manifest, **kept})
+        return commit(layout, folder, {**manifest, "changes": _changes(folder, manifest, previous)}, previous)
+
+
+def _changes(folder: Path, manifest: dict[str, Any], previous: Version | None) -> dict[str, Any]:
+    """What is new since the version before, in numbers and first paths."""
+    if previous is None:
+        return {"since": None}
+    compared = compare_tables(previous.table, folder / f"{manifest['name']}.parquet")
+    return {"since": previous.number, **compared.diff.counts, **compared.examples()}
+
+
+def _why_nothing(counts: dict[str, Any]) -> str:
+    drops = sorted(funnel_from_counts(0, counts["dropped"]).drops, key=lambda drop: -drop.clips)
+    told = ", ".join(f"{drop.clips:,} {drop.reason} ({drop.stage})" for drop in drops[:5]) or "no clip was listed"
+    return f"no clip is left of {counts['listed']:,} listed, so there is nothing to train on: {told}. Ask: video-assets why CLIP"
+
+
+def _write(
+    layout: Layout, settings: Settings, plan: Plan, made_from: dict[str, Any], *, folder: Path, previous: Version | None
+) -> dict[str, dict[str, Any]]:
+    """Write everything but the manifest; return rows, bytes and SHA-256 by file name."""
+    rows = _rows(layout, settings, plan)
+    if settings.training.order == "append" and previous is not None:
+        order = _growing_order(plan, previous, settings.training.relative_to)
+        rows = rows if order is None else in_order(rows, order, folder / ".rows.arrow")
+    with ProductFiles(folder, settings.product_name, sources=per_source_names(settings)) as files:
+        for table in rows:
+            files.write(table.select(TRAINING.names), table.column("source"))
+        if current_inputs(layout, settings) != made_from["inputs"]:
+            raise IncompleteInputError(
+                "another run changed the shards meanwhile: wait for it, then materialize training_csv again"
+            )
+    path = folder / layout.dropped.name
+    write_table(path, DROPPED, plan.dropped)
+    dropped = {"rows": len(plan.dropped), "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+    return {**files.facts, path.name: dropped}
+
+
+def _rows(layout: Layout, settings: Settings, plan: Plan) -> Iterator[pa.Table]:
+    """TRAINING rows with a last column `source`, in the order of the clip key."""
+    relative_to = settings.training.relative_to
+    paths = [layout.checked(shard) for shard in shard_keys(settings.decode.n_shards)]
+    for start, clips in enumerate(read_merged(paths, plan.order, columns=_ROW)):
+        kept = clips.filter(pa.array(plan.is_kept[start * CHUNK_ROWS : start * CHUNK_ROWS + clips.num_rows]))
+        rows = training_rows(kept, relative_to=None if relative_to is None else str(relative_to))
+        yield rows.append_column("source", kept.column("source"))
+
+
+def _growing_order(plan: Plan, previous: Version, relative_to: Path | None) -> npt.NDArray[np.int64] | None:
+    before = pq.read_table(previous.table, columns=["path"])["path"].to_pandas(types_mapper=pd.ArrowDtype)
+    ours = plan.paths if relative_to is None else plan.paths.str.removeprefix(str(relative_to).rstrip("/") + "/")
+    return growing_order(positions(ours, before), len(before))

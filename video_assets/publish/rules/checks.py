@@ -1,0 +1,107 @@
+"""What must be true of a published table: each rule looks at tables and says pass or not, with numbers.
+
+Belongs here: the rules. Does not belong here: reading tables (`publish.audit`), Dagster's check results (`defs.checks`).
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from video_assets.core.report import Funnel, log_tail, shard_outliers
+from video_assets.core.schema import TableSpec
+from video_assets.core.units import share
+from video_assets.sources.openvid.rules.members import NOT_WANTED
+
+_FALSE_ALARM = 0.001
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one rule: its name, whether it holds, a sentence, and numbers that plot over time."""
+
+    name: str
+    is_passed: bool
+    description: str
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+def columns_and_types(rows: pd.DataFrame, spec: TableSpec) -> Finding:
+    """Exactly the contract's columns, in order, of its types."""
+    wrong = [name for name, dtype in spec.dtypes.items() if name in rows and rows[name].dtype != dtype]
+    is_passed = list(rows.columns) == spec.names and not wrong
+    text = f"columns are {', '.join(rows.columns)}" + (f"; of another type than promised: {wrong}" if wrong else "")
+    return Finding("columns_and_types", is_passed, text, {"columns": len(rows.columns)})
+
+
+def no_nulls(rows: pd.DataFrame) -> Finding:
+    """No value is missing, no caption is blank, no number is zero or negative."""
+    nulls = {name: int(rows[name].isna().sum()) for name in rows.columns}
+    numbers = rows.select_dtypes("number").fillna(0)
+    not_positive = {name: int((numbers[name] <= 0).sum()) for name in numbers.columns}
+    wrong = {name: count for counts in (nulls, not_positive) for name, count in counts.items() if count}
+    text = f"missing or not positive: {wrong}" if wrong else "every value is there and positive"
+    return Finding("no_nulls", not wrong, text, {"rows": len(rows), "missing_values": sum(wrong.values())})
+
+
+def unique_paths(rows: pd.DataFrame) -> Finding:
+    """Each clip once."""
+    twice = rows["path"][rows["path"].duplicated()]
+    text = f"{len(twice):,} paths occur again, first {twice.iloc[0]!r}" if len(twice) else "every path occurs once"
+    return Finding("unique_paths", twice.empty, text, {"repeated_paths": len(twice)})
+
+
+def counts_reconcile(funnel: Funnel, *, n_listed: int, n_rows: int) -> Finding:
+    """Listed = kept + dropped, and the CSV has the kept ones."""
+    is_passed = funnel.listed == n_listed and funnel.kept == n_rows
+    text = f"{n_listed:,} listed = {funnel.kept:,} kept + {funnel.dropped:,} dropped; the CSV has {n_rows:,} rows"
+    numbers = {"listed_clips": n_listed, "kept_clips": funnel.kept, "dropped_clips": funnel.dropped}
+    return Finding("counts_reconcile", is_passed, text, numbers)
+
+
+def drop_rate(funnel: Funnel, *, max_drop_share: float, max_bad_share: float) -> Finding:
+    """Neither too many of the wanted clips dropped in all, nor too many of the decoded ones bad."""
+    by_stage = {stage: sum(drop.clips for drop in drops) for stage, drops in funnel.stages}
+    n_unasked = sum(drop.clips for drop in funnel.drops if drop.reason in {*NOT_WANTED, "not_a_clip"})
+    n_dropped, n_listed = funnel.dropped - n_unasked, funnel.listed - n_unasked
+    bad = by_stage.get("decode_check", 0)
+    decoded = funnel.kept + bad + by_stage.get("training_csv", 0)
+    shares = {"drop_share": _part(n_dropped, n_listed), "bad_share": _part(bad, decoded)}
+    is_passed = shares["drop_share"] <= max_drop_share and shares["bad_share"] <= max_bad_share
+    text = (
+        f"{share(n_dropped, n_listed)} of {n_listed:,} wanted clips dropped (limit {max_drop_share:.0%}), "
+        f"{share(bad, decoded)} of {decoded:,} decoded clips bad (limit {max_bad_share:.0%})"
+    )
+    by_reason = {f"share_{drop.reason}": _part(drop.clips, funnel.listed) for drop in funnel.drops}
+    return Finding("drop_rate", is_passed, text, {**shares, **by_reason})
+
+
+def no_shard_outlier(counts: pd.DataFrame, *, max_excess: float) -> Finding:
+    """No shard lost far more than the others. `counts`: columns shard, listed, dropped (clips)."""
+    odd = shard_outliers(counts, max_excess=max_excess)
+    text = "; ".join(outlier.message for outlier in odd) or f"{len(counts)} shards are alike"
+    return Finding("no_shard_outlier", not odd, text, {"outlier_shards": len(odd)})
+
+
+def reasons_as_before(now: Funnel, before: Funnel | None, *, max_rise: float) -> Finding:
+    """No reason takes a far larger share of the clips than in the version before, when that is no accident of few clips."""
+    if before is None or not before.listed or not now.listed:
+        return Finding("reasons_as_before", True, "there is no earlier version to compare with", {"risen_reasons": 0})
+    risen = []
+    for reason, clips in now.by_reason.items():
+        was = before.by_reason.get(reason, 0)
+        part, earlier = clips / now.listed, was / before.listed
+        # Laplace's rule keeps the expected share off 0, where a single clip would be a miracle.
+        if part > earlier + max_rise and log_tail(now.listed, part, (was + 1) / (before.listed + 2)) < math.log(_FALSE_ALARM):
+            risen.append(
+                f"{reason} takes {share(clips, now.listed)} of the clips, {share(was, before.listed)} in the version before"
+            )
+    text = (
+        "; ".join(risen) + ": look at what changed there" if risen else "every reason takes about the share that it took before"
+    )
+    return Finding("reasons_as_before", not risen, text, {"risen_reasons": len(risen)})
+
+
+def _part(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

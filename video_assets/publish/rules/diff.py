@@ -1,0 +1,116 @@
+"""What changed between two training tables, from one number per value: hashes of texts, the numbers themselves.
+
+Belongs here: comparing. Does not belong here: reading tables and hashing their texts (`publish.compare`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A table in 8 bytes per value: `paths` (64-bit hashes, unique) and every other column by name; rows in the table's order."""
+
+    paths: npt.NDArray[np.uint64]
+    columns: dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Row numbers (from 0) of what changed; a clip is its path.
+
+    `added` are rows of the later table, `dropped` of the earlier one, `changed` pairs (earlier, later). `stable_rows`: so many
+    rows from the top are the same clips in the same places. `is_order_kept`: clips of both tables follow one another as before.
+    """
+
+    n_before: int
+    n_after: int
+    added: Ints
+    dropped: Ints
+    changed: tuple[Ints, Ints]
+    changed_columns: dict[str, int]
+    stable_rows: int
+    is_order_kept: bool
+
+    @property
+    def is_append_only(self) -> bool:
+        """Every row of the earlier table is at its place, with the same values; whatever is new follows."""
+        return self.stable_rows == self.n_before and not len(self.changed[0])
+
+    @property
+    def is_different(self) -> bool:
+        """Anything but the same rows in the same order."""
+        return not (self.is_append_only and self.n_before == self.n_after)
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {
+            "rows_before": self.n_before,
+            "rows": self.n_after,
+            "added": len(self.added),
+            "dropped": len(self.dropped),
+            "changed": len(self.changed[0]),
+            "changed_columns": self.changed_columns,
+            "stable_rows": self.stable_rows,
+            "is_order_kept": self.is_order_kept,
+            "is_append_only": self.is_append_only,
+        }
+
+
+def compare(before: Digest, after: Digest) -> Diff:
+    """Compare two tables with the same columns.
+
+    Raises:
+        ValueError: a path occurs twice in one of them.
+    """
+    for name, digest in (("first", before), ("second", after)):
+        if len(np.unique(digest.paths)) != len(digest.paths):
+            raise ValueError(f"a path occurs twice in the {name} table: it is no training table")
+    _, in_before, in_after = np.intersect1d(before.paths, after.paths, assume_unique=True, return_indices=True)
+    is_changed = np.zeros(len(in_before), dtype=bool)
+    changed_columns = {}
+    for name, values in before.columns.items():
+        differs = values[in_before] != after.columns[name][in_after]
+        if n_changed := int(differs.sum()):
+            changed_columns[name] = n_changed
+        is_changed |= differs
+    places = in_after[np.argsort(in_before)]
+    pairs = np.argsort(in_after[is_changed])
+    return Diff(
+        n_before=len(before.paths),
+        n_after=len(after.paths),
+        added=np.setdiff1d(np.arange(len(after.paths)), in_after, assume_unique=True),
+        dropped=np.setdiff1d(np.arange(len(before.paths)), in_before, assume_unique=True),
+        changed=(in_before[is_changed][pairs], in_after[is_changed][pairs]),
+        changed_columns=changed_columns,
+        stable_rows=_n_equal_from_the_top(before.paths, after.paths),
+        is_order_kept=bool((np.diff(places) > 0).all()),
+    )
+
+
+def growing_order(places: Ints, n_before: int) -> Ints | None:
+    """The order in which rows are written so that those of the last version keep theirs and new ones follow in the given order.
+
+    Args:
+        places: for every row, its row number in the last version; -1 for a new one.
+        n_before: rows of the last version.
+
+    Returns:
+        Row numbers; None when the rows are in that order as they are.
+    """
+    wanted = np.where(places >= 0, places, n_before + np.arange(len(places)))
+    if (np.diff(wanted) > 0).all():
+        return None
+    return np.argsort(wanted, kind="stable")
+
+
+def _n_equal_from_the_top(before: npt.NDArray[np.uint64], after: npt.NDArray[np.uint64]) -> int:
+    n = min(len(before), len(after))
+    differs = np.flatnonzero(before[:n] != after[:n])
+    return int(differs[0]) if len(differs) else n

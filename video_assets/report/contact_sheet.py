@@ -1,0 +1,126 @@
+"""Contact sheets: what some kept clips look like, and one dropped clip per reason.
+
+Belongs here: which clips, and the grid. Does not belong here: decoding a frame (`media.thumbnails`, in worker processes, since
+dropped clips are the hostile ones).
+"""
+
+import base64
+import os
+import random
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from video_assets.core.schema import DROPPED, TRAINING
+from video_assets.core.units import duration, number, shorten, shorten_middle
+from video_assets.report.figure import INK, MUTED, WIDTH_PX, new_figure, own_look, png, text
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
+from video_assets.storage.tables import read_table
+from video_assets.workers.cpus import cpu_count
+from video_assets.workers.pool import Limits, Task, WorkerPool
+
+_COLUMNS = 4
+_BOX_PX = (213, 120)
+_GAP_PX = (WIDTH_PX - _COLUMNS * _BOX_PX[0]) / (_COLUMNS + 1)
+_LABEL_PX = 40
+_LABEL_CHARS = 32
+_TIMEOUT_S = 30.0
+# Where one clip of a reason shows no frame, another one may.
+_TRIES_PER_REASON = 4
+
+Thumbnail = tuple[str, np.ndarray]
+"""A label of one or two lines (the first is bold) and height x width x 3 uint8 pixels that fit into 213 x 120."""
+
+
+def contact_sheets(layout: Layout, settings: Settings, *, n_kept: int = 12, seed: int = 0) -> dict[str, bytes]:
+    """PNG pictures `kept_clips` (a random choice) and `dropped_clips` (one per reason, where a frame decodes).
+
+    Clips that a source refused are not opened: their files may lie where they must not be read.
+
+    Raises:
+        FileNotFoundError: nothing is published.
+        WorkerError: workers cannot start.
+    """
+    chance = random.Random(seed)  # noqa: S311 - a choice of pictures
+    kept = _kept(layout, settings, n_kept, chance)
+    dropped = _dropped(layout, chance)
+    found = _thumbnails([path for _, path in [*kept, *(clip for clips in dropped for clip in clips)]], settings)
+    of_reason = [next(((label, found[path]) for label, path in clips if path in found), None) for clips in dropped]
+    return {
+        "kept_clips": contact_sheet_png([(label, found[path]) for label, path in kept if path in found]),
+        "dropped_clips": contact_sheet_png([thumbnail for thumbnail in of_reason if thumbnail is not None]),
+    }
+
+
+@own_look()
+def contact_sheet_png(thumbnails: Sequence[Thumbnail]) -> bytes:
+    """The pictures in rows of four, each above its label."""
+    n_rows = max(1, -(-len(thumbnails) // _COLUMNS))
+    height_px = round(n_rows * (_BOX_PX[1] + _LABEL_PX + _GAP_PX) + _GAP_PX)
+    figure = new_figure(height_px)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    for index, (label, pixels) in enumerate(thumbnails):
+        row, column = divmod(index, _COLUMNS)
+        left = round(_GAP_PX + column * (_BOX_PX[0] + _GAP_PX))
+        top = round(_GAP_PX + row * (_BOX_PX[1] + _LABEL_PX + _GAP_PX))
+        height, width, _ = pixels.shape
+        x, y = left + (_BOX_PX[0] - width) // 2, top + (_BOX_PX[1] - height) // 2
+        axes.imshow(np.full((1, 1, 3), 238, np.uint8), extent=(left, left + _BOX_PX[0], top + _BOX_PX[1], top))
+        axes.imshow(pixels, extent=(x, x + width, y + height, y), interpolation="nearest")
+        for line, (words, colour) in enumerate(zip(label.split("\n")[:2], (INK, MUTED), strict=False)):
+            place = (left, top + _BOX_PX[1] + 12 + 15 * line)
+            text(axes, *place, shorten(words, _LABEL_CHARS), is_bold=not line, color=colour, fontsize=7.5)
+    if not thumbnails:
+        text(axes, WIDTH_PX / 2, height_px / 2, "no clip to show", ha="center", color=MUTED, fontsize=10)
+    axes.set(xlim=(0, WIDTH_PX), ylim=(height_px, 0), aspect="auto")
+    return png(figure, is_photo=True)
+
+
+def _kept(layout: Layout, settings: Settings, n_kept: int, chance: random.Random) -> list[tuple[str, str]]:
+    """Label and absolute path of a random choice, in the table's order."""
+    columns = ["path", "num_frames", "height", "width", "fps"]
+    rows = read_table(layout.training_table(settings.product_name), TRAINING, columns=columns).rows
+    chosen = rows.iloc[sorted(chance.sample(range(len(rows)), min(n_kept, len(rows))))]
+    root = settings.training.relative_to or layout.root
+    return [
+        (f"{_name(path)}\n{width}x{height}, {number(fps)} fps, {duration(frames / fps)}", os.path.join(root, path))  # noqa: PTH118
+        for path, frames, height, width, fps in chosen[columns].itertuples(index=False, name=None)
+    ]
+
+
+def _dropped(layout: Layout, chance: random.Random) -> list[list[tuple[str, str]]]:
+    """For each reason in order of the alphabet: labels and absolute paths of a few clips."""
+    rows = read_table(layout.dropped, DROPPED).rows
+    rows = rows[rows["stage"] != rows["source"]]
+    clips = []
+    for reason, group in rows.groupby("reason"):
+        paths = group["path"].tolist()
+        some = chance.sample(paths, min(_TRIES_PER_REASON, len(paths)))
+        clips.append([(f"{reason}\n{_name(path)}", path) for path in some])
+    return clips
+
+
+def _name(path: str) -> str:
+    return shorten_middle(PurePosixPath(path).name, _LABEL_CHARS)
+
+
+def _thumbnails(paths: list[str], settings: Settings) -> dict[str, np.ndarray]:
+    """Pixels by path, of those clips that show a frame."""
+    limits = Limits(timeout_s=_TIMEOUT_S, cpu_s=_TIMEOUT_S, memory_bytes=settings.decode.memory_mib << 20)
+    box = {"width_px": _BOX_PX[0], "height_px": _BOX_PX[1]}
+    tasks = [Task(id=path, kwargs={"path": path, **box}) for path in dict.fromkeys(paths)]
+    with WorkerPool(
+        "video_assets.media.thumbnails:thumbnail", n_workers=settings.decode.workers or cpu_count(), limits=limits
+    ) as pool:
+        results = {outcome.id: outcome.result for outcome in pool.run(tasks)}
+    return {path: _pixels(result) for path, result in results.items() if result and "rgb" in result}
+
+
+def _pixels(result: dict[str, Any]) -> np.ndarray:
+    raw = base64.b64decode(result["rgb"])
+    return np.frombuffer(raw, np.uint8).reshape(result["height"], result["width"], 3)

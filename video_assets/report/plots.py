@@ -1,0 +1,292 @@
+"""Pictures for reports: the funnel, histograms, shards, drop reasons. Each is a PNG, 900 pixels wide, a few ten kilobytes.
+
+Millions of clips are binned by numpy before anything is drawn. Belongs here: what is drawn.
+Does not belong here: colours, text and PNG bytes (`report.figure`), the numbers (`core.report`).
+"""
+
+import base64
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from video_assets.core.report import Drop, Funnel, Outlier, finite
+from video_assets.core.units import MIB, count, number, share, shorten
+from video_assets.report.figure import (
+    BAD,
+    INK,
+    KEPT,
+    KEPT_PALE,
+    MUTED,
+    count_axis,
+    label,
+    legend,
+    name_rows,
+    new_figure,
+    own_look,
+    png,
+    say_empty,
+    stage_colour,
+    style,
+    text,
+)
+
+_MAX_REASONS = 20
+_MAX_CLASSES = 7
+# With more, single bars can no longer be told apart.
+_MAX_BARS = 100
+
+
+@own_look()
+def funnel_png(result: Funnel) -> bytes:
+    """One bar of clips per stage, the dropped part coloured, the reasons beside it."""
+    stages = result.stages
+    figure = new_figure(110 + 46 * (len(stages) + 2))
+    axes = figure.add_subplot()
+    style(
+        axes, f"{count(result.listed, 'clips')} listed, {result.kept:,} kept{_in_brackets(result.kept, result.listed)}", grid="x"
+    )
+    whole = max(result.listed, 1)
+    _funnel_bar(axes, 0, result.listed, whole, KEPT)
+    left = result.listed
+    for row, (stage, drops) in enumerate(stages, start=1):
+        lost, colour = sum(drop.clips for drop in drops), stage_colour(stage)
+        left -= lost
+        # Two pixels at least: what was dropped must be seen.
+        axes.barh(row, max(lost, whole * 0.005), left=left, height=0.62, color=colour)
+        _funnel_bar(axes, row, left, whole, KEPT_PALE)
+        text(axes, whole * 1.02, row - 0.14, f"-{lost:,}{_in_brackets(lost, result.listed)}", color=colour, is_bold=True)
+        text(axes, whole * 1.02, row + 0.2, _reasons(drops), color=MUTED, fontsize=8)
+    _funnel_bar(axes, len(stages) + 1, result.kept, whole, KEPT)
+    names = ["listed", *(stage for stage, _ in stages), "kept"]
+    name_rows(axes, names, min_rows=2)
+    axes.set_xlim(0, whole * 1.65)
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    return png(figure)
+
+
+def _funnel_bar(axes: Axes, row: int, clips: int, whole: int, colour: str) -> None:
+    axes.barh(row, clips, height=0.62, color=colour)
+    is_inside = clips > 0.15 * whole
+    ink = "white" if is_inside and colour == KEPT else INK
+    text(axes, clips, row, f" {clips:,} ", ha="right" if is_inside else "left", color=ink)
+
+
+def _in_brackets(part: float, whole: float) -> str:
+    return f" ({share(part, whole)})" if whole else ""
+
+
+def _reasons(drops: Sequence[Drop], *, max_chars: int = 54) -> str:
+    """As many reasons as fit on the line, and how many more there are."""
+    words = ""
+    for shown, drop in enumerate(drops):
+        longer = f"{words}, {drop.reason} {drop.clips:,}".removeprefix(", ")
+        if words and len(longer) > max_chars - len(", 10 more"):
+            return f"{words}, {len(drops) - shown} more"
+        words = longer
+    return shorten(words, max_chars)
+
+
+@own_look()
+def drop_reasons_png(result: Funnel) -> bytes:
+    """One bar per reason, coloured by stage, the commonest first; logarithmic when the counts span decades."""
+    drops = sorted(result.drops, key=lambda drop: -drop.clips)
+    shown, rest = drops[:_MAX_REASONS], drops[_MAX_REASONS:]
+    figure = new_figure(120 + 24 * max(len(shown) + bool(rest), 3))
+    axes = figure.add_subplot()
+    of_all = f" of {result.listed:,}{_in_brackets(result.dropped, result.listed)}"
+    style(axes, f"{count(result.dropped, 'clips')} dropped{of_all if drops else ''}", grid="x")
+    if not drops:
+        say_empty(axes, "no clip was dropped")
+        return png(figure)
+    names = [shorten(drop.reason, 34) for drop in shown]
+    clips, colours = [drop.clips for drop in shown], [stage_colour(drop.stage) for drop in shown]
+    if rest:
+        names, clips = [*names, f"{len(rest)} other reasons"], [*clips, sum(drop.clips for drop in rest)]
+        colours.append(MUTED)
+    _reason_bars(axes, names, clips, colours)
+    legend(axes, {stage: stage_colour(stage) for stage, _ in result.stages}, loc="lower right")
+    return png(figure)
+
+
+def _reason_bars(axes: Axes, names: list[str], clips: list[int], colours: list[str]) -> None:
+    rows = range(len(names))
+    is_log = max(clips) > 100 * min(clips)
+    if is_log:
+        axes.set_xscale("log")
+        axes.set_xlim(0.5, max(clips) * 4)
+    else:
+        axes.set_xlim(0, max(clips) * 1.15)
+    axes.barh(rows, clips, height=0.68, color=colours)
+    for row, n in zip(rows, clips, strict=True):
+        text(axes, n, row, f" {n:,}", ha="left")
+    name_rows(axes, names, min_rows=3)
+    label(axes, "clips (logarithmic)" if is_log else "clips", "")
+    count_axis(axes, "x")
+
+
+@own_look()
+def histograms_png(clips: pd.DataFrame) -> bytes:
+    """File size, duration, resolution and frame rate of `clips` (CLIPS, CHECKED; TRAINING has no duration: frames / fps)."""
+    figure = new_figure(640)
+    grid = figure.subplots(2, 2)
+    _numbers(grid[0][0], "File size", finite(clips["file_size"]) / MIB, "file size, MiB")
+    _numbers(grid[0][1], "Duration", finite(_durations(clips)), "duration, s")
+    _classes(
+        grid[1][0], "Resolution", _sizes(clips), "width x height, pixels", numbers=_short_sides(clips), unit="short side, pixels"
+    )
+    _classes(grid[1][1], "Frame rate", _rates(clips), "frames per second", numbers=finite(clips["fps"]), unit="frame rate, 1/s")
+    return png(figure)
+
+
+def _durations(clips: pd.DataFrame) -> pd.Series:
+    return clips["duration_s"] if "duration_s" in clips else clips["num_frames"] / clips["fps"]
+
+
+def _sizes(clips: pd.DataFrame) -> pd.Series:
+    """Clips per frame size, for example `1280x720`; counted as one integer each, since a million strings take a second."""
+    known = clips[["width", "height"]].dropna().astype("int64")
+    codes = (known["width"] * 1_000_000 + known["height"]).value_counts()
+    return pd.Series(codes.to_numpy(), index=[f"{code // 1_000_000}x{code % 1_000_000}" for code in codes.index])
+
+
+def _short_sides(clips: pd.DataFrame) -> np.ndarray:
+    return finite(clips[["width", "height"]].dropna().min(axis=1).astype("float64"))
+
+
+def _rates(clips: pd.DataFrame) -> pd.Series:
+    """Clips per frame rate, rounded to 0.01."""
+    codes = clips["fps"].astype("float64").dropna().round(2).value_counts()
+    return pd.Series(codes.to_numpy(), index=[f"{rate:g}" for rate in codes.index])
+
+
+def _numbers(axes: Axes, title: str, values: np.ndarray, unit: str) -> None:
+    """A histogram with its median; logarithmic bins when the values span decades."""
+    if len(values) == 0:
+        style(axes, title)
+        return say_empty(axes, "no clips")
+    median = float(np.median(values))
+    shown = [number(float(f"{value:.3g}")) for value in (median, values.max())]
+    style(axes, f"{title}: median {shown[0]}, largest {shown[1]} {unit.rpartition(', ')[2]}")
+    edges = bin_edges(values)
+    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+    if _is_log(edges):
+        axes.set_xscale("log")
+    axes.stairs(counts, edges, fill=True, color=KEPT, alpha=0.9)
+    axes.axvline(median, color=INK, linewidth=1.2, linestyle=(0, (3, 2)))
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(0, max(counts) * 1.08)
+    label(axes, unit, "clips")
+    axes.xaxis.set_major_formatter(lambda value, _: number(float(f"{value:.6g}")))
+    count_axis(axes, "y")
+    return None
+
+
+def bin_edges(values: np.ndarray) -> np.ndarray:
+    """Edges of at most 50 bins; equal values get a bin around them.
+
+    Of more than 1,000 values the farthest 0.1 % at each end lie outside; the caller puts them into the outermost bins.
+    """
+    low, high = np.quantile(values, [0.001, 0.999]) if len(values) > 1000 else (values.min(), values.max())
+    n_bins = int(np.clip(np.sqrt(len(values)) * 2, 8, 50))
+    if high <= low:
+        margin = abs(low) * 0.1 or 1.0
+        return np.linspace(low - margin, low + margin, 8)
+    if low > 0 and high / low > 100:
+        return np.geomspace(low, high, n_bins + 1)
+    return np.linspace(0 if 0 <= low < 0.3 * high else low, high, n_bins + 1)
+
+
+def _is_log(edges: np.ndarray) -> bool:
+    return len(edges) > 2 and not np.isclose(edges[1] - edges[0], edges[2] - edges[1])
+
+
+def _classes(axes: Axes, title: str, counts: pd.Series, name: str, *, numbers: np.ndarray, unit: str) -> None:
+    """A bar for each of the commonest values; a histogram of `numbers` when those are not most of the clips."""
+    total = int(counts.sum())
+    if total == 0 or counts.head(_MAX_CLASSES).sum() < 0.5 * total:
+        return _numbers(axes, title, numbers, unit)
+    shown = counts.head(_MAX_CLASSES if len(counts) > _MAX_CLASSES + 1 else _MAX_CLASSES + 1)
+    names, clips = [str(value) for value in shown.index], [int(n) for n in shown]
+    if len(counts) > len(shown):
+        names.append(f"{len(counts) - len(shown):,} others")
+        clips.append(total - sum(clips))
+    style(axes, f"{title}: {names[0]} for {share(clips[0], total)} of clips", grid="x")
+    rows = range(len(names))
+    axes.barh(rows, clips, height=0.68, color=[KEPT] * len(shown) + [MUTED] * (len(names) - len(shown)))
+    for row, n in zip(rows, clips, strict=True):
+        text(axes, n, row, f" {share(n, total)}", color=MUTED, fontsize=8)
+    name_rows(axes, names, min_rows=4)
+    axes.set_xlim(0, max(clips) * 1.2)
+    label(axes, "clips", name)
+    count_axis(axes, "x")
+    return None
+
+
+@own_look()
+def shards_png(counts: pd.DataFrame, *, outliers: Sequence[Outlier] = ()) -> bytes:
+    """Clips per shard, kept and dropped, and below the share dropped with the median shard's; outliers are named.
+
+    Args:
+        counts: columns shard, listed, dropped (clips), one row per shard in shard order. When there are more than 100, neighbours
+            share a bar, whose dropped share is the worst of them.
+        outliers: what `core.report.shard_outliers` found in `counts`.
+    """
+    figure = new_figure(540)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    listed, dropped = int(counts["listed"].sum()), int(counts["dropped"].sum())
+    style(top, f"{count(len(counts), 'shards')}, {count(listed, 'clips')}")
+    style(bottom, f"Dropped: {share(dropped, listed)} of these clips" if listed else "Dropped")
+    if listed == 0:
+        say_empty(top, "no clips")
+        say_empty(bottom, "no clips")
+        return png(figure)
+    step = -(-len(counts) // _MAX_BARS)
+    bars = _shard_bars(counts, step)
+    top.bar(range(len(bars)), bars["kept"], width=0.78, color=KEPT)
+    top.bar(range(len(bars)), bars["dropped"], bottom=bars["kept"], width=0.78, color=BAD)
+    legend(top, {"kept": KEPT, "dropped": BAD}, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
+    label(top, "", "clips" if step == 1 else f"clips of {step} shards")
+    top.set_ylim(0, float((bars["kept"] + bars["dropped"]).max()) * 1.06)
+    count_axis(top, "y")
+    _shares(bottom, bars, _percent(counts))
+    label(bottom, "shard", "dropped, %" if step == 1 else f"worst of {step}, %")
+    for outlier in outliers[:6]:
+        row = counts["shard"].tolist().index(outlier.shard) // step
+        words = f"{outlier.shard.partition('-of-')[0]}: {share(outlier.dropped, outlier.listed)}"
+        text(bottom, row, 100 * outlier.dropped / outlier.listed, words, ha="center", va="bottom", is_bold=True)
+    return png(figure)
+
+
+def _shard_bars(counts: pd.DataFrame, step: int) -> pd.DataFrame:
+    """One row per bar of `step` neighbouring shards: first shard, kept and dropped clips, the worst dropped share in percent."""
+    rows = counts.assign(kept=counts["listed"] - counts["dropped"], percent=_percent(counts).fillna(0.0))
+    bar = pd.Series([row // step for row in range(len(rows))], index=rows.index)
+    return rows.groupby(bar).agg({"shard": "first", "kept": "sum", "dropped": "sum", "percent": "max"})
+
+
+def _percent(counts: pd.DataFrame) -> pd.Series:
+    """Dropped share of each shard in percent, NaN for a shard without clips."""
+    return 100.0 * counts["dropped"].astype("float64") / counts["listed"].astype("float64").replace(0.0, np.nan)
+
+
+def _shares(axes: Axes, bars: pd.DataFrame, percent: pd.Series) -> None:
+    median = float(percent.median())
+    axes.bar(range(len(bars)), bars["percent"], width=0.78, color=BAD)
+    axes.axhline(median, color=INK, linewidth=1, linestyle=(0, (3, 2)))
+    axes.set_ylim(0, max(float(percent.max()) * 1.25, 0.1))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}" if value <= 100 else "")
+    text(axes, 1.0, 1.0, f"- - median shard {share(median, 100)}", transform=axes.transAxes, ha="right", va="bottom", color=MUTED)
+    ticks = range(0, len(bars), -(-len(bars) // (24 if len(bars) <= 24 else 16)))
+    names = bars["shard"].tolist()
+    axes.set_xticks(ticks, [names[tick].partition("-of-")[0].lstrip("0") or "0" for tick in ticks])
+    axes.set_xlim(-0.6, max(len(bars), 4) - 0.4)
+
+
+def png_markdown(picture: bytes, alt: str) -> str:
+    """The picture inside markdown, nothing to serve beside it."""
+    return f"![{alt}](data:image/png;base64,{base64.b64encode(picture).decode()})"

@@ -1,0 +1,82 @@
+"""The report of a published table: pictures on disk, and the funnel that they show.
+
+Belongs here: which pictures there are. Does not belong here: how they are drawn (`report.plots`, `report.contact_sheet`).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from video_assets.core.report import Funnel, funnel, shard_outliers
+from video_assets.core.schema import CHECKED, DROPPED
+from video_assets.core.sharding import shard_keys
+from video_assets.publish.plausibility import shard_counts
+from video_assets.report import plots
+from video_assets.report.contact_sheet import contact_sheets
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
+from video_assets.storage.stages import read_stage
+from video_assets.storage.tables import durable_write, hash_file, read_table, write_text
+
+_MEASURED = ["clip_key", "file_size", "duration_s", "height", "width", "fps"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The funnel, and PNG pictures by name."""
+
+    funnel: Funnel
+    pictures: dict[str, bytes]
+
+
+def write_report(layout: Layout, settings: Settings) -> Report:
+    """Draw the report of the published table into `training/report/`; what was drawn already for this table is read back.
+
+    Raises:
+        StageError, FileNotFoundError: nothing is published.
+    """
+    kept, dropped = _published(layout, settings)
+    counted = funnel(kept, dropped)
+    subject = {"manifest": hash_file(layout.manifest(settings.product_name)), "checks": settings.checks.model_dump()}
+    if pictures := _drawn(layout, subject):
+        return Report(funnel=counted, pictures=pictures)
+    counts = shard_counts(layout, shard_keys(settings.decode.n_shards))
+    outliers = shard_outliers(counts, max_excess=settings.checks.max_shard_excess)
+    pictures = {
+        "funnel": plots.funnel_png(counted),
+        "histograms": plots.histograms_png(kept),
+        "drop_reasons": plots.drop_reasons_png(counted),
+        "shards": plots.shards_png(counts, outliers=outliers),
+        **contact_sheets(layout, settings),
+    }
+    for name, png in pictures.items():
+        with durable_write(layout.report / f"{name}.png") as file:
+            file.write(png)
+    write_text(_index(layout), json.dumps({"subject": subject, "pictures": list(pictures)}))
+    return Report(funnel=counted, pictures=pictures)
+
+
+def _published(layout: Layout, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measurements of the clips in the training table, and all dropped clips."""
+    shards = shard_keys(settings.decode.n_shards)
+    kept = pd.concat([read_stage(layout.checked(shard), CHECKED, columns=_MEASURED).kept for shard in shards])
+    dropped = read_table(layout.dropped, DROPPED).rows
+    return kept[~kept["clip_key"].isin(dropped["clip_key"])], dropped
+
+
+def _index(layout: Layout) -> Path:
+    return layout.report / "report.json"
+
+
+def _drawn(layout: Layout, subject: dict[str, Any]) -> dict[str, bytes]:
+    """The pictures on disk when they show `subject`, else none."""
+    try:
+        index = json.loads(_index(layout).read_text(encoding="utf-8"))
+        if index["subject"] != subject:
+            return {}
+        return {name: (layout.report / f"{name}.png").read_bytes() for name in index["pictures"]}
+    except FileNotFoundError:
+        return {}

@@ -1,0 +1,211 @@
+"""MiraData's table of clips, from the disk or the hub, as rows by batch: `listings/miradata/<revision>.parquet`.
+
+Belongs here: finding, converting and reading the table. Does not belong here: what a row says (`sources.miradata.rules.rows`),
+fetching videos.
+"""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from os import fstat
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import xxhash
+
+from video_assets.core.captions import SourceError
+from video_assets.core.fetch_errors import NotOnHubError
+from video_assets.settings.sources import MiraData
+from video_assets.sources.hub.download import download
+from video_assets.sources.hub.repo import HubRepo
+from video_assets.sources.miradata.rules.rows import INVALID_BATCH, MIRA_ROWS, SOURCE, TERMS, MiraRow, RowReader
+from video_assets.storage.encodings import opened_as_text
+from video_assets.storage.layout import Layout
+from video_assets.storage.stages import StageError
+from video_assets.storage.tables import durable_write, hash_file, write_text
+
+_ROWS_PER_GROUP = 4096
+_MAX_PROBLEMS = 50
+_MAX_INVALID_SHARE = 0.5  # more is no accident but another format
+_CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class MiraListing:
+    """What the table offers. `batches`: rows by partition; `problems`: the first rows of no use; `terms`: the licence."""
+
+    revision: str
+    table: str
+    version: str
+    n_rows: int
+    batches: dict[str, int]
+    reasons: dict[str, int]
+    problems: list[str]
+    notes: list[str]
+    n_videos: int
+    n_captioned: int
+    terms: str = TERMS
+
+
+def refresh_listing(layout: Layout, miradata: MiraData) -> MiraListing:
+    """Read the table again when it, or what is read from it, has changed, and make that the current listing.
+
+    Raises:
+        SourceError: the table is not there, or is not MiraData's; the listing before stays.
+        FetchError: the hub does not give it.
+    """
+    table = _table(layout, miradata)
+    revision = _revision(table, miradata)
+    if not _rows_path(layout, revision).exists() or not layout.listing(SOURCE, revision).exists():
+        listing = _convert(table, _rows_path(layout, revision), miradata, revision)
+        write_text(layout.listing(SOURCE, revision), json.dumps(asdict(listing), indent=1, sort_keys=True))
+    write_text(layout.listing(SOURCE, _CURRENT), json.dumps({"revision": revision, "csv": miradata.csv}, indent=1))
+    return read_listing(layout)
+
+
+def read_listing(layout: Layout) -> MiraListing:
+    """The current listing.
+
+    Raises:
+        StageError: there is none yet.
+    """
+    pointer = layout.listing(SOURCE, _CURRENT)
+    try:
+        revision = json.loads(pointer.read_text(encoding="utf-8"))["revision"]
+        return MiraListing(**json.loads(layout.listing(SOURCE, revision).read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise StageError(f"{error.filename} is missing: materialize miradata_listing") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise StageError(f"{pointer}: not readable ({error}): materialize miradata_listing") from None
+
+
+def read_batch(layout: Layout, batch: str) -> pd.DataFrame:
+    """Rows of one batch (`MIRA_ROWS`), in the order of source videos and lines.
+
+    Raises:
+        StageError: no listing yet, or it has no such batch.
+    """
+    listing = read_listing(layout)
+    if batch not in listing.batches:
+        raise StageError(f"{batch}: no such batch in {listing.table}; materialize miradata_listing when the table has changed")
+    with pq.ParquetFile(_rows_path(layout, listing.revision)) as file:
+        groups = [n for n in range(file.num_row_groups) if _may_have(file.metadata.row_group(n), batch)]
+        read = (file.read_row_group(n, columns=MIRA_ROWS.names) for n in groups)
+        found = [group.filter(pyarrow.dataset.field("batch") == batch) for group in read]
+    rows = pa.concat_tables([MIRA_ROWS.arrow.empty_table(), *found]).to_pandas(types_mapper=pd.ArrowDtype)
+    return rows.sort_values(["download_id", "line"], ignore_index=True)
+
+
+def _may_have(group: pq.RowGroupMetaData, batch: str) -> bool:
+    statistics = group.column(0).statistics
+    return statistics is None or not statistics.has_min_max or statistics.min <= batch <= statistics.max
+
+
+def _rows_path(layout: Layout, revision: str) -> Path:
+    return layout.listing(SOURCE, revision).with_suffix(".parquet")
+
+
+def _table(layout: Layout, miradata: MiraData) -> Path:
+    """The table on the disk; brought from the hub when the settings name no file of the disk."""
+    path = Path(miradata.csv).expanduser()
+    if path.is_file():
+        return path
+    if path.is_absolute() or len(path.parts) > 1:
+        raise SourceError(f"{path}: no such file (miradata.csv); name a file on this disk, or one of {miradata.repo} on the hub")
+    repo = HubRepo(miradata.repo, revision=miradata.revision)
+    commit = repo.head_commit()
+    files = repo.list_files(commit)
+    if miradata.csv not in files:
+        tables = ", ".join(name for name in files if name.endswith(".csv")) or "none"
+        raise NotOnHubError(
+            f"{miradata.csv}: no such file on this disk, nor in {repo} (its tables: {tables}); correct miradata.csv"
+        )
+    target = layout.listing(SOURCE, _CURRENT).with_name(miradata.csv)
+    return download(repo.at(commit), files[miradata.csv], target).path
+
+
+def _revision(table: Path, miradata: MiraData) -> str:
+    """Changes when the table changes, or what is read from it."""
+    return xxhash.xxh3_64_hexdigest(json.dumps([hash_file(table), miradata.text_columns]).encode())
+
+
+def _convert(table: Path, target: Path, miradata: MiraData, revision: str) -> MiraListing:
+    """Write all rows to `target`, in bounded memory."""
+    batches, reasons, problems, notes = Counter[str](), Counter[str](), list[str](), list[str]()
+    videos, n_captioned, version = set[tuple[str, str]](), 0, ""
+    with durable_write(target) as file, pq.ParquetWriter(file, MIRA_ROWS.arrow, compression="zstd") as writer:
+        for version, group in _groups(table, miradata, notes):  # noqa: B007 - the same for all groups, told afterwards
+            for row in group:
+                batches[row.batch] += 1
+                if row.reason:
+                    reasons[row.reason] += 1
+                    problems += [row.detail] if len(problems) < _MAX_PROBLEMS else []
+                else:
+                    videos.add((row.batch, row.url))
+                    n_captioned += bool(row.text)
+            records = [asdict(row) for row in group]
+            writer.write_table(pa.Table.from_pylist(records, schema=MIRA_ROWS.arrow), row_group_size=_ROWS_PER_GROUP)
+        _refuse_other_formats(table, batches.total(), reasons["invalid_row"], problems)
+    return MiraListing(
+        revision=revision,
+        table=table.name,
+        version=version,
+        n_rows=batches.total(),
+        batches=dict(sorted(batches.items(), key=lambda item: (item[0] == INVALID_BATCH, item[0]))),
+        reasons=dict(sorted(reasons.items())),
+        problems=problems,
+        notes=notes,
+        n_videos=len(videos),
+        n_captioned=n_captioned,
+    )
+
+
+def _refuse_other_formats(table: Path, n_rows: int, n_invalid: int, problems: list[str]) -> None:
+    if not n_rows:
+        raise SourceError(f"{table.name}: no rows")
+    if n_invalid > n_rows * _MAX_INVALID_SHARE:
+        raise SourceError(
+            f"{table.name}: {n_invalid:,} of {n_rows:,} rows cannot be read; it is of another format: {problems[0]}"
+        )
+
+
+def _groups(table: Path, miradata: MiraData, notes: list[str]) -> Iterator[tuple[str, list[MiraRow]]]:
+    """Rows in groups, with the version of the table."""
+    with table.open("rb") as file:
+        before = fstat(file.fileno())
+        with opened_as_text(file, table, encoding=None, notes=notes) as text:
+            lines = csv.reader(text)
+            header = [name.strip("\ufeff ") for name in next(lines, [])]
+            reader = RowReader(header, table=table.name, text_columns=miradata.text_columns)
+            group: list[MiraRow] = []
+            for line, cells in _records(table, lines):
+                # Fields without a name are the authors' own (v0's table has them); a row that is too short has empty cells.
+                row = dict.fromkeys(header, "") | dict(zip(header, cells, strict=False))
+                group.append(reader.read(row, line))
+                if len(group) == _ROWS_PER_GROUP:
+                    yield reader.version, group
+                    group = []
+            yield reader.version, group
+        after = fstat(file.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise SourceError(f"{table}: changed while it was read; try again when it is written")
+
+
+def _records(table: Path, lines: Any) -> Iterator[tuple[int, list[str]]]:
+    """First line and cells of each row that is not blank."""
+    while True:
+        line = lines.line_num + 1
+        try:
+            cells = next(lines, None)
+        except csv.Error as error:
+            raise SourceError(f"{table.name}, line {line}: {error}; is a quote not closed there?") from None
+        if cells is None:
+            return
+        if cells:
+            yield line, cells

@@ -1,0 +1,1 @@
+"""Pure decisions about MiraData: what a row says, which cuts are wanted."""

@@ -1,0 +1,197 @@
+"""One source video: found, fetched whole or by parts, cut into its clips, deleted.
+
+Belongs here: that order, retries by cause, one result per clip. Does not belong here: which videos and which clips
+(`sources.miradata.batch`), the web (`sources.web.videos`), cutting (`sources.miradata.cut_task`).
+"""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from video_assets.settings.sources import MiraData
+from video_assets.sources.fetching.rules import Fetch
+from video_assets.sources.miradata.rules.cuts import Cut, plan_sections
+from video_assets.sources.web.rules.faults import cause_of
+from video_assets.sources.web.rules.patience import wait_before_retry
+from video_assets.sources.web.videos import WebFaultError, WebVideo, WebVideos
+from video_assets.storage.tables import write_text
+from video_assets.workers.pool import Outcome, Task, WorkerPool
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A clip that is to be cut: its ledger line as far as it is known, and its place in the source video, seconds."""
+
+    line: Fetch
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class SourceVideo:
+    """A web video and the clips that are wanted of it. `name` is unique in its batch."""
+
+    name: str
+    url: str
+    clips: tuple[Wanted, ...]
+
+
+@dataclass(frozen=True)
+class VideoResult:
+    """Ledger lines of all its clips; `reason` is why the video as a whole was not had ("" when it was)."""
+
+    lines: list[Fetch]
+    reason: str = ""
+    wait_s: float | None = None
+    n_bytes: int = 0
+
+
+class VideoWork:
+    """Handles source videos one by one in a folder of its own."""
+
+    def __init__(self, videos: WebVideos, pool: WorkerPool, folder: Path, settings: MiraData, *, versions: str) -> None:
+        self._videos, self._pool, self._folder, self._settings = videos, pool, folder, settings
+        self._versions = versions
+        self._n_bytes = 0
+
+    def is_here(self, video: SourceVideo) -> bool:
+        """True when an earlier run has brought all of it: then nobody is asked."""
+        return self._note(video).exists()
+
+    def handle(self, video: SourceVideo) -> VideoResult:
+        """Bring the video and cut all clips that are wanted; call `finish` when the lines are durable.
+
+        Raises:
+            NoSpaceError: the disk is full.
+            OSError: the storage failed.
+        """
+        started, self._n_bytes = _now(), 0
+        try:
+            files = self._have(video)
+            lines = list(self._cut(video, files, started))
+        except WebFaultError as fault:
+            lines = [self._failed(clip, fault, started) for clip in video.clips]
+            return VideoResult(lines, fault.reason, fault.wait_s, self._n_bytes)
+        return VideoResult(lines, n_bytes=self._n_bytes)
+
+    def finish(self, video: SourceVideo, result: VideoResult) -> None:
+        """Delete the video; parts of its files stay when they can be continued."""
+        keeps_parts = bool(result.reason) and not cause_of(result.reason).is_permanent
+        self._note(video).unlink(missing_ok=True)
+        for path in self._folder.glob(f"{video.name}.*"):
+            if not (keeps_parts and path.suffix in {".part", ".ytdl"}):
+                path.unlink(missing_ok=True)
+
+    def _have(self, video: SourceVideo) -> dict[str, dict[str, Any]]:
+        """The video's files by role, as `sources.miradata.cut_task` takes them: on the disk, or where their parts can be read."""
+        note = self._note(video)
+        if note.exists():
+            roles = json.loads(note.read_text(encoding="utf-8"))
+            if all(Path(path).exists() for path in roles.values()):
+                return {role: {"path": path} for role, path in roles.items()}
+        found = self._patiently(lambda: self._videos.find(video.url))
+        if self._settings.is_sectioned and found.has_ranges and self._is_cheaper_by_parts(found, video):
+            return {file.role: {"url": file.url, "headers": file.headers, "n_bytes": file.n_bytes} for file in found.files}
+        paths = self._patiently(lambda: self._videos.fetch(found, self._folder, video.name))
+        self._n_bytes = sum(path.stat().st_size for path in paths.values())
+        write_text(note, json.dumps({role: str(path) for role, path in paths.items()}))
+        return {role: {"path": str(path)} for role, path in paths.items()}
+
+    def _is_cheaper_by_parts(self, found: WebVideo, video: SourceVideo) -> bool:
+        spans = [(clip.start_s, clip.end_s) for clip in video.clips]
+        return plan_sections(spans, duration_s=found.duration_s, n_bytes=found.n_bytes) is not None
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        n_tries = 0
+        while True:
+            n_tries += 1
+            try:
+                return ask()
+            except WebFaultError as fault:
+                first_s = self._settings.retry_wait_s
+                wait_s = wait_before_retry(fault.reason, n_tries=n_tries, first_wait_s=first_s, asked_s=fault.wait_s)
+                if wait_s is None:
+                    raise
+                _log.info("%s (%s); trying again in %.0f s", fault.reason, fault.detail, wait_s)
+                time.sleep(wait_s)
+
+    # --- cutting ----------------------------------------------------------------------------------------------------------------
+
+    def _cut(self, video: SourceVideo, files: dict[str, dict[str, Any]], started: str) -> Iterator[Fetch]:
+        """A line per clip. From the disk each clip is a task of its own; parts of the web are read by one worker."""
+        is_remote = any("url" in file for file in files.values())
+        groups = [list(video.clips)] if is_remote else [[clip] for clip in video.clips]
+        common = {
+            "files": files,
+            "mode": self._settings.cut,
+            "settings": self._settings.model_dump(mode="json"),
+            "folder": str(self._folder),
+        }
+        timeout_s = self._settings.max_source_s if is_remote else None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        tasks = [
+            Task(str(number), {**common, "clips": [_place(clip) for clip in group]}, timeout_s)
+            for number, group in enumerate(groups)
+        ]
+        for outcome in self._pool.run(tasks):
+            yield from self._lines(groups[int(outcome.id)], outcome, started)
+
+    def _lines(self, clips: Sequence[Wanted], outcome: Outcome, started: str) -> Iterator[Fetch]:
+        answer = outcome.result or {"results": [], "fault": None, "n_bytes": 0}
+        self._n_bytes += answer["n_bytes"]
+        for number, clip in enumerate(clips):
+            if number < len(answer["results"]):
+                yield self._line(clip, answer["results"][number], started)
+                continue
+            fault = answer["fault"] or {
+                "reason": "cut_failed",
+                "detail": f"the worker that cut it {outcome.status}: {outcome.detail}; tried again",
+                "http_status": None,
+            }
+            yield self._failed(clip, WebFaultError(**fault), started, is_permanent=False)
+
+    def _line(self, clip: Wanted, result: dict[str, Any], started: str) -> Fetch:
+        if result["reason"]:
+            return self._failed(clip, WebFaultError(result["reason"], result["detail"]), started)
+        cut = Cut(result["method"], result["start_s"], result["end_s"], result["n_frames"], result["n_wanted"])
+        detail = f"{cut.as_text()}; {result['detail']}" if result["detail"] else cut.as_text()
+        return replace(
+            clip.line, status="ok", reason="", detail=detail, is_permanent=False, n_bytes=result["n_bytes"],
+            mtime_ns=result["mtime_ns"], crc32=result["crc32"], started_at=started, finished_at=_now(),
+            tool_versions=self._versions,
+        )  # fmt: skip
+
+    def _failed(self, clip: Wanted, fault: WebFaultError, started: str, *, is_permanent: bool | None = None) -> Fetch:
+        is_for_good = cause_of(fault.reason).is_permanent if is_permanent is None else is_permanent
+        return replace(
+            clip.line, status="failed", reason=fault.reason, detail=fault.detail, is_permanent=is_for_good, path="",
+            http_status=fault.http_status, started_at=started, finished_at=_now(), tool_versions=self._versions,
+        )  # fmt: skip
+
+    # --- files ------------------------------------------------------------------------------------------------------------------
+
+    def _note(self, video: SourceVideo) -> Path:
+        """Written when all files of the video are whole."""
+        return self._folder / f"{video.name}.whole.json"
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete the folder of source videos with what is left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place(clip: Wanted) -> dict[str, Any]:
+    return {"target": clip.line.path, "start_s": clip.start_s, "end_s": clip.end_s}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

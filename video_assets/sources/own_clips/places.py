@@ -1,0 +1,142 @@
+"""Where clips may lie and what a path in a table means.
+
+Belongs here: paths as written to (name below the root, absolute path, finding). Does not belong here: walking folders
+(`sources.own_clips.scan`).
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from video_assets.core.captions import SourceError, escape, is_storable
+from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.rules import Finding
+from video_assets.sources.own_clips.scan import Scan, look_at
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_NOT_PLAIN = re.compile(r"//|(^|/)\.{1,2}(/|$)|/$")
+
+
+class Located(NamedTuple):
+    """A path of a table: its name below the root (absolute when outside), where it lies, what is there."""
+
+    name: str
+    path: str
+    finding: Finding
+
+
+class Places:
+    """The folders that paths of a table refer to, and the one that clips may not leave."""
+
+    def __init__(self, settings: OwnClips, scan: Scan) -> None:
+        """Choose the root: `settings.root`, else `settings.folder`, else the folder of the captions table.
+
+        Raises:
+            SourceError: the root is not there, or `folder` is not in it.
+        """
+        root = settings.root or settings.folder or (settings.captions.parent if settings.captions else None)
+        if root is None:
+            raise SourceError("no clips are set: set own_clips.folder, own_clips.captions or both")
+        if settings.root is not None and not root.is_dir():
+            raise SourceError(f"{root}: no such folder (own_clips.root); is its disk mounted?")
+        self.root = _fold(os.fspath(root))
+        # A table on its own may name clips anywhere, as long as it does so by absolute paths.
+        self._is_open = settings.root is None and settings.folder is None
+        self._real_root = os.path.realpath(root)
+        self._suffixes = frozenset(settings.suffixes)
+        self._scan = scan
+        self._folder = _fold(os.fspath(settings.folder)) if settings.folder else None
+        self.folder_prefix = self._folder_prefix()
+
+    def _folder_prefix(self) -> str:
+        """Name of the scanned folder below the root, with a slash at its end; empty when it is the root."""
+        if self._folder is None or self._folder == self.root:
+            return ""
+        name = self._name_of(self._folder)
+        if name is None:
+            raise SourceError(f"own_clips.folder {self._folder} is not in own_clips.root {self.root}")
+        return f"{name}/"
+
+    def label(self, table: Path) -> str:
+        """Short name of a table for keys and origins: below the root, else its file name."""
+        path = os.fspath(table)
+        return escape(path[len(self.root) + 1 :] if path.startswith(f"{self.root}/") else table.name)
+
+    def locate(self, cell: str, *, table_folder: str) -> Located:
+        """The file that a table's cell names: absolute, else below the table's folder, the root or the clips folder.
+
+        Raises:
+            OSError: the storage failed.
+        """
+        if not cell.strip():
+            return Located("", "", Finding("empty_path", "the row names no file"))
+        if _URL.match(cell):
+            detail = "URLs are not read; download the clip and name the file"
+            return Located(escape(cell), escape(cell), Finding("url", detail))
+        if not is_storable(cell):
+            return Located(escape(cell), escape(cell), Finding("unsupported_name", "the path is not valid Unicode text"))
+        return self._first_found(cell, list(self._candidates(cell, table_folder)))
+
+    def _candidates(self, cell: str, table_folder: str) -> Iterator[str]:
+        if cell.startswith("/"):
+            yield _fold(cell)
+            return
+        for folder in dict.fromkeys((table_folder, self.root, self._folder or self.root)):
+            yield _fold(f"{folder}/{cell}")
+
+    def _first_found(self, cell: str, paths: list[str]) -> Located:
+        lost: list[tuple[str, str]] = []
+        outside: list[str] = []
+        for path in paths:
+            name = self._name_of(path)
+            if name is None and self._is_open and cell.startswith("/"):
+                name = path
+            if name is None:
+                outside.append(path)
+                continue
+            finding = self._look(name, path)
+            if finding.reason != "missing_file":
+                return Located(name, path if name.startswith("/") else f"{self.root}/{name}", finding)
+            lost.append((name, path))
+        if outside and not (lost and look_at(outside[0]).reason == "missing_file"):
+            detail = f"{outside[0]} is not in {self.root}; set own_clips.root to a folder that holds all clips"
+            return Located(outside[0], outside[0], Finding("outside_root", detail))
+        name, path = lost[0]
+        return Located(name, path, Finding("missing_file", f"no such file: {' or '.join(path for _, path in lost)}"))
+
+    def _name_of(self, path: str) -> str | None:
+        """Name below the root; None outside. Folders that are the same by another path (links) count as the same."""
+        if path.startswith(f"{self.root}/"):
+            return path[len(self.root) + 1 :]
+        if self._is_open:
+            return None
+        folder, _, base = path.rpartition("/")
+        real = f"{_real_folder(folder)}/{base}"
+        return real[len(self._real_root) + 1 :] if real.startswith(f"{self._real_root}/") else None
+
+    def _look(self, name: str, path: str) -> Finding:
+        if name.startswith(self.folder_prefix):
+            below = name[len(self.folder_prefix) :]
+            if (clip := self._scan.clips.get(below)) is not None:
+                return clip
+            if (fault := self._scan.faults.get(below)) is not None:
+                return fault
+        finding = look_at(path)
+        suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a million names
+        if not finding.reason and suffix not in self._suffixes:
+            detail = f"{suffix or 'no ending'} is not among own_clips.suffixes ({' '.join(sorted(self._suffixes))})"
+            return Finding("unsupported_suffix", detail, finding.file_size, finding.mtime_ns)
+        return finding
+
+
+def _fold(path: str) -> str:
+    """An absolute path without `.`, `..` and doubled slashes, as text: links are not followed."""
+    return "/" + os.path.normpath(path).lstrip("/") if _NOT_PLAIN.search(path) else path
+
+
+@lru_cache(maxsize=4096)
+def _real_folder(path: str) -> str:
+    return os.path.realpath(path)

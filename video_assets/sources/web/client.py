@@ -1,0 +1,125 @@
+"""yt-dlp as a library, set up so that it stays what we asked for: no files but ours, no other programs, no private networks.
+
+Belongs here: its options and its connections. Does not belong here: what to fetch (`sources.web.videos`), what its errors mean
+(`sources.web.rules.faults`).
+"""
+
+import logging
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yt_dlp
+from yt_dlp.networking import RequestDirector
+from yt_dlp.networking._urllib import UrllibRH  # its connections can be guarded (held by tests/io/test_miradata.py)
+from yt_dlp.networking.exceptions import RequestError
+
+from video_assets.settings.sources import MiraData
+from video_assets.sources.web.guard import AddressRefusedError, GuardedHandler, Network
+
+# yt-dlp asks these, where they are installed, for the answers that YouTube wants of a player; they get no network.
+_JS_RUNTIMES: dict[str, dict[str, str]] = {"deno": {}, "node": {}, "bun": {}, "quickjs": {}}
+# Programs that open connections of their own would go around the guard: ffmpeg is never found.
+_NO_FFMPEG = "/nonexistent/ffmpeg"
+_log = logging.getLogger(__name__)
+
+ProgressHook = Callable[[dict[str, Any]], None]
+
+
+class WebClient(yt_dlp.YoutubeDL):
+    """YoutubeDL whose every connection goes through `sources.web.guard`."""
+
+    def __init__(self, settings: MiraData, *, cache: Path, on_progress: ProgressHook | None = None) -> None:
+        self.allowed: Sequence[Network] = settings.allowed_networks
+        super().__init__(_options(settings, cache, on_progress))
+
+    def save_cookies(self) -> None:
+        """Nothing: sites renew cookies while we talk; the user's file, often a read-only secret, stays as it is."""
+
+    def build_request_director(self, handlers: Any, preferences: Any = None) -> RequestDirector:
+        """With the guarded transport alone."""
+        del handlers, preferences
+        return super().build_request_director([self._handler])
+
+    def _handler(self, **options: Any) -> UrllibRH:
+        return _GuardedRH(allowed=self.allowed, **options)
+
+
+class _GuardedRH(UrllibRH):
+    """yt-dlp's own transport over guarded connections, for http and https alone."""
+
+    _SUPPORTED_URL_SCHEMES = ("http", "https")
+
+    def __init__(self, *, allowed: Sequence[Network], **options: Any) -> None:
+        super().__init__(**options)
+        self._allowed = allowed
+
+    def _create_instance(self, proxies: Any, cookiejar: Any, legacy_ssl_support: Any = None) -> urllib.request.OpenerDirector:
+        opener = super()._create_instance(proxies, cookiejar, legacy_ssl_support)
+        context = self._make_sslcontext(legacy_ssl_support=legacy_ssl_support)
+        opener.add_handler(GuardedHandler(context=context, allowed=self._allowed))
+        return opener
+
+    def _send(self, request: Any) -> Any:
+        try:
+            return super()._send(request)
+        except AddressRefusedError as error:
+            raise RequestError(str(error), cause=error) from error
+
+
+class _Quiet:
+    """What yt-dlp says, for the debug log; its errors come as exceptions."""
+
+    def debug(self, message: str) -> None:
+        """Details and progress."""
+        _log.debug("%s", message)
+
+    def info(self, message: str) -> None:
+        """Details."""
+        _log.debug("%s", message)
+
+    def warning(self, message: str, *, once: bool = False) -> None:
+        """Warnings, which it has for every second video."""
+        del once
+        _log.debug("%s", message)
+
+    def error(self, message: str) -> None:
+        """Also raised."""
+        _log.debug("%s", message)
+
+
+def _options(settings: MiraData, cache: Path, on_progress: ProgressHook | None) -> dict[str, Any]:
+    def wait_s(n: int) -> float:
+        return min(60.0, settings.retry_wait_s * 2**n)
+
+    return {
+        "quiet": True,
+        "noprogress": True,
+        "no_color": True,
+        "logger": _Quiet(),
+        "progress_hooks": [on_progress] if on_progress else [],
+        "cachedir": str(cache),
+        "cookiefile": str(settings.cookies) if settings.cookies else None,
+        # The best that is not higher than wanted, H.264 and MP4 first: they can be cut without re-encoding.
+        "format": "bv*+ba/b",
+        "format_sort": [f"res:{settings.max_height}", "vcodec:h264", "acodec:aac", "ext:mp4:m4a", "proto:https"],
+        "noplaylist": True,
+        "fixup": "never",
+        "ffmpeg_location": _NO_FFMPEG,
+        "enable_file_urls": False,
+        "js_runtimes": _JS_RUNTIMES,
+        "updatetime": False,
+        "overwrites": False,
+        "continuedl": True,
+        "skip_unavailable_fragments": False,
+        "hls_use_mpegts": False,
+        "retries": settings.retries,
+        "fragment_retries": settings.retries,
+        "file_access_retries": 0,
+        "extractor_retries": 1,
+        "retry_sleep_functions": {"http": wait_s, "fragment": wait_s, "extractor": wait_s},
+        "sleep_interval_requests": settings.request_sleep_s,
+        "socket_timeout": settings.timeout_s,
+        "ratelimit": int(settings.max_mib_per_s * 1024 * 1024) if settings.max_mib_per_s else None,
+    }

@@ -1,0 +1,273 @@
+"""One web video onto the disk: where its files are, whether they are videos at all, and the files.
+
+YouTube and the other sites that yt-dlp knows are asked through its extractors; every other address must be a video file, or an
+HLS or DASH manifest: a web page that stands where a video was is never searched for another one.
+Belongs here: finding and fetching, faults as `WebFaultError`. Does not belong here: connections (`sources.web.client`), how often
+and when to ask again (`sources.web.rules.patience`), cutting.
+"""
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import yt_dlp
+from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.networking import Request
+from yt_dlp.networking.exceptions import HTTPError
+from yt_dlp.utils import YoutubeDLError
+
+from video_assets.settings.sources import MiraData
+from video_assets.sources.web.client import WebClient
+from video_assets.sources.web.guard import AddressRefusedError, check_url
+from video_assets.sources.web.rules.faults import classify, content_kind, plain_words, status_in
+from video_assets.storage.space import explained_space, require_space
+
+_HEAD_BYTES = 4096
+_PROTOCOLS = {"http", "https", "m3u8_native", "http_dash_segments"}
+_MAX_CAUSES = 8
+
+
+class WebFaultError(Exception):
+    """A web video cannot be had. `reason` is a word of `rules.faults`; `wait_s` is how long the server asked us to wait."""
+
+    def __init__(self, reason: str, detail: str, *, http_status: int | None = None, wait_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.reason, self.detail, self.http_status, self.wait_s = reason, detail, http_status, wait_s
+
+
+@dataclass(frozen=True)
+class WebFile:
+    """One file of a web video: "video" (with or without sound) or "audio". `has_ranges`: parts of it can be asked for."""
+
+    role: str
+    info: Mapping[str, Any]
+    n_bytes: int | None
+    has_ranges: bool
+
+    @property
+    def url(self) -> str:
+        """Its address; secret parts of it are valid for hours."""
+        return str(self.info["url"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the site wants to be told by whoever asks for it."""
+        return dict(self.info.get("http_headers") or {})
+
+
+@dataclass(frozen=True)
+class WebVideo:
+    """A web video that can be fetched. `height` in pixels; unknown numbers are None."""
+
+    files: tuple[WebFile, ...]
+    duration_s: float | None = None
+    height: int | None = None
+
+    @property
+    def n_bytes(self) -> int | None:
+        """Bytes of all files."""
+        sizes = [file.n_bytes for file in self.files]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
+    @property
+    def has_ranges(self) -> bool:
+        """True when parts can be asked for of every file."""
+        return all(file.has_ranges and file.n_bytes for file in self.files)
+
+
+@dataclass
+class _Watch:
+    """Bytes and time that the web video in hand has taken so far."""
+
+    settings: MiraData
+    n_done: int = 0
+    current: dict[str, int] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def on_progress(self, status: dict[str, Any]) -> None:
+        """Called by yt-dlp's downloaders after each block.
+
+        Raises:
+            WebFaultError: too large or too slow.
+        """
+        self.current[str(status.get("filename"))] = max(
+            int(status.get("downloaded_bytes") or 0), int(status.get("total_bytes") or 0) if "fragment_index" not in status else 0
+        )
+        if sum(self.current.values()) > self.settings.max_source_bytes:
+            raise _too_large(self.settings, sum(self.current.values()))
+        if time.monotonic() - self.started > self.settings.max_source_s:
+            raise WebFaultError("too_slow", f"not done after {self.settings.max_source_s:,.0f} s (miradata.max_source_s)")
+
+
+def _too_large(settings: MiraData, n_bytes: int) -> WebFaultError:
+    detail = f"{n_bytes / 1024**3:,.2f} GiB or more; miradata.max_source_gib is {settings.max_source_gib:g}"
+    return WebFaultError("source_too_large", detail)
+
+
+class WebVideos:
+    """Finds and fetches web videos with one client, whose cookies and player caches serve all of them."""
+
+    def __init__(self, settings: MiraData, *, cache: Path) -> None:
+        self._settings = settings
+        self._watch = _Watch(settings)
+        self._client = WebClient(settings, cache=cache, on_progress=self._on_progress)
+
+    def _on_progress(self, status: dict[str, Any]) -> None:
+        self._watch.on_progress(status)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._client.close()
+
+    def find(self, url: str) -> WebVideo:
+        """Where the files of the web video at `url` are.
+
+        Raises:
+            WebFaultError: it cannot be had.
+        """
+        with _explained():
+            check_url(url, self._client.allowed)
+            if _is_of_known_site(url):
+                return self._ask_extractors(url)
+            return self._ask_server(url)
+
+    def fetch(self, video: WebVideo, folder: Path, name: str) -> dict[str, Path]:
+        """Bring all files of `video` into `folder`; returns them by role. A file that a killed run has left is continued.
+
+        Raises:
+            WebFaultError: it cannot be had.
+            NoSpaceError: the disk is full.
+        """
+        if video.n_bytes and video.n_bytes > self._settings.max_source_bytes:
+            raise _too_large(self._settings, video.n_bytes)
+        self._watch = _Watch(self._settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        require_space(folder, video.n_bytes or 0, purpose=f"the download of {name}")
+        files = {file.role: folder / f"{name}.{file.role}" for file in video.files}
+        for file in video.files:
+            with explained_space(folder, purpose=f"the download of {name}"), _explained():
+                self._fetch_one(file, files[file.role])
+        return files
+
+    def _fetch_one(self, file: WebFile, path: Path) -> None:
+        is_whole, _ = self._client.dl(str(path), dict(file.info))
+        if not is_whole or not path.exists():
+            raise WebFaultError("network", "the download ended before its end")
+        with path.open("rb") as opened:
+            head = opened.read(_HEAD_BYTES)
+        if content_kind(head) in {"page", "manifest"}:
+            path.unlink()
+            raise WebFaultError("not_a_video", f"the server sent text instead of a video: {_excerpt(head)}")
+
+    def _ask_extractors(self, url: str) -> WebVideo:
+        info = self._client.extract_info(url, download=False)
+        if info is None or info.get("_type", "video") != "video":
+            raise WebFaultError("not_a_video", "the address is that of a list or channel, not of one video")
+        if info.get("is_live") or info.get("live_status") in {"is_live", "is_upcoming", "post_live"}:
+            raise WebFaultError("live_or_premiere", f"live status: {info.get('live_status') or 'live'}")
+        formats = [dict(part) for part in info.get("requested_formats") or [info]]
+        return WebVideo(
+            files=tuple(_file(part) for part in formats),
+            duration_s=info.get("duration"),
+            height=formats[0].get("height"),
+        )
+
+    def _ask_server(self, url: str) -> WebVideo:
+        """A first look at a plain address: its status, and by its first bytes what it is."""
+        request = Request(url, headers={"Range": f"bytes=0-{_HEAD_BYTES - 1}", "Accept-Encoding": "identity"})
+        with self._client.urlopen(request) as answer:
+            head = _read_at_least(answer, 1024)
+            kind, headers = content_kind(head), answer.headers
+            status, final = answer.status, answer.url
+        if kind == "manifest":
+            return self._ask_extractors(final)
+        said = headers.get_content_type() if "Content-Type" in headers else ""
+        if kind == "page" or said.startswith(("text/", "image/")) or not head:
+            raise WebFaultError("not_a_video", f"the server sent {said or 'something'} that begins {_excerpt(head)}")
+        total = re.fullmatch(r"bytes \d+-\d+/(\d+)", headers.get("Content-Range", "")) if status == 206 else None
+        length = headers.get("Content-Length", "")
+        n_bytes = int(total[1]) if total else (int(length) if status == 200 and length.isdigit() else None)
+        info = {"url": url, "protocol": urlsplit(url).scheme.lower(), "http_headers": {}, "ext": "mp4", "id": "video"}
+        return WebVideo(files=(WebFile("video", info, n_bytes, has_ranges=total is not None),))
+
+
+def _is_of_known_site(url: str) -> bool:
+    return any(extractor.suitable(url) and extractor.IE_NAME != "generic" for extractor in gen_extractor_classes())
+
+
+def _file(info: dict[str, Any]) -> WebFile:
+    protocol = info.get("protocol") or urlsplit(str(info.get("url"))).scheme
+    if protocol not in _PROTOCOLS:
+        raise WebFaultError("no_format", f"the best format comes by {protocol}, which is not downloaded")
+    role = "audio" if info.get("vcodec") == "none" else "video"
+    n_bytes = info.get("filesize")
+    return WebFile(role, {**info, "id": info.get("id", "video")}, n_bytes, has_ranges=protocol in {"http", "https"})
+
+
+def _read_at_least(answer: Any, n_bytes: int) -> bytes:
+    head = b""
+    while len(head) < n_bytes and (block := answer.read(_HEAD_BYTES - len(head))):
+        head += block
+    return head
+
+
+def _excerpt(head: bytes) -> str:
+    return repr(head[:60].decode("utf-8", "replace").strip())
+
+
+# --- faults ---------------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """What yt-dlp and the network raise, as `WebFaultError`."""
+    try:
+        yield
+    except (YoutubeDLError, AddressRefusedError, TimeoutError, ConnectionError) as error:
+        raise fault_of(error) from error
+
+
+def fault_of(error: BaseException) -> WebFaultError:
+    """The fault that an exception of yt-dlp, or of what is behind it, stands for."""
+    chain = list(_causes(error))
+    known = next((cause for cause in chain if isinstance(cause, WebFaultError)), None)
+    if known is not None:
+        return known
+    words = plain_words(str(error)) or type(error).__name__
+    if refused := next((cause for cause in chain if isinstance(cause, AddressRefusedError)), None):
+        return WebFaultError("address_refused", str(refused))
+    answer = next((cause for cause in chain if isinstance(cause, HTTPError)), None)
+    status = answer.status if answer is not None else status_in(words)
+    kinds = {base.__name__ for cause in chain for base in type(cause).__mro__}
+    reason = classify(words, kinds=kinds, http_status=status)
+    return WebFaultError(reason, words, http_status=status, wait_s=_asked_wait_s(answer))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and what led to it, in the ways in which yt-dlp keeps that."""
+    queue, seen = [error], 0
+    while queue and seen < _MAX_CAUSES:
+        current = queue.pop(0)
+        seen += 1
+        yield current
+        behind = [getattr(current, "cause", None), current.__cause__, current.__context__]
+        exc_info = getattr(current, "exc_info", None)
+        behind.append(exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else None)
+        queue += [cause for cause in dict.fromkeys(behind) if isinstance(cause, BaseException)]
+
+
+def _asked_wait_s(answer: HTTPError | None) -> float | None:
+    asked = answer.response.headers.get("Retry-After", "") if answer is not None else ""
+    return float(asked) if asked.isdigit() else None
+
+
+def tool_versions() -> str:
+    """What fetches."""
+    return f"yt-dlp {yt_dlp.version.__version__}"

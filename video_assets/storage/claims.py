@@ -1,0 +1,179 @@
+"""Numbered claims in a folder on shared storage: what leases are made of.
+
+`00000007.lease` is claimed, `00000007.free` was given back; the highest number counts. A claim is made by creating the next
+number exclusively, so of many takers one gets it, and a slow one that wants a number of the past sees the higher one and steps
+back. Needs exclusive creation, renaming and modification times; no flock, no hard links, no two clocks that agree.
+Belongs here: those files. Does not belong here: when a claim may be taken over, who holds it in this program (`storage.leases`).
+"""
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from video_assets.storage.tables import fsync_folder
+
+_HELD, _FREE = ".lease", ".free"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The claim with the highest number, as found. `mtime_ns` is the storage's time of the holder's last sign of life."""
+
+    number: int
+    is_released: bool
+    mtime_ns: int
+    holder: dict[str, Any]
+
+    @property
+    def who(self) -> str:
+        """Run, process and machine of the holder."""
+        run = f"run {self.holder['run_id']}, " if self.holder.get("run_id") else ""
+        return f"{run}process {self.holder.get('pid', '?')} on {self.holder.get('host', '?')}"
+
+
+def claim_path(folder: Path, number: int) -> Path:
+    """Where a held claim lies."""
+    return folder / f"{number:08d}{_HELD}"
+
+
+def find_claim(folder: Path) -> Claim | None:
+    """The claim that counts; None when there never was one."""
+    while numbers := claim_numbers(folder):
+        for suffix, is_released in ((_HELD, False), (_FREE, True)):
+            path = folder / f"{max(numbers):08d}{suffix}"
+            # Opened, not only asked for: network file systems then ask their server, and do not answer from memory.
+            with suppress(FileNotFoundError), path.open("rb") as file:
+                return Claim(max(numbers), is_released, os.fstat(file.fileno()).st_mtime_ns, _holder(file.read()))
+    return None
+
+
+def claim_numbers(folder: Path) -> set[int]:
+    """Numbers of all claims that are there."""
+    try:
+        files = list(folder.iterdir())
+    except FileNotFoundError:
+        return set()
+    return {int(file.stem) for file in files if file.suffix in {_HELD, _FREE} and file.stem.isdigit()}
+
+
+def make_claim(folder: Path, *, after: Claim | None, run_id: str) -> int | None:
+    """Claim the number after `after`; None when somebody else was faster or its holder turned out to live."""
+    number = after.number + 1 if after else 1
+    path = claim_path(folder, number)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    except FileExistsError:
+        return None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(_myself(run_id), file)
+            file.flush()
+            os.fsync(descriptor)
+        fsync_folder(folder)
+        is_mine = max(claim_numbers(folder), default=0) == number and not _has_stirred(folder, after)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if not is_mine:
+        path.unlink(missing_ok=True)
+        return None
+    _remove_older(folder, number)
+    return number
+
+
+def renew_claim(folder: Path, number: int) -> bool:
+    """Give a sign of life; False when the claim is not the one that counts any more.
+
+    The order matters: first the sign, then the look. A taker first claims, then looks for a sign (`_has_stirred`), so one of the
+    two sees the other.
+    """
+    try:
+        os.utime(claim_path(folder, number))
+    except FileNotFoundError:
+        return False
+    return max(claim_numbers(folder), default=0) == number
+
+
+def release_claim(folder: Path, number: int) -> None:
+    """Give a claim back.
+
+    Raises:
+        FileNotFoundError: it was taken over meanwhile.
+    """
+    claim_path(folder, number).replace(folder / f"{number:08d}{_FREE}")
+
+
+def storage_now_ns(folder: Path) -> int:
+    """What time it is by the clock of the storage: the modification time of a file written this moment."""
+    probe = folder / f".clock-{secrets.token_hex(4)}"
+    try:
+        probe.touch(exist_ok=False)
+        return probe.stat().st_mtime_ns
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def is_dead_here(claim: Claim) -> bool:
+    """True when the holder was a process of this machine, and is no more: nobody needs to wait for its silence."""
+    mine, holder = _myself(""), claim.holder
+    if any(holder.get(name) != mine[name] for name in ("host", "boot_id", "pid_namespace")):
+        return False
+    return _started(holder["pid"]) != holder["process_started"]
+
+
+def _has_stirred(folder: Path, claim: Claim | None) -> bool:
+    """True when a claim that was thought dead has given a sign of life since."""
+    if claim is None or claim.is_released:
+        return False
+    try:
+        return claim_path(folder, claim.number).stat().st_mtime_ns != claim.mtime_ns
+    except FileNotFoundError:
+        return False
+
+
+def _remove_older(folder: Path, number: int) -> None:
+    for path in _claims_below(folder, number):
+        path.unlink(missing_ok=True)
+
+
+def _claims_below(folder: Path, number: int) -> Iterator[Path]:
+    for older in claim_numbers(folder):
+        if older < number:
+            yield from (folder / f"{older:08d}{suffix}" for suffix in (_HELD, _FREE))
+
+
+def _myself(run_id: str) -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "process_started": _started(os.getpid()),
+        "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
+        "pid_namespace": str(Path("/proc/self/ns/pid").readlink()),
+        "run_id": run_id,
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _started(pid: int) -> int | None:
+    """When a process of this machine was started, in clock ticks since the machine was; None when it runs no more."""
+    try:
+        state, *numbers = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state in "ZX" else int(numbers[18])
+
+
+def _holder(text: bytes) -> dict[str, Any]:
+    """Who wrote a claim; nothing while it is being written, or when its writer was killed before it had said."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}

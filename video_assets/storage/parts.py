@@ -1,0 +1,77 @@
+"""Results that must survive a kill before their table is written: JSON lines, appended and fsynced in small batches.
+
+One file per writer, so two writers never share a line. A torn last line (killed while writing) is not a record.
+Belongs here: the files. Does not belong here: what a record means (`pipeline.decode_check`, `pipeline.enrich`).
+"""
+
+import json
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from video_assets.storage.tables import fsync_folder
+
+_log = logging.getLogger(__name__)
+
+
+class PartWriter:
+    """Appends records to a file of its own in `folder`; durable after `batch` records or `interval_s` seconds, and at the end."""
+
+    def __init__(self, folder: Path, *, batch: int = 64, interval_s: float = 2.0) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+        self._file = self.path.open("x", encoding="utf-8")
+        fsync_folder(folder)
+        self._batch, self._interval_s = batch, interval_s
+        self._pending, self._flushed_at = 0, time.monotonic()
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Add one record (JSON-able)."""
+        self._file.write(json.dumps(record) + "\n")
+        self._pending += 1
+        if self._pending >= self._batch or time.monotonic() - self._flushed_at >= self._interval_s:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make everything appended so far survive a power cut."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._pending, self._flushed_at = 0, time.monotonic()
+
+    def close(self) -> None:
+        """Flush and close; the file stays until `remove_parts`."""
+        if not self._file.closed:
+            self.flush()
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def read_parts(folder: Path) -> tuple[list[dict[str, Any]], list[Path]]:
+    """All whole records in `folder`, file by file in name order, and the files they came from."""
+    files = sorted(folder.glob("*.jsonl"))
+    return [record for file in files for record in _records(file)], files
+
+
+def remove_parts(files: list[Path]) -> None:
+    """Delete parts whose records have been written into a table."""
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def _records(file: Path) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(file.read_bytes().splitlines(keepends=True), start=1):
+        if not line.endswith(b"\n"):
+            _log.warning("%s, line %d was cut off by a kill; its clip is done again", file, number)
+            return
+        yield json.loads(line)

@@ -1,0 +1,103 @@
+"""A stage's result on disk: the rows it kept, every clip dropped so far with its reason, and what it was made from.
+
+Two files that belong together: `X.dropped.parquet` is written first, then `X.parquet`, whose note carries the hash of the first.
+So the hash of `X.parquet` stands for the whole stage, and a kill between the two writes is noticed, not read as a result.
+Belongs here: that pairing. Does not belong here: what is kept or dropped (`core.filters`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from video_assets.core.errors import MendableError
+from video_assets.core.schema import DROPPED, TableSpec
+from video_assets.storage.tables import Table, hash_file, read_note, read_table, write_table
+
+
+class StageError(MendableError):
+    """A stage's table is missing, torn or of another version; the message says which asset to materialize."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Rows kept, clips dropped up to here, the note (with `inputs`: stage hash by asset name) and the stage's hash."""
+
+    kept: pd.DataFrame
+    dropped: pd.DataFrame
+    note: dict[str, Any]
+    content_hash: str
+
+
+def dropped_path(path: Path) -> Path:
+    """Where the dropped clips of the stage at `path` lie."""
+    return path.with_suffix(".dropped.parquet")
+
+
+def write_stage(path: Path, spec: TableSpec, *, kept: pd.DataFrame, dropped: pd.DataFrame, note: dict[str, Any]) -> str:
+    """Write both tables and return the stage's hash.
+
+    Raises:
+        ValueError: rows that break the contract.
+        OSError: the disk did not take it; `read_stage` then gives the old stage or refuses.
+    """
+    dropped_hash = write_table(dropped_path(path), DROPPED, dropped)
+    return write_table(path, spec, kept, note={**note, "dropped_hash": dropped_hash})
+
+
+def read_stage(path: Path, spec: TableSpec, *, columns: list[str] | None = None) -> Stage:
+    """Read what `write_stage` wrote.
+
+    Raises:
+        StageError: missing, torn or unreadable.
+    """
+    dropped = _read(dropped_path(path), DROPPED)
+    kept = _read(path, spec, columns)
+    if kept.note.get("dropped_hash") != dropped.content_hash:
+        raise StageError(
+            f"{path} and {dropped_path(path).name} are not of the same run (a write was interrupted): "
+            f"materialize {_asset(path)} again"
+        )
+    return Stage(kept=kept.rows, dropped=dropped.rows, note=kept.note, content_hash=kept.content_hash)
+
+
+def stage_hash(path: Path) -> str:
+    """Hash of the stage at `path`, the same as `read_stage(path, ...).content_hash`.
+
+    Raises:
+        StageError: nothing there.
+    """
+    try:
+        return hash_file(path)
+    except FileNotFoundError:
+        raise StageError(f"{path} is missing: materialize {_asset(path)}") from None
+
+
+def stage_note(path: Path) -> dict[str, Any]:
+    """The note of the stage at `path`, without its rows.
+
+    Raises:
+        StageError: nothing there, or unreadable.
+    """
+    try:
+        return read_note(path)
+    except FileNotFoundError:
+        raise StageError(f"{path} is missing: materialize {_asset(path)}") from None
+    except ValueError as error:
+        raise StageError(str(error)) from error
+
+
+def _read(path: Path, spec: TableSpec, columns: list[str] | None = None) -> Table:
+    try:
+        return read_table(path, spec, columns=columns)
+    except FileNotFoundError:
+        raise StageError(f"{path} is missing: materialize {_asset(path)}") from None
+    except ValueError as error:
+        raise StageError(str(error)) from error
+
+
+def _asset(path: Path) -> str:
+    name = {"shard_lists": "shard_lists", "checked": "decode_check"}.get(path.parent.name)
+    stem = path.name.split(".")[0]
+    return f"{name}, partition {stem}" if name else stem

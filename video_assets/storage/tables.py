@@ -1,0 +1,141 @@
+"""Parquet and durable files: every write is draft, fsync, rename; every table knows its hash.
+
+Belongs here: bytes on disk. Does not belong here: which table lies where (`storage.layout`), what a stage is (`storage.stages`).
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+from video_assets.core.schema import TableSpec
+
+_META = b"video_assets"
+_DRAFT = ".draft-"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows, the note that was stored with them, and the hash of the file (xxh3-128 of its bytes)."""
+
+    rows: pd.DataFrame
+    note: dict[str, Any]
+    content_hash: str
+
+
+@contextmanager
+def durable_write(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears at `path` whole (fsynced, renamed) when the block ends without an exception, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{_DRAFT}{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with draft.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    fsync_folder(path.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames and new names in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small UTF-8 file durably."""
+    with durable_write(path) as file:
+        file.write(text.encode())
+
+
+def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: dict[str, Any] | None = None) -> str:
+    """Write `rows` as Parquet in the contract's columns and order; return the file's hash.
+
+    Same rows, same note, same library versions: same bytes.
+
+    Raises:
+        ValueError: the rows break the contract; the message names table and column.
+        OSError: the disk did not take it; an older file at `path` is untouched.
+    """
+    schema = spec.arrow.with_metadata(note_metadata(note or {}))
+    table = pa.Table.from_pandas(spec.frame(rows), schema=schema, preserve_index=False).replace_schema_metadata(schema.metadata)
+    with durable_write(path) as file:
+        pq.write_table(table, file, compression="zstd", row_group_size=16_384)
+    return hash_file(path)
+
+
+def read_table(path: Path, spec: TableSpec, *, columns: list[str] | None = None) -> Table:
+    """Read a table that `write_table` wrote.
+
+    Raises:
+        FileNotFoundError: nothing there.
+        ValueError: not a whole Parquet file or other columns; the message names the file and what to do.
+    """
+    try:
+        table = pq.read_table(path, columns=columns, partitioning=None)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path}: not a readable table ({error}); delete it and materialize its asset again") from error
+    missing = [name for name in columns or spec.names if name not in table.column_names]
+    if missing:
+        raise ValueError(f"{path}: columns {missing} are missing; it was written by another version: materialize it again")
+    rows = table.select(columns or spec.names).to_pandas(types_mapper=pd.ArrowDtype)
+    return Table(rows=rows, note=_note(table.schema.metadata), content_hash=hash_file(path))
+
+
+def read_head(path: Path, spec: TableSpec, n_rows: int) -> pd.DataFrame:
+    """The first rows of a table, without reading the others."""
+    batches = pq.ParquetFile(path).iter_batches(batch_size=n_rows, columns=spec.names)
+    first = next(batches, None)
+    return spec.frame() if first is None else first.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """The note stored with a table, without reading its rows.
+
+    Raises:
+        FileNotFoundError: nothing there.
+        ValueError: not a whole Parquet file; the message names the file and what to do.
+    """
+    try:
+        return _note(pq.read_metadata(path).metadata)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path}: not a readable table ({error}); delete it and materialize its asset again") from error
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a table, from its footer."""
+    return pq.read_metadata(path).num_rows
+
+
+def hash_file(path: Path) -> str:
+    """xxh3-128 of a file's bytes, 32 hex digits."""
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def note_metadata(note: dict[str, Any]) -> dict[bytes, bytes]:
+    """A note as Parquet keeps it, for tables that are too large for `write_table`."""
+    return {_META: json.dumps(note, sort_keys=True).encode()}
+
+
+def _note(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
+    return json.loads((metadata or {}).get(_META, b"{}"))

@@ -1,0 +1,115 @@
+"""What a take-down did, as values and as a page that can be shown to the person who asked for it.
+
+Belongs here: the words. Does not belong here: removing anything (`takedown.take_down`).
+"""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class FoundClip:
+    """A clip that a request's line (`cause`) names. `reason` is its ledger's; `content_hash` the xxh3-128 of its bytes."""
+
+    clip_key: str
+    cause: str
+    source: str = ""
+    path: str = ""
+    reason: str = ""
+    content_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What became of a clip's file: `outcome` is removed | was gone already | failed | not ours."""
+
+    clip: FoundClip
+    outcome: str
+    detail: str = ""
+    n_bytes: int = 0
+    sha256: str = ""
+    sidecars: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TakedownReport:
+    """One request. `tables`: rows taken out by file below the data root; `versions`: rows by number of the publication."""
+
+    id: str
+    lines: tuple[str, ...]
+    unmatched: tuple[str, ...]
+    refused: dict[str, str]
+    removals: tuple[Removal, ...]
+    tables: dict[str, int]
+    problems: tuple[str, ...] = ()
+    versions: dict[str, int] = field(default_factory=dict)
+    published: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Nothing that should be gone is still there."""
+        return not self.problems and all(removal.outcome != "failed" for removal in self.removals)
+
+    def as_record(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {**asdict(self), "is_complete": self.is_complete, "still_to_do": list(still_to_do(self))}
+
+
+def still_to_do(report: TakedownReport) -> list[str]:
+    """What this program cannot remove, and what it failed to remove."""
+    failed = [f"{r.clip.path}: {r.detail}" for r in report.removals if r.outcome == "failed"]
+    links = [f"{r.clip.path}: {r.detail}" for r in report.removals if r.outcome == "removed" and r.detail]
+    unfinished = [f"could not be deleted: {line}" for line in failed] + [f"could not be rewritten: {p}" for p in report.problems]
+    return [
+        *unfinished,
+        *links,
+        "the captions table that the user keeps, when it names these clips: it is the user's own file",
+        "backups and snapshots of the storage, and copies that people made of the CSV or of clips",
+        "trainings that read one of the publications named above, their caches and their checkpoints",
+        "Dagster's history of earlier runs, whose previews can show captions and pictures: video-assets clean-up --keep-days 0",
+        "the place where the clips were fetched from",
+    ]
+
+
+def report_markdown(report: TakedownReport) -> str:
+    """The page."""
+    outcomes = Counter(removal.outcome for removal in report.removals)
+    told = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items())) or "no clip was there"
+    state = "complete" if report.is_complete else "**not complete, see the end**"
+    parts = [
+        f"# Take-down {report.id}\n",
+        f"Asked for: {len(report.lines):,} lines. Clips: {len(report.removals):,} ({told}). State: {state}.\n",
+        "From now on none of them is listed, fetched or published again, under these names or with the same bytes.\n",
+        "## Clips\n",
+        _clips(report),
+        "\n## Lines that no clip matched\n",
+        _lines([f"`{line}`: kept out from now on" for line in report.unmatched], "none"),
+        _lines([f"`{line}`: not used, {why}" for line, why in report.refused.items()], ""),
+        "\n## Publications that had them\n",
+        _lines([f"version {name}: {rows:,} rows removed" for name, rows in report.versions.items()], "none that is still kept"),
+        f"\nPublished without them: {report.published or 'not yet, see the end'}.\n",
+        "## Working tables\n",
+        _lines([f"`{name}`: {rows:,} rows" for name, rows in report.tables.items()], "none"),
+        "\n## What remains to be done elsewhere\n",
+        _lines(still_to_do(report), ""),
+    ]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def _clips(report: TakedownReport) -> str:
+    if not report.removals:
+        return "none"
+    rows = [
+        f"| {_cell(r.clip.clip_key)} | {_cell(r.clip.cause)} | {r.outcome} | {r.n_bytes:,} | {r.sha256 or r.clip.content_hash} |"
+        for r in report.removals
+    ]
+    return "\n".join(["| clip | asked for as | file | bytes | SHA-256, else xxh3-128 |", "|---|---|---|---:|---|", *rows])
+
+
+def _lines(lines: list[str], nothing: str) -> str:
+    return "\n".join(f"* {line}" for line in lines) or nothing
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

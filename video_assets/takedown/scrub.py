@@ -1,0 +1,155 @@
+"""Taking clips out of files that exist: rows of tables, lines of parts, rows of published versions.
+
+Belongs here: rewriting files without those rows, each of them durably, in pieces. Does not belong here: which clips, and the
+order in which things are removed (`takedown.take_down`).
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pc_csv
+import pyarrow.parquet as pq
+
+from video_assets.core.schema import DROPPED, TRAINING
+from video_assets.publish.rules.rows import csv_header, csv_rows
+from video_assets.storage.layout import Layout
+from video_assets.storage.tables import durable_write, read_table, write_table
+from video_assets.tombstones.rules import REASONS
+
+IsGone = Callable[[pd.DataFrame], npt.NDArray[np.bool_]]
+"""For rows with some of the columns in `NAMING`: which of them are about a clip that was taken down."""
+
+NAMING = ("clip_key", "path", "video", "member", "url", "video_url", "video_id", "source_id", "content_hash", "origin", "extras")
+_GROUP_ROWS = 16_384
+_BURIED: dict[str, Any] = {
+    "text": "",
+    "extras": "{}",
+    "origin": "",
+    "member": "",
+    "status": "failed",
+    "reason": "taken_down",
+    "detail": REASONS["taken_down"],
+    "is_permanent": True,
+}
+
+
+def tables_of(layout: Layout) -> list[Path]:
+    """Every table below the data root that can name a clip, but for those of the product and of take-downs."""
+    folders = [layout.root / name for name in ("raw", "metadata", "filter", "decode")]
+    found = [path for folder in folders for path in sorted(folder.rglob("*.parquet"))]
+    return [path for path in found if not path.name.startswith(".") and not path.name.endswith(".dropped.parquet")]
+
+
+def parts_of(layout: Layout) -> list[Path]:
+    """Every file of results that are not in a table yet."""
+    folders = [layout.root / name for name in ("raw", "metadata", "decode")]
+    return [path for folder in folders for path in sorted(folder.rglob("*.jsonl"))]
+
+
+def scrub_table(path: Path, is_gone: IsGone) -> int:
+    """Take rows out of a table; a ledger keeps the row, without words, as failed. Returns the number of rows.
+
+    Raises:
+        OSError, pa.ArrowInvalid: the file cannot be read or written; it stays as it was.
+    """
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        schema = file.schema_arrow
+        columns = [name for name in NAMING if name in schema.names]
+        is_ledger = {"clip_key", "status", "reason"} <= set(schema.names)
+        masks = [is_gone(_frame(table)) for table in _groups(file, columns)] if columns else []
+        if is_ledger:
+            masks = _without_buried(file, masks)
+        n_rows = int(sum(mask.sum() for mask in masks))
+        if not n_rows:
+            return 0
+        with durable_write(path) as sink, pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+            for table, mask in zip(_groups(file, schema.names), masks, strict=True):
+                rows = _bury(table, mask) if is_ledger else table.filter(pa.array(~mask))
+                if rows.num_rows:
+                    writer.write_table(rows, row_group_size=_GROUP_ROWS)
+    return n_rows
+
+
+def scrub_parts(path: Path, clip_keys: set[str]) -> int:
+    """Take lines out of a file of results; a torn last line stays. Returns the number of lines."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if not line.endswith(b"\n") or json.loads(line).get("clip_key") not in clip_keys]
+    if len(kept) < len(lines):
+        with durable_write(path) as file:
+            file.writelines(kept)
+    return len(lines) - len(kept)
+
+
+def scrub_product_table(path: Path, paths: set[str]) -> int:
+    """Take rows out of a Parquet twin. Returns the number of rows."""
+    return scrub_table(path, lambda rows: rows["path"].isin(paths).to_numpy(dtype=bool))
+
+
+def scrub_csv(path: Path, paths: set[str]) -> int:
+    """Take rows out of a training CSV; the others keep their bytes. Returns the number of rows."""
+    gone = pa.array(sorted(paths), pa.string())
+    n_gone = sum(int(pc.call_function("sum", [_is_in(rows, gone)]).as_py() or 0) for rows in _csv_tables(path))
+    if n_gone:
+        with durable_write(path) as file:
+            file.write(csv_header())
+            for rows in _csv_tables(path):
+                file.write(csv_rows(rows.filter(pc.call_function("invert", [_is_in(rows, gone)]))))
+    return n_gone
+
+
+def scrub_dropped(path: Path, clips: pd.DataFrame) -> None:
+    """Make clips (clip_key, source, path) dropped as taken down; a row that one had before goes."""
+    rows = read_table(path, DROPPED).rows
+    others = rows[~rows["clip_key"].isin(clips["clip_key"])]
+    ours = clips[["clip_key", "source", "path"]].assign(stage="training_csv", reason="taken_down", detail="taken down")
+    every = pd.concat([others, DROPPED.frame(ours)]).sort_values("clip_key", ignore_index=True)
+    write_table(path, DROPPED, every)
+
+
+def _csv_tables(path: Path) -> Iterator[pa.Table]:
+    types = {name: TRAINING.arrow.field(name).type for name in TRAINING.names}
+    convert = pc_csv.ConvertOptions(column_types=types, strings_can_be_null=False)
+    with pc_csv.open_csv(path, parse_options=pc_csv.ParseOptions(newlines_in_values=True), convert_options=convert) as reader:
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
+
+
+def _is_in(rows: pa.Table, paths: pa.Array) -> pa.Array:
+    return pc.call_function("is_in", [rows.column("path").combine_chunks()], pc.SetLookupOptions(value_set=paths))
+
+
+def _groups(file: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
+    return (file.read_row_group(group, columns=columns) for group in range(file.num_row_groups))
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _without_buried(file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]]) -> list[npt.NDArray[np.bool_]]:
+    """Rows of a ledger that are buried already need not be rewritten."""
+    names = [name for name in ("reason", "text", "member") if name in file.schema_arrow.names]
+    found = []
+    for table, mask in zip(_groups(file, names), masks, strict=True):
+        rows = _frame(table)
+        is_buried = (rows["reason"] == "taken_down").to_numpy(dtype=bool)
+        for name in names[1:]:
+            is_buried &= (rows[name] == "").to_numpy(dtype=bool)
+        found.append(mask & ~is_buried)
+    return found
+
+
+def _bury(table: pa.Table, mask: npt.NDArray[np.bool_]) -> pa.Table:
+    for name, value in _BURIED.items():
+        if name in table.column_names:
+            field = table.schema.field(name)
+            buried = pc.call_function("if_else", [pa.array(mask), pa.scalar(value, field.type), table.column(name)])
+            table = table.set_column(table.schema.get_field_index(name), field, buried)
+    return table

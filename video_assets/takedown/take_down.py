@@ -1,0 +1,204 @@
+"""A take-down: find what a request names, bury it, remove its files, take it out of every table and every kept version, report.
+
+Every step can be killed and done again: tombstones come first, so nothing comes back meanwhile, and the same request removes
+what is left.
+Belongs here: that order. Does not belong here: matching (`tombstones.rules`), rewriting files (`takedown.scrub`,
+`takedown.redact`), publishing without the clips (`headless`), the report's words (`takedown.rules`).
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+
+from video_assets.publish.files import sha256_file
+from video_assets.publish.manifest import read_manifest
+from video_assets.publish.versions import read_versions, show
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
+from video_assets.storage.leases import hold
+from video_assets.storage.tables import write_text
+from video_assets.takedown.redact import redact_version
+from video_assets.takedown.rules import FoundClip, Removal, TakedownReport, report_markdown
+from video_assets.takedown.scrub import NAMING, parts_of, scrub_parts, scrub_table, tables_of
+from video_assets.tombstones.rules import Request, Tombstones, read_request
+from video_assets.tombstones.table import add_tombstones, read_rows
+
+# A row that says so is about a file that was never a clip of ours.
+_NOT_OURS = frozenset({"outside_root", "not_a_file", "symlink_loop", "url", "empty_path"})
+_PATIENCE_S = 600.0
+
+
+@dataclass(frozen=True)
+class Takedown:
+    """What a request names today, in the order of the key; `unmatched` are lines without a clip, which count for the future."""
+
+    id: str
+    request: Request
+    clips: tuple[FoundClip, ...]
+    unmatched: tuple[str, ...]
+
+
+def plan_takedown(layout: Layout, file: Path) -> Takedown:
+    """Find the clips that the lines of `file` name, and all others with the same bytes. Changes nothing.
+
+    Raises:
+        OSError, UnicodeDecodeError: the file cannot be read as text.
+    """
+    content = file.read_bytes()
+    request = read_request(content.decode("utf-8-sig"))
+    lines = {entry.text for entry in request.entries}
+    named = [(entry.kind, entry.value, entry.text) for entry in request.entries]
+    # What the same lines led to earlier: rows that are buried no longer say what they were.
+    earlier = read_rows(layout)
+    named += list(earlier[earlier["cause"].isin(lines)][["kind", "value", "cause"]].itertuples(index=False, name=None))
+    clips = _find(layout, Tombstones(named))
+    twins = [("content_hash", clip.content_hash, clip.cause) for clip in clips.values() if clip.content_hash]
+    clips = _find(layout, Tombstones([*named, *twins]))
+    causes = {clip.cause for clip in clips.values()}
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return Takedown(
+        id=f"{stamp}-{hashlib.sha256(content).hexdigest()[:8]}",
+        request=request,
+        clips=tuple(clips[key] for key in sorted(clips)),
+        unmatched=tuple(entry.text for entry in request.entries if entry.text not in causes),
+    )
+
+
+def take_down(layout: Layout, settings: Settings, planned: Takedown) -> TakedownReport:
+    """Bury and remove everything but published rows, which `redact_versions` removes after the next publication was tried.
+
+    Raises:
+        StageError, OSError: the tombstones cannot be read or written; nothing was removed.
+    """
+    add_tombstones(layout, pd.DataFrame(_stones(planned), columns=["kind", "value", "cause"]).assign(request=planned.id))
+    own = settings.own_clips
+    roots = [layout.root, own.folder, own.root, own.captions and own.captions.parent]
+    removals = [_remove(clip, [root for root in roots if root is not None]) for clip in planned.clips]
+    tables, problems = _scrub(layout, planned)
+    if layout.report.exists():
+        # Contact sheets show clips; the next dataset_report draws new ones.
+        shutil.rmtree(layout.report)
+    return TakedownReport(
+        id=planned.id,
+        lines=tuple(entry.text for entry in planned.request.entries),
+        unmatched=planned.unmatched,
+        refused=planned.request.refused,
+        removals=tuple(removals),
+        tables=tables,
+        problems=tuple(problems),
+    )
+
+
+def redact_versions(layout: Layout, planned: Takedown, report: TakedownReport) -> TakedownReport:
+    """Take the clips out of every kept version and of `training/`; the report with the numbers of rows."""
+    rows = {}
+    with hold(layout.versions_lease, patience_s=_PATIENCE_S):
+        versions = read_versions(layout)
+        for version in versions:
+            rows[str(version.number)] = redact_version(version.folder, version.manifest, planned.clips, request=planned.id)
+        if versions:
+            show(layout, replace(versions[-1], manifest=read_manifest(versions[-1].manifest_path)))
+        for path in () if versions else layout.training.glob("*.manifest.json"):
+            rows["training"] = redact_version(layout.training, read_manifest(path), planned.clips, request=planned.id)
+    return replace(report, versions={name: n_rows for name, n_rows in rows.items() if n_rows})
+
+
+def write_report(layout: Layout, report: TakedownReport) -> Path:
+    """Write the report as markdown and JSON into `takedown/`; returns the markdown page."""
+    page = layout.takedowns / f"{report.id}.md"
+    write_text(page.with_suffix(".json"), json.dumps(report.as_record(), indent=2, ensure_ascii=False) + "\n")
+    write_text(page, report_markdown(report))
+    return page
+
+
+def _stones(planned: Takedown) -> Iterator[tuple[str, str, str]]:
+    """The request's own lines, and every clip they led to by key and by bytes."""
+    for entry in planned.request.entries:
+        yield entry.kind, entry.value, entry.text
+    for clip in planned.clips:
+        yield "clip_key", clip.clip_key, clip.cause
+        if clip.content_hash:
+            yield "content_hash", clip.content_hash, clip.cause
+
+
+def _find(layout: Layout, stones: Tombstones) -> dict[str, FoundClip]:
+    """Clips that any table names by something in `stones`, with what all tables together know of them."""
+    causes: dict[str, str] = {}
+    for path in tables_of(layout):
+        for rows in _naming_rows(path):
+            found = stones.causes(rows)
+            hits = found[found != ""]
+            if "clip_key" in rows:
+                causes = {**dict(zip(rows["clip_key"][hits.index], hits, strict=True)), **causes}
+    facts: dict[str, dict[str, str]] = {key: {} for key in causes}
+    for path in tables_of(layout) if causes else ():
+        for rows in _naming_rows(path):
+            for row in rows[rows["clip_key"].isin(list(causes))].to_dict("records") if "clip_key" in rows else ():
+                known = facts[row["clip_key"]]
+                told = {name: row[name] for name in ("source", "path", "content_hash") if isinstance(row.get(name), str)}
+                # What the ledger says goes before what other tables say; only its reason tells whose file it is.
+                facts[row["clip_key"]] = {**known, **told, "reason": row["reason"]} if "origin" in row else {**told, **known}
+    return {key: FoundClip(clip_key=key, cause=causes[key], **known) for key, known in facts.items()}
+
+
+def _naming_rows(path: Path) -> Iterator[pd.DataFrame]:
+    """A table's naming columns, a row group at a time."""
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        columns = [name for name in (*NAMING, "source", "reason") if name in file.schema_arrow.names]
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=columns).to_pandas()
+
+
+def _remove(clip: FoundClip, roots: Sequence[Path]) -> Removal:
+    """Delete the clip's file and the caption files beside it, and say what became of them."""
+    path = Path(os.path.abspath(clip.path))  # noqa: PTH100 - resolve() would follow symbolic links
+    if not clip.path or clip.reason in _NOT_OURS or not any(path.is_relative_to(root) for root in roots):
+        return Removal(clip, "not ours", detail="the file does not lie where clips may lie")
+    try:
+        if not path.is_symlink() and not path.exists():
+            return Removal(clip, "was gone already")
+        link = f"it was a symbolic link; its target is still there: {path.resolve()}" if path.is_symlink() else ""
+        n_bytes, sha256 = (path.stat().st_size, sha256_file(path)) if path.exists() else (0, "")
+        path.unlink()
+        sidecars = [sidecar for suffix in (".txt", ".json") if (sidecar := path.with_suffix(suffix)).is_file()]
+        for sidecar in sidecars:
+            sidecar.unlink()
+    except OSError as error:
+        return Removal(clip, "failed", detail=error.strerror or str(error))
+    names = tuple(sidecar.name for sidecar in sidecars)
+    return Removal(clip, "removed", detail=link, n_bytes=n_bytes, sha256=sha256, sidecars=names)
+
+
+def _scrub(layout: Layout, planned: Takedown) -> tuple[dict[str, int], list[str]]:
+    """Rows taken out by table (relative path), and tables that could not be rewritten."""
+    keys = {clip.clip_key for clip in planned.clips}
+    stones = Tombstones(_stones(planned))
+
+    def is_gone(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        if "clip_key" in rows:
+            return rows["clip_key"].isin(list(keys)).to_numpy(dtype=bool)
+        # A source's own table of captions.
+        named: Any = rows.rename(columns={"video": "member", "video_url": "url", "video_id": "source_id"})
+        return (stones.causes(named) != "").to_numpy(dtype=bool)
+
+    counts, problems = {}, []
+    for path in [*tables_of(layout), *parts_of(layout)]:
+        try:
+            n_rows = scrub_table(path, is_gone) if path.suffix == ".parquet" else scrub_parts(path, keys)
+        except (OSError, ValueError) as error:
+            problems.append(f"{path}: {error}")
+            continue
+        if n_rows:
+            counts[str(path.relative_to(layout.root))] = n_rows
+    return counts, problems

@@ -1,0 +1,302 @@
+"""Take-downs: what a line of a request names, and which clips that is. Tombstones outlive the clips, which never come back.
+
+Belongs here: reading a request's lines, matching. Does not belong here: where tombstones are kept (`tombstones.table`), what is
+removed (`takedown.take_down`).
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pandas as pd
+
+from video_assets.core.schema import DROPPED, Column, TableSpec
+
+REASONS = {"taken_down": "somebody had it taken down; it stays out, also when it is listed or fetched again (takedown/)"}
+"""The reason by which a clip that matches a tombstone is dropped, wherever it turns up."""
+
+Kind = Literal["clip_key", "path", "url", "member", "file_name", "source_id", "content_hash"]
+
+TOMBSTONES = TableSpec(
+    "tombstones",
+    (
+        Column("kind", "string", "clip_key | path | url | member | file_name | source_id | content_hash"),
+        Column("value", "string", "what is matched, normalized"),
+        Column("request", "string", "the take-down that asked for it; names its report"),
+        Column("cause", "string", "the request's own line, or what it led to"),
+    ),
+)
+
+SOURCES = ("own_clips", "openvid", "openvidhd", "miradata")
+MIN_SOURCE_ID_CHARS = 5
+
+_COLUMNS = ("clip_key", "url", "video_url", "source_id", "video_id", "id", "path", "file_name", "file", "video", "name", "member")
+_HASH = re.compile(r"xxh3:([0-9a-f]{32})")
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{2,5}$")
+_YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_YOUTUBE_PATH = re.compile(r"^/(?:shorts|embed|live|v)/([A-Za-z0-9_-]{11})(?:/|$)")
+_IN_EXTRAS = {
+    "url": re.compile(r'"(?:video_url|url|source_url|webpage_url)": ?"([^"]+)"'),
+    "source_id": re.compile(r'"(?:video_id|source_id|youtube_id)": ?"([^"]+)"'),
+}
+_BOUNDARY = frozenset("_-.")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one line of a request names: `value` is normalized, `text` is the line."""
+
+    kind: Kind
+    value: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """The lines of a request that name something, and those that do not with the reason."""
+
+    entries: tuple[Entry, ...]
+    refused: dict[str, str]
+
+
+def read_request(text: str) -> Request:
+    """Read a list (a name per line, `#` starts a comment line) or a CSV with one of the usual columns, else its first column."""
+    lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    entries, refused = {}, {}
+    for cell in dict.fromkeys(_cells(lines)):
+        try:
+            entry = entry_of(cell)
+        except ValueError as error:
+            refused[cell] = str(error)
+        else:
+            entries[entry.kind, entry.value] = entry
+    return Request(tuple(entries.values()), refused)
+
+
+def _cells(lines: list[str]) -> list[str]:
+    """One name per line: the column that is called like one, else the whole line (a list) or its first field (a CSV)."""
+    if not lines:
+        return []
+    header = [name.strip().lower() for name in next(csv.reader(lines[:1]))]
+    column = next((header.index(name) for name in _COLUMNS if name in header), None)
+    if column is None:
+        return [line.strip() for line in lines]
+    rows = csv.reader(io.StringIO("\n".join(lines[1:])))
+    return [cell for row in rows if len(row) > column and (cell := row[column].strip())]
+
+
+def entry_of(text: str) -> Entry:
+    """What one line names.
+
+    >>> entry_of("https://www.youtube.com/watch?v=---_iRTHryQ&t=4").kind, entry_of("---_iRTHryQ").value
+    ('url', '---_iRTHryQ')
+
+    Raises:
+        ValueError: nothing that could be told from other clips; says why.
+    """
+    if match := _HASH.fullmatch(text):
+        return Entry("content_hash", match[1], text)
+    if "://" in text:
+        return Entry("url", normal_url(text), text)
+    if text.startswith("/"):
+        return Entry("path", text, text)
+    if "/" in text:
+        return Entry("clip_key" if text.partition("/")[0] in SOURCES else "member", text, text)
+    if _SUFFIX.search(text):
+        return Entry("file_name", text, text)
+    if len(text) < MIN_SOURCE_ID_CHARS:
+        raise ValueError(f"shorter than {MIN_SOURCE_ID_CHARS} characters: it would match clips that nobody meant")
+    return Entry("source_id", text, text)
+
+
+def normal_url(url: str) -> str:
+    """One spelling for the addresses of one thing: no scheme, no `www.`, no fragment; all addresses of a YouTube video are one.
+
+    >>> normal_url("http://youtu.be/abcdefghijk?si=x"), normal_url("HTTPS://www.Example.org/a%20b/#t=3")
+    ('youtube.com/watch?v=abcdefghijk', 'example.org/a b')
+    """
+    parts = urlsplit(url.strip())
+    host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
+    if video := youtube_id(url):
+        return f"youtube.com/watch?v={video}"
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{host}{unquote(parts.path).rstrip('/')}{query}"
+
+
+def youtube_id(url: str) -> str:
+    """The id of a YouTube video from any of its addresses; empty for other addresses."""
+    parts = urlsplit(url.strip())
+    host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
+    candidate = ""
+    if host == "youtu.be":
+        candidate = parts.path.strip("/").partition("/")[0]
+    elif host in {"youtube.com", "youtube-nocookie.com", "music.youtube.com"}:
+        match = _YOUTUBE_PATH.match(parts.path)
+        candidate = match[1] if match else parse_qs(parts.query).get("v", [""])[0]
+    return candidate if _YOUTUBE_ID.fullmatch(candidate) else ""
+
+
+def name_starts(name: str) -> list[str]:
+    """Where the id of a source video stands in the file names of the known sources: at the start, or after a first `word_`."""
+    _, mark, rest = name.partition("_")
+    return [name, rest] if mark else [name]
+
+
+class Tombstones:
+    """Everything that was taken down. Empty is the usual case and costs nothing."""
+
+    def __init__(self, rows: Iterable[tuple[str, str, str]] = ()) -> None:
+        """Take (kind, value, cause) triples."""
+        self._causes: dict[str, dict[str, str]] = {}
+        for kind, value, cause in rows:
+            self._causes.setdefault(kind, {}).setdefault(value, cause)
+            # File names carry the id of a video, not its address.
+            if kind == "url" and (video := youtube_id(f"https://{value}")):
+                self._causes.setdefault("source_id", {}).setdefault(video, cause)
+
+    def __len__(self) -> int:
+        """Names, addresses, ids and hashes that are known."""
+        return sum(len(values) for values in self._causes.values())
+
+    def is_taken_down(
+        self,
+        *,
+        clip_key: str = "",
+        path: str = "",
+        url: str = "",
+        member: str = "",
+        source_id: str = "",
+        content_hash: str = "",
+    ) -> bool:
+        """Ask before something is fetched or kept: true when any of what is known about it has a tombstone."""
+        facts = {"url": url, "source_id": source_id, "content_hash": content_hash, "path": path}
+        return bool(len(self) and self.cause(clip_key=clip_key, member=member, **facts))
+
+    def cause(
+        self,
+        *,
+        clip_key: str = "",
+        path: str = "",
+        url: str = "",
+        member: str = "",
+        source_id: str = "",
+        content_hash: str = "",
+    ) -> str:
+        """The request's line by which this is taken down; empty when it is not."""
+        asked = [("clip_key", clip_key), ("path", path), ("content_hash", content_hash), ("source_id", source_id)]
+        if url:
+            asked += [("url", normal_url(url)), ("source_id", youtube_id(url))]
+        for name in (clip_key, path, member):
+            asked += self._of_name(name)
+        return next((cause for kind, value in asked if value and (cause := self._causes.get(kind, {}).get(value, ""))), "")
+
+    def _of_name(self, name: str) -> list[tuple[str, str]]:
+        """All that a relative or absolute file name can be called."""
+        if not name:
+            return []
+        parts = name.split("/")
+        asked = [("file_name", parts[-1])]
+        asked += [("member", "/".join(parts[start:])) for start in range(max(0, len(parts) - 8), len(parts) - 1)]
+        starts = name_starts(parts[-1])
+        return asked + [
+            ("source_id", s[:n]) for s in starts for n in self._id_lengths if n == len(s) or s[n : n + 1] in _BOUNDARY
+        ]
+
+    @property
+    def _has_names(self) -> bool:
+        return not self._causes.keys().isdisjoint({"file_name", "member", "source_id"})
+
+    @cached_property
+    def _id_lengths(self) -> list[int]:
+        return sorted({len(value) for value in self._causes.get("source_id", {})})
+
+    def causes(self, clips: pd.DataFrame) -> pd.Series:
+        """For every row the request's line by which it is taken down; empty where it is not.
+
+        `clips` has clip_key or path, and any of url, member, source_id, content_hash, origin, extras.
+        """
+        found = pd.Series("", index=clips.index, dtype="str")
+        if not len(self) or clips.empty:
+            return found
+        suspects = clips[self._is_suspect(clips).to_numpy(dtype=bool)]
+        for index, row in zip(suspects.index, suspects.to_dict("records"), strict=True):
+            found[index] = self._cause_of_row(row)
+        return found
+
+    def _cause_of_row(self, row: Mapping[Any, Any]) -> str:
+        facts = {name: text for name in _FACTS if isinstance(text := row.get(name), str)}
+        extras, origin = row.get("extras"), row.get("origin")
+        cause = self.cause(**facts)
+        if not cause and isinstance(extras, str):
+            named = {kind: match[1] for kind, pattern in _IN_EXTRAS.items() if (match := pattern.search(extras))}
+            cause = self.cause(**named)
+        if not cause and isinstance(origin, str):
+            cause = self.cause(url=origin) if "://" in origin else self.cause(member=origin)
+        return cause
+
+    def _is_suspect(self, clips: pd.DataFrame) -> pd.Series:
+        """Rows that may match: cheap column tests, so that only few rows are looked at one by one."""
+        is_suspect = pd.Series(data=False, index=clips.index)
+        for column in ("clip_key", "path", "member", "origin"):
+            if column in clips and self._has_names:
+                is_suspect |= self._has_suspect_name(clips[column].astype("str").fillna(""))
+        for column in ("source_id", "content_hash", "clip_key", "path"):
+            if column in clips:
+                is_suspect |= clips[column].isin(list(self._causes.get(column, {}))).fillna(value=False).astype(bool)
+        for column in ("url", "origin"):
+            if column in clips:
+                is_suspect |= self._has_suspect_address(clips[column])
+        if "extras" in clips:
+            is_suspect |= self._has_suspect_address(clips["extras"].str.extract(_IN_EXTRAS["url"], expand=False))
+            ids = clips["extras"].str.extract(_IN_EXTRAS["source_id"], expand=False)
+            is_suspect |= ids.isin(list(self._causes.get("source_id", {}))).fillna(value=False).astype(bool)
+        return is_suspect
+
+    def _has_suspect_name(self, names: pd.Series) -> pd.Series:
+        base = names.str.rpartition("/")[2]
+        last = {value.rpartition("/")[2] for kind in ("file_name", "member") for value in self._causes.get(kind, {})}
+        is_suspect = base.isin(last)
+        for length in self._id_lengths:
+            ids = [value for value in self._causes["source_id"] if len(value) == length]
+            for start in (base, base.str.partition("_")[2]):
+                is_suspect |= start.str.slice(0, length).isin(ids)
+        return is_suspect
+
+    def _has_suspect_address(self, texts: pd.Series) -> pd.Series:
+        """Many clips come from one address, so each address is looked at once."""
+        addresses = [text for text in texts.dropna().unique() if "://" in text]
+        return texts.isin([address for address in addresses if self.cause(url=address)]).fillna(value=False).astype(bool)
+
+
+_FACTS = ("clip_key", "path", "url", "member", "source_id", "content_hash")
+
+
+def drop_taken_down(clips: pd.DataFrame, tombstones: Tombstones, *, stage: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows that no tombstone names, and DROPPED rows for the others.
+
+    Args:
+        clips: with clip_key, source and path, and whatever else tombstones can name.
+        tombstones: what was taken down.
+        stage: the asset that drops.
+    """
+    is_out = (tombstones.causes(clips) != "").to_numpy(dtype=bool)
+    if not is_out.any():
+        return clips, DROPPED.frame()
+    dropped = clips.loc[is_out, ["clip_key", "source", "path"]].assign(
+        stage=stage, reason="taken_down", detail="taken down; see takedown/ in the data root"
+    )
+    return clips[~is_out].reset_index(drop=True), DROPPED.frame(dropped)
+
+
+def bury(ledger: pd.DataFrame, tombstones: Tombstones) -> pd.DataFrame:
+    """A ledger in which the clips that were taken down are failed, without caption and extras; sources write no other."""
+    is_out = (tombstones.causes(ledger) != "").to_numpy(dtype=bool)
+    if not is_out.any():
+        return ledger
+    words = {"text": "", "extras": "{}", "status": "failed", "reason": "taken_down", "detail": REASONS["taken_down"]}
+    return ledger.assign(**{name: ledger[name].mask(is_out, value) for name, value in words.items() if name in ledger})
