@@ -22,17 +22,18 @@ ui: setup  ## web UI and daemon on DATA_ROOT, http://127.0.0.1:3000 (PORT=3000)
 ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts nothing (PORT=3000)
 	@exec $(BIN)/video-assets ui --read-only --data-root "$(DATA_ROOT)" --port "$(PORT)"
 
-# Tests of io have clocks in them and get the cores to themselves; most of the others' time is waiting for Dagster's daemon.
+# Tests of clips, processes and tables use the cores; most of the others' time is waiting for Dagster's daemon.
+WAITING := $(addprefix tests/,browser cli defs helm integration local upstream)
 test: setup-dev  ## run all tests, or those of ARGS
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests/io
-	$(BIN)/python -m pytest -n 4 --dist worksteal --ignore=tests/io
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(WAITING))
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(WAITING)
 endif
 
 test-kubernetes: setup-dev  ## install the chart on the cluster of KUBECONFIG, break things, compare CSVs (IMAGE=repository:tag)
-	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests $(BIN)/python tests/kubernetes/prove.py $(STEPS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests/fakes:tests/builders $(BIN)/python tests/kubernetes/prove.py $(STEPS)
 
 coverage: setup-dev  ## run all tests and measure coverage, also of the programs that they start (at least 90 %)
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(ARGS)

@@ -4,7 +4,7 @@
 
 Ours: the archive is read over HTTP and only clips are written, with sha256 of the archive and CRC-32 of each clip checked, each
 clip fsynced, and a ledger. Today: `hf_hub_download` (no check of contents), `unzip -j`, delete the archive.
-Both get the same archive from the same local hub (tests/hub_server.py, a process of its own), in turns. Prints CPU seconds (user
+Both get the same archive from the same local hub (tests/fakes/hub_server.py, its own process), in turns. Prints CPU seconds (user
 and system, children included), bytes written (write calls, children included), peak disk use, wall seconds, and ratios.
 """
 
@@ -23,7 +23,7 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
-HUB_SERVER = Path(__file__).parent.parent / "tests" / "hub_server.py"
+HUB_SERVER = Path(__file__).parent.parent / "tests" / "fakes" / "hub_server.py"
 REPO, ARCHIVE = "nkp37/OpenVid-1M", "OpenVid_part0.zip"
 
 OURS = """

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import tomlkit
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the server as users start it
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "fakes"))  # the server as users start it
 
 from dagster_server import Server, server
 

@@ -19,7 +19,7 @@ import av
 import numpy as np
 import psutil
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the trivial function
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "fakes"))  # the trivial function
 
 from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.settings.model import Decode

@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 
-# No public interface deletes these rows; tests/test_retention.py holds what is relied upon.
+# No public interface deletes these rows; tests/defs/test_history.py holds what is relied upon.
 import sqlalchemy as db
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, PartitionBackfill
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable

@@ -12,7 +12,7 @@ from typing import Any
 
 import yt_dlp
 from yt_dlp.networking import RequestDirector
-from yt_dlp.networking._urllib import UrllibRH  # its connections can be guarded (held by tests/io/test_miradata.py)
+from yt_dlp.networking._urllib import UrllibRH  # its connections can be guarded (held by tests/sources/miradata/test_miradata.py)
 from yt_dlp.networking.exceptions import RequestError
 
 from video_assets.settings.sources import MiraData

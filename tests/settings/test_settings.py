@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from video_assets.local.remembered_options import SettingsFileError, remember
 from video_assets.settings.model import Settings, load_settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_file_in_the_data_root_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -266,7 +266,7 @@ def test_an_interrupt_ends_the_workers_and_comes_through(tmp_path):
 from video_assets.checking.check import ClipTask, check_clips
 from video_assets.settings.model import Decode
 import sys
-sys.path.append({str(Path(__file__).parents[1])!r})
+sys.path.append({str(Path(__file__).parents[1] / "fakes")!r})
 tasks = [ClipTask(str(n), {str(tmp_path / "slow.mp4")!r}, 1.0) for n in range(9)]
 print("started", flush=True)
 for _ in check_clips("decode", tasks, settings=Decode(workers=2), work="hostile:work"):

@@ -204,7 +204,7 @@ def test_a_message_is_short_however_much_there_is_to_say():
 
 
 def test_the_e_mail_example_of_the_docs_loads(monkeypatch):
-    page = (Path(__file__).parents[1] / "docs" / "unattended.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "unattended.md").read_text(encoding="utf-8")
     example = page[page.index("import os\n\nimport dagster") :].partition("```")[0]
     monkeypatch.setenv("SMTP_PASSWORD", "x")
     names: dict = {}

@@ -136,7 +136,7 @@ def test_every_reason_has_one_status(reason):
 
 
 def test_the_page_for_users_explains_every_reason():
-    page = (Path(__file__).parents[2] / "docs/own-clips.md").read_text()
+    page = (Path(__file__).parents[3] / "docs/own-clips.md").read_text()
     assert [reason for reason in REASONS if f"`{reason}`" not in page] == []
 
 

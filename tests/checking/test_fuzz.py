@@ -1,6 +1,6 @@
 """Random mutants of the kit's clips through real workers: no dead pool, only known words, the same answer twice.
 
-Longer by hand: FUZZ_CLIPS=5000 FUZZ_SEED=7 pytest tests/io/test_fuzz.py
+Longer by hand: FUZZ_CLIPS=5000 FUZZ_SEED=7 pytest tests/checking/test_fuzz.py
 """
 
 import os

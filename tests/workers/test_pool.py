@@ -16,7 +16,7 @@ from processes import is_dead, survivors
 from video_assets.workers.pool import Limits, Task, WorkerError, WorkerPool
 
 MIB = 1 << 20
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[1] / "fakes"
 
 
 def limits(**changes):

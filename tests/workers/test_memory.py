@@ -128,7 +128,7 @@ def test_in_a_real_control_group_one_clip_costs_its_worker_and_not_the_group(tmp
         sizes = {"small.mp4": 300 * MIB, "large.mp4": 700 * MIB, "huge.mp4": GIB}
         tasks = [hungry(tmp_path, name, n_bytes) for name, n_bytes in sizes.items()]
         join = f'echo $$ > {group}/cgroup.procs && exec "$0" "$@"'
-        command = [sys.executable, "-c", IN_GROUP, str(Path(__file__).parents[1]), *(task.path for task in tasks)]
+        command = [sys.executable, "-c", IN_GROUP, str(Path(__file__).parents[1] / "fakes"), *(task.path for task in tasks)]
         done = subprocess.run(["sh", "-c", join, *command], capture_output=True, text=True, check=False, timeout=120)
         if "echo" in done.stderr:
             pytest.skip(f"processes cannot join the control group: {done.stderr.strip()}")

@@ -12,7 +12,7 @@ after `after` bytes of the body), stall (silence after `after` bytes for `second
 flipped), ignore_range (200 with the whole file), short (ten bytes less, promised and sent), html (a page instead of the file).
 Where: `on` = info | tree | resolve | cdn | auth | other | any; `path` = part of the file's path. A fault strikes `times` times.
 
-As a program: `python tests/hub_server.py FOLDER --repo me/clips` serves a folder as one commit, prints one line of JSON with
+As a program: `python tests/fakes/hub_server.py FOLDER --repo me/clips` serves a folder as one commit, prints a line of JSON with
 `endpoint`, `commit` and `pid`, and ends when its standard input does; GET /_fake/counts tells what was sent.
 """
 
