@@ -6,17 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core.captions import (
-    PATH_ALIASES,
-    TEXT_ALIASES,
-    SourceError,
-    caption_of,
-    escape,
-    extras_json,
-    find_columns,
-    is_empty_caption,
-    is_storable,
-)
+from video_assets.core.captions import PATH_ALIASES, TEXT_ALIASES, caption_of, extras_json, find_columns, is_empty_caption
+from video_assets.core.errors import SourceError
+from video_assets.core.text import is_storable
 
 
 @pytest.mark.parametrize("caption", ["", " ", "\t\r\n", "\u00a0", "\u3000\u2003", "\u200b", "\ufeff \u2060"])
@@ -91,8 +83,3 @@ def test_extras_are_always_a_json_object_that_can_be_stored(values):
 
 def test_extras_have_one_spelling_whatever_the_order_of_columns():
     assert extras_json({"b": 1, "a": "é"}) == extras_json({"a": "é", "b": 1}) == '{"a": "é", "b": 1}'
-
-
-@given(st.binary(min_size=1))
-def test_names_that_are_not_utf8_become_text_that_can_be_stored(raw):
-    assert is_storable(escape(raw.decode("utf-8", "surrogateescape")))

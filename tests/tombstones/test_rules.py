@@ -5,7 +5,7 @@ import time
 import pandas as pd
 import pytest
 
-from video_assets.tombstones.rules import Tombstones, bury, drop_taken_down, entry_of, normal_url, read_request, youtube_id
+from video_assets.tombstones.rules import Tombstones, bury, drop_taken_down, entry_of, read_request
 
 VIDEO = "---_iRTHryQ"
 
@@ -30,25 +30,6 @@ def stones(*lines):
 def test_a_line_is_a_key_a_path_a_name_an_address_an_id_or_a_hash(line, kind, value):
     entry = entry_of(line)
     assert (entry.kind, entry.value, entry.text) == (kind, value, line)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        f"https://www.youtube.com/watch?v={VIDEO}",
-        f"http://m.youtube.com/watch?t=3&v={VIDEO}#x",
-        f"https://youtu.be/{VIDEO}",
-        f"https://www.youtube.com/shorts/{VIDEO}",
-        f"https://www.youtube-nocookie.com/embed/{VIDEO}?x=1",
-    ],
-)
-def test_all_addresses_of_a_youtube_video_are_one(url):
-    assert (youtube_id(url), normal_url(url)) == (VIDEO, f"youtube.com/watch?v={VIDEO}")
-
-
-@pytest.mark.parametrize("url", ["https://example.org/watch?v=abcdefghijk", "https://youtube.com/watch?v=short", "no address"])
-def test_other_addresses_have_no_youtube_id(url):
-    assert youtube_id(url) == ""
 
 
 def test_a_list_may_have_comments_and_repeats_and_says_what_it_cannot_use():

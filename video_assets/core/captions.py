@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from video_assets.core.errors import MendableError
+from video_assets.core.errors import SourceError
+from video_assets.core.text import is_storable
 
 # Highest priority first. Names: Open-Sora (path, text), Hugging Face VideoFolder (file_name), OpenVid (video, caption),
 # MiraData (file_path, dense_caption), video2dataset and trainers (video_path, prompt).
@@ -21,10 +22,6 @@ DELIMITERS = (",", ";", "\t")
 
 # Zero-width characters that are spaces by name or by history; `str.isspace` knows all others.
 _ZERO_WIDTH_SPACES = "\u180e\u200b\u2060\ufeff"
-
-
-class SourceError(MendableError):
-    """The source as a whole cannot be listed; the message names the file, what is wrong and what to do."""
 
 
 class CaptionColumns(NamedTuple):
@@ -116,29 +113,6 @@ def caption_of(value: object) -> tuple[str, str]:
     if isinstance(value, bool | int | float):
         return json.dumps(value), ""
     return "", f"the caption is a {type(value).__name__}, not text"
-
-
-def is_storable(text: str) -> bool:
-    """True when `text` can be written to a UTF-8 file and read back by everyone: no lone surrogates, no NUL."""
-    if "\0" in text:
-        return False
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def escape(name: str) -> str:
-    r"""A name as text that can be stored: bytes that are not UTF-8 and NULs become escapes.
-
-    >>> escape("caf\udce9.mp4")
-    'caf\\xe9.mp4'
-    """
-    chars = [f"\\x{ord(char) - 0xDC00:02x}" if "\udc80" <= char <= "\udcff" else char for char in name]
-    return "".join(chars).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def extras_json(values: Mapping[str, Any]) -> str:

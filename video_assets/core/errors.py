@@ -7,3 +7,7 @@ class MendableError(Exception):
 
 class UsageError(MendableError):
     """Options or settings are wrong or do not go together."""
+
+
+class SourceError(MendableError):
+    """The source as a whole cannot be listed; the message names the file, what is wrong and what to do."""

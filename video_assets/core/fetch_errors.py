@@ -12,10 +12,9 @@ from video_assets.core.errors import MendableError
 class FetchError(MendableError):
     """A listing or a file could not be fetched.
 
-    `reason` is its word in tables and metadata. `needs_person`: no later try helps until somebody changes something.
+    `needs_person`: no later try helps until somebody changes something.
     """
 
-    reason: ClassVar[str] = "network"
     needs_person: ClassVar[bool] = False
 
 
@@ -26,13 +25,9 @@ class NetworkError(FetchError):
 class UnreachableError(FetchError):
     """No connection at all: no network, wrong proxy, wrong endpoint, or the hub is down."""
 
-    reason = "unreachable"
-
 
 class RateLimitedError(FetchError):
     """The hub answered 429; `wait_s` is how long it asked to wait, in seconds, when it said so."""
-
-    reason = "rate_limited"
 
     def __init__(self, message: str, *, wait_s: float | None = None) -> None:
         super().__init__(message)
@@ -41,8 +36,6 @@ class RateLimitedError(FetchError):
 
 class ChecksumError(FetchError):
     """The bytes that arrived are not those of the listing."""
-
-    reason = "checksum_mismatch"
 
 
 class OtherFileError(ChecksumError):
@@ -54,47 +47,40 @@ class OtherFileError(ChecksumError):
 class OfflineError(FetchError):
     """The user has forbidden the network (HF_HUB_OFFLINE)."""
 
-    reason = "offline"
     needs_person = True
 
 
 class GatedError(FetchError):
     """The token is missing, wrong, or its owner has not been granted access."""
 
-    reason = "gated"
     needs_person = True
 
 
 class NotOnHubError(FetchError):
     """No such repository, revision or file."""
 
-    reason = "not_found"
     needs_person = True
 
 
 class WebPageError(FetchError):
     """A web page came where a file was expected: a portal that wants a login, a proxy's error page, a wrong mirror."""
 
-    reason = "web_page"
     needs_person = True
 
 
 class NoRangesError(FetchError):
     """The server sends whole files only; parts of archives cannot be read from it."""
 
-    reason = "no_ranges"
     needs_person = True
 
 
 class NoSpaceError(FetchError):
     """The disk has not enough room."""
 
-    reason = "no_space"
     needs_person = True
 
 
 class IncompleteSetError(FetchError):
     """Pieces of an archive are missing on the hub."""
 
-    reason = "incomplete_set"
     needs_person = True

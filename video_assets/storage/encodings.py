@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from video_assets.core.captions import SourceError
+from video_assets.core.errors import SourceError
 
 _BLOCK = 1 << 20
 

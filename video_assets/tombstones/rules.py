@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pandas as pd
 
+from video_assets.core.addresses import normal_url, youtube_id
 from video_assets.core.schema import DROPPED, Column, TableSpec
 
 REASONS = {"taken_down": "somebody had it taken down; it stays out, also when it is listed or fetched again (takedown/)"}
@@ -38,8 +38,6 @@ MIN_SOURCE_ID_CHARS = 5
 _COLUMNS = ("clip_key", "url", "video_url", "source_id", "video_id", "id", "path", "file_name", "file", "video", "name", "member")
 _HASH = re.compile(r"xxh3:([0-9a-f]{32})")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{2,5}$")
-_YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
-_YOUTUBE_PATH = re.compile(r"^/(?:shorts|embed|live|v)/([A-Za-z0-9_-]{11})(?:/|$)")
 _IN_EXTRAS = {
     "url": re.compile(r'"(?:video_url|url|source_url|webpage_url)": ?"([^"]+)"'),
     "source_id": re.compile(r'"(?:video_id|source_id|youtube_id)": ?"([^"]+)"'),
@@ -112,33 +110,6 @@ def entry_of(text: str) -> Entry:
     if len(text) < MIN_SOURCE_ID_CHARS:
         raise ValueError(f"shorter than {MIN_SOURCE_ID_CHARS} characters: it would match clips that nobody meant")
     return Entry("source_id", text, text)
-
-
-def normal_url(url: str) -> str:
-    """One spelling for the addresses of one thing: no scheme, no `www.`, no fragment; all addresses of a YouTube video are one.
-
-    >>> normal_url("http://youtu.be/abcdefghijk?si=x"), normal_url("HTTPS://www.Example.org/a%20b/#t=3")
-    ('youtube.com/watch?v=abcdefghijk', 'example.org/a b')
-    """
-    parts = urlsplit(url.strip())
-    host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
-    if video := youtube_id(url):
-        return f"youtube.com/watch?v={video}"
-    query = f"?{parts.query}" if parts.query else ""
-    return f"{host}{unquote(parts.path).rstrip('/')}{query}"
-
-
-def youtube_id(url: str) -> str:
-    """The id of a YouTube video from any of its addresses; empty for other addresses."""
-    parts = urlsplit(url.strip())
-    host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
-    candidate = ""
-    if host == "youtu.be":
-        candidate = parts.path.strip("/").partition("/")[0]
-    elif host in {"youtube.com", "youtube-nocookie.com", "music.youtube.com"}:
-        match = _YOUTUBE_PATH.match(parts.path)
-        candidate = match[1] if match else parse_qs(parts.query).get("v", [""])[0]
-    return candidate if _YOUTUBE_ID.fullmatch(candidate) else ""
 
 
 def name_starts(name: str) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import pytest
 from hub_server import FakeHub
 
-from video_assets.core.captions import SourceError
+from video_assets.core.errors import SourceError
 from video_assets.core.fetch_errors import ChecksumError, NotOnHubError, UnreachableError
 from video_assets.settings.sources import OpenVid
 from video_assets.sources.hub.rules import new_or_changed

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core.captions import SourceError
+from video_assets.core.errors import SourceError
 from video_assets.sources.own_clips.caption_tables import TableOptions, read_captions
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from faulty_mount import faulty_mount, why_no_mount
 
-from video_assets.core.captions import SourceError
+from video_assets.core.errors import SourceError
 from video_assets.core.schema import LEDGER
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.listing import list_own_clips

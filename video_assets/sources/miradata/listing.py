@@ -19,7 +19,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import xxhash
 
-from video_assets.core.captions import SourceError
+from video_assets.core.errors import SourceError
 from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.settings.sources import MiraData
 from video_assets.sources.hub.download import download

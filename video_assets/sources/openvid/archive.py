@@ -15,9 +15,9 @@ from typing import Any
 
 import pandas as pd
 
-from video_assets.core.captions import escape
 from video_assets.core.errors import MendableError
 from video_assets.core.schema import LEDGER
+from video_assets.core.text import escape
 from video_assets.core.units import count, size
 from video_assets.progress import Progress, megabytes
 from video_assets.sources.fetching.ledger import FetchLedger

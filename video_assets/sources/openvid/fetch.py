@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from video_assets.core.captions import SourceError
-from video_assets.core.errors import MendableError
+from video_assets.core.errors import MendableError, SourceError
 from video_assets.core.fetch_errors import FetchError, IncompleteSetError, RateLimitedError, UnreachableError
 from video_assets.core.units import count
 from video_assets.progress import megabytes

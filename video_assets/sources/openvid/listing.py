@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from video_assets.core.captions import SourceError
+from video_assets.core.errors import SourceError
 from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.settings.sources import OpenVid
 from video_assets.sources.hub.repo import HubRepo, Patience

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from video_assets.core.captions import SourceError
+from video_assets.core.errors import SourceError
 from video_assets.settings.sources import OpenVid
 from video_assets.sources.hub.download import download
 from video_assets.sources.hub.ranged_file import open_ranged

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from video_assets.core.captions import escape
+from video_assets.core.text import escape
 from video_assets.sources.fetching.ledger import FetchLedger, files_in
 from video_assets.sources.fetching.rules import FetchPlan, plan_fetches
 from video_assets.sources.openvid.opening import ArchiveFile

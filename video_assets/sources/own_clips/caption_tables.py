@@ -20,15 +20,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from video_assets.core.captions import (
-    DELIMITERS,
-    CaptionRow,
-    SourceError,
-    caption_of,
-    extras_json,
-    find_columns,
-    has_columns,
-)
+from video_assets.core.captions import DELIMITERS, CaptionRow, caption_of, extras_json, find_columns, has_columns
+from video_assets.core.errors import SourceError
 from video_assets.storage.encodings import opened_as_text
 
 _N_PEEKED = 1000  # JSON lines looked at to learn the columns; a column may be absent from single lines

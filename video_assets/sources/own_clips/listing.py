@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from video_assets.core.captions import CaptionRow, SourceError
+from video_assets.core.captions import CaptionRow
+from video_assets.core.errors import SourceError
 from video_assets.core.schema import LEDGER
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.caption_tables import TableOptions, read_captions

@@ -11,7 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from video_assets.core.captions import SourceError, escape, is_storable
+from video_assets.core.errors import SourceError
+from video_assets.core.text import escape, is_storable
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.rules import Finding
 from video_assets.sources.own_clips.scan import Scan, look_at

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from video_assets.core.captions import escape, is_storable
+from video_assets.core.text import escape, is_storable
 from video_assets.sources.own_clips.rules import FOLDER_MARK, Finding
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")

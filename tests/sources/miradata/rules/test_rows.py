@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mira_tables import v1_row
 
-from video_assets.core.captions import SourceError
+from video_assets.core.errors import SourceError
 from video_assets.sources.miradata.rules.cuts import Cut, parse_cut, plan_sections
 from video_assets.sources.miradata.rules.rows import INVALID_BATCH, RowReader, batch_of, parse_span
 

@@ -15,8 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from video_assets.core.captions import SourceError, escape, extras_json, is_empty_caption, is_storable
+from video_assets.core.captions import extras_json, is_empty_caption
+from video_assets.core.errors import SourceError
 from video_assets.core.schema import KEY, Column, TableSpec
+from video_assets.core.text import escape, is_storable
 
 SOURCE = "miradata"
 VIDEOS_PER_BATCH = 500

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from video_assets.core.captions import find_columns, is_storable
+from video_assets.core.captions import find_columns
 from video_assets.core.schema import TEXT, Column, TableSpec
+from video_assets.core.text import is_storable
 
 SCORED_CAPTIONS = TableSpec(
     "captions",

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from video_assets.core.captions import escape
+from video_assets.core.text import escape
 from video_assets.core.units import size
 
 # Why a member of an archive gives no clip.

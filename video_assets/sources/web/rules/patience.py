@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from video_assets.core.addresses import youtube_id
 from video_assets.sources.web.rules.faults import cause_of
-from video_assets.tombstones.rules import youtube_id
 
 _LONGEST_WAIT_S = 300.0
 
