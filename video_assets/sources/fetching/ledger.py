@@ -5,6 +5,8 @@ Belongs here: reading, appending, compacting. Does not belong here: what a line 
 """
 
 import os
+import zlib
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -75,6 +77,24 @@ class FetchLedger:
 
     def _table(self) -> pd.DataFrame:
         return read_table(self.path, FETCHES).rows if self.path.exists() else FETCHES.frame()
+
+
+def timestamp() -> str:
+    """The time now as ledger lines have it: ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def crc32_of(path: Path) -> int:
+    """CRC-32 of a file's bytes.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    crc32 = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            crc32 = zlib.crc32(block, crc32)
+    return crc32
 
 
 def files_in(folder: Path) -> dict[str, OnDisk]:

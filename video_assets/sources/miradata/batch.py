@@ -24,7 +24,7 @@ from video_assets.media.versions import ffmpeg_versions
 from video_assets.progress import Progress
 from video_assets.settings.model import Settings
 from video_assets.settings.sources import MiraData
-from video_assets.sources.fetching.ledger import FetchLedger, files_in
+from video_assets.sources.fetching.ledger import FetchLedger, crc32_of, files_in, timestamp
 from video_assets.sources.fetching.rules import Fetch, plan_fetches, summarize, to_ledger
 from video_assets.sources.miradata.listing import read_batch, read_listing
 from video_assets.sources.miradata.rules.cuts import parse_cut
@@ -178,7 +178,7 @@ class _Batch:
         if not reason and _is_taken_down(self._tombstones, row):
             reason, detail = "taken_down", "taken down; see takedown/ in the data root"
         if reason and not bool(((known["clip_key"] == row["clip_key"]) & (known["reason"] == reason)).any()):
-            now = _now()
+            now = timestamp()
             self._ledger.append(
                 replace(line, reason=reason, detail=detail, is_permanent=True, path="", started_at=now, finished_at=now)
             )
@@ -189,7 +189,7 @@ class _Batch:
         for record in lines.to_dict("records"):
             status = Path(record["path"]).stat()
             fields: dict[str, Any] = {str(name): (None if pd.isna(value) else value) for name, value in record.items()}
-            self._ledger.append(replace(Fetch(**fields), mtime_ns=status.st_mtime_ns, finished_at=_now()))
+            self._ledger.append(replace(Fetch(**fields), mtime_ns=status.st_mtime_ns, finished_at=timestamp()))
 
     # --- the work ---------------------------------------------------------------------------------------------------------------
 
@@ -303,11 +303,7 @@ def _with_cut(extras: str, detail: str) -> str:
 def _has_checksum(path: Path, crc32: Any) -> bool:
     if not isinstance(crc32, str) or not path.is_file():
         return False
-    checksum = 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            checksum = zlib.crc32(block, checksum)
-    return f"{checksum:08x}" == crc32
+    return f"{crc32_of(path):08x}" == crc32
 
 
 def _is_taken_down(tombstones: Tombstones, row: dict[Any, Any]) -> bool:
@@ -319,7 +315,3 @@ def _read_pauses(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):  # without the note the site is asked, and says so again
         return {}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")

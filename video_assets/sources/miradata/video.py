@@ -10,11 +10,11 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from video_assets.settings.sources import MiraData
+from video_assets.sources.fetching.ledger import timestamp
 from video_assets.sources.fetching.rules import Fetch
 from video_assets.sources.miradata.rules.cuts import Cut, plan_sections
 from video_assets.sources.web.rules.faults import cause_of
@@ -74,7 +74,7 @@ class VideoWork:
             NoSpaceError: the disk is full.
             OSError: the storage failed.
         """
-        started, self._n_bytes = _now(), 0
+        started, self._n_bytes = timestamp(), 0
         try:
             files = self._have(video)
             lines = list(self._cut(video, files, started))
@@ -166,7 +166,7 @@ class VideoWork:
         detail = f"{cut.as_text()}; {result['detail']}" if result["detail"] else cut.as_text()
         return replace(
             clip.line, status="ok", reason="", detail=detail, is_permanent=False, n_bytes=result["n_bytes"],
-            mtime_ns=result["mtime_ns"], crc32=result["crc32"], started_at=started, finished_at=_now(),
+            mtime_ns=result["mtime_ns"], crc32=result["crc32"], started_at=started, finished_at=timestamp(),
             tool_versions=self._versions,
         )  # fmt: skip
 
@@ -174,7 +174,7 @@ class VideoWork:
         is_for_good = cause_of(fault.reason).is_permanent if is_permanent is None else is_permanent
         return replace(
             clip.line, status="failed", reason=fault.reason, detail=fault.detail, is_permanent=is_for_good, path="",
-            http_status=fault.http_status, started_at=started, finished_at=_now(), tool_versions=self._versions,
+            http_status=fault.http_status, started_at=started, finished_at=timestamp(), tool_versions=self._versions,
         )  # fmt: skip
 
     # --- files ------------------------------------------------------------------------------------------------------------------
@@ -191,7 +191,3 @@ def remove_folder(folder: Path) -> None:
 
 def _place(clip: Wanted) -> dict[str, Any]:
     return {"target": clip.line.path, "start_s": clip.start_s, "end_s": clip.end_s}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")

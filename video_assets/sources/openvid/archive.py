@@ -8,7 +8,6 @@ Belongs here: that order of things. Does not belong here: what is wanted (`sourc
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,13 @@ from video_assets.core.schema import LEDGER
 from video_assets.core.text import escape
 from video_assets.core.units import count, size
 from video_assets.progress import Progress, megabytes
-from video_assets.sources.fetching.ledger import FetchLedger
+from video_assets.sources.fetching.ledger import FetchLedger, crc32_of, timestamp
 from video_assets.sources.fetching.rules import Fetch, FetchPlan, FetchSummary, summarize, to_ledger
 from video_assets.sources.openvid.opening import ArchiveFile
 from video_assets.sources.openvid.plan import ArchivePlanner, ArchiveTask
 from video_assets.sources.openvid.rules.due import captions_by_key
 from video_assets.sources.openvid.rules.members import Candidate
-from video_assets.sources.openvid.zip_members import Extracted, MemberError, crc32_of, extract, remove_drafts
+from video_assets.sources.openvid.zip_members import Extracted, MemberError, extract, remove_drafts
 from video_assets.storage.leases import Lease
 from video_assets.storage.space import explained_space, require_space
 from video_assets.storage.tables import fsync_folder, write_table
@@ -119,7 +118,7 @@ class ArchiveJob:
             one = self._planner.wanted[key]
             there = self._task.path(one).stat()
             facts = {"n_bytes": there.st_size, "mtime_ns": there.st_mtime_ns, "crc32": f"{one.member.crc32:08x}"}
-            self._append(one, _now(), attempts=self._planner.attempts(key), detail="was there already", **facts)
+            self._append(one, timestamp(), attempts=self._planner.attempts(key), detail="was there already", **facts)
         self._transfer.adopted = len(adopted)
         to_fetch = {*plan.fetch, *plan.verify} - set(adopted)
         fetch = [key for key in self._planner.wanted if key in to_fetch]
@@ -165,7 +164,7 @@ class ArchiveJob:
     def _fetch_one(self, one: Candidate, *, is_again: bool) -> None:
         if self._lease.is_lost:
             self._lease.ensure()
-        started, attempts = _now(), self._planner.attempts(self._task.key(one)) + 1
+        started, attempts = timestamp(), self._planner.attempts(self._task.key(one)) + 1
         before = crc32_of(self._task.path(one)) if is_again else None
         try:
             clip = self._extract(one)
@@ -212,7 +211,7 @@ class ArchiveJob:
             return "not checked: some bytes came damaged and were read again"
         for one in todo:
             detail = "the archive in which this clip came does not have the listed sha256"
-            self._append(one, _now(), status="failed", attempts=1, reason="checksum_mismatch", detail=detail)
+            self._append(one, timestamp(), status="failed", attempts=1, reason="checksum_mismatch", detail=detail)
             self._task.path(one).unlink(missing_ok=True)
         self._ledger.compact()
         raise BadArchiveError(
@@ -231,9 +230,9 @@ class ArchiveJob:
         """Give every member a line, make one table of all lines, and the raw ledger of that."""
         for one in self._planner.candidates:
             if one.reason:
-                self._append(one, _now(), status=one.status, reason=one.reason, detail=one.detail, is_permanent=True)
+                self._append(one, timestamp(), status=one.status, reason=one.reason, detail=one.detail, is_permanent=True)
         for key, path in self._planner.vanished.items():
-            line = self._line(key, escape(Path(path).name), _now())
+            line = self._line(key, escape(Path(path).name), timestamp())
             self._ledger.append(replace(line, status="failed", reason="missing_in_archive", is_permanent=True, path=path))
         self._lease.ensure()
         rows = self._ledger.compact(note={"archive": list(self._task.sha256s), "revision": self._task.revision})
@@ -266,7 +265,7 @@ class ArchiveJob:
 
     def _line(self, key: str, member: str, started: str) -> Fetch:
         where = {"source": self._task.source, "partition": self._task.archive, "revision": self._task.revision}
-        times = {"started_at": started, "finished_at": _now()}
+        times = {"started_at": started, "finished_at": timestamp()}
         return Fetch(clip_key=key, member=member, status="ok", attempts=0, tool_versions=_TOOLS, **where, **times)
 
     def _warn(self, text: str) -> None:
@@ -289,7 +288,3 @@ def _label(before: int, after: int) -> tuple[str, str]:
     if before == after:
         return "broken_at_source", f"CRC-32 {after:08x}, the archive's, both times"
     return "was_broken_in_transit", f"the file had CRC-32 {before:08x}, the archive has {after:08x}; it was replaced"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")

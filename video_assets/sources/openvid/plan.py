@@ -13,12 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from video_assets.core.text import escape
-from video_assets.sources.fetching.ledger import FetchLedger, files_in
+from video_assets.sources.fetching.ledger import FetchLedger, crc32_of, files_in
 from video_assets.sources.fetching.rules import FetchPlan, plan_fetches
 from video_assets.sources.openvid.opening import ArchiveFile
 from video_assets.sources.openvid.rules.due import LABELS, rows_of
 from video_assets.sources.openvid.rules.members import Candidate, Selection, list_candidates, select_clips
-from video_assets.sources.openvid.zip_members import crc32_of, read_directory
+from video_assets.sources.openvid.zip_members import read_directory
 from video_assets.tombstones.rules import Tombstones
 
 

@@ -101,15 +101,6 @@ def extract(file: Readable, member: Member, target: Path) -> Extracted:
     return Extracted(n_bytes, crc32, target.stat().st_mtime_ns)
 
 
-def crc32_of(path: Path) -> int:
-    """CRC-32 of a file on disk."""
-    crc32 = 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            crc32 = zlib.crc32(chunk, crc32)
-    return crc32
-
-
 def remove_drafts(folder: Path) -> None:
     """Delete what killed runs left of clips; nobody else may be writing there."""
     for draft in folder.glob(".*.tmp"):
