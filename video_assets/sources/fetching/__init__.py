@@ -1,5 +1,5 @@
-"""What sources that fetch have in common: the ledger of attempts, and when to try again.
+"""What sources have in common: large tables, listings by revision, the ledger of attempts, and when to try again.
 
-Belongs here: rules for every fetched source. Does not belong here: one source's names and formats; the network (`sources.hub`,
-`sources.web`).
+Belongs here: rules and files for more than one source. Does not belong here: one source's names and formats; the network
+(`sources.hub`, `sources.web`).
 """

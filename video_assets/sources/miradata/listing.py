@@ -4,14 +4,11 @@ Belongs here: finding, converting and reading the table. Does not belong here: w
 fetching videos.
 """
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from os import fstat
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -22,18 +19,19 @@ import xxhash
 from video_assets.core.errors import SourceError
 from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.settings.sources import MiraData
+from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, in_groups, opened_unchanging
+from video_assets.sources.fetching.current import Listings
 from video_assets.sources.hub.download import download
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.miradata.rules.rows import INVALID_BATCH, MIRA_ROWS, SOURCE, TERMS, MiraRow, RowReader
 from video_assets.storage.encodings import opened_as_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
-from video_assets.storage.tables import durable_write, hash_file, write_text
+from video_assets.storage.tables import durable_write, hash_file
 
 _ROWS_PER_GROUP = 4096
 _MAX_PROBLEMS = 50
 _MAX_INVALID_SHARE = 0.5  # more is no accident but another format
-_CURRENT = "current"
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,11 @@ def refresh_listing(layout: Layout, miradata: MiraData) -> MiraListing:
     """
     table = _table(layout, miradata)
     revision = _revision(table, miradata)
-    if not _rows_path(layout, revision).exists() or not layout.listing(SOURCE, revision).exists():
+    listings = _listings(layout)
+    if not _rows_path(layout, revision).exists() or not listings.has(revision):
         listing = _convert(table, _rows_path(layout, revision), miradata, revision)
-        write_text(layout.listing(SOURCE, revision), json.dumps(asdict(listing), indent=1, sort_keys=True))
-    write_text(layout.listing(SOURCE, _CURRENT), json.dumps({"revision": revision, "csv": miradata.csv}, indent=1))
+        listings.write(revision, json.dumps(asdict(listing), indent=1, sort_keys=True))
+    listings.make_current(revision, csv=miradata.csv)
     return read_listing(layout)
 
 
@@ -75,14 +74,12 @@ def read_listing(layout: Layout) -> MiraListing:
     Raises:
         StageError: there is none yet.
     """
-    pointer = layout.listing(SOURCE, _CURRENT)
-    try:
-        revision = json.loads(pointer.read_text(encoding="utf-8"))["revision"]
-        return MiraListing(**json.loads(layout.listing(SOURCE, revision).read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise StageError(f"{error.filename} is missing: materialize miradata_listing") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise StageError(f"{pointer}: not readable ({error}): materialize miradata_listing") from None
+    listings = _listings(layout)
+    return listings.read(listings.current_revision(), lambda text: MiraListing(**json.loads(text)))
+
+
+def _listings(layout: Layout) -> Listings:
+    return Listings(layout, SOURCE, asset="miradata_listing")
 
 
 def read_batch(layout: Layout, batch: str) -> pd.DataFrame:
@@ -126,7 +123,7 @@ def _table(layout: Layout, miradata: MiraData) -> Path:
         raise NotOnHubError(
             f"{miradata.csv}: no such file on this disk, nor in {repo} (its tables: {tables}); correct miradata.csv"
         )
-    target = layout.listing(SOURCE, _CURRENT).with_name(miradata.csv)
+    target = layout.listing(SOURCE, "x").with_name(miradata.csv)
     return download(repo.at(commit), files[miradata.csv], target).path
 
 
@@ -177,35 +174,18 @@ def _refuse_other_formats(table: Path, n_rows: int, n_invalid: int, problems: li
 
 def _groups(table: Path, miradata: MiraData, notes: list[str]) -> Iterator[tuple[str, list[MiraRow]]]:
     """Rows in groups, with the version of the table."""
-    with table.open("rb") as file:
-        before = fstat(file.fileno())
-        with opened_as_text(file, table, encoding=None, notes=notes) as text:
-            lines = csv.reader(text)
-            header = [name.strip("\ufeff ") for name in next(lines, [])]
-            reader = RowReader(header, table=table.name, text_columns=miradata.text_columns)
-            group: list[MiraRow] = []
-            for line, cells in _records(table, lines):
-                # Fields without a name are the authors' own (v0's table has them); a row that is too short has empty cells.
-                row = dict.fromkeys(header, "") | dict(zip(header, cells, strict=False))
-                group.append(reader.read(row, line))
-                if len(group) == _ROWS_PER_GROUP:
-                    yield reader.version, group
-                    group = []
+    with opened_unchanging(table) as file, opened_as_text(file, table, encoding=None, notes=notes) as text:
+        lines = _readable(CsvRows(text), table)
+        header = [name.strip("\ufeff ") for name in next(lines, CsvRow(0, [])).cells]
+        reader = RowReader(header, table=table.name, text_columns=miradata.text_columns)
+        # Fields without a name are the authors' own (v0's table has them); a row that is too short has empty cells.
+        rows = (reader.read(dict.fromkeys(header, "") | dict(zip(header, cells, strict=False)), line) for line, cells in lines)
+        for group in in_groups(rows, _ROWS_PER_GROUP):
             yield reader.version, group
-        after = fstat(file.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise SourceError(f"{table}: changed while it was read; try again when it is written")
 
 
-def _records(table: Path, lines: Any) -> Iterator[tuple[int, list[str]]]:
-    """First line and cells of each row that is not blank."""
-    while True:
-        line = lines.line_num + 1
-        try:
-            cells = next(lines, None)
-        except csv.Error as error:
-            raise SourceError(f"{table.name}, line {line}: {error}; is a quote not closed there?") from None
-        if cells is None:
-            return
-        if cells:
-            yield line, cells
+def _readable(lines: CsvRows, table: Path) -> Iterator[CsvRow]:
+    try:
+        yield from lines
+    except BrokenRowError as error:
+        raise SourceError(f"{table.name}, line {error.line}: {error.problem}; is a quote not closed there?") from None

@@ -4,13 +4,11 @@ Belongs here: fetching and converting it, finding rows by file name. Does not be
 (`sources.openvid.rules.caption_rows`), which clips there are (`sources.openvid.zip_members`).
 """
 
-import csv
 import itertools
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from os import fstat
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -23,6 +21,7 @@ import xxhash
 from video_assets.core.errors import SourceError
 from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.settings.sources import OpenVid
+from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, in_groups, opened_unchanging
 from video_assets.sources.hub.download import download
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.hub.rules import HubFile, Listing
@@ -169,34 +168,24 @@ def _convert(table: Path, path: Path, note: dict[str, Any], *, is_whole: bool) -
             f"{note['table']}: only its first part was fetched (openvid.captions_mib), which has no sha256 to check; clips with "
             "later rows are left out"
         )
-    with _opened(table) as source, durable_write(path) as target:
+    with opened_unchanging(table) as source, durable_write(path) as target:
         schema = SCORED_CAPTIONS.arrow
         with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-            for columns in _groups(_rows(source, table, counts, notes, is_whole=is_whole)):
-                writer.write_table(pa.table(columns, schema=schema), row_group_size=_ROWS_PER_GROUP)
+            for group in in_groups(_rows(source, table, counts, notes, is_whole=is_whole), _ROWS_PER_GROUP):
+                writer.write_table(pa.table(_columns(group), schema=schema), row_group_size=_ROWS_PER_GROUP)
             _check(table, counts)
             notes += _sentences(table, counts)
             writer.add_key_value_metadata(note_metadata({**note, "counts": asdict(counts), "notes": notes}))
     return asdict(counts), notes
 
 
-@contextmanager
-def _opened(table: Path) -> Iterator[IO[bytes]]:
-    with table.open("rb") as file:
-        before = fstat(file.fileno())
-        yield file
-        after = fstat(file.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise SourceError(f"{table}: changed while it was read; try again when it is written")
-
-
 def _rows(source: IO[bytes], table: Path, counts: RowCounts, notes: list[str], *, is_whole: bool) -> Iterator[tuple[Any, ...]]:
     """Usable rows, each file name once."""
     seen: dict[str, int] = {}
     with opened_as_text(source, table, encoding=None, notes=notes) as text:
-        lines = csv.reader(text, delimiter="\t" if table.suffix == ".tsv" else ",")
-        reader = RowReader(next(lines, []), table=table.name)
-        records = _records(lines, counts)
+        lines = CsvRows(text, delimiter="\t" if table.suffix == ".tsv" else ",")
+        reader = RowReader(next(lines, CsvRow(0, [])).cells, table=table.name)
+        records = _readable(lines, counts)
         for line, cells in records if is_whole else _all_but_last(records):  # the last one may have been cut in a quoted cell
             counts.rows += 1
             values = reader.read(cells, counts)
@@ -211,21 +200,15 @@ def _rows(source: IO[bytes], table: Path, counts: RowCounts, notes: list[str], *
                 counts.leave_out("duplicate" if first == digest else "conflicting_duplicate", line)
 
 
-def _records(lines: Any, counts: RowCounts) -> Iterator[tuple[int, list[str]]]:
-    """First line and cells of each row that is not blank."""
-    line = lines.line_num + 1
+def _readable(lines: CsvRows, counts: RowCounts) -> Iterator[CsvRow]:
     while True:
         try:
-            cells = next(lines, None)
-        except csv.Error:  # the only one that is left without `strict`: a field beyond csv.field_size_limit()
-            counts.rows += 1
-            counts.leave_out("too_long", line)
-            cells = []
-        if cells is None:
+            yield next(lines)
+        except StopIteration:
             return
-        if cells:
-            yield line, cells
-        line = lines.line_num + 1
+        except BrokenRowError as error:  # the only kind that is left without `is_strict`: a field beyond csv.field_size_limit()
+            counts.rows += 1
+            counts.leave_out("too_long", error.line)
 
 
 def _all_but_last(records: Iterator[T]) -> Iterator[T]:
@@ -233,18 +216,6 @@ def _all_but_last(records: Iterator[T]) -> Iterator[T]:
     for record in records:
         yield last.pop()
         last.append(record)
-
-
-def _groups(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[pa.Array]]:
-    """Columns of as many rows as one row group holds."""
-    group: list[tuple[Any, ...]] = []
-    for row in rows:
-        group.append(row)
-        if len(group) == _ROWS_PER_GROUP:
-            yield _columns(group)
-            group = []
-    if group:
-        yield _columns(group)
 
 
 def _columns(rows: list[tuple[Any, ...]]) -> list[pa.Array]:

@@ -8,25 +8,21 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from video_assets.core.errors import SourceError
 from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.settings.sources import OpenVid
+from video_assets.sources.fetching.current import Listings
 from video_assets.sources.hub.repo import HubRepo, Patience
 from video_assets.sources.hub.rules import HubFile, Listing, natural
 from video_assets.sources.openvid.rules.archive_names import plan_archives
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
-from video_assets.storage.tables import write_text
 
 _log = logging.getLogger(__name__)
-_CURRENT = "current"
-
-T = TypeVar("T")
 
 
 def hub_repo(openvid: OpenVid) -> HubRepo:
@@ -56,13 +52,10 @@ def refresh_listing(layout: Layout, openvid: OpenVid) -> Listing:
     listing = _list_folder(openvid) if openvid.mode == "local" else _list_hub(layout, openvid)
     if not listing.archives:
         raise _no_archive(listing)
-    write_text(layout.listing(openvid.source_name, listing.revision), listing.to_json())
-    pointer = {
-        "revision": listing.revision,
-        "repo": listing.repo,
-        "listed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-    write_text(layout.listing(openvid.source_name, _CURRENT), json.dumps(pointer, indent=1, sort_keys=True))
+    listings = _listings(layout, openvid)
+    listings.write(listing.revision, listing.to_json())
+    listed_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    listings.make_current(listing.revision, repo=listing.repo, listed_at=listed_at)
     return listing
 
 
@@ -72,14 +65,16 @@ def read_listing(layout: Layout, openvid: OpenVid, revision: str | None = None) 
     Raises:
         StageError: not there, or not of the data set that the settings name.
     """
-    source = openvid.source_name
-    if revision is None:
-        revision = _read(layout.listing(source, _CURRENT), lambda text: str(json.loads(text)["revision"]))
-    listing = _read(layout.listing(source, revision), Listing.from_json)
+    listings = _listings(layout, openvid)
+    listing = listings.read(revision or listings.current_revision(), Listing.from_json)
     wanted = str(openvid.folder) if openvid.mode == "local" else openvid.repo
     if (listing.repo, listing.pattern) != (wanted, openvid.archives_named):
         raise StageError(f"the listing of openvid is that of {listing.repo}, not of {wanted}: materialize openvid_listing")
     return listing
+
+
+def _listings(layout: Layout, openvid: OpenVid) -> Listings:
+    return Listings(layout, openvid.source_name, asset="openvid_listing")
 
 
 def _list_hub(layout: Layout, openvid: OpenVid) -> Listing:
@@ -163,12 +158,3 @@ def _local_files(openvid: OpenVid) -> dict[str, HubFile]:
 def _revision_of(files: Mapping[str, HubFile]) -> str:
     text = json.dumps([[path, file.git_oid] for path, file in files.items()])
     return "local-" + hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:34]
-
-
-def _read(path: Path, parse: Callable[[str], T]) -> T:
-    try:
-        return parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StageError(f"{path} is missing: materialize openvid_listing") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise StageError(f"{path}: not readable ({error}): materialize openvid_listing") from None

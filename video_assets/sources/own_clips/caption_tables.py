@@ -13,7 +13,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from os import fstat
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 
 from video_assets.core.captions import DELIMITERS, CaptionRow, caption_of, extras_json, find_columns, has_columns
 from video_assets.core.errors import SourceError
+from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, opened_unchanging
 from video_assets.storage.encodings import opened_as_text
 
 _N_PEEKED = 1000  # JSON lines looked at to learn the columns; a column may be absent from single lines
@@ -63,19 +63,14 @@ def read_captions(path: Path, *, options: TableOptions, notes: list[str]) -> Ite
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
-        file = path.open("rb")
+        with opened_unchanging(path) as file:
+            yield file
     except FileNotFoundError:
         raise SourceError(f"{path}: no such captions table") from None
     except IsADirectoryError:
         raise SourceError(f"{path}: a folder, not a captions table; a folder of clips goes into own_clips.folder") from None
     except PermissionError:
         raise SourceError(f"{path}: the captions table may not be read (permission denied)") from None
-    with file:
-        before = fstat(file.fileno())
-        yield file
-        after = fstat(file.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise SourceError(f"{path}: the captions table changed while it was read; try again when it is written")
 
 
 # --- CSV ----------------------------------------------------------------------------------------------------------------------
@@ -84,11 +79,11 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 def _read_csv(file: IO[bytes], path: Path, options: TableOptions, notes: list[str]) -> Iterator[CaptionRow]:
     with opened_as_text(file, path, encoding=options.encoding, notes=notes) as text:
         delimiter = _find_delimiter(text, options)
-        records = _records(csv.reader(text, delimiter=delimiter, strict=True), path, delimiter)
-        _, header = next(records, (0, []))
+        rows = _readable(CsvRows(text, delimiter=delimiter, is_strict=True), path, delimiter)
+        _, header = next(rows, CsvRow(0, []))
         columns = find_columns(header, table=str(path), **options.columns)
         others = [(name, at) for at, name in enumerate(_unique(header)) if at not in columns]
-        for line, cells in records:
+        for line, cells in rows:
             if len(cells) != len(header):
                 raise SourceError(
                     f"{path}, line {line}: {len(cells)} fields where the header has {len(header)}; "
@@ -98,37 +93,28 @@ def _read_csv(file: IO[bytes], path: Path, options: TableOptions, notes: list[st
             yield CaptionRow(line, cells[columns.path], cells[columns.text], extras, "")
 
 
-def _records(reader: Any, path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Physical line and cells of every record that is not a blank line."""
-    line = 1
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise SourceError(f"{path}, line {line}: {_explain(error, line, reader.line_num, delimiter)}") from None
-        if cells is None:
-            return
-        if cells:
-            yield line, cells
-        line = reader.line_num + 1
+def _readable(rows: CsvRows, path: Path, delimiter: str) -> Iterator[CsvRow]:
+    try:
+        yield from rows
+    except BrokenRowError as error:
+        raise SourceError(f"{path}, line {error.line}: {_explain(error, delimiter)}") from None
 
 
-def _explain(error: csv.Error, first_line: int, last_line: int, delimiter: str) -> str:
-    """What a csv.Error means for the user; the messages are those of CPython's Modules/_csv.c."""
-    message = str(error)
-    if "field limit" in message:
+def _explain(error: BrokenRowError, delimiter: str) -> str:
+    """What is wrong with a row, for the user; the problems are worded by CPython's Modules/_csv.c."""
+    if "field limit" in error.problem:
         return (
-            f"a field of more than {csv.field_size_limit():,} characters; is a quote opened in line {first_line} and never "
+            f"a field of more than {csv.field_size_limit():,} characters; is a quote opened in line {error.line} and never "
             "closed? A caption that long is no caption: shorten it"
         )
-    if "unexpected end of data" in message:
-        return f"a quote is opened in the row that begins here and not closed until the end of the file, line {last_line}"
-    if "expected after" in message:
+    if "unexpected end of data" in error.problem:
+        return f"a quote is opened in the row that begins here and not closed until the end of the file, line {error.last_line}"
+    if "expected after" in error.problem:
         return (
-            f"a quoted field goes on after its closing quote (line {last_line}); double the quotes inside quoted captions, "
+            f"a quoted field goes on after its closing quote (line {error.last_line}); double the quotes inside quoted captions, "
             f"and put {_name(delimiter)} between fields"
         )
-    return f"not readable as CSV ({message})"
+    return f"not readable as CSV ({error.problem})"
 
 
 def _find_delimiter(text: io.TextIOWrapper, options: TableOptions) -> str:

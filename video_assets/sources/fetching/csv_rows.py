@@ -1,0 +1,93 @@
+"""Large CSV tables of strangers, a row at a time: each row with the line it begins on, and no file that changes meanwhile.
+
+Belongs here: lines to rows, rows to groups. Does not belong here: encodings (`storage.encodings`), columns (the sources).
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from os import fstat
+from pathlib import Path
+from typing import IO, NamedTuple, Self, TypeVar
+
+from video_assets.core.errors import SourceError
+
+T = TypeVar("T")
+
+
+class CsvRow(NamedTuple):
+    """A row's cells, and the physical line on which it begins, from 1."""
+
+    line: int
+    cells: list[str]
+
+
+class BrokenRowError(Exception):
+    """A row that is not CSV: it begins on `line`, its fault was found on `last_line`; `problem` is what the csv module says."""
+
+    def __init__(self, line: int, last_line: int, problem: str) -> None:
+        super().__init__(f"line {line}: {problem}")
+        self.line, self.last_line, self.problem = line, last_line, problem
+
+
+class CsvRows:
+    """The rows of CSV text that are not blank lines; goes on after a `BrokenRowError`.
+
+    Args:
+        lines: the text, line ends kept.
+        delimiter: one character.
+        is_strict: refuse quotes that are not closed, or followed by anything but a delimiter.
+    """
+
+    def __init__(self, lines: Iterable[str], *, delimiter: str = ",", is_strict: bool = False) -> None:
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=is_strict)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> CsvRow:
+        """The next row.
+
+        Raises:
+            BrokenRowError: it is not CSV; the one after it can be asked for.
+        """
+        while True:
+            line = self._reader.line_num + 1
+            try:
+                cells = next(self._reader)
+            except csv.Error as error:
+                raise BrokenRowError(line, self._reader.line_num, str(error)) from None
+            if cells:
+                return CsvRow(line, cells)
+
+
+@contextmanager
+def opened_unchanging(path: Path) -> Iterator[IO[bytes]]:
+    """The file, opened for reading.
+
+    Raises:
+        SourceError: it changed before the block ended: what was read may be half of one and half of another.
+        OSError: it cannot be opened or read.
+    """
+    with path.open("rb") as file:
+        before = fstat(file.fileno())
+        yield file
+        after = fstat(file.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise SourceError(f"{path}: changed while it was read; try again when it is written")
+
+
+def in_groups(rows: Iterable[T], n_rows: int) -> Iterator[list[T]]:
+    """The rows in lists of `n_rows`; the last one may have fewer, none is empty.
+
+    >>> list(in_groups("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    group: list[T] = []
+    for row in rows:
+        group.append(row)
+        if len(group) == n_rows:
+            yield group
+            group = []
+    if group:
+        yield group
