@@ -24,10 +24,11 @@ from video_assets.settings.sources import OpenVid
 from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, in_groups, opened_unchanging
 from video_assets.sources.hub.download import download
 from video_assets.sources.hub.repo import HubRepo
-from video_assets.sources.hub.rules import HubFile, Listing
+from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub.stream import HubStream
 from video_assets.sources.openvid.listing import hub_repo
 from video_assets.sources.openvid.rules.caption_rows import REASONS, SCORED_CAPTIONS, RowCounts, RowReader
+from video_assets.sources.openvid.rules.listing import Listing
 from video_assets.storage.encodings import opened_as_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold

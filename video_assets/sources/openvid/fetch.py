@@ -17,7 +17,6 @@ from video_assets.progress import megabytes
 from video_assets.settings.model import Settings
 from video_assets.settings.sources import VIDEO_SUFFIXES, OpenVid
 from video_assets.sources.fetching.ledger import FetchLedger
-from video_assets.sources.hub.rules import Listing, choose_archives
 from video_assets.sources.openvid.archive import ArchiveJob, ArchiveResult, Told
 from video_assets.sources.openvid.broken import broken_clips, clips_token, read_broken
 from video_assets.sources.openvid.captions import captions_identity, find_captions, read_scores
@@ -26,6 +25,7 @@ from video_assets.sources.openvid.opening import open_archive
 from video_assets.sources.openvid.plan import ArchiveTask
 from video_assets.sources.openvid.rows_without_clip import list_rows_without_clip
 from video_assets.sources.openvid.rules.due import count_wanted, due_archives, estimate_bytes, ledger_version
+from video_assets.sources.openvid.rules.listing import Listing, choose_archives
 from video_assets.sources.openvid.rules.members import Selection
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold

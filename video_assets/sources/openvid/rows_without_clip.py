@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import LEDGER
-from video_assets.sources.hub.rules import Listing
 from video_assets.sources.openvid.captions import read_scores
 from video_assets.sources.openvid.rules.due import rows_of
+from video_assets.sources.openvid.rules.listing import Listing
 from video_assets.sources.openvid.rules.members import Selection
 from video_assets.storage.layout import Layout
 from video_assets.storage.tables import write_table

@@ -1,7 +1,7 @@
 """Decisions of the source OpenVid that join its parts: captions to clips, what an archive's ledger was made from, what is due.
 
 Belongs here: those joins. Does not belong here: members of archives (`sources.openvid.rules.members`), ledger lines of any source
-(`sources.fetching.rules`), listings (`sources.hub.rules`).
+(`sources.fetching.rules`), listings (`sources.openvid.rules.listing`).
 """
 
 import hashlib

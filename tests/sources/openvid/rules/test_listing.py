@@ -1,10 +1,11 @@
-"""Listings: what is new, what is wanted, and that they come back as they were."""
+"""Listings: what has changed, what is wanted, and that they come back as they were."""
 
 import pytest
 
 from video_assets.core.errors import UsageError
 from video_assets.core.fetch_errors import IncompleteSetError, NotOnHubError
-from video_assets.sources.hub.rules import HubFile, Listing, choose_archives, new_or_changed
+from video_assets.sources.hub.rules import HubFile
+from video_assets.sources.openvid.rules.listing import Listing, choose_archives
 
 
 def listing(**contents):
@@ -22,10 +23,10 @@ def test_a_listing_comes_back_as_it_was():
     assert list(after.archives) == ["openvid_part000", "openvid_part999", "openvid_part1000"]
 
 
-def test_only_new_and_changed_archives_are_new():
-    assert new_or_changed(None, listing(p0="a", p1="b")) == ["openvid_part000", "openvid_part001"]
-    assert new_or_changed(listing(p0="a", p1="b"), listing(p0="a", p1="x", p2="c")) == ["openvid_part001", "openvid_part002"]
-    assert new_or_changed(listing(p0="a", p1="b"), listing(p0="a")) == []
+def test_an_archive_has_another_data_version_when_its_bytes_change_and_only_then():
+    versions = [listing(p0=text).data_version("openvid_part000") for text in ("a", "a", "b", "ab")]
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
 
 
 def test_archives_are_chosen_by_key_or_number():

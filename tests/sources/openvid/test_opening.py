@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from video_assets.progress import LogProgress, megabytes
-from video_assets.sources.openvid.local_pieces import LocalPieces
+from video_assets.sources.openvid.opening import LocalPieces
 
 DATA = bytes(range(256)) * 4
 
