@@ -398,7 +398,7 @@ def test_a_reader_behaves_as_a_file_does(repo, files):
         assert reader.seek(3, io.SEEK_CUR) == file.seek(3, io.SEEK_CUR)
         assert reader.read(-1) == file.read(-1)
         assert reader.readinto(bytearray(9)) == 0
-        with pytest.raises(ValueError, match="negative seek"):
+        with pytest.raises(OSError, match="before the start"):
             reader.seek(-1)
 
 

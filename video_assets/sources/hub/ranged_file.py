@@ -4,7 +4,6 @@ Belongs here: positions, read-ahead, hashes of what passed by. Does not belong h
 """
 
 import hashlib
-import io
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
@@ -13,6 +12,7 @@ from typing import Any
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub.stream import HubStream, SignedUrls
+from video_assets.sources.seekable import SeekableReader
 
 TAIL_BYTES = 1 << 20  # the directory of a zip of 5,000 clips takes about 600 kB; it is fetched in one request
 MAX_DISCARD_BYTES = 64 << 20  # of a server that ignores ranges; beyond that it is of no use here
@@ -28,16 +28,15 @@ def open_ranged(repo: HubRepo, files: Sequence[HubFile], *, is_hashed: bool = Tr
     return RangedFile(repo, files, is_hashed=is_hashed)
 
 
-class RangedFile(io.RawIOBase):
-    """See `open_ranged`. `read(n)` gives exactly n bytes, except at the end: zipfile takes fewer for a torn archive.
+class RangedFile(SeekableReader):
+    """See `open_ranged`. Reads raise `FetchError`: see `HubStream.read`.
 
     `n_bytes_fetched` counts bytes that came over the wire, `n_requests` the requests.
     """
 
     def __init__(self, repo: HubRepo, files: Sequence[HubFile], *, is_hashed: bool = True) -> None:
-        super().__init__()
+        super().__init__(sum(file.size for file in files))
         self.files = tuple(files)
-        self.size = sum(file.size for file in files)
         self._repo = repo
         self._starts = [0, *accumulate(file.size for file in files)][:-1]
         self._urls = SignedUrls()
@@ -47,7 +46,6 @@ class RangedFile(io.RawIOBase):
         self._tail: memoryview | None = None
         self._last_mebibyte = max(self._starts[-1], self.size - TAIL_BYTES)
         self._expected: list[tuple[int, int]] = []
-        self._position = 0
         self._n_closed_bytes = self._n_closed_requests = 0
         self._hashes: list[Any] = [hashlib.sha256() for _ in files] if is_hashed else []
         self._n_hashed = [0] * len(files)
@@ -98,49 +96,6 @@ class RangedFile(io.RawIOBase):
 
     # --- a file ---------------------------------------------------------------------------------------------------------------
 
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
-
-    def tell(self) -> int:
-        """Where the next read begins."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move; costs nothing until the next read."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
-        if base + offset < 0:
-            raise ValueError(f"negative seek value {base + offset}")  # the words of io.BytesIO, which zipfile's users know
-        self._position = base + offset
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill `buffer` as far as there is data."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Exactly `size` bytes, fewer only at the end.
-
-        Raises:
-            FetchError: see `HubStream.read`.
-        """
-        n_left = self.size - self._position
-        n_left = max(0, n_left if size is None or size < 0 else min(size, n_left))
-        parts = []
-        while n_left > 0:
-            part = self._read_some(n_left)
-            self._pass(self._position, part)
-            self._position += len(part)
-            n_left -= len(part)
-            parts.append(part)
-        return b"".join(parts)
-
     def close(self) -> None:
         """End the connection."""
         self._drop_stream()
@@ -149,7 +104,13 @@ class RangedFile(io.RawIOBase):
     # --- where bytes come from ------------------------------------------------------------------------------------------------
 
     def _read_some(self, n_bytes: int) -> memoryview:
-        """At least one and at most `n_bytes` bytes from the position on."""
+        while not (part := self._next_part(n_bytes)):  # a connection that ends here; the next one goes on
+            pass
+        self._pass(self._position, part)
+        return part
+
+    def _next_part(self, n_bytes: int) -> memoryview:
+        """At most `n_bytes` bytes from the position on; none at the end of a connection."""
         if self._tail is None and self._position >= self._last_mebibyte and not self._is_ahead():
             self._fetch_tail()
         if self._tail is not None and self._position >= self._last_mebibyte:

@@ -14,6 +14,7 @@ from typing import Any, Self
 from yt_dlp.networking import Request
 from yt_dlp.networking.exceptions import HTTPError, TransportError
 
+from video_assets.sources.seekable import SeekableReader
 from video_assets.sources.web.client import WebClient
 
 _BLOCK_BYTES = 1 << 18
@@ -97,35 +98,12 @@ class WebBlocks:
             self._answer = None
 
 
-class _Cursor(io.RawIOBase):
+class _Cursor(SeekableReader):
     """A position in `WebBlocks`."""
 
     def __init__(self, blocks: WebBlocks) -> None:
-        super().__init__()
+        super().__init__(blocks.n_bytes)
         self._blocks = blocks
-        self._position = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._blocks.n_bytes}[whence]
-        if base + offset < 0:
-            raise OSError(22, "before the start")
-        self._position = base + offset
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), self._blocks.n_bytes - self._position)
-        if wanted <= 0:
-            return 0
-        data = self._blocks.read(self._position, wanted)
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+    def _read_some(self, n_bytes: int) -> bytes:
+        return self._blocks.read(self._position, n_bytes)
