@@ -72,8 +72,8 @@ def openvid_captions(project: dg.ResourceParam[Project]) -> dg.MaterializeResult
     report = refresh_captions(project.layout, openvid, read_listing(project.layout, openvid))
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": report.counts["used"],
-            "rows_left_out": dg.MetadataValue.json(report.counts["left_out"]),
+            "dagster/row_count": report.counts.used,
+            "rows_left_out": dg.MetadataValue.json(report.counts.left_out),
             "bytes_fetched": report.n_bytes_fetched,
             "notes": " ".join(report.notes) or "none",
         },

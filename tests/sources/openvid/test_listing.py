@@ -159,7 +159,7 @@ def test_a_folder_on_this_disk_is_listed_like_the_hub(layout, tmp_path):
 def test_captions_come_unchanged_with_their_scores(layout):
     settings = OpenVid()
     report = refresh_captions(layout, settings, refresh_listing(layout, settings))
-    assert (report.counts["rows"], report.counts["used"], report.notes) == (3, 3, [])
+    assert (report.counts.rows, report.counts.used, report.notes) == (3, 3, [])
     rows = find_captions(report.path, [ROWS[0][0], "absent.mp4", ROWS[1][0]])
     assert rows["text"].tolist() == ['A man says "hi",\nthen leaves', "NA"]
     assert rows["frame"].tolist() == [241, 100]
@@ -180,7 +180,7 @@ def test_the_same_captions_are_not_fetched_again(hub, layout):
 
 def test_captions_that_arrive_damaged_are_fetched_again_and_never_used(hub, layout):
     hub.fail("corrupt", at=100)
-    assert captions_of(hub, layout, table()).counts["used"] == 3
+    assert captions_of(hub, layout, table()).counts.used == 3
     hub.fail("corrupt", at=100, times=2)
     with pytest.raises(ChecksumError):
         captions_of(hub, layout, table([*ROWS, ["new.mp4", "c", *ROWS[0][2:]]]))
@@ -193,10 +193,10 @@ def test_rows_of_no_use_are_counted_with_their_lines(hub, layout):
     again = [ROWS[0], [ROWS[1][0], "other words", *ROWS[1][2:]]]
     report = captions_of(hub, layout, table([*ROWS, *bad, *many, *again]))
     counts = report.counts
-    assert counts["left_out"] == {"wrong_number_of_fields": 1, "no_name": 1, "duplicate": 1, "conflicting_duplicate": 1}
-    assert counts["lines"]["wrong_number_of_fields"] == [6]
-    assert counts["lines"]["duplicate"] == [611]
-    assert (counts["rows"], counts["used"], counts["bad_numbers"]) == (608, 604, 1)
+    assert counts.left_out == {"wrong_number_of_fields": 1, "no_name": 1, "duplicate": 1, "conflicting_duplicate": 1}
+    assert counts.lines["wrong_number_of_fields"] == [6]
+    assert counts.lines["duplicate"] == [611]
+    assert (counts.rows, counts.used, counts.bad_numbers) == (608, 604, 1)
     assert any("says something else; the earlier one is used (lines 613)" in note for note in report.notes)
     assert find_captions(report.path, [ROWS[1][0]])["text"].tolist() == ["NA"]
 
@@ -207,11 +207,11 @@ def test_a_trial_needs_only_the_first_part_of_the_table(hub, layout):
     assert report.n_bytes_fetched == hub.bytes_sent() == 1 << 20
     rows = read_scores(report.path)
     assert 10_000 < len(rows) < 30_000
-    assert report.counts["left_out"] == {}, "a row that was cut is no broken row"
+    assert report.counts.left_out == {}, "a row that was cut is no broken row"
     assert find_captions(report.path, ["7.mp4"])["text"].tolist() == ['ä "caption",\nof two lines']
     assert "captions_mib" in report.notes[0]
     whole = refresh_captions(layout, OpenVid(), refresh_listing(layout, OpenVid()))
-    assert whole.counts["used"] == 60_000
+    assert whole.counts.used == 60_000
 
 
 def test_a_quote_that_is_never_closed_costs_its_row_only(hub, layout):
@@ -219,8 +219,8 @@ def test_a_quote_that_is_never_closed_costs_its_row_only(hub, layout):
     lines = table(many).splitlines(keepends=True)
     lines[5] = lines[5].replace(b"words", b'"words', 1)
     report = captions_of(hub, layout, b"".join(lines))
-    assert report.counts["left_out"]["too_long"] == 1
-    assert report.counts["used"] > 1000
+    assert report.counts.left_out["too_long"] == 1
+    assert report.counts.used > 1000
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import zlib
 import pytest
 from zips import Entry, zip_bytes
 
+from video_assets.sources.fetching.ledger import crc32_of
 from video_assets.sources.openvid.rules.members import list_candidates
-from video_assets.sources.openvid.zip_members import ArchiveError, MemberError, crc32_of, extract, read_directory, remove_drafts
+from video_assets.sources.openvid.zip_members import ArchiveError, MemberError, extract, read_directory, remove_drafts
 
 
 def read(data):

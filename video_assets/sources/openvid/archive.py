@@ -20,9 +20,9 @@ from video_assets.core.text import escape
 from video_assets.core.units import count, size
 from video_assets.progress import Progress, megabytes
 from video_assets.sources.fetching.ledger import FetchLedger, crc32_of, timestamp
-from video_assets.sources.fetching.rules import Fetch, FetchPlan, FetchSummary, summarize, to_ledger
+from video_assets.sources.fetching.rules import Fetch, FetchSummary, summarize, to_ledger
 from video_assets.sources.openvid.opening import ArchiveFile
-from video_assets.sources.openvid.plan import ArchivePlanner, ArchiveTask
+from video_assets.sources.openvid.plan import ArchiveTask, ArchiveWork, plan_archive
 from video_assets.sources.openvid.rules.due import captions_by_key
 from video_assets.sources.openvid.rules.members import Candidate
 from video_assets.sources.openvid.zip_members import Extracted, MemberError, extract, remove_drafts
@@ -73,77 +73,79 @@ class ArchiveResult:
     content_hash: str
 
 
-class ArchiveJob:
-    """The work on one archive; the caller holds its lease."""
+def fetch_archive(
+    task: ArchiveTask,
+    file: ArchiveFile,
+    ledger: FetchLedger,
+    lease: Lease,
+    *,
+    find_captions: Callable[[Iterable[str]], pd.DataFrame],
+    told: Told,
+) -> ArchiveResult:
+    """Fetch what is wanted of an archive and not there, then write its ledger; the caller holds `lease`.
+
+    Raises:
+        ArchiveError, BadArchiveError, FetchError: see there; what was fetched is kept.
+        OSError: the disk failed.
+    """
+    remove_drafts(task.folder)
+    work = plan_archive(task, file, ledger, find_captions=find_captions)
+    return _ArchiveJob(task, file, ledger, lease, work, told=told).run()
+
+
+class _ArchiveJob:
+    """The work on one archive."""
 
     def __init__(
-        self,
-        task: ArchiveTask,
-        file: ArchiveFile,
-        ledger: FetchLedger,
-        lease: Lease,
-        *,
-        find_captions: Callable[[Iterable[str]], pd.DataFrame],
-        told: Told,
+        self, task: ArchiveTask, file: ArchiveFile, ledger: FetchLedger, lease: Lease, work: ArchiveWork, *, told: Told
     ) -> None:
-        self._task, self._file, self._ledger, self._lease, self._told = task, file, ledger, lease, told
-        self._planner = ArchivePlanner(task, file, ledger, find_captions=find_captions)
+        self._task, self._file, self._ledger, self._lease, self._work, self._told = task, file, ledger, lease, work, told
         self._transfer = Transfer()
 
     def run(self) -> ArchiveResult:
-        """Fetch what is wanted and not there, then write the ledger.
-
-        Raises:
-            ArchiveError, BadArchiveError, FetchError: see there; what was fetched is kept.
-            OSError: the disk failed.
-        """
-        remove_drafts(self._task.folder)
-        plan = self._adopted(self._planner.plan())
-        todo = [self._planner.wanted[key] for key in plan.fetch]
-        again = [self._planner.wanted[key] for key in plan.done if self._planner.is_broken(key)]
-        self._announce(plan, todo, again)
+        self._adopt()
+        todo = self._work.todo
+        self._announce()
         purpose = f"extracting {count(len(todo), 'clips')} of {self._task.archive}"
         n_bytes = sum(one.member.size for one in todo)
         require_space(self._task.folder, n_bytes, purpose=purpose, headroom_bytes=self._task.headroom_bytes)
-        is_whole = self._is_whole_pass(todo)
+        is_whole = self._is_whole_pass()
         with explained_space(self._task.folder, purpose=purpose), closing(self._ledger):
-            self._fetch(todo, again, is_whole=is_whole)
-        sha256 = self._check_sha256(todo) if is_whole else self._why_no_sha256(plan)
+            self._fetch(is_whole=is_whole)
+        sha256 = self._check_sha256() if is_whole else self._why_no_sha256()
         return self._finish(sha256)
 
-    def _adopted(self, plan: FetchPlan) -> FetchPlan:
-        """Files that the ledger does not know as they are: with the archive's CRC-32 they are taken, else fetched."""
-        adopted = [key for key in plan.verify if self._planner.is_as_archived(key)]
-        for key in adopted:
-            one = self._planner.wanted[key]
+    def _adopt(self) -> None:
+        """Note the clips that are there, whole, and not in the ledger."""
+        for one in self._work.adopted:
             there = self._task.path(one).stat()
             facts = {"n_bytes": there.st_size, "mtime_ns": there.st_mtime_ns, "crc32": f"{one.member.crc32:08x}"}
-            self._append(one, timestamp(), attempts=self._planner.attempts(key), detail="was there already", **facts)
-        self._transfer.adopted = len(adopted)
-        to_fetch = {*plan.fetch, *plan.verify} - set(adopted)
-        fetch = [key for key in self._planner.wanted if key in to_fetch]
-        return FetchPlan(done=[*plan.done, *adopted], fetch=fetch, given_up=plan.given_up)
+            attempts = self._work.attempts(self._task.key(one))
+            self._append(one, timestamp(), attempts=attempts, detail="was there already", **facts)
+        self._transfer.adopted = len(self._work.adopted)
 
-    def _announce(self, plan: FetchPlan, todo: list[Candidate], again: list[Candidate]) -> None:
-        n_bytes = sum(one.member.packed_size for one in (*todo, *again))
-        broken = f" and {count(len(again), 'clips')} that do not decode" if again else ""
+    def _announce(self) -> None:
+        work = self._work
+        n_bytes = sum(one.member.packed_size for one in (*work.todo, *work.again))
+        broken = f" and {count(len(work.again), 'clips')} that do not decode" if work.again else ""
         self._told.info(
-            f"{self._task.archive}: {count(len(self._planner.wanted), 'clips')} wanted of {len(self._planner.candidates):,} "
-            f"members, {len(plan.done):,} there already; this fetches {count(len(todo), 'clips')}{broken}, about {size(n_bytes)}"
+            f"{self._task.archive}: {count(work.n_wanted, 'clips')} wanted of {len(work.candidates):,} members, "
+            f"{work.n_there:,} there already; this fetches {count(len(work.todo), 'clips')}{broken}, about {size(n_bytes)}"
         )
 
     # --- transfer -------------------------------------------------------------------------------------------------------------
 
-    def _is_whole_pass(self, todo: list[Candidate]) -> bool:
+    def _is_whole_pass(self) -> bool:
         """(Nearly) everything is fetched, so that the whole archive may as well be read and hashed."""
-        if self._task.is_verified or not todo or len(todo) < len(self._planner.wanted):
+        todo = self._work.todo
+        if self._task.is_verified or not todo or len(todo) < self._work.n_wanted:
             return False
         n_read = sum(one.member.packed_size for one in todo)
-        n_all = sum(one.member.packed_size for one in self._planner.candidates)
+        n_all = sum(one.member.packed_size for one in self._work.candidates)
         return n_all - n_read <= _MAX_SKIPPED_SHARE * n_all
 
-    def _fetch(self, todo: list[Candidate], again: list[Candidate], *, is_whole: bool) -> None:
-        in_order = sorted((*todo, *again), key=lambda one: one.member.offset)
+    def _fetch(self, *, is_whole: bool) -> None:
+        in_order = sorted((*self._work.todo, *self._work.again), key=lambda one: one.member.offset)
         if not in_order:
             return
         self._task.folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +153,7 @@ class ArchiveJob:
             self._file.seek(0)
         else:
             self._file.expect([_span(one) for one in in_order])
-        broken = {one.file_name for one in again}
+        broken = {one.file_name for one in self._work.again}
         n_bytes = sum(one.member.packed_size for one in in_order)
         with megabytes(self._told.progress, self._task.archive, n_bytes) as advance:
             for n_done, one in enumerate(in_order, start=1):
@@ -164,7 +166,7 @@ class ArchiveJob:
     def _fetch_one(self, one: Candidate, *, is_again: bool) -> None:
         if self._lease.is_lost:
             self._lease.ensure()
-        started, attempts = timestamp(), self._planner.attempts(self._task.key(one)) + 1
+        started, attempts = timestamp(), self._work.attempts(self._task.key(one)) + 1
         before = crc32_of(self._task.path(one)) if is_again else None
         try:
             clip = self._extract(one)
@@ -198,7 +200,7 @@ class ArchiveJob:
             detail = f"two reads gave two things: {told[1]}; {second.detail}"
             raise MemberError("checksum_mismatch", detail) from second
 
-    def _check_sha256(self, todo: list[Candidate]) -> str:
+    def _check_sha256(self) -> str:
         """Compare the hashes of a pass without a gap with those of the listing."""
         self._file.finish_hashes()
         listed = list(self._task.sha256s)
@@ -209,7 +211,7 @@ class ArchiveJob:
             return "not checked: " + ("the pass had a gap" if None in found else "the listing has none")
         if self._transfer.is_repeated:
             return "not checked: some bytes came damaged and were read again"
-        for one in todo:
+        for one in self._work.todo:
             detail = "the archive in which this clip came does not have the listed sha256"
             self._append(one, timestamp(), status="failed", attempts=1, reason="checksum_mismatch", detail=detail)
             self._task.path(one).unlink(missing_ok=True)
@@ -219,29 +221,29 @@ class ArchiveJob:
             "of them is kept. Is there a proxy or mirror in between that changes files? Materialize it again"
         )
 
-    def _why_no_sha256(self, plan: FetchPlan) -> str:
+    def _why_no_sha256(self) -> str:
         if self._task.is_verified:
             return "checked"
-        return "not checked: " + ("some clips were there already" if plan.done else "only some of its clips are wanted")
+        return "not checked: " + ("some clips were there already" if self._work.n_there else "only some of its clips are wanted")
 
     # --- ledger ---------------------------------------------------------------------------------------------------------------
 
     def _finish(self, sha256: str) -> ArchiveResult:
         """Give every member a line, make one table of all lines, and the raw ledger of that."""
-        for one in self._planner.candidates:
+        for one in self._work.candidates:
             if one.reason:
                 self._append(one, timestamp(), status=one.status, reason=one.reason, detail=one.detail, is_permanent=True)
-        for key, path in self._planner.vanished.items():
+        for key, path in self._work.vanished.items():
             line = self._line(key, escape(Path(path).name), timestamp())
             self._ledger.append(replace(line, status="failed", reason="missing_in_archive", is_permanent=True, path=path))
         self._lease.ensure()
         rows = self._ledger.compact(note={"archive": list(self._task.sha256s), "revision": self._task.revision})
         # What was refused in an earlier version of the archive is no clip that was ever listed.
-        now = {*map(self._task.key, self._planner.candidates), *self._planner.vanished}
+        now = {*map(self._task.key, self._work.candidates), *self._work.vanished}
         rows = rows[rows["clip_key"].isin(list(now))]
         summary = summarize(rows)
         self._refuse_bad(rows, summary)
-        captions = captions_by_key(self._planner.captions, prefix=self._task.prefix)
+        captions = captions_by_key(self._work.captions, prefix=self._task.prefix)
         note = {"version": self._task.version, "waiting": summary.waiting}
         content_hash = write_table(self._task.ledger_path, LEDGER, to_ledger(rows, captions), note=note)
         return ArchiveResult(summary, self._transfer, self._file.n_bytes_fetched, sha256, content_hash)

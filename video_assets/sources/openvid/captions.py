@@ -48,7 +48,7 @@ class CaptionsReport:
 
     path: Path
     content_hash: str
-    counts: dict[str, Any]
+    counts: RowCounts
     notes: list[str]
     n_bytes_fetched: int
 
@@ -64,7 +64,7 @@ def refresh_captions(layout: Layout, openvid: OpenVid, listing: Listing) -> Capt
     file = _table_of(openvid, listing)
     n_bytes, identity = _n_bytes_wanted(openvid, file), captions_identity(openvid, listing)
     if path.exists() and (note := read_note(path)).get("identity") == identity:
-        return CaptionsReport(path, hash_file(path), note["counts"], note["notes"], 0)
+        return CaptionsReport(path, hash_file(path), RowCounts(**note["counts"]), note["notes"], 0)
     with _fetched(openvid, listing, file, path, n_bytes) as (table, n_fetched):
         about = {"identity": identity, "table": file.path, "revision": listing.revision}
         counts, notes = _convert(table, path, about, is_whole=n_bytes == file.size)
@@ -161,7 +161,7 @@ def _table_of(openvid: OpenVid, listing: Listing) -> HubFile:
 # --- conversion -----------------------------------------------------------------------------------------------------------------
 
 
-def _convert(table: Path, path: Path, note: dict[str, Any], *, is_whole: bool) -> tuple[dict[str, Any], list[str]]:
+def _convert(table: Path, path: Path, note: dict[str, str], *, is_whole: bool) -> tuple[RowCounts, list[str]]:
     """Write the rows of `table` to `path`, in bounded memory; returns the counts and what the user should know."""
     counts, notes = RowCounts(), []
     if not is_whole:
@@ -177,7 +177,7 @@ def _convert(table: Path, path: Path, note: dict[str, Any], *, is_whole: bool) -
             _check(table, counts)
             notes += _sentences(table, counts)
             writer.add_key_value_metadata(note_metadata({**note, "counts": asdict(counts), "notes": notes}))
-    return asdict(counts), notes
+    return counts, notes
 
 
 def _rows(source: IO[bytes], table: Path, counts: RowCounts, notes: list[str], *, is_whole: bool) -> Iterator[tuple[Any, ...]]:

@@ -17,13 +17,13 @@ from video_assets.progress import megabytes
 from video_assets.settings.model import Settings
 from video_assets.settings.sources import VIDEO_SUFFIXES, OpenVid
 from video_assets.sources.fetching.ledger import FetchLedger
-from video_assets.sources.openvid.archive import ArchiveJob, ArchiveResult, Told
+from video_assets.sources.openvid.archive import ArchiveResult, Told, fetch_archive
 from video_assets.sources.openvid.broken import broken_clips, clips_token, read_broken
 from video_assets.sources.openvid.captions import captions_identity, find_captions, read_scores
 from video_assets.sources.openvid.listing import read_listing
 from video_assets.sources.openvid.opening import open_archive
 from video_assets.sources.openvid.plan import ArchiveTask
-from video_assets.sources.openvid.rows_without_clip import list_rows_without_clip
+from video_assets.sources.openvid.rows_without_clip import refresh_rows_without_clip
 from video_assets.sources.openvid.rules.due import count_wanted, due_archives, estimate_bytes, ledger_version
 from video_assets.sources.openvid.rules.listing import Listing, choose_archives
 from video_assets.sources.openvid.rules.members import Selection
@@ -60,7 +60,7 @@ def fetch_archives(layout: Layout, settings: Settings, archives: Sequence[str], 
             yield ArchiveOutcome(archive, failure=str(error))
             why_not = str(error) if _is_for_all(error) else ""
     openvid = settings.openvid
-    n_lost = list_rows_without_clip(layout, openvid.source_name, read_listing(layout, openvid), selection_of(openvid))
+    n_lost = refresh_rows_without_clip(layout, openvid.source_name, read_listing(layout, openvid), selection_of(openvid))
     if n_lost:
         told.warn(f"{count(n_lost, 'rows')} of the captions table have no clip in any archive")
 
@@ -191,7 +191,7 @@ def _fetch(layout: Layout, settings: Settings, archive: str, told: Told) -> Arch
             megabytes(told.progress, f"{archive}: download", n_bytes) as advance,
             open_archive(layout, openvid, listing, archive, on_bytes=advance) as file,
         ):
-            result = ArchiveJob(task, file, ledger, lease, find_captions=find, told=told).run()
+            result = fetch_archive(task, file, ledger, lease, find_captions=find, told=told)
     return ArchiveOutcome(archive, listing.revision, result=result, seconds=time.monotonic() - started)
 
 

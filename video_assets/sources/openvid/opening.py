@@ -8,10 +8,9 @@ import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from io import FileIO
 from itertools import accumulate
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from video_assets.core.errors import SourceError
 from video_assets.settings.sources import OpenVid
@@ -86,7 +85,7 @@ class LocalPieces(SeekableReader):
     n_bytes_fetched = 0
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._files: list[FileIO] = []  # close() looks at it, also when the next piece cannot be opened
+        self._files: list[IO[bytes]] = []  # close() looks at it, also when the next piece cannot be opened
         self._files.extend(path.open("rb", buffering=0) for path in paths)
         sizes = [os.fstat(file.fileno()).st_size for file in self._files]
         self._starts = [0, *accumulate(sizes)][:-1]

@@ -18,7 +18,7 @@ from video_assets.storage.tables import write_table
 NAME = "rows_without_a_clip"
 
 
-def list_rows_without_clip(layout: Layout, source: str, listing: Listing, selection: Selection) -> int | None:
+def refresh_rows_without_clip(layout: Layout, source: str, listing: Listing, selection: Selection) -> int | None:
     """Write the ledger of wanted rows without a clip; returns how many, None while archives of the listing are not read.
 
     Until then nobody knows, so an older ledger of this kind is taken away.
