@@ -74,7 +74,7 @@ def with_proof(mode, jobs):
     for source, target, start_s, end_s in jobs:
         opener = partial(ClipFile, source)
         result = cut_clip(opener, opener, target=Path(target), start_s=start_s, end_s=end_s, mode=mode)
-        assert not result["reason"], result
+        assert not result.reason, result
 
 
 def by_official_command(jobs):

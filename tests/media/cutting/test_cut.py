@@ -96,12 +96,12 @@ def test_a_cut_shows_exactly_the_frames_of_its_span(tmp_path, name, mode):
         wanted = [n for n in range(6 * RATE) if start_s - 0.002 <= n / RATE < end_s - 0.002]
         numbers, times = numbers_in(target)
         verdict = decode_clip(str(target))
-        assert result["reason"] == "", result
+        assert result.reason == "", result
         assert numbers == wanted, (start_s, end_s, result)
         assert verdict["verdict"] == "good"
-        assert result["n_frames"] == result["n_wanted"] == verdict["num_frames"] == len(wanted)
-        assert result["start_s"] == pytest.approx(wanted[0] / RATE, abs=0.002)
-        assert result["end_s"] == pytest.approx((wanted[-1] + 1) / RATE, abs=0.002)
+        assert result.n_frames == result.n_wanted == verdict["num_frames"] == len(wanted)
+        assert result.start_s == pytest.approx(wanted[0] / RATE, abs=0.002)
+        assert result.end_s == pytest.approx((wanted[-1] + 1) / RATE, abs=0.002)
         assert times[0] == pytest.approx(0, abs=0.002)
         if mode == "exact":
             assert verdict["header_frames"] == len(wanted), "nothing is hidden"
@@ -119,7 +119,7 @@ def test_sources_of_variable_rate_keep_the_times_of_their_frames(tmp_path, mode)
     assert numbers == wanted
     assert times == pytest.approx([(ticks[n] - ticks[wanted[0]]) / 1000 for n in wanted], abs=0.002)
     assert decode_clip(str(tmp_path / "clip.mp4"))["is_variable_rate"]
-    assert result["reason"] == ""
+    assert result.reason == ""
 
 
 @pytest.mark.parametrize("mode", ["copy", "exact"])
@@ -137,9 +137,9 @@ def test_sound_stays_with_the_pictures(tmp_path, mode, muxer):
 
 def test_an_exact_cut_encodes_only_the_ends(tmp_path):
     source = numbered_video(tmp_path / "source.mp4", options={"g": "25", "bf": "2", "x264-params": "scenecut=0"}, seconds=10)
-    assert cut(source, tmp_path / "clip.mp4", 2.0, 5.0, "exact")["method"] in {"copy", "smart"}
+    assert cut(source, tmp_path / "clip.mp4", 2.0, 5.0, "exact").method in {"copy", "smart"}
     result = cut(source, tmp_path / "clip.mp4", 1.48, 8.48, "exact")
-    assert result["method"] == "smart"
+    assert result.method == "smart"
     original, made = packets_of(source), packets_of(tmp_path / "clip.mp4")
     assert len(made & original) >= 6 * 25, "six of seven seconds are the packets of the source, byte for byte"
 
@@ -169,14 +169,14 @@ def test_the_official_command_finds_no_frame_that_we_lose(tmp_path):
 def test_a_span_that_the_video_does_not_have_is_out_of_range(tmp_path, start_s, end_s):
     source = make_video(tmp_path / "source.mp4")
     result = cut(source, tmp_path / "clip.mp4", start_s, end_s)
-    assert result["reason"] == "out_of_range"
+    assert result.reason == "out_of_range"
     assert list(tmp_path.iterdir()) == [source], "no draft is left"
 
 
 def test_a_video_that_ends_a_little_early_gives_the_frames_that_are_there(tmp_path):
     source = make_video(tmp_path / "source.mp4")
     result = cut(source, tmp_path / "clip.mp4", 5.0, 6.5)
-    assert (result["reason"], result["n_frames"]) == ("", 25)
+    assert (result.reason, result.n_frames) == ("", 25)
 
 
 def test_damaged_and_foreign_sources_give_no_clip(tmp_path):
@@ -191,8 +191,8 @@ def test_damaged_and_foreign_sources_give_no_clip(tmp_path):
     for name in ("damaged.mp4", "text.mp4", "playlist.mp4"):
         for mode in ("copy", "exact"):
             result = cut(tmp_path / name, tmp_path / "clip.mp4", 2.0, 4.0, mode)
-            assert result["reason"] == "cut_failed", (name, result)
-            assert result["detail"]
+            assert result.reason == "cut_failed", (name, result)
+            assert result.detail
     assert not (tmp_path / "clip.mp4").exists()
 
 

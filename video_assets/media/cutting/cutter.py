@@ -8,14 +8,16 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from av.error import FFmpegError
 
 from video_assets.media.clip_file import ClipFile
 from video_assets.media.container import open_container
 from video_assets.media.cutting.exact import cut_exact, encode_clip
+from video_assets.media.cutting.result import CutResult
 from video_assets.media.cutting.span import (
     COPIED_VIDEO,
     CutError,
@@ -55,12 +57,11 @@ _WAYS: dict[str, tuple[_Way, ...]] = {
 }
 
 
-def cut_clip(video: Opener, audio: Opener, *, target: Path, start_s: float, end_s: float, mode: str) -> dict[str, Any]:
+def cut_clip(video: Opener, audio: Opener, *, target: Path, start_s: float, end_s: float, mode: str) -> CutResult:
     """Write the clip from `start_s` to `end_s` (seconds of the source video) to `target`, whole or not at all.
 
     Returns:
-        `reason` ("" when it was cut, else `cut_failed` or `out_of_range`), `detail`, and of a cut clip `method`, `start_s`,
-        `end_s`, `n_frames`, `n_wanted`, `n_bytes`, `mtime_ns`, `crc32`.
+        The result; its `reason` is empty, `cut_failed` or `out_of_range`.
 
     Raises:
         StorageError: the source video cannot be read.
@@ -71,21 +72,22 @@ def cut_clip(video: Opener, audio: Opener, *, target: Path, start_s: float, end_
     faults: list[str] = []
     try:
         for number, (write, earlier) in enumerate(_WAYS[mode]):
+            is_last = number == len(_WAYS[mode]) - 1
             try:
                 with libav_log().capture(), _opened(video, audio) as (source, sound):
                     span = read_span(source, start_s, end_s, earlier=earlier)
-                    facts = _facts(span) | {"method": write(draft, span, sound)}
+                    wanted = _wanted(span)  # before it is written: that moves the packets' times
+                    made = replace(wanted, method=write(draft, span, sound))
             except OutOfRangeError as error:
-                return {"reason": "out_of_range", "detail": str(error)}
+                return CutResult("out_of_range", str(error))
             except (FFmpegError, CutError, ValueError) as error:
                 faults.append(f"{type(error).__name__}: {error}")
                 continue
-            is_last = number == len(_WAYS[mode]) - 1
-            if fault := _fault(draft, facts, tolerance=_MAX_DIFFERENCE if is_last else 0):
-                faults.append(fault)
-                continue
-            return facts | {"reason": "", "detail": "; ".join(faults)} | _finish(draft, target)
-        return {"reason": "cut_failed", "detail": "; ".join(dict.fromkeys(faults))}
+            made, fault = _proved(draft, made, tolerance=_MAX_DIFFERENCE if is_last else 0)
+            if not fault:
+                return _finished(draft, target, replace(made, detail="; ".join(faults)))
+            faults.append(fault)
+        return CutResult("cut_failed", "; ".join(dict.fromkeys(faults)))
     finally:
         draft.unlink(missing_ok=True)
 
@@ -98,26 +100,23 @@ def _opened(video: Opener, audio: Opener) -> Iterator[tuple[Source, Source | Non
         yield pictures, sound
 
 
-def _facts(span: Span) -> dict[str, Any]:
-    return {
-        "start_s": float(span.seconds(span.first)),
-        "end_s": float(span.seconds(span.end)),
-        "n_wanted": span.n_shown,
-    }
+def _wanted(span: Span) -> CutResult:
+    start_s, end_s = float(span.seconds(span.first)), float(span.seconds(span.end))
+    return CutResult(start_s=start_s, end_s=end_s, n_wanted=span.n_shown)
 
 
-def _fault(draft: Path, facts: dict[str, Any], *, tolerance: int) -> str:
-    """Why the draft is not what was wanted; notes its frames."""
+def _proved(draft: Path, made: CutResult, *, tolerance: int) -> tuple[CutResult, str]:
+    """The result with the frames that decode, and why the draft is not what was wanted ("" when it is)."""
     verdict = decode_clip(str(draft))
-    facts["n_frames"] = verdict["num_frames"] or 0
+    made = replace(made, n_frames=verdict["num_frames"] or 0)
     if verdict["verdict"] != "good":
-        return f"{facts['method']}: {verdict['reason'] or verdict['verdict']} ({verdict['errors'][:120]})"
-    if abs(facts["n_frames"] - facts["n_wanted"]) > tolerance:
-        return f"{facts['method']}: {facts['n_frames']} frames decode, {facts['n_wanted']} were wanted"
-    return ""
+        return made, f"{made.method}: {verdict['reason'] or verdict['verdict']} ({verdict['errors'][:120]})"
+    if abs(made.n_frames - made.n_wanted) > tolerance:
+        return made, f"{made.method}: {made.n_frames} frames decode, {made.n_wanted} were wanted"
+    return made, ""
 
 
-def _finish(draft: Path, target: Path) -> dict[str, Any]:
+def _finished(draft: Path, target: Path, made: CutResult) -> CutResult:
     with draft.open("rb") as file:
         checksum = 0
         while block := file.read(1 << 20):
@@ -125,4 +124,4 @@ def _finish(draft: Path, target: Path) -> dict[str, Any]:
         os.fsync(file.fileno())
     draft.replace(target)
     status = target.stat()
-    return {"n_bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "crc32": f"{checksum:08x}"}
+    return replace(made, n_bytes=status.st_size, mtime_ns=status.st_mtime_ns, crc32=f"{checksum:08x}")

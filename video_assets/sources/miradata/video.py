@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from video_assets.media.cutting.result import CutResult
 from video_assets.settings.sources import MiraData
 from video_assets.sources.fetching.ledger import timestamp
 from video_assets.sources.fetching.rules import Fetch
+from video_assets.sources.miradata.cut_request import ClipPlace, CutAnswer, CutRequest, SourceFile
 from video_assets.sources.miradata.rules.cuts import Cut, plan_sections
-from video_assets.sources.web.rules.faults import cause_of
+from video_assets.sources.web.rules.faults import Fault, cause_of
 from video_assets.sources.web.rules.patience import wait_before_retry
 from video_assets.sources.web.videos import WebFaultError, WebVideo, WebVideos
 from video_assets.storage.tables import write_text
@@ -78,7 +80,8 @@ class VideoWork:
         try:
             files = self._have(video)
             lines = list(self._cut(video, files, started))
-        except WebFaultError as fault:
+        except WebFaultError as error:
+            fault = error.fault
             lines = [self._failed(clip, fault, started) for clip in video.clips]
             return VideoResult(lines, fault.reason, fault.wait_s, self._n_bytes)
         return VideoResult(lines, n_bytes=self._n_bytes)
@@ -91,20 +94,20 @@ class VideoWork:
             if not (keeps_parts and path.suffix in {".part", ".ytdl"}):
                 path.unlink(missing_ok=True)
 
-    def _have(self, video: SourceVideo) -> dict[str, dict[str, Any]]:
-        """The video's files by role, as `sources.miradata.cut_task` takes them: on the disk, or where their parts can be read."""
+    def _have(self, video: SourceVideo) -> dict[str, SourceFile]:
+        """The video's files by role: on the disk, or where their parts can be read."""
         note = self._note(video)
         if note.exists():
             roles = json.loads(note.read_text(encoding="utf-8"))
             if all(Path(path).exists() for path in roles.values()):
-                return {role: {"path": path} for role, path in roles.items()}
+                return {role: SourceFile(path=path) for role, path in roles.items()}
         found = self._patiently(lambda: self._videos.find(video.url))
         if self._settings.is_sectioned and found.has_ranges and self._is_cheaper_by_parts(found, video):
-            return {file.role: {"url": file.url, "headers": file.headers, "n_bytes": file.n_bytes} for file in found.files}
+            return {file.role: SourceFile(url=file.url, headers=file.headers, n_bytes=file.n_bytes or 0) for file in found.files}
         paths = self._patiently(lambda: self._videos.fetch(found, self._folder, video.name))
         self._n_bytes = sum(path.stat().st_size for path in paths.values())
         write_text(note, json.dumps({role: str(path) for role, path in paths.items()}))
-        return {role: {"path": str(path)} for role, path in paths.items()}
+        return {role: SourceFile(path=str(path)) for role, path in paths.items()}
 
     def _is_cheaper_by_parts(self, found: WebVideo, video: SourceVideo) -> bool:
         spans = [(clip.start_s, clip.end_s) for clip in video.clips]
@@ -116,7 +119,8 @@ class VideoWork:
             n_tries += 1
             try:
                 return ask()
-            except WebFaultError as fault:
+            except WebFaultError as error:
+                fault = error.fault
                 first_s = self._settings.retry_wait_s
                 wait_s = wait_before_retry(fault.reason, n_tries=n_tries, first_wait_s=first_s, asked_s=fault.wait_s)
                 if wait_s is None:
@@ -126,51 +130,41 @@ class VideoWork:
 
     # --- cutting ----------------------------------------------------------------------------------------------------------------
 
-    def _cut(self, video: SourceVideo, files: dict[str, dict[str, Any]], started: str) -> Iterator[Fetch]:
+    def _cut(self, video: SourceVideo, files: dict[str, SourceFile], started: str) -> Iterator[Fetch]:
         """A line per clip. From the disk each clip is a task of its own; parts of the web are read by one worker."""
-        is_remote = any("url" in file for file in files.values())
+        is_remote = any(file.url for file in files.values())
         groups = [list(video.clips)] if is_remote else [[clip] for clip in video.clips]
-        common = {
-            "files": files,
-            "mode": self._settings.cut,
-            "settings": self._settings.model_dump(mode="json"),
-            "folder": str(self._folder),
-        }
         timeout_s = self._settings.max_source_s if is_remote else None
         self._folder.mkdir(parents=True, exist_ok=True)
-        tasks = [
-            Task(str(number), {**common, "clips": [_place(clip) for clip in group]}, timeout_s)
-            for number, group in enumerate(groups)
-        ]
+        tasks = [Task(str(number), self._request(files, group).as_json(), timeout_s) for number, group in enumerate(groups)]
         for outcome in self._pool.run(tasks):
             yield from self._lines(groups[int(outcome.id)], outcome, started)
 
-    def _lines(self, clips: Sequence[Wanted], outcome: Outcome, started: str) -> Iterator[Fetch]:
-        answer = outcome.result or {"results": [], "fault": None, "n_bytes": 0}
-        self._n_bytes += answer["n_bytes"]
-        for number, clip in enumerate(clips):
-            if number < len(answer["results"]):
-                yield self._line(clip, answer["results"][number], started)
-                continue
-            fault = answer["fault"] or {
-                "reason": "cut_failed",
-                "detail": f"the worker that cut it {outcome.status}: {outcome.detail}; tried again",
-                "http_status": None,
-            }
-            yield self._failed(clip, WebFaultError(**fault), started, is_permanent=False)
+    def _request(self, files: dict[str, SourceFile], clips: Sequence[Wanted]) -> CutRequest:
+        places = [ClipPlace(clip.line.path, clip.start_s, clip.end_s) for clip in clips]
+        return CutRequest(files, places, self._settings.cut, self._settings.model_dump(mode="json"), str(self._folder))
 
-    def _line(self, clip: Wanted, result: dict[str, Any], started: str) -> Fetch:
-        if result["reason"]:
-            return self._failed(clip, WebFaultError(result["reason"], result["detail"]), started)
-        cut = Cut(result["method"], result["start_s"], result["end_s"], result["n_frames"], result["n_wanted"])
-        detail = f"{cut.as_text()}; {result['detail']}" if result["detail"] else cut.as_text()
+    def _lines(self, clips: Sequence[Wanted], outcome: Outcome, started: str) -> Iterator[Fetch]:
+        answer = CutAnswer() if outcome.result is None else CutAnswer.from_json(outcome.result)
+        self._n_bytes += answer.n_bytes
+        for clip, result in zip(clips, answer.results, strict=False):
+            yield self._line(clip, result, started)
+        died = Fault("cut_failed", f"the worker that cut it {outcome.status}: {outcome.detail}; tried again")
+        for clip in clips[len(answer.results) :]:
+            yield self._failed(clip, answer.fault or died, started, is_permanent=False)
+
+    def _line(self, clip: Wanted, result: CutResult, started: str) -> Fetch:
+        if result.reason:
+            return self._failed(clip, Fault(result.reason, result.detail), started)
+        cut = Cut(result.method, result.start_s, result.end_s, result.n_frames, result.n_wanted)
+        detail = f"{cut.as_text()}; {result.detail}" if result.detail else cut.as_text()
         return replace(
-            clip.line, status="ok", reason="", detail=detail, is_permanent=False, n_bytes=result["n_bytes"],
-            mtime_ns=result["mtime_ns"], crc32=result["crc32"], started_at=started, finished_at=timestamp(),
+            clip.line, status="ok", reason="", detail=detail, is_permanent=False, n_bytes=result.n_bytes,
+            mtime_ns=result.mtime_ns, crc32=result.crc32, started_at=started, finished_at=timestamp(),
             tool_versions=self._versions,
         )  # fmt: skip
 
-    def _failed(self, clip: Wanted, fault: WebFaultError, started: str, *, is_permanent: bool | None = None) -> Fetch:
+    def _failed(self, clip: Wanted, fault: Fault, started: str, *, is_permanent: bool | None = None) -> Fetch:
         is_for_good = cause_of(fault.reason).is_permanent if is_permanent is None else is_permanent
         return replace(
             clip.line, status="failed", reason=fault.reason, detail=fault.detail, is_permanent=is_for_good, path="",
@@ -187,7 +181,3 @@ class VideoWork:
 def remove_folder(folder: Path) -> None:
     """Delete the folder of source videos with what is left in it."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _place(clip: Wanted) -> dict[str, Any]:
-    return {"target": clip.line.path, "start_s": clip.start_s, "end_s": clip.end_s}

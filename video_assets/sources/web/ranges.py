@@ -1,6 +1,6 @@
 """A file of the web, read by parts as if it lay on the disk; what has come once is kept in a temporary file.
 
-Belongs here: positions to ranges, and going on where a connection broke. Does not belong here: what the bytes mean (`io.media`).
+Belongs here: positions to ranges, and going on where a connection broke. Does not belong here: what the bytes mean (`media`).
 """
 
 import io

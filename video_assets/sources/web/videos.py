@@ -24,7 +24,7 @@ from yt_dlp.utils import YoutubeDLError
 from video_assets.settings.sources import MiraData
 from video_assets.sources.web.client import WebClient
 from video_assets.sources.web.guard import AddressRefusedError, check_url
-from video_assets.sources.web.rules.faults import classify, content_kind, plain_words, status_in
+from video_assets.sources.web.rules.faults import Fault, classify, content_kind, plain_words, status_in
 from video_assets.storage.space import explained_space, require_space
 
 _HEAD_BYTES = 4096
@@ -33,11 +33,11 @@ _MAX_CAUSES = 8
 
 
 class WebFaultError(Exception):
-    """A web video cannot be had. `reason` is a word of `rules.faults`; `wait_s` is how long the server asked us to wait."""
+    """A web video cannot be had: `fault` says why."""
 
     def __init__(self, reason: str, detail: str, *, http_status: int | None = None, wait_s: float | None = None) -> None:
         super().__init__(detail)
-        self.reason, self.detail, self.http_status, self.wait_s = reason, detail, http_status, wait_s
+        self.fault = Fault(reason, detail, http_status, wait_s)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ SENTENCES = {
 def test_sentences_of_sites_have_their_reasons(sentence):
     inner = ExtractorError(sentence, expected=True, video_id="abcdefghijk", ie="youtube")
     outer = DownloadError(f"ERROR: {inner}", (ExtractorError, inner, None))
-    assert fault_of(outer).reason == SENTENCES[sentence]
+    assert fault_of(outer).fault.reason == SENTENCES[sentence]
 
 
 def http_error(status, **headers):
@@ -84,14 +84,14 @@ def http_error(status, **headers):
     ],
 )
 def test_exceptions_of_yt_dlp_have_their_reasons(error, reason, status):
-    fault = fault_of(error)
+    fault = fault_of(error).fault
     assert (fault.reason, fault.http_status) == (reason, status)
     wrapped = DownloadError(f"ERROR: {error}", (type(error), error, None))
-    assert fault_of(wrapped).reason == reason, "also behind what extract_info raises"
+    assert fault_of(wrapped).fault.reason == reason, "also behind what extract_info raises"
 
 
 def test_the_servers_wish_to_wait_is_known():
-    assert fault_of(http_error(429, Retry_After="120")).wait_s == 120
+    assert fault_of(http_error(429, Retry_After="120")).fault.wait_s == 120
 
 
 def test_a_bot_check_counts_whatever_the_status():

@@ -1,13 +1,27 @@
 """Why a web video could not be had: one fixed word per cause, and what each cause means for trying again.
 
 Belongs here: recognizing causes by what yt-dlp, a server or a site says; policy per cause. Does not belong here: asking anybody
-(`sources.web.videos`), waiting (`io.web_patience`), a clip's ledger line (`sources.fetching.rules`).
+(`sources.web.videos`), waiting (`sources.web.rules.patience`), a clip's ledger line (`sources.fetching.rules`).
 The sites' sentences are those of yt-dlp 2026.8 (extractor/youtube, extractor/common, downloader) and of YouTube's players.
 """
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a web video cannot be had: a word of `CAUSES` or `SHARED`, and the same in words.
+
+    `http_status` is the last one that was an error, `wait_s` for how many seconds the server asked us to wait.
+    """
+
+    reason: str
+    detail: str
+    http_status: int | None = None
+    wait_s: float | None = None
 
 
 class Cause(NamedTuple):
