@@ -8,22 +8,17 @@ import warnings
 import dagster as dg
 
 from video_assets.defs.alerts import alerts_sensor
-from video_assets.defs.automation import automation_sensor, build_schedules, fresh_enough, own_clips_sensors
-from video_assets.defs.checks import metadata_checks, training_checks
+from video_assets.defs.automation import automation_sensor, build_schedules
 from video_assets.defs.clean_up import clean_up_job, clean_up_schedule
 from video_assets.defs.code_versions import with_settings
-from video_assets.defs.decode import decode_check, shard_lists
-from video_assets.defs.decode_schedule import decode_schedule
+from video_assets.defs.decode import decode_check, decode_schedule, shard_lists
 from video_assets.defs.jobs import build_jobs
-from video_assets.defs.metadata import enriched_metadata
-from video_assets.defs.miradata import miradata_assets
-from video_assets.defs.miradata_schedule import miradata_schedules
-from video_assets.defs.openvid import openvid_assets
-from video_assets.defs.openvid_sensor import openvid_schedules, openvid_sensors
-from video_assets.defs.own_clips import own_clips
+from video_assets.defs.metadata import enriched_metadata, size_filtered
+from video_assets.defs.miradata import miradata_assets, miradata_schedules
+from video_assets.defs.openvid import openvid_assets, openvid_schedules, openvid_sensors
+from video_assets.defs.own_clips import own_clips, own_clips_sensors
 from video_assets.defs.project import Project
-from video_assets.defs.size_filter import size_filtered
-from video_assets.defs.training import dataset_report, training_csv
+from video_assets.defs.training import dataset_report, metadata_checks, training_checks, training_csv, with_freshness_policy
 from video_assets.progress import Progress
 from video_assets.settings.model import Settings, Source, load_settings
 
@@ -67,7 +62,7 @@ def _assets(settings: Settings, sources: tuple[Source, ...]) -> list[dg.AssetsDe
         size_filtered,
         shard_lists(settings),
         decode_check(settings),
-        fresh_enough(training_csv, settings),
+        with_freshness_policy(training_csv, settings),
         dataset_report,
     ]
 

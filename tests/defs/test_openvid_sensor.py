@@ -10,7 +10,7 @@ from openvid_repo import REPO, make_repo, settings_for, zip_of
 
 from video_assets.core.schema import LEDGER
 from video_assets.definitions import build_defs
-from video_assets.defs.openvid_sensor import openvid_schedules, openvid_sensors
+from video_assets.defs.openvid import openvid_schedules, openvid_sensors
 from video_assets.sources.openvid.captions import refresh_captions
 from video_assets.sources.openvid.fetch import pending
 from video_assets.sources.openvid.listing import refresh_listing

@@ -7,7 +7,6 @@ Belongs here: what happened since the last tick. Does not belong here: words (`a
 
 import json
 import os
-import re
 from typing import Any
 
 import dagster as dg
@@ -15,6 +14,7 @@ from dagster._core.definitions.freshness import FreshnessState  # not exported
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus  # not exported
 
 from video_assets.alerts.rules import Alert, message
+from video_assets.defs.failures import why_failed
 from video_assets.settings.model import Settings
 
 WEBHOOK_VARIABLE = "VIDEO_ASSETS_ALERT_WEBHOOK"
@@ -97,20 +97,6 @@ def _run_alert(instance: dg.DagsterInstance, run_id: str, ui_url: str) -> Alert 
         return None
     assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
     return Alert("run_failed", assets or run.job_name, why_failed(instance, run_id), f"{ui_url}/runs/{run_id}" if ui_url else "")
-
-
-def why_failed(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The first step's own error, else what Dagster says of the run."""
-    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE, limit=1).records
-    event = records[0].event_log_entry.dagster_event if records else None
-    error = event.step_failure_data.error if event else None
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return (
-        re.sub(r"^[\w.]+: ", "", error.message.strip())
-        if error
-        else "the run failed outside of its steps (its process died?); see its log"
-    )
 
 
 def _failed_checks(context: dg.SensorEvaluationContext, ui_url: str) -> tuple[dict[str, str], dict[str, Alert]]:

@@ -1,4 +1,10 @@
-"""Shards and their decode check. Each shard of a run is reported on its own: finished ones stay green when others fail."""
+"""Shards, their decode check, and its nightly safety net.
+
+Each shard of a run is reported on its own: finished ones stay green when others fail. A tick can be lost, a backfill cancelled,
+a mount mended without a click, and the automation sensor never asks for what was there before it first looked: so the night
+asks for what is still unchecked.
+Does not belong here: which shards are not current (`pipeline.currency`).
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -6,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from video_assets.core.schema import CHECKED, CLIPS
+from video_assets.core.sharding import shard_keys
 from video_assets.defs.conditions import changed_shards, cheap
 from video_assets.defs.describe import OWNERS, column_schema
-from video_assets.defs.partition_reports import incomplete, report_partition
-from video_assets.defs.partitions import backfill_policy, list_policy, shard_partitions
+from video_assets.defs.jobs import AT_WORK, DECODE
+from video_assets.defs.partition_reports import PartitionReport, report_each
+from video_assets.defs.partitions import backfill_policy, list_policy, range_tags, ranges, shard_partitions
 from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
 
 if TYPE_CHECKING:
     from video_assets.pipeline.decode_check import ShardOutcome
+    from video_assets.pipeline.enrich import ShardList
 
 
 def shard_lists(settings: Settings) -> dg.AssetsDefinition:
@@ -38,13 +47,8 @@ def shard_lists(settings: Settings) -> dg.AssetsDefinition:
         from video_assets.pipeline.enrich import write_shard_lists
 
         n_shards = project.settings.decode.n_shards
-        for written in write_shard_lists(project.layout, list(context.partition_keys), n_shards=n_shards):
-            metadata = {
-                "dagster/partition_row_count": written.n_clips,
-                "dropped_before": written.n_dropped,
-                "bytes": written.n_bytes,
-            }
-            report_partition(context, written.shard, metadata=metadata, content_hash=written.content_hash)
+        lists = write_shard_lists(project.layout, list(context.partition_keys), n_shards=n_shards)
+        report_each(context, "shard lists", map(_list_report, lists))
         yield from ()
 
     return asset
@@ -79,19 +83,24 @@ def decode_check(settings: Settings) -> dg.AssetsDefinition:
             progress=project.progress(context.log.info),
             run_id=context.run.run_id,
         )
-        failed = [outcome for outcome in outcomes if not _is_reported(context, outcome)]
-        if failed:
-            raise incomplete("shards", {outcome.shard: outcome.failure for outcome in failed})
+        report_each(context, "shards", map(_shard_report, outcomes))
         yield from ()
 
     return asset
 
 
-def _is_reported(context: dg.AssetExecutionContext, outcome: "ShardOutcome") -> bool:
-    """Tell Dagster that the shard is complete, or log why it is not."""
+def _list_report(written: "ShardList") -> PartitionReport:
+    metadata = {
+        "dagster/partition_row_count": written.n_clips,
+        "dropped_before": written.n_dropped,
+        "bytes": written.n_bytes,
+    }
+    return PartitionReport(written.shard, written.content_hash, metadata)
+
+
+def _shard_report(outcome: "ShardOutcome") -> PartitionReport:
     if outcome.failure:
-        context.log.error(f"shard {outcome.shard}: {outcome.failure}")
-        return False
+        return PartitionReport(outcome.shard, failure=outcome.failure)
     n_dropped = outcome.n_clips - outcome.n_kept
     metadata = {
         "dagster/partition_row_count": outcome.n_kept,
@@ -103,5 +112,55 @@ def _is_reported(context: dg.AssetExecutionContext, outcome: "ShardOutcome") -> 
         "decode_cpu_seconds": round(outcome.decode_seconds, 3),
         "bytes": outcome.n_bytes,
     }
-    report_partition(context, outcome.shard, metadata=metadata, content_hash=outcome.content_hash)
-    return True
+    return PartitionReport(outcome.shard, outcome.content_hash, metadata)
+
+
+_ASSETS = {dg.AssetKey("shard_lists"), dg.AssetKey("decode_check")}
+
+
+def decode_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """Every night, unless decoding goes on anyway."""
+    automation = settings.automation
+    is_running = automation.is_enabled and bool(settings.sources)
+
+    @dg.schedule(
+        name="nightly_decode",
+        job_name=DECODE,
+        cron_schedule=automation.nightly_decode_cron,
+        execution_timezone=automation.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING if is_running else dg.DefaultScheduleStatus.STOPPED,
+        description="Checks shards that are not complete, failed and cancelled ones included; each goes on where it stopped.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        from video_assets.pipeline.currency import shards_to_check
+        from video_assets.storage.layout import Layout
+
+        if at_work := _at_work(context.instance):
+            return dg.SkipReason(f"{at_work} is at work on shards: what that leaves is asked for in the next night")
+        shards = shards_to_check(Layout(settings.data_root), settings)
+        return _requests(shards, settings, night=context.scheduled_execution_time.isoformat())
+
+    return schedule
+
+
+def _requests(shards: list[str], settings: Settings, *, night: str) -> list[dg.RunRequest] | dg.SkipReason:
+    """As a backfill would launch them: all shards of one machine in one run if they are neighbours, else a run per shard."""
+    if not shards:
+        return dg.SkipReason("nothing to check: every shard that has a list is complete")
+    if settings.automation.backfill == "run_per_shard":
+        return [dg.RunRequest(run_key=f"{shard}:{night}", partition_key=shard) for shard in shards]
+    blocks = ranges(shard_keys(settings.decode.n_shards), set(shards))
+    return [dg.RunRequest(run_key=f"{first}:{night}", tags=range_tags(first, last)) for first, last in blocks]
+
+
+def _at_work(instance: dg.DagsterInstance) -> str:
+    """The backfill or run that is on its way through shards; empty when none is."""
+    from video_assets.defs.history import active_backfills
+
+    for backfill in active_backfills(instance):
+        if _ASSETS & set(backfill.asset_selection or ()):
+            return f"backfill {backfill.backfill_id}"
+    for run in instance.get_runs(dg.RunsFilter(statuses=AT_WORK)):
+        if run.job_name == DECODE or _ASSETS & set(run.asset_selection or ()):
+            return f"run {run.run_id[:8]}"
+    return ""

@@ -3,7 +3,7 @@
 Kept whatever their age: runs that hold the last two materializations of an asset or partition, its last attempt, the last result
 of a check, and runs of backfills that go on. So no partition turns from green or red to missing, and automation conditions
 find the data versions that they compare.
-Belongs here: Dagster's tables. Does not belong here: when it is done (`defs.clean_up`), the data root (`io`).
+Belongs here: Dagster's tables. Does not belong here: when it is done (`defs.clean_up`), the data root (`storage`).
 """
 
 from collections.abc import Iterator

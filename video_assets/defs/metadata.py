@@ -1,4 +1,4 @@
-"""Measurements of clips on disk, joined with their captions."""
+"""Clips on disk, measured without decoding and joined with their captions; and the filter that drops large ones."""
 
 from typing import Any
 
@@ -42,3 +42,25 @@ def enriched_metadata(sources: tuple[Source, ...]) -> dg.AssetsDefinition:
         )
 
     return asset
+
+
+@dg.asset(
+    group_name="filter",
+    kinds={"parquet", "pandas"},
+    owners=OWNERS,
+    code_version="1",
+    deps=["enriched_metadata"],
+    metadata=column_schema(CLIPS),
+    automation_condition=cheap(),
+    description="Clips that are not larger than `filter.max_file_size_mib` (50 MiB by default).",
+)
+def size_filtered(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
+    """Drop large clips before they cost decoding time."""
+    from video_assets.pipeline.enrich import filter_by_size
+
+    max_bytes = project.settings.filter.max_file_size_bytes
+    result = filter_by_size(project.layout, max_bytes=max_bytes)
+    return dg.MaterializeResult(
+        metadata={**stage_metadata(result), "max_file_size_bytes": max_bytes},
+        data_version=dg.DataVersion(result.content_hash),
+    )

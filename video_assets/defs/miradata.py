@@ -1,4 +1,7 @@
-"""MiraData: its table of clips, and its batches of web videos, cut into clips."""
+"""MiraData: its table of clips, its batches of web videos, cut into clips, and the schedule that works through them at night.
+
+Does not belong here: which batches are due (`sources.miradata`).
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -7,7 +10,8 @@ import dagster as dg
 
 from video_assets.core.schema import LEDGER
 from video_assets.defs.describe import OWNERS, column_schema
-from video_assets.defs.partition_reports import incomplete, report_partition
+from video_assets.defs.jobs import FETCH_MIRADATA
+from video_assets.defs.partition_reports import PartitionReport, report_each
 from video_assets.defs.partitions import MIRADATA_BATCHES
 from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
@@ -15,6 +19,7 @@ from video_assets.settings.model import Settings
 if TYPE_CHECKING:
     from video_assets.sources.miradata.batch import BatchOutcome
     from video_assets.storage.layout import Layout
+
 
 _TERMS = (
     " For informational use only: no commercial use, no redistribution; the terms of the sites that show the videos apply to you "
@@ -74,19 +79,15 @@ def _miradata_clips() -> dg.AssetsDefinition:
 
         batches, progress = list(context.partition_keys), project.progress(context.log.info)
         outcomes = fetch_batches(project.layout, batches, settings=project.settings, progress=progress)
-        stopped = [outcome for outcome in outcomes if not _is_reported(context, project.layout, outcome)]
-        if stopped:
-            raise incomplete("batches", {outcome.batch: outcome.failure for outcome in stopped})
+        report_each(context, "batches", (_report(outcome, project.layout) for outcome in outcomes))
         yield from ()
 
     return asset
 
 
-def _is_reported(context: dg.AssetExecutionContext, layout: "Layout", outcome: "BatchOutcome") -> bool:
-    """Tell Dagster that the batch is complete, or log why it is not."""
+def _report(outcome: "BatchOutcome", layout: "Layout") -> PartitionReport:
     if outcome.failure:
-        context.log.error(f"batch {outcome.batch}: {outcome.failure}")
-        return False
+        return PartitionReport(outcome.batch, failure=outcome.failure)
     metadata = {
         "dagster/partition_row_count": outcome.n_clips,
         "ok_clips": outcome.n_ok,
@@ -99,8 +100,7 @@ def _is_reported(context: dg.AssetExecutionContext, layout: "Layout", outcome: "
         "not_ok_by_reason": dg.MetadataValue.json(outcome.by_reason),
         **_obtainable(layout),
     }
-    report_partition(context, outcome.batch, metadata=metadata, content_hash=outcome.content_hash)
-    return True
+    return PartitionReport(outcome.batch, outcome.content_hash, metadata)
 
 
 def _obtainable(layout: "Layout") -> dict[str, Any]:
@@ -118,3 +118,36 @@ def _obtainable(layout: "Layout") -> dict[str, Any]:
         "obtainable_share": n_ok / counted.listed if counted.listed else 0.0,
         "obtainable": dg.MetadataValue.md(f"{funnel_markdown(counted, meanings=MEANINGS)}\n\n{picture}\n\n{why}"),
     }
+
+
+def miradata_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """The nightly schedule; off until a person starts it, because it downloads from other people's sites."""
+    if not settings.miradata.enabled:
+        return []
+
+    def batches(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        from video_assets.core.errors import MendableError
+        from video_assets.sources.miradata.batch import due_batches
+        from video_assets.storage.layout import Layout
+
+        try:
+            due = due_batches(Layout(settings.data_root), settings.miradata)
+        except MendableError as error:
+            yield dg.SkipReason(str(error))
+            return
+        if not due:
+            yield dg.SkipReason("no batch has anything left to ask for")
+        night = f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M}"
+        yield from (dg.RunRequest(run_key=f"{batch}:{night}", partition_key=batch) for batch in due)
+
+    return [
+        dg.ScheduleDefinition(
+            name="nightly_miradata",
+            job_name=FETCH_MIRADATA,
+            cron_schedule=settings.miradata.nightly_cron,
+            execution_timezone=settings.automation.timezone,
+            default_status=dg.DefaultScheduleStatus.STOPPED,
+            execution_fn=batches,
+            description=f"Works through the batches, {settings.miradata.batches_per_night} a night. Off until you start it.",
+        )
+    ]

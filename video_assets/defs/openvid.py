@@ -1,5 +1,11 @@
-"""OpenVid: listing, captions, archives. Each archive of a run is reported on its own, as shards are."""
+"""OpenVid: listing, captions, archives, and who asks for archives without a click.
 
+Each archive of a run is reported on its own, as shards are. Sensor and schedule only look at small files and ask the hub one
+question. Does not belong here: which archives are due (`sources.openvid`).
+"""
+
+import json
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +14,8 @@ import dagster as dg
 from video_assets.core.schema import LEDGER
 from video_assets.defs.conditions import cheap
 from video_assets.defs.describe import OWNERS, column_schema
-from video_assets.defs.partition_reports import incomplete, report_partition
+from video_assets.defs.jobs import AT_WORK, FETCH_OPENVID, LIST_OPENVID, OPENVID_JOBS
+from video_assets.defs.partition_reports import PartitionReport, report_each
 from video_assets.defs.partitions import archive_partitions, backfill_policy
 from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
@@ -105,9 +112,7 @@ def openvid_clips(settings: Settings) -> dg.AssetsDefinition:
 
         told = Told(project.progress(context.log.info), context.log.info, context.log.warning)
         outcomes = fetch_archives(project.layout, project.settings, list(context.partition_keys), told=told)
-        failed = [outcome for outcome in outcomes if not _is_reported(context, outcome)]
-        if failed:
-            raise incomplete("archives", {outcome.archive: outcome.failure for outcome in failed})
+        report_each(context, "archives", map(_report, outcomes))
         yield from ()
 
     return asset
@@ -132,11 +137,9 @@ def openvid_broken(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[A
     return dg.MaterializeResult(metadata={"broken_clips": sum(counts.values()), "by_archive": dg.MetadataValue.json(counts)})
 
 
-def _is_reported(context: dg.AssetExecutionContext, outcome: "ArchiveOutcome") -> bool:
-    """Tell Dagster that the archive is complete, or log why it is not."""
+def _report(outcome: "ArchiveOutcome") -> PartitionReport:
     if outcome.result is None:
-        context.log.error(f"{outcome.archive}: {outcome.failure}")
-        return False
+        return PartitionReport(outcome.archive, failure=outcome.failure)
     result, summary = outcome.result, outcome.result.summary
     metadata = {
         "dagster/partition_row_count": summary.listed,
@@ -153,5 +156,128 @@ def _is_reported(context: dg.AssetExecutionContext, outcome: "ArchiveOutcome") -
         "revision": outcome.revision,
         "archive_sha256": result.sha256,
     }
-    report_partition(context, outcome.archive, metadata=metadata, content_hash=result.content_hash)
-    return True
+    return PartitionReport(outcome.archive, result.content_hash, metadata)
+
+
+_SECONDS_PER_TRY = 3600
+
+
+def openvid_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensor, when the source is enabled."""
+    if not settings.openvid.enabled:
+        return []
+    is_running = settings.automation.is_enabled
+
+    @dg.sensor(
+        name="openvid_sensor",
+        jobs=OPENVID_JOBS[:2],
+        minimum_interval_seconds=settings.openvid.poll_s,
+        default_status=dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED,
+        description="Asks the hub for the newest commit. Lists the data set when that has moved, then asks for archives that are "
+        "new, have changed, or hold clips that do not decode, a few at a time.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        return _tick(context, settings)
+
+    return [sensor]
+
+
+def openvid_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """For people who like a schedule better than a sensor, and for what a sensor does not do twice."""
+    if not settings.openvid.enabled:
+        return []
+    automation = settings.automation
+    status = dg.DefaultScheduleStatus.RUNNING if automation.is_enabled else dg.DefaultScheduleStatus.STOPPED
+
+    @dg.schedule(
+        name="nightly_openvid",
+        job_name=FETCH_OPENVID,
+        cron_schedule=automation.nightly_cron,
+        execution_timezone=automation.timezone,
+        default_status=status,
+        description="Asks for every archive that is not complete by the listing that is there, failed ones included.",
+    )
+    def fetch(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        return _night(context, settings)
+
+    listing = dg.ScheduleDefinition(
+        name="nightly_openvid_listing",
+        job_name=LIST_OPENVID,
+        cron_schedule=automation.nightly_cron,
+        execution_timezone=automation.timezone,
+        default_status=status,
+        description="Lists the data set again, and fetches its captions if they have changed.",
+    )
+    return [listing, fetch]
+
+
+def _night(context: dg.ScheduleEvaluationContext, settings: Settings) -> list[dg.RunRequest] | dg.SkipReason:
+    """A run for each archive that is due and has none under way."""
+    from video_assets.core.errors import MendableError
+    from video_assets.sources.openvid.fetch import due
+    from video_assets.storage.layout import Layout
+
+    try:
+        wanted = due(Layout(settings.data_root), settings)
+    except MendableError as error:
+        return dg.SkipReason(str(error))
+    busy = _busy(context.instance)
+    context.instance.add_dynamic_partitions(str(archive_partitions(settings).name), list(wanted))
+    night = context.scheduled_execution_time.isoformat()
+    requests = [dg.RunRequest(run_key=f"{archive}:{night}", partition_key=archive) for archive in wanted if archive not in busy]
+    return requests or dg.SkipReason(f"every wanted archive is there, or on its way ({len(busy)} runs)")
+
+
+def _tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult | dg.SkipReason:
+    """Ask for a listing when the commit has moved, else for archives; one or the other."""
+    from video_assets.core.errors import MendableError
+    from video_assets.sources.openvid.fetch import needs_listing, pending
+    from video_assets.sources.openvid.listing import head_commit
+    from video_assets.storage.layout import Layout
+
+    layout = Layout(settings.data_root)
+    try:
+        head = head_commit(settings.openvid)
+        if needs_listing(layout, settings, head):
+            return _ask_for_listing(head, context.cursor)
+        tokens = pending(layout, settings)
+    except MendableError as error:
+        return dg.SkipReason(str(error))
+    asked = json.loads(context.cursor or "{}").get("asked", {})
+    busy = _busy(context.instance)
+    free = max(0, settings.openvid.max_archives_per_poll - len(busy))
+    news = {archive: token for archive, token in tokens.items() if asked.get(archive) != token and archive not in busy}
+    now = dict(list(news.items())[:free])
+    cursor = json.dumps({"commit": head, "asked": {**{k: v for k, v in asked.items() if k in tokens}, **now}}, sort_keys=True)
+    if not now:
+        return dg.SensorResult(skip_reason=_why_nothing(head, tokens, busy, news), cursor=cursor)
+    requests = [
+        dg.RunRequest(run_key=f"{archive}:{token}", job_name=FETCH_OPENVID, partition_key=archive)
+        for archive, token in now.items()
+    ]
+    # There already, unless Dagster's storage is a new one. Requests of a tick are checked before its own additions count.
+    context.instance.add_dynamic_partitions(str(archive_partitions(settings).name), list(now))
+    return dg.SensorResult(run_requests=requests, cursor=cursor)
+
+
+def _ask_for_listing(head: str, cursor: str | None) -> dg.SensorResult:
+    """Once per commit and hour: a listing that fails is tried again, not every few minutes."""
+    request = dg.RunRequest(run_key=f"list:{head}:{int(time.time()) // _SECONDS_PER_TRY}", job_name=LIST_OPENVID)
+    return dg.SensorResult(run_requests=[request], cursor=cursor)
+
+
+def _busy(instance: dg.DagsterInstance) -> set[str]:
+    """Archives whose runs wait or run."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=FETCH_OPENVID, statuses=AT_WORK))
+    return {run.tags.get("dagster/partition", run.run_id) for run in runs}
+
+
+def _why_nothing(head: str, tokens: dict[str, str], busy: set[str], news: dict[str, str]) -> str:
+    if news:
+        return f"{len(news)} archives are due, {len(busy)} runs are under way: the next ones are asked for when those end"
+    if tokens:
+        return (
+            f"{len(tokens)} archives are not complete and were asked for already ({', '.join(list(tokens)[:3])}); look at their "
+            "runs; nightly_openvid asks again"
+        )
+    return f"commit {head[:12]} as before, every wanted archive is there"

@@ -1,29 +1,51 @@
-"""Runs of several partitions, each told to Dagster on its own: finished ones stay green when others fail.
+"""Runs of several partitions, each reported to Dagster on its own: finished ones stay green when others fail.
 
-Belongs here: the events and the failure of such a run. Does not belong here: what is told about a partition (its asset).
+Belongs here: the events and the failure of such a run. Does not belong here: what is reported of a partition (its asset).
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
 
-def report_partition(context: dg.AssetExecutionContext, partition: str, *, metadata: dict[str, Any], content_hash: str) -> None:
-    """Tell Dagster that one partition of the run is complete."""
+@dataclass(frozen=True)
+class PartitionReport:
+    """What became of one partition: metadata and data version when it is complete, else `failure`, which says why it is not."""
+
+    partition: str
+    content_hash: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    failure: str = ""
+
+
+def report_each(context: dg.AssetExecutionContext, what: str, reports: Iterable[PartitionReport]) -> None:
+    """Report partitions as they come; `what` they are, in the plural.
+
+    Raises:
+        dagster.Failure: some are not complete; all others have been reported. Not retried.
+    """
+    failures = {report.partition: report.failure for report in reports if not report_or_log(context, report)}
+    if failures:
+        names, first = ", ".join(list(failures)[:10]), next(iter(failures.values()))
+        raise dg.Failure(
+            f"{len(failures)} {what} are not complete: {names}. First: {first}",
+            metadata={what: dg.MetadataValue.json(failures)},
+            allow_retries=False,
+        )
+
+
+def report_or_log(context: dg.AssetExecutionContext, report: PartitionReport) -> bool:
+    """Tell Dagster that a partition is complete (True), or log why it is not."""
+    if report.failure:
+        context.log.error(f"{report.partition}: {report.failure}")
+        return False
     event = dg.AssetMaterialization(
         asset_key=context.asset_key,
-        partition=partition,
-        metadata=metadata,
-        tags={"dagster/data_version": content_hash},
+        partition=report.partition,
+        metadata=report.metadata,
+        tags={"dagster/data_version": report.content_hash},
     )
     context.log_event(event)
-
-
-def incomplete(what: str, failures: dict[str, str]) -> dg.Failure:
-    """The run's failure: which partitions are not complete (`what` they are, in the plural), and why. Not retried."""
-    names, first = ", ".join(list(failures)[:10]), next(iter(failures.values()))
-    return dg.Failure(
-        f"{len(failures)} {what} are not complete: {names}. First: {first}",
-        metadata={what: dg.MetadataValue.json(failures)},
-        allow_retries=False,
-    )
+    return True

@@ -1,6 +1,12 @@
-"""The product and its report."""
+"""The product, its report, its checks, and how old it may be.
 
-from typing import Any
+The checks are the findings of `publish.audit` as Dagster's results; all but the advisory ones block what comes after in the
+same run.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -8,6 +14,11 @@ from video_assets.core.schema import TRAINING
 from video_assets.defs.conditions import cheap, complete_only
 from video_assets.defs.describe import OWNERS, column_schema, published_metadata, report_metadata
 from video_assets.defs.project import Project
+from video_assets.publish.rules.names import ADVISORY, METADATA_RULES, TRAINING_RULES
+from video_assets.settings.model import Settings
+
+if TYPE_CHECKING:
+    from video_assets.publish.rules.checks import Finding
 
 
 @dg.asset(
@@ -42,3 +53,46 @@ def dataset_report(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[A
     from video_assets.report.report import write_report
 
     return dg.MaterializeResult(metadata=report_metadata(write_report(project.layout, project.settings)))
+
+
+def with_freshness_policy(csv: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
+    """The asset with a freshness policy: nothing tells a person that nothing happened, unless it is watched."""
+    max_age_h = settings.automation.max_csv_age_h
+    if not max_age_h or not settings.automation.is_enabled:
+        return csv
+    policy = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=max_age_h), warn_window=timedelta(hours=max_age_h * 0.75))
+    return csv.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=policy))
+
+
+def _specs(asset: str, rules: dict[str, str]) -> list[dg.AssetCheckSpec]:
+    return [dg.AssetCheckSpec(name, asset=asset, blocking=name not in ADVISORY, description=text) for name, text in rules.items()]
+
+
+def _results(context: dg.AssetCheckExecutionContext, asset: str, findings: "list[Finding]") -> Iterator[dg.AssetCheckResult]:
+    """Results of the checks that were asked for: all of a run, or the one a person clicked."""
+    asked = {key.name for key in context.selected_asset_check_keys}
+    for finding in (finding for finding in findings if finding.name in asked):
+        yield dg.AssetCheckResult(
+            asset_key=asset,
+            check_name=finding.name,
+            passed=finding.is_passed,
+            severity=dg.AssetCheckSeverity.WARN if finding.name in ADVISORY else dg.AssetCheckSeverity.ERROR,
+            description=finding.description,
+            metadata=finding.numbers,
+        )
+
+
+@dg.multi_asset_check(specs=_specs("enriched_metadata", METADATA_RULES), name="metadata_checks", can_subset=True)
+def metadata_checks(context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]) -> Iterator[dg.AssetCheckResult]:
+    """Nothing is lost between the sources and enriched_metadata."""
+    from video_assets.publish.audit import audit_metadata
+
+    yield from _results(context, "enriched_metadata", audit_metadata(project.layout, project.sources))
+
+
+@dg.multi_asset_check(specs=_specs("training_csv", TRAINING_RULES), name="training_checks", can_subset=True)
+def training_checks(context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]) -> Iterator[dg.AssetCheckResult]:
+    """The published table is what was promised."""
+    from video_assets.publish.audit import audit_training
+
+    yield from _results(context, "training_csv", audit_training(project.layout, project.settings))

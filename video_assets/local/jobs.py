@@ -1,15 +1,14 @@
 """Jobs run in this process, on the instance that the UI reads.
 
-Belongs here: running one job, and what a failed one says. Does not belong here: the order of jobs (`headless`).
+Belongs here: running one job, and what a failed one says. Does not belong here: the order of jobs (`run`).
 """
 
-import re
 from collections.abc import Callable, Sequence
 
 import dagster as dg
-from dagster._utils.error import SerializableErrorInfo
 
 from video_assets.core.errors import MendableError
+from video_assets.defs.failures import innermost_message
 from video_assets.defs.partitions import range_tags
 
 
@@ -54,11 +53,4 @@ def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
 
 def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    return [_deepest(failure.error) for failure in failures if failure.error] or ["no step ran; see the run in the UI"]
-
-
-def _deepest(error: SerializableErrorInfo) -> str:
-    """The user's own exception, not Dagster's wrapper around it."""
-    while error.cause is not None:
-        error = error.cause
-    return re.sub(r"^[\w.]+: ", "", error.message.strip())
+    return [innermost_message(failure.error) for failure in failures if failure.error] or ["no step ran; see the run in the UI"]

@@ -1,7 +1,7 @@
 """Reads what was published and holds it against the rules of `publish.rules.checks`.
 
 Belongs here: reading tables and asking the disk. Does not belong here: the rules (`publish.rules.checks`), Dagster
-(`defs.checks`).
+(`defs.training`).
 """
 
 import os

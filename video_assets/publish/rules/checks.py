@@ -1,6 +1,6 @@
 """What must be true of a published table: each rule looks at tables and says pass or not, with numbers.
 
-Belongs here: the rules. Does not belong here: reading tables (`publish.audit`), Dagster's check results (`defs.checks`).
+Belongs here: the rules. Does not belong here: reading tables (`publish.audit`), Dagster's check results (`defs.training`).
 """
 
 import math
