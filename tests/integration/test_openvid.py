@@ -18,7 +18,7 @@ from openvid_repo import REPO, OpenVidRepo, files_of, make_repo
 
 from video_assets.definitions import build_defs
 from video_assets.explain.why import explain
-from video_assets.local.fetch_openvid import fetch_openvid
+from video_assets.local.fetch import fetch_openvid
 from video_assets.local.jobs import Jobs
 from video_assets.progress import no_progress
 from video_assets.settings.model import Settings
@@ -137,7 +137,7 @@ def test_the_transfer_is_said_beforehand(finished):
 
 
 def test_clips_that_do_not_decode_were_fetched_once_more_and_say_which_side_broke_them(finished):
-    settings = Settings(data_root=finished.root, openvid={"enabled": True}, decode={"n_shards": 2})
+    settings = Settings(data_root=finished.root, openvid={"is_enabled": True}, decode={"n_shards": 2})
     (broken,) = explain(finished.layout, settings, finished.broken)
     assert broken.status == "dropped"
     assert broken.decisive.stage == "decode_check"
@@ -164,7 +164,7 @@ def test_the_token_is_nowhere_below_the_data_root(finished):
 
 def test_without_an_answer_of_the_hub_a_run_goes_on_with_the_listing_that_is_there(finished, tmp_path, monkeypatch):
     settings = Settings(
-        data_root=finished.root, openvid={"enabled": True, "repo": REPO, "headroom_gib": 0}, decode={"n_shards": 2}
+        data_root=finished.root, openvid={"is_enabled": True, "repo": REPO, "headroom_gib": 0}, decode={"n_shards": 2}
     )
     said = []
     with FakeHub() as empty, dg.DagsterInstance.local_temp(str(tmp_path)) as instance:

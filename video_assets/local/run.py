@@ -4,8 +4,8 @@ Belongs here: the order of the jobs, remembered options, what the run came to. D
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,12 +52,34 @@ def _with_sample(root: Path, given: dict[str, dict[str, Any]]) -> dict[str, dict
     return {**given, "own_clips": own, "filter": {"max_file_size_mib": SAMPLE_MAX_FILE_SIZE_MIB, **given["filter"]}}
 
 
-def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run came to. Paths and counts are those of the published CSV; None and empty when there is `error`."""
+
+    data_root: Path
+    error: str = ""
+    csv: Path | None = None
+    manifest: Path | None = None
+    report: Path | None = None
+    listed: int = 0
+    kept: int = 0
+    dropped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Clips by stage and reason."""
+
+    def as_record(self) -> dict[str, Any]:
+        """JSON-able; without the report and the counts when there is no CSV."""
+        record: dict[str, Any] = {"data_root": str(self.data_root), "error": self.error, "csv": None, "manifest": None}
+        if not self.error:
+            record |= {"csv": str(self.csv), "manifest": str(self.manifest), "report": str(self.report)}
+            record |= {"listed": self.listed, "kept": self.kept, "dropped": self.dropped}
+        return record
+
+
+def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> RunSummary:
     """Fetch what the sources offer, prepare, shard, decode (all shards) and publish; stop at the first job that fails.
 
     Returns:
-        A JSON-able summary: `csv` and `manifest` (paths), `listed`, `kept`, `dropped` (clips by stage and reason), `error`
-        (empty when the CSV was written and its checks passed).
+        The summary; its `error` is empty when the CSV was written and its checks passed.
 
     Raises:
         UsageError: no source is enabled.
@@ -120,21 +142,20 @@ def _run_jobs(settings: Settings, *, terminal: Progress, say: Callable[[str], No
 
 def _fetch(jobs: Jobs, settings: Settings) -> None:
     """What the sources offer and is not here. Imported here: clients of hub and web cost a second that others need not wait."""
-    if settings.openvid.enabled:
-        from video_assets.local.fetch_openvid import fetch_openvid
+    if settings.openvid.is_enabled or settings.miradata.is_enabled:
+        from video_assets.local import fetch
 
-        fetch_openvid(jobs, settings)
-    if settings.miradata.enabled:
-        from video_assets.local.fetch_miradata import fetch_miradata
-
-        fetch_miradata(jobs, settings)
+        if settings.openvid.is_enabled:
+            fetch.fetch_openvid(jobs, settings)
+        if settings.miradata.is_enabled:
+            fetch.fetch_miradata(jobs, settings)
 
 
 def _fetch_broken(jobs: Jobs, settings: Settings) -> bool:
     """Fetch once more what does not decode; True when there was any."""
-    if not settings.openvid.enabled:
+    if not settings.openvid.is_enabled:
         return False
-    from video_assets.local.fetch_openvid import fetch_broken_openvid
+    from video_assets.local.fetch import fetch_broken_openvid
 
     return fetch_broken_openvid(jobs, settings)
 
@@ -146,11 +167,17 @@ def _check(jobs: Jobs, shards: list[str], prepare: Sequence[str] | None) -> None
     jobs.run(DECODE, first=shards[0], last=shards[-1])
 
 
-def _summary(settings: Settings, *, error: str) -> dict[str, Any]:
+def _summary(settings: Settings, *, error: str) -> RunSummary:
     layout = Layout(settings.data_root)
-    summary: dict[str, Any] = {"data_root": str(layout.root), "error": error, "csv": None, "manifest": None}
-    if not error:
-        published = read_published(layout, settings)
-        summary |= {"csv": str(published.csv), "manifest": str(published.manifest), "report": str(layout.report)}
-        summary |= {"listed": published.n_listed, "kept": published.n_kept, "dropped": published.dropped}
-    return summary
+    if error:
+        return RunSummary(layout.root, error)
+    published = read_published(layout, settings)
+    return RunSummary(
+        layout.root,
+        csv=published.csv,
+        manifest=published.manifest,
+        report=layout.report,
+        listed=published.n_listed,
+        kept=published.n_kept,
+        dropped=published.dropped,
+    )
