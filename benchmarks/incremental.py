@@ -23,7 +23,7 @@ from video_assets.core.matching import PROBER_VERSION
 from video_assets.core.schema import VERDICTS
 from video_assets.core.sharding import assign_shards
 from video_assets.samples.demo.make import make_sample
-from video_assets.settings.model import Decode
+from video_assets.settings.sections import Decode
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter
 from video_assets.storage.tables import write_table

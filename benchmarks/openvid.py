@@ -35,7 +35,7 @@ from video_assets.sources.openvid.archive import Told
 from video_assets.progress import no_progress
 from video_assets.settings.model import Settings
 from video_assets.settings.sources import OpenVid
-settings = Settings(data_root=Path(sys.argv[1]), openvid=OpenVid(enabled=True))
+settings = Settings(data_root=Path(sys.argv[1]), openvid=OpenVid(is_enabled=True))
 told = Told(progress=no_progress, info=lambda text: None, warn=print)
 for outcome in fetch_archives(Layout(settings.data_root), settings, ["openvid_part000"], told=told):
     assert not outcome.failure, outcome.failure
@@ -48,7 +48,7 @@ from video_assets.storage.layout import Layout
 from video_assets.sources.openvid.captions import refresh_captions
 from video_assets.sources.openvid.listing import refresh_listing
 from video_assets.settings.sources import OpenVid
-layout, openvid = Layout(Path(sys.argv[1])), OpenVid(enabled=True)
+layout, openvid = Layout(Path(sys.argv[1])), OpenVid(is_enabled=True)
 refresh_captions(layout, openvid, refresh_listing(layout, openvid))
 """
 TODAY = f"""

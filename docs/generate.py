@@ -23,7 +23,7 @@ One file, `video_assets.toml` in the data root (or where `$VIDEO_ASSETS_CONFIG` 
 section and field in capitals, `VIDEO_ASSETS_DECODE__N_SHARDS=48`. Options of `video-assets run` are written into the file.
 Web server, daemon and runs read the same file at their start: restart `make ui` after a change.
 
-Generated from `video_assets/settings.py` and `source_settings.py` by `make docs`.
+Generated from `video_assets/settings/` by `make docs`.
 """
 
 SOURCES = {*ledger.REASONS, *fetches.REASONS, *members.REASONS}
@@ -59,6 +59,9 @@ def with_settings(schema: str) -> str:
     """The chart's JSON schema with its `settings` written anew: Helm then refuses misspelt settings before anything starts."""
     chart, made = json.loads(schema), Settings.model_json_schema()
     sections = {name: made["$defs"][ref["$ref"].rpartition("/")[2]] for name, ref in _sections(made)}
+    for section in ("openvid", "miradata"):
+        fields = sections[section]["properties"]
+        fields |= {old: fields[new] for old, new in Settings.model_fields[section].default.old_names.items()}
     chart["definitions"]["settings"] = {
         "type": "object",
         "additionalProperties": False,

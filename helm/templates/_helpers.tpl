@@ -28,9 +28,12 @@ video-assets-release: {{ .Release.Name }}
 {{- end }}
 
 {{- define "video-assets.downloads" -}}
-{{- $openvid := dig "openvid" "enabled" false .Values.settings -}}
-{{- $miradata := dig "miradata" "enabled" false .Values.settings -}}
-{{- if kindIs "bool" .Values.networkPolicy.downloads }}{{ .Values.networkPolicy.downloads }}{{ else }}{{ or $openvid $miradata }}{{ end }}
+{{- $fetches := false -}}
+{{- /* `enabled` is what `is_enabled` was called before. */ -}}
+{{- range $source := list "openvid" "miradata" }}{{ range $field := list "is_enabled" "enabled" }}
+{{- if dig $source $field false $.Values.settings }}{{ $fetches = true }}{{ end }}
+{{- end }}{{ end -}}
+{{- if kindIs "bool" .Values.networkPolicy.downloads }}{{ .Values.networkPolicy.downloads }}{{ else }}{{ $fetches }}{{ end }}
 {{- end }}
 
 {{- define "video-assets.checkValues" -}}

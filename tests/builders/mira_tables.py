@@ -16,7 +16,7 @@ V1_HEADER = (
 )  # fmt: skip
 # Quick, without delays, on this machine.
 QUICK = {
-    "enabled": True,
+    "is_enabled": True,
     "sleep_s": 0,
     "max_sleep_s": 0,
     "request_sleep_s": 0,

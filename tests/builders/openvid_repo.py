@@ -84,7 +84,7 @@ def table_of(names: list[str]) -> bytes:
 
 def settings_for(root: Path, **openvid: object) -> Settings:
     """Settings with this source alone."""
-    section = {"enabled": True, "repo": REPO, "headroom_gib": 0, **openvid}
+    section = {"is_enabled": True, "repo": REPO, "headroom_gib": 0, **openvid}
     return Settings(data_root=root, openvid=section, decode={"n_shards": 2, "workers": 2})
 
 

@@ -142,4 +142,4 @@ def test_without_automation_neither_sensor_nor_schedules_run_by_themselves(tmp_p
     )
     assert openvid_sensors(settings)[0].default_status == dg.DefaultSensorStatus.STOPPED
     assert {one.default_status for one in openvid_schedules(settings)} == {dg.DefaultScheduleStatus.STOPPED}
-    assert openvid_sensors(settings_for(tmp_path, enabled=False)) == []
+    assert openvid_sensors(settings_for(tmp_path, is_enabled=False)) == []

@@ -83,8 +83,8 @@ def test_named_peers_instead_of_the_namespace_reach_the_web_ui():
     ("values", "who"),
     [
         ([], set()),
-        (["settings.openvid.enabled=true"], {"run_worker", "code"}),
-        (["settings.miradata.enabled=true"], {"run_worker", "code"}),
+        (["settings.openvid.is_enabled=true"], {"run_worker", "code"}),
+        (["settings.miradata.is_enabled=true"], {"run_worker", "code"}),
         (["settings.openvid.enabled=true", "networkPolicy.downloads=false"], set()),
         (["networkPolicy.downloads=true"], {"run_worker", "code"}),
         (['alerts.webhookSecret.name="alerts"'], {"code"}),

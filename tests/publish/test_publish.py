@@ -147,28 +147,28 @@ TWO_SOURCES = [*ALL, Clip("z.mp4", source="openvid", partition="openvid_part000"
 
 
 def test_several_sources_have_a_csv_each_and_old_ones_go(tmp_path):
-    layout, settings = fill(tmp_path, TWO_SOURCES, openvid={"enabled": True})
+    layout, settings = fill(tmp_path, TWO_SOURCES, openvid={"is_enabled": True})
     published = publish(layout, settings)
     assert published.csv.name == "own_clips-OpenVid1M.csv"
     assert published.per_source["openvid"].name == "OpenVid1M.csv"
     assert [row["path"] for row in rows_of(published.per_source["openvid"])] == ["/clips/openvid/z.mp4"]
     assert len(rows_of(published.per_source["own_clips"])) == 12
     assert published.n_kept == 13
-    one = settings_of(tmp_path, openvid={"enabled": True}, training={"is_per_source": False})
+    one = settings_of(tmp_path, openvid={"is_enabled": True}, training={"is_per_source": False})
     assert publish(layout, one).per_source == {}
     names = ["csv", "manifest.json", "parquet"]
     assert sorted(files_in(layout.training)) == ["dropped.parquet", *(f"own_clips-OpenVid1M.{name}" for name in names)]
 
 
-@pytest.mark.parametrize("openvid", [{"enabled": False}, {"enabled": True, "family": "hd"}])
+@pytest.mark.parametrize("openvid", [{"is_enabled": False}, {"is_enabled": True, "family": "hd"}])
 def test_a_source_that_was_switched_off_or_on_makes_the_table_stale(tmp_path, openvid):
-    layout, _ = fill(tmp_path, TWO_SOURCES, openvid={"enabled": True})
+    layout, _ = fill(tmp_path, TWO_SOURCES, openvid={"is_enabled": True})
     with pytest.raises(IncompleteInputError, match=r"another listing of openvid/openvid_part000: materialize enriched_metadata"):
         publish(layout, settings_of(tmp_path, openvid=openvid))
 
 
 def test_an_archive_that_came_since_makes_the_table_stale(tmp_path):
-    layout, settings = fill(tmp_path, TWO_SOURCES, openvid={"enabled": True})
+    layout, settings = fill(tmp_path, TWO_SOURCES, openvid={"is_enabled": True})
     first = layout.partition_ledger("openvid", "openvid_part000")
     shutil.copy(first, layout.partition_ledger("openvid", "openvid_part001"))
     with pytest.raises(IncompleteInputError, match=r"another listing of openvid/openvid_part001"):

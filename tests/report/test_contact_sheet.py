@@ -10,7 +10,8 @@ from PIL import Image
 from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.media.making.encode import VideoTrack, write_clip
 from video_assets.report.contact_sheet import contact_sheet_png, contact_sheets
-from video_assets.settings.model import Decode, Settings, Training
+from video_assets.settings.model import Settings
+from video_assets.settings.sections import Decode, Training
 from video_assets.storage.layout import Layout
 from video_assets.storage.tables import write_table
 

@@ -78,10 +78,14 @@ def test_the_settings_page_is_what_the_model_says() -> None:
     ("sections", "product", "sources"),
     [
         ({"own_clips": {"folder": "/clips"}}, "training", ["own_clips"]),
-        ({"openvid": {"enabled": True}}, "training", ["OpenVid1M"]),
-        ({"openvid": {"enabled": True, "family": "hd"}}, "training", ["OpenVidHD"]),
-        ({"openvid": {"enabled": True}, "miradata": {"enabled": True}}, "OpenVid1M-Miradata330k", ["OpenVid1M", "Miradata330k"]),
-        ({"miradata": {"enabled": True, "csv": "/x/miradata_v1_9k.csv"}, "training": {"name": "x"}}, "x", ["Miradata9k"]),
+        ({"openvid": {"is_enabled": True}}, "training", ["OpenVid1M"]),
+        ({"openvid": {"is_enabled": True, "family": "hd"}}, "training", ["OpenVidHD"]),
+        (
+            {"openvid": {"is_enabled": True}, "miradata": {"is_enabled": True}},
+            "OpenVid1M-Miradata330k",
+            ["OpenVid1M", "Miradata330k"],
+        ),
+        ({"miradata": {"is_enabled": True, "csv": "/x/miradata_v1_9k.csv"}, "training": {"name": "x"}}, "x", ["Miradata9k"]),
     ],
 )
 def test_the_training_csv_is_named_after_its_sources(sections: dict[str, Any], product: str, sources: list[str]) -> None:
@@ -92,4 +96,4 @@ def test_the_training_csv_is_named_after_its_sources(sections: dict[str, Any], p
 
 def test_the_combined_csv_is_not_called_like_that_of_a_source() -> None:
     with pytest.raises(ValidationError, match=r"training.name is 'OpenVid1M', as the CSV of one source"):
-        Settings(openvid={"enabled": True}, training={"name": "OpenVid1M"})
+        Settings(openvid={"is_enabled": True}, training={"name": "OpenVid1M"})

@@ -3,18 +3,23 @@
 Does not belong here: who starts one capability's runs (its module), when an asset is out of date (`conditions`).
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from video_assets.defs.jobs import PREPARE, PUBLISH
 from video_assets.settings.model import Settings
 
 
-def automation_sensor(settings: Settings) -> dg.AutomationConditionSensorDefinition:
-    """Evaluates every asset's automation condition. Dagster's own default sensor starts STOPPED, so it is defined here."""
+def automation_sensor(settings: Settings, assets: Sequence[dg.AssetKey]) -> dg.AutomationConditionSensorDefinition:
+    """Evaluates the conditions of `assets`, and none of a project that these are merged into.
+
+    Dagster's own default sensor starts STOPPED, so it is defined here.
+    """
     is_running = settings.automation.is_enabled
     return dg.AutomationConditionSensorDefinition(
         "automation",
-        target=dg.AssetSelection.all(),
+        target=dg.AssetSelection.assets(*assets),
         default_status=dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED,
         minimum_interval_seconds=settings.automation.sensor_interval_s,
         # A backfill makes few runs of many shards, but Dagster looks at backfills every 30 seconds only.

@@ -29,7 +29,7 @@ _TERMS = (
 
 def miradata_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The source's assets, none when it is not enabled."""
-    return [miradata_listing, _miradata_clips()] if settings.miradata.enabled else []
+    return [miradata_listing, _miradata_clips()] if settings.miradata.is_enabled else []
 
 
 @dg.asset(
@@ -122,7 +122,7 @@ def _obtainable(layout: "Layout") -> dict[str, Any]:
 
 def miradata_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """The nightly schedule; off until a person starts it, because it downloads from other people's sites."""
-    if not settings.miradata.enabled:
+    if not settings.miradata.is_enabled:
         return []
 
     def batches(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:

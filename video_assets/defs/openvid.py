@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def openvid_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The source's assets, none when it is not enabled."""
-    if not settings.openvid.enabled:
+    if not settings.openvid.is_enabled:
         return []
     return [openvid_listing, openvid_captions, openvid_clips(settings), openvid_broken]
 
@@ -164,7 +164,7 @@ _SECONDS_PER_TRY = 3600
 
 def openvid_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     """The sensor, when the source is enabled."""
-    if not settings.openvid.enabled:
+    if not settings.openvid.is_enabled:
         return []
     is_running = settings.automation.is_enabled
 
@@ -184,7 +184,7 @@ def openvid_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
 def openvid_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """For people who like a schedule better than a sensor, and for what a sensor does not do twice."""
-    if not settings.openvid.enabled:
+    if not settings.openvid.is_enabled:
         return []
     automation = settings.automation
     status = dg.DefaultScheduleStatus.RUNNING if automation.is_enabled else dg.DefaultScheduleStatus.STOPPED

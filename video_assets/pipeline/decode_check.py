@@ -17,7 +17,7 @@ from typing import Any
 from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.pipeline.shard import Shard, ShardOutcome, unchanged
 from video_assets.progress import Advance, Progress
-from video_assets.settings.model import Decode
+from video_assets.settings.sections import Decode
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire, holder_of
 from video_assets.storage.stages import StageError

@@ -19,7 +19,8 @@ from video_assets.core.schema import CLIPS, DROPPED, LEDGER
 from video_assets.core.sharding import assign_shards
 from video_assets.core.takeover import standing_probes
 from video_assets.progress import Progress
-from video_assets.settings.model import Decode, Source
+from video_assets.settings.model import Source
+from video_assets.settings.sections import Decode
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts

@@ -19,7 +19,7 @@ from video_assets.core.matching import merge_verdicts
 from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
 from video_assets.core.takeover import standing_verdicts
 from video_assets.core.verdicts import CHECKER_VERSION
-from video_assets.settings.model import Decode
+from video_assets.settings.sections import Decode
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts

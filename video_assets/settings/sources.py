@@ -4,12 +4,15 @@ Belongs here: names, defaults, validation of the sources' sections. Does not bel
 from (`settings`), what is done with a value.
 """
 
+import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, field_validator, model_validator
 
+_log = logging.getLogger(__name__)
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m2ts", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
 
 
@@ -25,6 +28,17 @@ class Section(BaseModel):
     """What all sections share: values do not change, and names that are not there are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    old_names: ClassVar[Mapping[str, str]] = {}
+    """What fields were called before: accepted, with a note in the log."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_old_names(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        for old in cls.old_names.keys() & given.keys():
+            _log.warning("setting %r of %s is now called %r; the old name still works", old, cls.__name__, cls.old_names[old])
+        return {cls.old_names.get(name, name): value for name, value in given.items()}
 
 
 class OwnClips(Section):
@@ -51,7 +65,9 @@ class OwnClips(Section):
 class OpenVid(Section):
     """OpenVid-1M, or any data set of its shape, from the Hugging Face hub."""
 
-    enabled: bool = Field(False, description="take clips from this source")
+    old_names: ClassVar[Mapping[str, str]] = {"enabled": "is_enabled"}
+
+    is_enabled: bool = Field(False, description="take clips from this source")
     repo: str = Field("nkp37/OpenVid-1M", pattern=r"^[\w.-]+/[\w.-]+$", description="data set on the hub, OWNER/NAME")
     revision: str = Field("main", min_length=1, description="branch, tag or commit; a commit never changes")
     family: Literal["1m", "hd"] = Field("1m", description="all archives, or only the HD ones, which repeat part of the others")
@@ -128,7 +144,9 @@ class OpenVid(Section):
 class MiraData(Section):
     """MiraData: web videos, fetched and cut into clips; for informational use only, no redistribution (docs/miradata.md)."""
 
-    enabled: bool = Field(False, description="take clips from this source")
+    old_names: ClassVar[Mapping[str, str]] = {"enabled": "is_enabled"}
+
+    is_enabled: bool = Field(False, description="take clips from this source")
     csv: str = Field("miradata_v1_330k.csv", description="table of clips: a file on disk, or its name in the hub data set")
     repo: str = Field("TencentARC/MiraData", description="data set on the hub that has the table")
     revision: str = Field("main", description="branch, tag or commit of that data set")

@@ -3,7 +3,7 @@
 Every step can be killed and done again: tombstones come first, so nothing comes back meanwhile, and the same request removes
 what is left.
 Belongs here: that order. Does not belong here: matching (`tombstones.rules`), rewriting files (`takedown.scrub`,
-`takedown.redact`), publishing without the clips (`headless`), the report's words (`takedown.rules`).
+`takedown.redact`), publishing without the clips (`local.run`), the report's words (`takedown.rules`).
 """
 
 import hashlib

@@ -10,7 +10,7 @@ from video_assets.sources.miradata.listing import read_batch, refresh_listing
 from video_assets.storage.layout import Layout
 
 TABLE = "miradata_v1_9k.csv"
-MIRADATA = MiraData(enabled=True, csv=TABLE)
+MIRADATA = MiraData(is_enabled=True, csv=TABLE)
 
 
 @pytest.fixture

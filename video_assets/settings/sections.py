@@ -1,0 +1,108 @@
+"""What a user can set about the steps from clips to the CSV: filter, decode check, product, checks, automation.
+
+Belongs here: names, defaults, validation of these sections, each field with its unit. Does not belong here: the sections of
+sources (`sources`), where values come from (`model`), what is done with a value.
+"""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from video_assets.settings.sources import AbsolutePath, Section
+
+
+class Filter(Section):
+    """What is dropped before decoding."""
+
+    max_file_size_mib: float = Field(50.0, gt=0, description="MiB (1,048,576 bytes); clips LARGER than this are dropped")
+
+    @property
+    def max_file_size_bytes(self) -> int:
+        """The limit in bytes."""
+        return int(self.max_file_size_mib * 1024 * 1024)
+
+
+class Decode(Section):
+    """The decode check."""
+
+    n_shards: int = Field(24, ge=1, le=10_000, description="partitions of the decode check")
+    workers: int = Field(0, ge=0, description="worker processes; 0 = as many as this process has CPUs")
+    timeout_s: float = Field(900.0, gt=0, description="wall seconds one clip may take")
+    cpu_s: float = Field(600.0, gt=0, description="CPU seconds one clip may take")
+    memory_mib: int = Field(4096, ge=256, description="MiB of address space one clip may take")
+    max_duration_s: float | None = Field(None, gt=0, description="clips that last longer are bad (too_long); default: no limit")
+    is_full_decode: bool = Field(False, description="decode as ffmpeg does, without skipping the loop filter")
+    tolerated_reasons: tuple[str, ...] = Field(
+        (), description="reasons of bad verdicts that do not drop a clip; default: any FFmpeg error drops it"
+    )
+    retries: int = Field(3, ge=0, description="how often a clip that the storage did not deliver is tried again")
+    retry_wait_s: float = Field(2.0, ge=0, description="seconds before the first retry; doubled each time")
+    stop_grace_s: float = Field(
+        5.0, ge=0, description="seconds that clips in flight get when the run is told to stop (SIGTERM); then they are given back"
+    )
+    lease_stale_s: float = Field(
+        90.0, ge=1, description="seconds without a sign of life after which another run takes over a shard (same on all machines)"
+    )
+
+
+class Training(Section):
+    """The product."""
+
+    name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$",
+        description="file name of the training CSV, without .csv; default: `training`, of several sources their names joined",
+    )
+    is_per_source: bool = Field(True, description="write one CSV per source beside the combined one; own clips alone need none")
+    duplicates: Literal["drop", "keep"] = Field("drop", description="clips with the same bytes: keep the first by key, or all")
+    relative_to: AbsolutePath | None = Field(None, description="write paths relative to this folder; default: absolute paths")
+    order: Literal["key", "append"] = Field(
+        "key", description="rows by clip key; or rows of the last version where they were, new ones at the end"
+    )
+    keep_versions: int = Field(10, ge=1, description="publications kept in training/versions/, the current one included")
+
+    @field_validator("name")
+    @classmethod
+    def _is_not_taken(cls, name: str | None) -> str | None:
+        if name == "dropped":
+            raise ValueError("dropped.parquet is the table of dropped clips: choose another name")
+        return name
+
+
+class Checks(Section):
+    """When the asset checks raise an alarm."""
+
+    max_drop_share: float = Field(0.95, ge=0, le=1, description="share of listed clips that may be dropped, all stages together")
+    max_bad_share: float = Field(0.5, ge=0, le=1, description="share of decoded clips that may be bad")
+    max_shard_excess: float = Field(0.2, ge=0, le=1, description="share by which a shard may be worse than the median shard")
+    max_reason_rise: float = Field(
+        0.1, ge=0, le=1, description="share by which a reason may take more clips than in the version before; more is a warning"
+    )
+
+
+class Automation(Section):
+    """Who starts runs."""
+
+    is_enabled: bool = Field(True, description="start runs without a click: new clips flow down, schedules tick")
+    backfill: Literal["single_run", "run_per_shard"] = Field(
+        "single_run", description="one run for all shards of a backfill (one machine) or one run per shard (a cluster)"
+    )
+    nightly_cron: str = Field("0 1 * * *", description="when the sources are listed again, a cron expression")
+    nightly_decode_cron: str = Field(
+        "0 3 * * *", description="when shards that are not complete are checked again, a cron expression"
+    )
+    nightly_publish_cron: str = Field("0 5 * * *", description="when the training CSV is published again, a cron expression")
+    hourly_cron: str = Field(
+        "15 * * * *", description="when `hourly_prepare` lists the sources, for those who switch it on; a cron expression"
+    )
+    timezone: str = Field("UTC", description="time zone of the schedules, an IANA name")
+    is_grouped: bool = Field(
+        True, description="start changed shards together (few runs), or each at once in a run of its own (a minute sooner)"
+    )
+    sensor_interval_s: int = Field(30, ge=1, description="seconds between two looks of a sensor; lower is faster, and costs CPU")
+    max_csv_age_h: float = Field(
+        36.0, ge=0, description="hours without a publication after which the training CSV is stale in the UI; 0: never"
+    )
+    keep_runs_days: int = Field(60, ge=0, description="days that ended runs, their logs and check results are kept at least")
+    clean_up_cron: str = Field("30 3 * * *", description="when old runs are deleted, a cron expression")
+    ui_url: str | None = Field(None, description="address of the web UI, for links in alerts; default: no links")
