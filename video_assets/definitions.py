@@ -23,8 +23,23 @@ from video_assets.progress import Progress
 from video_assets.settings.model import Settings, Source, load_settings
 
 
-def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.Definitions:
-    """Definitions for `settings`; only enabled sources appear in the graph. `terminal` shows progress to a person."""
+def build_defs(
+    settings: Settings,
+    *,
+    terminal: Progress | None = None,
+    # One step per run: a process per step would cost seconds and share nothing.
+    executor: dg.ExecutorDefinition | None = dg.in_process_executor,
+) -> dg.Definitions:
+    """Definitions for `settings`; only enabled sources appear in the graph. `terminal` shows progress to a person.
+
+    Merge them into a project of your own with `dg.Definitions.merge(build_defs(settings), mine)`; with `executor=None` when
+    `mine` has one, since a project has one executor.
+
+    >>> import video_assets
+    >>> settings = video_assets.Settings(data_root="data", own_clips={"folder": "clips"})
+    >>> sorted(key.to_user_string() for key in video_assets.build_defs(settings).resolve_all_asset_keys())[:3]
+    ['dataset_report', 'decode_check', 'enriched_metadata']
+    """
     project = Project(settings, terminal)
     with warnings.catch_warnings():
         # Beta in Dagster 1.13, relied upon on purpose: tests/upstream holds what it does.
@@ -42,14 +57,13 @@ def build_defs(settings: Settings, *, terminal: Progress | None = None) -> dg.De
             clean_up_schedule(settings),
         ],
         sensors=[
-            automation_sensor(settings),
+            automation_sensor(settings, [key for asset in assets for key in asset.keys]),
             *own_clips_sensors(settings),
             *openvid_sensors(settings),
             alerts_sensor(settings),
         ],
         resources={"project": project},
-        # One step per run: a process per step would cost seconds and share nothing.
-        executor=dg.in_process_executor,
+        executor=executor,
     )
 
 

@@ -21,7 +21,7 @@ from processes import survivors
 from video_assets.checking.check import ClipTask, check_clips, decode_clips, probe_clips
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import CHECKER_VERSION
-from video_assets.settings.model import Decode
+from video_assets.settings.sections import Decode
 
 needs_mount = pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount())
 HOSTILE = "hostile:work"
@@ -264,7 +264,7 @@ def test_names_that_look_like_something_else_are_files(tmp_path):
 def test_an_interrupt_ends_the_workers_and_comes_through(tmp_path):
     code = f"""
 from video_assets.checking.check import ClipTask, check_clips
-from video_assets.settings.model import Decode
+from video_assets.settings.sections import Decode
 import sys
 sys.path.append({str(Path(__file__).parents[1] / "fakes")!r})
 tasks = [ClipTask(str(n), {str(tmp_path / "slow.mp4")!r}, 1.0) for n in range(9)]

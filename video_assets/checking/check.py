@@ -6,7 +6,7 @@ other clips go on. What a busy machine can cause (no answer in time, SIGKILL) co
 limited, clips that need more than their share come last, a few at a time with as much as the settings promise (`workers.memory`).
 
 Belongs here: tries, retries and what a death means for a clip. Does not belong here: processes (`workers.pool`), media
-(`io.media`), where verdicts are kept (`pipeline.decode_check`), which clips there are (`cli.records` for a command line).
+(`io.media`), where verdicts are kept (`pipeline.decode_check`), which clips there are (`checking.records`).
 """
 
 import heapq
@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import CHECKER_VERSION, first_lines
-from video_assets.settings.model import Decode
+from video_assets.settings.sections import Decode
 from video_assets.workers.cpus import cpu_count
 from video_assets.workers.memory import Crew, memory_limit_bytes, plan_crews
 from video_assets.workers.pool import Limits, Outcome, Task, WorkerPool

@@ -1,7 +1,7 @@
 """The command `video-assets`: options to settings, results to the terminal, failures to exit codes.
 
 Exit codes: 0 done, 1 a clip is bad or no CSV, 2 wrong usage, 3 a clip could not be checked, 130 Ctrl-C, 141 output to nobody.
-Belongs here: commands. Does not belong here: work (`core`, `io`, `headless`), how things look (`terminal`).
+Belongs here: commands. Does not belong here: work (`local` and the capabilities), how things look (`terminal`).
 """
 
 import json
@@ -19,12 +19,11 @@ from pydantic import ValidationError
 
 from video_assets.cli import terminal
 from video_assets.core.errors import MendableError, UsageError
-from video_assets.settings.model import load_settings
+from video_assets.settings import load_settings
 from video_assets.storage.layout import Layout
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Raw video clips to a training table in which every clip decodes.",
@@ -90,7 +89,7 @@ def run(
     The options are remembered in DATA_ROOT/video_assets.toml, so that the next run, the UI and its daemon use the same. Run
     it again at any time: only new and changed clips cost time. Ctrl-C loses nothing.
     """
-    from video_assets.local import run as headless
+    from video_assets.local import run as local_run
 
     options = {
         "own_clips": {"folder": _text(clips), "captions": _text(captions)},
@@ -98,13 +97,13 @@ def run(
         "decode": {"n_shards": shards, "workers": workers},
     }
     with _exit_codes():
-        headless.remember_options(_use_data_root(data_root), options, is_sample=sample)
-        summary = headless.run(load_settings(), terminal=terminal.progress(), say=terminal.say)
+        local_run.remember_options(_use_data_root(data_root), options, is_sample=sample)
+        summary = local_run.run(load_settings(), terminal=terminal.progress(), say=terminal.say)
     if as_json:
-        typer.echo(json.dumps(summary))
+        typer.echo(json.dumps(summary.as_record()))
     else:
         terminal.run_summary(summary)
-    raise typer.Exit(1 if summary["error"] else 0)
+    raise typer.Exit(1 if summary.error else 0)
 
 
 @app.command()
@@ -200,7 +199,7 @@ def takedown(
     They never come back, under these names or with the same bytes, also those that no table knows yet. Exit code 1 when something
     could not be removed; run it again then.
     """
-    from video_assets.local import run as headless
+    from video_assets.local import run as local_run
     from video_assets.takedown.take_down import plan_takedown
 
     with _exit_codes():
@@ -208,7 +207,7 @@ def takedown(
         if not yes:
             terminal.planned_takedown(plan_takedown(layout, file), as_json=as_json)
             return
-        report, page = headless.take_down(file, load_settings(), terminal=terminal.progress(), say=terminal.say)
+        report, page = local_run.take_down(file, load_settings(), terminal=terminal.progress(), say=terminal.say)
     if as_json:
         typer.echo(json.dumps(report.as_record()))
     else:
@@ -224,13 +223,13 @@ def clean_up(
     ] = None,
 ) -> None:
     """Delete Dagster's old runs with their logs, as the nightly job does. What assets, partitions and checks show stays."""
-    from video_assets.local import run as headless
+    from video_assets.local import run as local_run
 
     with _exit_codes():
         _use_data_root(data_root)
         settings = load_settings()
         days = settings.automation.keep_runs_days if keep_days is None else keep_days
-        done = headless.clean_up_history(settings, keep_days=days)
+        done = local_run.clean_up_history(settings, keep_days=days)
     typer.echo(
         f"{done.runs:,} runs, {done.check_results:,} check results, {done.backfills:,} backfills deleted; "
         f"{done.kept_old_runs:,} old runs kept, since something stands on them"
@@ -261,7 +260,7 @@ def _use_data_root(data_root: Path) -> Path:
 
 
 def _print_clips(paths: list[str], step: Literal["decode", "probe"], workers: int | None, *, as_json: bool) -> None:
-    from video_assets.cli.records import clip_records, exit_code
+    from video_assets.checking.records import clip_records, exit_code
 
     with _exit_codes(failed=3, stopped="stopped; clips without a line were not looked at to the end"):
         settings = load_settings().decode

@@ -24,6 +24,7 @@ from video_assets.progress import Progress as ProgressLike
 
 if TYPE_CHECKING:
     from video_assets.explain.why import Explanation
+    from video_assets.local.run import RunSummary
     from video_assets.publish.compare import Comparison
     from video_assets.takedown.rules import TakedownReport
     from video_assets.takedown.take_down import Takedown
@@ -79,20 +80,20 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
         yield advance
 
 
-def run_summary(summary: dict[str, Any]) -> None:
+def run_summary(summary: "RunSummary") -> None:
     """The end of a run: the CSV, the funnel, what to try next; or why there is no CSV."""
-    root = summary["data_root"]
-    if summary["error"]:
-        fail(summary["error"])
+    root = summary.data_root
+    if summary.error:
+        fail(summary.error)
         say(f"Everything done so far is kept. Look closer: {_program()} ui --data-root {root}")
         return
     from video_assets.core.report import funnel_from_counts, funnel_lines
 
     out = _Console(soft_wrap=True)
     out.print()
-    for line in funnel_lines(funnel_from_counts(summary["kept"], summary["dropped"])):
+    for line in funnel_lines(funnel_from_counts(summary.kept, summary.dropped)):
         out.print(line)
-    out.print(f"\ntraining CSV  {summary['csv']}\nmanifest      {summary['manifest']}\npictures      {summary['report']}")
+    out.print(f"\ntraining CSV  {summary.csv}\nmanifest      {summary.manifest}\npictures      {summary.report}")
     program = _program()
     out.print("\nTry next:")
     out.print(f"  {program} why NAME --data-root {root}    why a clip is, or is not, in the CSV")
@@ -198,7 +199,7 @@ def clips_json(records: Iterable[dict[str, Any]]) -> set[str]:
 
 def clips_table(records: Iterable[dict[str, Any]]) -> set[str]:
     """One row per clip on stdout, also when Ctrl-C comes before the end; returns the verdicts that occurred."""
-    from video_assets.cli.records import NOT_CHECKED
+    from video_assets.checking.records import NOT_CHECKED
 
     table = Table(box=None, pad_edge=False)
     for name, justify in (("clip", "left"), ("verdict", "left"), ("reason", "left")):

@@ -6,12 +6,17 @@ Belongs here: reading the training folder. Does not belong here: writing it (`pu
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from video_assets.core.schema import TRAINING
 from video_assets.publish.files import per_source_names, sha256_file
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
+from video_assets.storage.tables import read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,26 @@ def problems_in(folder: Path, manifest: dict[str, Any]) -> list[str]:
         elif path.stat().st_size != facts["bytes"] or sha256_file(path) != facts["sha256"]:
             problems.append(f"{path} is not the file that the manifest names (interrupted or edited): materialize training_csv")
     return problems
+
+
+def read_training(data_root: Path | str, *, settings: Settings | None = None) -> "pd.DataFrame":
+    """The published training table of a data root, in the order of the CSV: path, text, num_frames, height, width, ...
+
+    `settings` are those of the data root's own file when not given.
+
+    Raises:
+        StageError: nothing is published, or a published file is not the one that its manifest names.
+
+    >>> import video_assets
+    >>> video_assets.read_training("nowhere")
+    Traceback (most recent call last):
+    ...
+    video_assets.storage.stages.StageError: ...training.manifest.json is missing: materialize training_csv
+    """
+    settings = settings or Settings(data_root=Path(data_root))
+    if problems := verify_published(Layout(settings.data_root), settings):
+        raise StageError(problems[0])
+    return read_table(Layout(settings.data_root).training_table(settings.product_name), TRAINING).rows
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
