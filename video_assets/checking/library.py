@@ -7,7 +7,7 @@ decoding (`checking.check`).
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from video_assets.checking.check import Step
 from video_assets.checking.records import clip_records
@@ -72,4 +72,9 @@ def probe(paths: Path | str | Iterable[Path | str], *, settings: Decode | None =
 def _records(paths: Path | str | Iterable[Path | str], step: Step, settings: Decode | None) -> list[ClipRecord]:
     named = [paths] if isinstance(paths, (str, Path)) else paths
     found = clip_records(map(Path, named), step=step, settings=settings or Decode(), progress=no_progress)
-    return [ClipRecord(**{**record, "errors": tuple(record["errors"])}) for record in found]
+    return [_record(record) for record in found]
+
+
+def _record(found: dict[str, Any]) -> ClipRecord:
+    fields: dict[str, Any] = {**found, "errors": tuple(found["errors"])}
+    return ClipRecord(**fields)
