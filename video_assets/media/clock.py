@@ -49,31 +49,45 @@ class StreamClock:
         self._clock = clock
         self._num, self._den = time_base.numerator * _US, time_base.denominator
         self._start = self._ticks(clock.start_us)
+        self._shift_us, self._offset = 0, -self._start
         self._frame_us = frame_us
+        self._duration = (0, frame_us)
         self._dts_us: int | None = None
         self._next_us: int | None = None
 
+    # Called for every packet: a million tiny ones cost as much here as in their decoder, so no time is converted twice.
     def fix(self, pts: int | None, dts: int | None, duration: int) -> tuple[int | None, int | None]:
         """The packet's times as ffmpeg hands them to the decoder."""
-        offset = self._ticks(self._clock.shift_us) - self._start
-        pts = pts + offset if pts is not None else None
-        dts = dts + offset if dts is not None else None
-        if dts is not None:
-            shift = self._jump(dts)
-            if shift:
-                self._clock.shift_us -= shift
+        clock = self._clock
+        if self._shift_us != clock.shift_us:
+            self._take_shift()
+        pts = pts + self._offset if pts is not None else None
+        if dts is None:
+            self._predict(self._us(pts) if pts is not None and self._next_us is None else self._next_us, duration)
+            return pts, None
+        dts += self._offset
+        now_us = self._us(dts)
+        if clock.may_jump:
+            if shift := self._jump(now_us):
+                clock.shift_us -= shift
                 ticks = self._ticks(shift)
                 pts, dts = (pts - ticks if pts is not None else None), dts - ticks
-            elif self._next_us is not None and not self._clock.may_jump:
-                pts, dts = self._without_absurd(pts), self._without_absurd(dts)
-            self._clock.last_us = self._us(dts) if dts is not None else self._clock.last_us
-        self._predict(pts, dts, duration)
+                now_us = self._us(dts)
+        elif self._next_us is not None:
+            if pts is not None and pts != dts and self._is_absurd(self._us(pts)):
+                pts = None
+            if self._is_absurd(now_us):
+                self._predict(self._next_us, duration)
+                return (pts if pts != dts else None), None
+        clock.last_us = now_us
+        self._predict(now_us, duration)
         return pts, dts
 
-    def _jump(self, dts: int) -> int:
-        if not self._clock.may_jump:
-            return 0
-        now_us = self._us(dts)
+    def _take_shift(self) -> None:
+        self._shift_us = self._clock.shift_us
+        self._offset = self._ticks(self._shift_us) - self._start
+
+    def _jump(self, now_us: int) -> int:
         if self._next_us is not None and self._dts_us is not None:
             delta = now_us - self._next_us
             return delta if abs(delta) > _JUMP_US or now_us + _BACKWARDS_US < self._dts_us else 0
@@ -82,22 +96,18 @@ class StreamClock:
             return delta if abs(delta) > _JUMP_US else 0
         return 0
 
-    def _without_absurd(self, ticks: int | None) -> int | None:
-        if ticks is None or self._next_us is None:
-            return ticks
-        return None if abs(self._us(ticks) - self._next_us) > _ABSURD_US else ticks
+    def _is_absurd(self, time_us: int) -> bool:
+        return self._next_us is not None and abs(time_us - self._next_us) > _ABSURD_US
 
-    def _predict(self, pts: int | None, dts: int | None, duration: int) -> None:
-        if dts is not None:
-            self._dts_us = self._us(dts)
-        elif self._next_us is not None:
-            self._dts_us = self._next_us
-        else:
-            self._dts_us = self._us(pts) if pts is not None else 0
-        self._next_us = self._dts_us + (self._us(duration) if duration > 0 else self._frame_us)
+    def _predict(self, time_us: int | None, duration: int) -> None:
+        if self._duration[0] != duration:
+            self._duration = duration, self._us(duration) if duration > 0 else self._frame_us
+        self._dts_us = time_us or 0
+        self._next_us = self._dts_us + self._duration[1]
 
     def _us(self, ticks: int) -> int:
-        return nearest(ticks * self._num, self._den)
+        product = 2 * ticks * self._num
+        return (product + self._den) // (2 * self._den) if ticks >= 0 else -((self._den - product) // (2 * self._den))
 
     def _ticks(self, microseconds: int) -> int:
         return nearest(microseconds * self._den, self._num)
@@ -156,7 +166,7 @@ class VideoClock:
         ratio = time_base * rate
         # ffmpeg keeps some extra bits, and shifts what is not whole away from zero so that halves round up.
         self._extra = 1 << min(max(29 - (rate.numerator.bit_length() - 1), 0), 16)
-        self._num, self._den = ratio.numerator, ratio.denominator
+        self._num, self._den = ratio.numerator * self._extra, ratio.denominator
         self._frame = max(nearest(ratio.denominator, ratio.numerator), 1)
         self._best = BestEffort()
         self._last: int | None = None
@@ -172,10 +182,10 @@ class VideoClock:
         is_made_up = duration == 1 and step > 2
         self._duration = duration if duration > 0 and not is_made_up else (step if step > 0 else self._frame)
         self._last = time
-        fine = nearest(time * self._num * self._extra, self._den)
-        whole, rest = divmod(abs(fine), self._extra)
-        rounded = whole + (2 * rest >= self._extra)
-        self.muxer.take(rounded if fine >= 0 else -rounded)
+        # `nearest` twice, written out: this is done for every frame.
+        fine = (2 * abs(time) * self._num + self._den) // (2 * self._den)
+        rounded = (2 * fine + self._extra) // (2 * self._extra)
+        self.muxer.take(rounded if time >= 0 else -rounded)
         return time
 
 

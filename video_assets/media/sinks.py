@@ -62,12 +62,15 @@ class Decoder:
 
     def _fix_times(self, packet: Packet) -> None:
         pts, dts, duration = packet.pts, packet.dts, packet.duration or 0
-        fixed = self._clock.fix(pts, dts, duration)
-        if fixed != (pts, dts):
-            packet.pts, packet.dts = fixed
+        fixed_pts, fixed_dts = self._clock.fix(pts, dts, duration)
+        if fixed_pts != pts:
+            packet.pts = fixed_pts
+        if fixed_dts != dts:
+            packet.dts = fixed_dts
         # Some streams (MPEG-4 with B-frames in AVI) say only when a packet is decoded.
-        end = (fixed[1] or 0 if fixed[0] is None else fixed[0]) + duration
-        self._end = max(self._end, end)
+        end = (fixed_dts or 0 if fixed_pts is None else fixed_pts) + duration
+        if end > self._end:  # noqa: PLR1730 - for every packet, and `max` costs more
+            self._end = end
 
     @property
     def end_s(self) -> float:
@@ -114,7 +117,7 @@ class VideoSink(_Sink):
         self._muxer = self._clock.muxer
         self._time_base, self._guessed_rate = time_base, rate
         self._first_time: int | None = None
-        self._last_time: int | None = None
+        self._last_time = 0
         self.steps: set[int] = set()
         self.n_delivered = 0
         self.n_packets = 0
@@ -130,7 +133,11 @@ class VideoSink(_Sink):
             self._frame(frame)
 
     def _frame(self, frame: VideoFrame) -> None:
-        if not self.n_frames:
+        now = self._clock.take(frame.pts, frame.dts, frame.duration)
+        if self.n_frames:
+            self.steps.add(now - self._last_time)
+        else:
+            self._first_time = now
             self.shape = {
                 "height": frame.height,
                 "width": frame.width,
@@ -138,10 +145,6 @@ class VideoSink(_Sink):
                 "rotation_deg": frame.rotation,
             }
         self.n_frames += 1
-        now = self._clock.take(frame.pts, frame.dts, frame.duration)
-        if self._last_time is not None:
-            self.steps.add(now - self._last_time)
-        self._first_time = now if self._first_time is None else self._first_time
         self._last_time = now
 
     @property
@@ -150,7 +153,7 @@ class VideoSink(_Sink):
 
         `(frames - 1) / (last time - first time)`; of a single frame, or of frames without times, what libavformat guesses.
         """
-        if self._first_time is not None and self._last_time is not None and self._last_time > self._first_time:
+        if self._first_time is not None and self._last_time > self._first_time:
             return float((self.n_frames - 1) / ((self._last_time - self._first_time) * self._time_base))
         return float(self._guessed_rate) if self._guessed_rate else None
 
