@@ -19,9 +19,9 @@ from pathlib import Path
 import tomlkit
 
 from video_assets.checking.check import ClipTask, decode_clips, probe_clips
-from video_assets.core.matching import PROBER_VERSION
 from video_assets.core.schema import VERDICTS
 from video_assets.core.sharding import assign_shards
+from video_assets.core.verdicts import PROBER_VERSION
 from video_assets.samples.demo.make import make_sample
 from video_assets.settings.sections import Decode
 from video_assets.storage.layout import Layout

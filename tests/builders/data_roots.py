@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from video_assets.core.matching import PROBER_VERSION
 from video_assets.core.schema import LEDGER
 from video_assets.core.sharding import shard_keys, shard_of
-from video_assets.core.verdicts import CHECKER_VERSION
+from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION
 from video_assets.pipeline.decode_check import ShardOutcome, check_shards
 from video_assets.pipeline.enrich import enrich, filter_by_size, write_shard_lists
 from video_assets.progress import no_progress

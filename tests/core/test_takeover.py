@@ -2,10 +2,10 @@
 
 import pytest
 
-from video_assets.core.matching import PROBER_VERSION, PROBES
+from video_assets.core.matching import PROBES
 from video_assets.core.schema import VERDICTS
 from video_assets.core.takeover import standing_probes, standing_verdicts
-from video_assets.core.verdicts import CHECKER_VERSION, REASONS
+from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION, REASONS
 
 
 def row(clip="a/b.mp4", **fields):

@@ -15,9 +15,6 @@ import pyarrow.compute as pc
 
 from video_assets.core.schema import CHECKED, CLIPS, Column, TableSpec
 
-PROBER_VERSION = "2"
-"""Version of the probe's rules; measurements of another version are made again, except those that `core.takeover` keeps."""
-
 _FINGERPRINT = ("file_size", "mtime_ns")
 _FROM_PROBE = tuple(
     column

@@ -7,8 +7,7 @@ Belongs here: that choice, on whole columns. Does not belong here: the rules the
 
 import pandas as pd
 
-from video_assets.core.matching import PROBER_VERSION
-from video_assets.core.verdicts import CHECKER_VERSION
+from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION
 
 _CHECKER_BEFORE = "2"
 _PROBER_BEFORE = "1"

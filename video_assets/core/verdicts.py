@@ -14,6 +14,9 @@ Verdict = Literal["good", "bad", "unreadable_now", "timeout", "crashed", "out_of
 CHECKER_VERSION = "3"
 """Version of the rules; verdicts of another version are made again, except those that `core.takeover` keeps."""
 
+PROBER_VERSION = "2"
+"""Version of the probe's rules; measurements of another version are made again, except those that `core.takeover` keeps."""
+
 MAX_LINES = 10
 MAX_LINE_CHARS = 300
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from video_assets.core.matching import PROBER_VERSION
-from video_assets.core.verdicts import CHECKER_VERSION
+from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION
 from video_assets.settings.model import Settings
 
 

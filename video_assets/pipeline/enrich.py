@@ -14,10 +14,11 @@ import pandas as pd
 
 from video_assets.checking.check import ClipTask, probe_clips
 from video_assets.core import filters
-from video_assets.core.matching import PROBER_VERSION, PROBES, merge_probes, plan_probes
+from video_assets.core.matching import PROBES, merge_probes, plan_probes
 from video_assets.core.schema import CLIPS, DROPPED, LEDGER
 from video_assets.core.sharding import assign_shards
 from video_assets.core.takeover import standing_probes
+from video_assets.core.verdicts import PROBER_VERSION
 from video_assets.progress import Progress
 from video_assets.settings.model import Source
 from video_assets.settings.sections import Decode
