@@ -10,8 +10,8 @@ from video_assets.defs.clean_up import CLEAN_UP, clean_up_job, clean_up_schedule
 from video_assets.defs.history import clean_up
 from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
+from video_assets.storage.durable import remove_old_drafts
 from video_assets.storage.layout import Layout
-from video_assets.storage.leftovers import remove_old_drafts
 
 KEYS = [f"0000{n}-of-00004" for n in range(4)]
 

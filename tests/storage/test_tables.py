@@ -12,7 +12,8 @@ import pytest
 from disks import small_disk
 
 from video_assets.core.schema import DROPPED, LEDGER
-from video_assets.storage.tables import count_rows, durable_write, hash_file, read_note, read_table, write_table, write_text
+from video_assets.storage.durable import durable_write, hash_file, write_text
+from video_assets.storage.tables import count_rows, read_note, read_table, write_table
 
 # Rewrites one table again and again; every version has its number in all rows and in the note.
 _WRITER = """

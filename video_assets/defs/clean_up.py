@@ -10,7 +10,7 @@ import dagster as dg
 
 from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
-from video_assets.storage.leftovers import remove_old_drafts
+from video_assets.storage.durable import remove_old_drafts
 
 CLEAN_UP = "clean_up"
 

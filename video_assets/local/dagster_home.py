@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
-from video_assets.storage.tables import write_text
 
 if TYPE_CHECKING:
     import dagster as dg

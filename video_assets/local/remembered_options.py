@@ -10,7 +10,7 @@ import tomlkit
 from tomlkit.exceptions import ParseError
 
 from video_assets.core.errors import UsageError
-from video_assets.storage.tables import write_text
+from video_assets.storage.durable import write_text
 
 _HEAD = "Settings of this data root; `video-assets run` remembers its options here. All fields: docs/settings.md"
 

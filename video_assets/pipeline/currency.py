@@ -13,9 +13,9 @@ from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import CHECKER_VERSION
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
+from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError, dropped_path, stage_hash, stage_note
-from video_assets.storage.tables import hash_file
 from video_assets.tombstones.table import tombstones_hash
 
 _RUN = "or type: video-assets run"

@@ -23,10 +23,11 @@ from video_assets.progress import Progress
 from video_assets.settings.model import Source
 from video_assets.settings.sections import Decode
 from video_assets.sources.ledgers import ledgers
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
 from video_assets.storage.stages import StageError, read_stage, stage_note, write_stage
-from video_assets.storage.tables import Table, read_table, write_text
+from video_assets.storage.tables import Table, read_table
 from video_assets.tombstones.rules import drop_taken_down
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
 

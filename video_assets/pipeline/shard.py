@@ -20,11 +20,12 @@ from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
 from video_assets.core.takeover import standing_verdicts
 from video_assets.core.verdicts import CHECKER_VERSION
 from video_assets.settings.sections import Decode
+from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
 from video_assets.storage.stages import StageError, dropped_path, read_stage, stage_hash, stage_note, write_stage
-from video_assets.storage.tables import hash_file, read_table, write_table
+from video_assets.storage.tables import read_table, write_table
 
 # A mount that is gone fails every clip: after this many the rest of the shard is left for the backfill.
 MAX_UNREADABLE = 20

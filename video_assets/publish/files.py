@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from video_assets.core.schema import TRAINING
 from video_assets.publish.rules.rows import csv_header, csv_rows, interleave
 from video_assets.settings.model import Settings
+from video_assets.storage.durable import durable_write
 from video_assets.storage.stages import StageError
-from video_assets.storage.tables import durable_write
 
 CHUNK_ROWS = 16_384
 

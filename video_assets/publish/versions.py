@@ -9,7 +9,6 @@ Belongs here: folders, links, numbers. Does not belong here: what is in them (`p
 import errno
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +19,10 @@ from typing import Any
 from video_assets.core.errors import UsageError
 from video_assets.publish.files import sha256_file
 from video_assets.publish.manifest import read_manifest
+from video_assets.storage.durable import draft_of, fsync_folder, is_draft, write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
-from video_assets.storage.tables import fsync_folder, write_text
 
-_DRAFT = ".draft-"
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS}
 
 
@@ -101,7 +99,7 @@ def find_table(layout: Layout, text: str) -> Path:
 @contextmanager
 def new_folder(layout: Layout) -> Iterator[Path]:
     """A folder to write a version into; removed at the end unless it was committed."""
-    folder = layout.versions / f"{_DRAFT}{os.getpid()}-{secrets.token_hex(4)}"
+    folder = draft_of(layout.versions / "new")
     folder.mkdir(parents=True)
     try:
         yield folder
@@ -171,15 +169,16 @@ def prune(layout: Layout, *, keep: int) -> None:
     folders = _folders(layout)
     for folder in folders[: max(0, len(folders) - max(1, keep))]:
         # Renamed first: a kill in the middle leaves a draft, not half a version.
-        doomed = folder.with_name(f"{_DRAFT}{folder.name}-{secrets.token_hex(4)}")
+        doomed = draft_of(folder)
         folder.rename(doomed)
         shutil.rmtree(doomed)
 
 
 def remove_drafts(layout: Layout) -> None:
     """Remove what kills left behind. Call it under the lease `layout.versions_lease` only: then no draft is anybody's work."""
-    for draft in layout.versions.glob(f"{_DRAFT}*"):
-        shutil.rmtree(draft)
+    for folder in layout.versions.glob("*"):
+        if is_draft(folder.name):
+            shutil.rmtree(folder)
 
 
 def _remove_unnamed(layout: Layout, names: set[str]) -> None:
@@ -209,7 +208,7 @@ def _link(source: Path, target: Path) -> None:
     """Make `target` the same file as `source` at once; a copy where the file system has no hard links."""
     if target.exists() and (target.samefile(source) or _stamp(target) == _stamp(source)):
         return
-    draft = target.with_name(f"{_DRAFT}{target.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    draft = draft_of(target)
     try:
         os.link(source, draft)
     except OSError as error:

@@ -17,9 +17,10 @@ from video_assets.publish.plausibility import shard_counts
 from video_assets.report import plots
 from video_assets.report.contact_sheet import contact_sheets
 from video_assets.settings.model import Settings
+from video_assets.storage.durable import durable_write, hash_file, write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import read_stage
-from video_assets.storage.tables import durable_write, hash_file, read_table, write_text
+from video_assets.storage.tables import read_table
 
 _MEASURED = ["clip_key", "file_size", "duration_s", "height", "width", "fps"]
 

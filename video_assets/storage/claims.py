@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from video_assets.storage.tables import fsync_folder
+from video_assets.storage.durable import fsync_folder
 
 _HELD, _FREE = ".lease", ".free"
 

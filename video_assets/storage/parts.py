@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from video_assets.storage.tables import fsync_folder
+from video_assets.storage.durable import fsync_folder
 
 _log = logging.getLogger(__name__)
 

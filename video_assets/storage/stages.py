@@ -13,7 +13,8 @@ import pandas as pd
 
 from video_assets.core.errors import MendableError
 from video_assets.core.schema import DROPPED, TableSpec
-from video_assets.storage.tables import Table, hash_file, read_note, read_table, write_table
+from video_assets.storage.durable import hash_file
+from video_assets.storage.tables import Table, read_note, read_table, write_table
 
 
 class StageError(MendableError):

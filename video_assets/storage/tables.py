@@ -1,26 +1,22 @@
-"""Parquet and durable files: every write is draft, fsync, rename; every table knows its hash.
+"""Parquet tables as their contract says, each with a note and a hash.
 
-Belongs here: bytes on disk. Does not belong here: which table lies where (`storage.layout`), what a stage is (`storage.stages`).
+Belongs here: rows to files and back. Does not belong here: durability (`storage.durable`), which table lies where
+(`storage.layout`), what a stage is (`storage.stages`).
 """
 
 import json
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xxhash
 
 from video_assets.core.schema import TableSpec
+from video_assets.storage.durable import durable_write, hash_file
 
 _META = b"video_assets"
-_DRAFT = ".draft-"
 
 
 @dataclass(frozen=True)
@@ -30,38 +26,6 @@ class Table:
     rows: pd.DataFrame
     note: dict[str, Any]
     content_hash: str
-
-
-@contextmanager
-def durable_write(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears at `path` whole (fsynced, renamed) when the block ends without an exception, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{_DRAFT}{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        with draft.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    fsync_folder(path.parent)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make renames and new names in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small UTF-8 file durably."""
-    with durable_write(path) as file:
-        file.write(text.encode())
 
 
 def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: dict[str, Any] | None = None) -> str:
@@ -121,15 +85,6 @@ def read_note(path: Path) -> dict[str, Any]:
 def count_rows(path: Path) -> int:
     """Rows of a table, from its footer."""
     return pq.read_metadata(path).num_rows
-
-
-def hash_file(path: Path) -> str:
-    """xxh3-128 of a file's bytes, 32 hex digits."""
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def note_metadata(note: dict[str, Any]) -> dict[bytes, bytes]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from video_assets.core.schema import DROPPED
 from video_assets.publish.files import sha256_file
-from video_assets.storage.tables import write_text
+from video_assets.storage.durable import write_text
 from video_assets.takedown.rules import FoundClip
 from video_assets.takedown.scrub import scrub_csv, scrub_dropped, scrub_product_table
 

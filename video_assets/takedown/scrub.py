@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 
 from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.publish.rules.rows import csv_header, csv_rows
+from video_assets.storage.durable import durable_write
 from video_assets.storage.layout import Layout
-from video_assets.storage.tables import durable_write, read_table, write_table
+from video_assets.storage.tables import read_table, write_table
 from video_assets.tombstones.rules import REASONS
 
 IsGone = Callable[[pd.DataFrame], npt.NDArray[np.bool_]]

@@ -25,9 +25,9 @@ from video_assets.publish.files import sha256_file
 from video_assets.publish.manifest import read_manifest
 from video_assets.publish.versions import read_versions, show
 from video_assets.settings.model import Settings
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
-from video_assets.storage.tables import write_text
 from video_assets.takedown.redact import redact_version
 from video_assets.takedown.rules import FoundClip, Removal, TakedownReport, report_markdown
 from video_assets.takedown.scrub import NAMING, parts_of, scrub_parts, scrub_table, tables_of

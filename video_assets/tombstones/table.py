@@ -5,9 +5,10 @@ Belongs here: reading and adding. Does not belong here: matching (`tombstones.ru
 
 import pandas as pd
 
+from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
-from video_assets.storage.tables import hash_file, read_table, write_table
+from video_assets.storage.tables import read_table, write_table
 from video_assets.tombstones.rules import TOMBSTONES, Tombstones
 
 

@@ -22,7 +22,7 @@ from video_assets.samples.broken.damage import Made, generic_damage
 from video_assets.samples.broken.matroska_avi import avi_damage, matroska_damage, picture_size_damage
 from video_assets.samples.broken.mp4_boxes import box_damage
 from video_assets.samples.broken.others import others
-from video_assets.storage.tables import durable_write, write_text
+from video_assets.storage.durable import durable_write, write_text
 
 MANIFEST = "manifest.csv"
 _EXPECTED = "expected.csv"

@@ -20,7 +20,7 @@ import numpy as np
 from video_assets.media.making.encode import AudioTrack, Planes, VideoTrack, shift_packets, write_clip
 from video_assets.samples.demo.brushes import film, melody, steady
 from video_assets.samples.demo.clips import CLIPS, KEPT, SampleClip
-from video_assets.storage.tables import fsync_folder
+from video_assets.storage.durable import fsync_folder
 
 SAMPLE_MAX_FILE_SIZE_MIB = 1.0
 """`filter.max_file_size_mib` of the sample: exactly one clip is larger."""

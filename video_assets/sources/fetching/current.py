@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
-from video_assets.storage.tables import write_text
 
 T = TypeVar("T")
 _CURRENT = "current"

@@ -14,6 +14,7 @@ from typing import Any, Self
 import pandas as pd
 
 from video_assets.sources.fetching.rules import FETCHES, Fetch, OnDisk, merge_fetches
+from video_assets.storage.durable import is_draft
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
 from video_assets.storage.tables import read_note, read_table, write_table
@@ -112,4 +113,4 @@ def files_in(folder: Path) -> dict[str, OnDisk]:
 
 
 def _is_clip(entry: "os.DirEntry[str]") -> bool:
-    return entry.is_file(follow_symlinks=False) and not entry.name.endswith(".tmp") and not entry.name.startswith(".draft-")
+    return entry.is_file(follow_symlinks=False) and not entry.name.endswith(".tmp") and not is_draft(entry.name)

@@ -17,8 +17,8 @@ from video_assets.core.fetch_errors import ChecksumError
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub.stream import HubStream
+from video_assets.storage.durable import fsync_folder
 from video_assets.storage.space import explained_space, require_space
-from video_assets.storage.tables import fsync_folder
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20

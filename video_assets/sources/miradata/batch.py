@@ -32,9 +32,10 @@ from video_assets.sources.miradata.rules.rows import SOURCE
 from video_assets.sources.miradata.video import SourceVideo, VideoResult, VideoWork, Wanted, remove_folder
 from video_assets.sources.web.rules.patience import Breaker, site_of
 from video_assets.sources.web.videos import WebVideos, tool_versions
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, hold
-from video_assets.storage.tables import read_table, write_table, write_text
+from video_assets.storage.tables import read_table, write_table
 from video_assets.tombstones.rules import Tombstones, bury
 from video_assets.tombstones.table import read_tombstones
 from video_assets.workers.cpus import cpu_count

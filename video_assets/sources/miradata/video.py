@@ -22,7 +22,7 @@ from video_assets.sources.miradata.rules.cuts import Cut, plan_sections
 from video_assets.sources.web.rules.faults import Fault, cause_of
 from video_assets.sources.web.rules.patience import wait_before_retry
 from video_assets.sources.web.videos import WebFaultError, WebVideo, WebVideos
-from video_assets.storage.tables import write_text
+from video_assets.storage.durable import write_text
 from video_assets.workers.pool import Outcome, Task, WorkerPool
 
 _log = logging.getLogger(__name__)

@@ -26,9 +26,10 @@ from video_assets.sources.openvid.plan import ArchiveTask, ArchiveWork, plan_arc
 from video_assets.sources.openvid.rules.due import captions_by_key
 from video_assets.sources.openvid.rules.members import Candidate
 from video_assets.sources.openvid.zip_members import Extracted, MemberError, extract, remove_drafts
+from video_assets.storage.durable import fsync_folder
 from video_assets.storage.leases import Lease
 from video_assets.storage.space import explained_space, require_space
-from video_assets.storage.tables import fsync_folder, write_table
+from video_assets.storage.tables import write_table
 
 MIN_BAD = 5
 MAX_WARNINGS = 20

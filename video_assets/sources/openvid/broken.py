@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from video_assets.settings.model import Settings
 from video_assets.sources.fetching.ledger import FetchLedger
 from video_assets.sources.openvid.rules.due import LABELS, NOT_BROKEN
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
-from video_assets.storage.tables import write_text
 
 Broken = tuple[str, int, int]
 """Clip key, size (bytes) and modification time (ns) of the file that was decoded."""

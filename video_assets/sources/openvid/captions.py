@@ -29,11 +29,12 @@ from video_assets.sources.hub.stream import HubStream
 from video_assets.sources.openvid.listing import hub_repo
 from video_assets.sources.openvid.rules.caption_rows import REASONS, SCORED_CAPTIONS, RowCounts, RowReader
 from video_assets.sources.openvid.rules.listing import Listing
+from video_assets.storage.durable import durable_write, hash_file
 from video_assets.storage.encodings import opened_as_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.stages import StageError
-from video_assets.storage.tables import durable_write, hash_file, note_metadata, read_note
+from video_assets.storage.tables import note_metadata, read_note
 
 T = TypeVar("T")
 

@@ -19,8 +19,8 @@ from typing import Any
 import xxhash
 
 from video_assets.settings.sources import OwnClips
+from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.layout import Layout
-from video_assets.storage.tables import hash_file, write_text
 
 BUDGET_S = 5.0
 _MIN_QUIET_S = 2.0  # some storages tell modification times in whole seconds
