@@ -7,14 +7,12 @@ Belongs here: finding clips and their rows. Does not belong here: how an answer 
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from video_assets.core.matching import merge_verdicts
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, VERDICTS, TableSpec
@@ -26,7 +24,8 @@ from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import read_parts
-from video_assets.storage.stages import StageError, dropped_path
+from video_assets.storage.row_groups import opened, rows_with
+from video_assets.storage.stages import dropped_path
 
 Fate = Literal["kept", "dropped", "waiting", "pending"]
 _NOT_YET = "not materialized yet"
@@ -232,42 +231,18 @@ def _all_rows(path: Path, columns: list[str]) -> pd.DataFrame:
     """A table that is there; no rows when it is not."""
     if not path.exists():
         return _no_rows(columns)
-    with _open(path) as file:
+    with opened(path) as file:
         return file.read(columns=columns).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def _rows_with(path: Path, name: str, values: list[str], columns: list[str]) -> pd.DataFrame:
-    """Rows in which column `name` is one of `values`. Row groups without any cost at most that column, not the captions."""
+    """Rows of a table in which column `name` is one of `values`; none when the table is not there."""
     if not path.exists():
         return _no_rows(columns)
-    found = []
-    with _open(path) as file:
-        for group in range(file.num_row_groups):
-            if not _may_have(file.metadata.row_group(group), name, values):
-                continue
-            is_wanted = file.read_row_group(group, columns=[name]).to_pandas(types_mapper=pd.ArrowDtype)[name].isin(values)
-            if bool(is_wanted.any()):
-                found.append(file.read_row_group(group, columns=columns).to_pandas(types_mapper=pd.ArrowDtype)[is_wanted])
-    return pd.concat(found, ignore_index=True)[columns] if found else _no_rows(columns)
-
-
-def _may_have(group: pq.RowGroupMetaData, name: str, values: list[str]) -> bool:
-    """False when the row group's statistics rule all `values` out; tables are sorted by clip key, so that is the rule."""
-    parts = [group.column(index) for index in range(group.num_columns)]
-    statistics = next(part.statistics for part in parts if part.path_in_schema == name)
-    if statistics is None or not statistics.has_min_max:
-        return True
-    return any(statistics.min <= value <= statistics.max for value in values)
+    with opened(path) as file:
+        found = list(rows_with(file, name, values, columns))
+    return pa.concat_tables(found).select(columns).to_pandas(types_mapper=pd.ArrowDtype) if found else _no_rows(columns)
 
 
 def _no_rows(columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(columns=columns).astype(pd.ArrowDtype(pa.string()))
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[pq.ParquetFile]:
-    try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except (pa.ArrowInvalid, KeyError, StopIteration) as error:
-        raise StageError(f"{path}: not a readable table ({error}): delete it and materialize its asset again") from error

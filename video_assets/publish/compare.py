@@ -19,8 +19,8 @@ import xxhash
 from video_assets.core.errors import UsageError
 from video_assets.core.schema import TRAINING
 from video_assets.publish.rules.diff import Diff, Digest, compare
+from video_assets.storage.tables import ROWS_PER_GROUP
 
-_BATCH_ROWS = 16_384
 _NUMBERS = [column.name for column in TRAINING.columns if column.type != "string"]
 
 
@@ -126,4 +126,4 @@ def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
         missing = set(columns) - set(file.schema_arrow.names)
         if missing:
             raise ValueError(f"columns {sorted(missing)} are missing")
-        yield from file.iter_batches(batch_size=_BATCH_ROWS, columns=columns)
+        yield from file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns)

@@ -1,11 +1,11 @@
-"""Files of the product while they are read and written: shards as streams of rows, outputs that know their own hash.
+"""Files of the product while they are read and written: shards as streams of rows, their order, outputs that know their own hash.
 
 Belongs here: rows in, rows out. Does not belong here: which rows (`publish.publish`), their text (`publish.rules.rows`).
 """
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +21,7 @@ from video_assets.publish.rules.rows import csv_header, csv_rows, interleave
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write
 from video_assets.storage.stages import StageError
-
-CHUNK_ROWS = 16_384
+from video_assets.storage.tables import ROWS_PER_GROUP
 
 
 def sha256_file(path: Path) -> str:
@@ -80,7 +79,7 @@ class ProductFiles:
     def write(self, rows: pa.Table, source: pa.ChunkedArray) -> None:
         """Append TRAINING rows; `source` says where each comes from."""
         self._append_csv(self._csv, rows)
-        self._parquet.write_table(rows, row_group_size=CHUNK_ROWS)
+        self._parquet.write_table(rows, row_group_size=ROWS_PER_GROUP)
         self._files[self._table].n_rows += rows.num_rows
         for name, path in self._by_source.items():
             is_of_source = pa.array(source.to_numpy() == name)
@@ -108,14 +107,14 @@ def per_source_names(settings: Settings) -> dict[str, str]:
 
 
 def read_merged(paths: list[Path], order: npt.NDArray[np.int16], *, columns: list[str]) -> Iterator[pa.Table]:
-    """Rows of all `paths` (each sorted by clip key) in `order` (see `publish.rules.rows.merge_order`), in tables of `CHUNK_ROWS`.
+    """Rows of all `paths` (each sorted by clip key) in `order` (see `merge_order`), in tables of `ROWS_PER_GROUP`.
 
     Raises:
         StageError: a file was replaced meanwhile.
     """
     streams = [_Stream(path, columns) for path in paths]
-    for start in range(0, len(order), CHUNK_ROWS):
-        part = order[start : start + CHUNK_ROWS]
+    for start in range(0, len(order), ROWS_PER_GROUP):
+        part = order[start : start + ROWS_PER_GROUP]
         counts = np.bincount(part, minlength=len(streams))
         yield interleave([stream.take(int(n)) for stream, n in zip(streams, counts, strict=True)], part)
 
@@ -147,3 +146,48 @@ class _Stream:
     def _stat(self) -> tuple[int, int, int]:
         stat = self._path.stat()
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def in_order(tables: Iterable[pa.Table], order: npt.NDArray[np.int64], scratch: Path) -> Iterator[pa.Table]:
+    """Row `order[i]` of all `tables` as row i, in tables of a few thousand rows.
+
+    Args:
+        tables: of one schema.
+        order: each row number once.
+        scratch: a file that must not be there, and is gone at the end. As large as the rows are in memory.
+    """
+    try:
+        starts = _put_down(tables, scratch)
+        with pa.memory_map(str(scratch)) as source, pa.ipc.open_file(source) as file:
+            for start in range(0, len(order), ROWS_PER_GROUP):
+                yield _take_rows(file, starts, order[start : start + ROWS_PER_GROUP])
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _put_down(tables: Iterable[pa.Table], scratch: Path) -> npt.NDArray[np.int64]:
+    """Write all rows; returns the number of each batch's first row."""
+    starts, n_rows = [], 0
+    writer = None
+    with scratch.open("xb") as sink:
+        for table in tables:
+            writer = writer or pa.ipc.new_file(sink, table.schema)
+            for batch in table.combine_chunks().to_batches():
+                writer.write_batch(batch)
+                starts.append(n_rows)
+                n_rows += batch.num_rows
+        if writer is not None:
+            writer.close()
+    return np.array(starts, dtype=np.int64)
+
+
+def _take_rows(file: pa.ipc.RecordBatchFileReader, starts: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> pa.Table:
+    owner = np.searchsorted(starts, rows, side="right") - 1
+    by_batch = np.argsort(owner, kind="stable")
+    parts = []
+    for batch in np.unique(owner):
+        mine = by_batch[owner[by_batch] == batch]
+        parts.append(file.get_batch(int(batch)).take(pa.array(rows[mine] - starts[batch])))
+    place = np.empty(len(rows), dtype=np.int64)
+    place[by_batch] = np.arange(len(rows))
+    return pa.Table.from_batches(parts).combine_chunks().take(pa.array(place))

@@ -24,11 +24,10 @@ from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.currency import IncompleteInputError, current_inputs
 from video_assets.publish.compare import compare_tables
-from video_assets.publish.files import CHUNK_ROWS, ProductFiles, per_source_names, read_merged, sha256_file
+from video_assets.publish.files import ProductFiles, in_order, per_source_names, read_merged, sha256_file
 from video_assets.publish.manifest import Published, problems_in, read_published, verify_published
 from video_assets.publish.plan import Plan, decide, refuse_lost_clips
 from video_assets.publish.plausibility import refuse_implausible
-from video_assets.publish.reorder import in_order
 from video_assets.publish.rules.diff import growing_order
 from video_assets.publish.rules.rows import training_rows
 from video_assets.publish.versions import (
@@ -45,7 +44,7 @@ from video_assets.publish.versions import (
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, hold
-from video_assets.storage.tables import write_table
+from video_assets.storage.tables import ROWS_PER_GROUP, write_table
 
 # Another publication takes minutes: this one then finds nothing left to do.
 _PATIENCE_S = 600.0
@@ -181,7 +180,7 @@ def _rows(layout: Layout, settings: Settings, plan: Plan) -> Iterator[pa.Table]:
     relative_to = settings.training.relative_to
     paths = [layout.checked(shard) for shard in shard_keys(settings.decode.n_shards)]
     for start, clips in enumerate(read_merged(paths, plan.order, columns=_ROW)):
-        kept = clips.filter(pa.array(plan.is_kept[start * CHUNK_ROWS : start * CHUNK_ROWS + clips.num_rows]))
+        kept = clips.filter(pa.array(plan.is_kept[start * ROWS_PER_GROUP : start * ROWS_PER_GROUP + clips.num_rows]))
         rows = training_rows(kept, relative_to=None if relative_to is None else str(relative_to))
         yield rows.append_column("source", kept.column("source"))
 

@@ -16,6 +16,9 @@ import pyarrow.parquet as pq
 from video_assets.core.schema import TableSpec
 from video_assets.storage.durable import durable_write, hash_file
 
+ROWS_PER_GROUP = 16_384
+"""Rows of one row group, in every table of the data root: what a reader holds at a time."""
+
 _META = b"video_assets"
 
 
@@ -40,7 +43,7 @@ def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: dict[s
     schema = spec.arrow.with_metadata(note_metadata(note or {}))
     table = pa.Table.from_pandas(spec.frame(rows), schema=schema, preserve_index=False).replace_schema_metadata(schema.metadata)
     with durable_write(path) as file:
-        pq.write_table(table, file, compression="zstd", row_group_size=16_384)
+        pq.write_table(table, file, compression="zstd", row_group_size=ROWS_PER_GROUP)
     return hash_file(path)
 
 

@@ -21,14 +21,14 @@ from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.publish.rules.rows import csv_header, csv_rows
 from video_assets.storage.durable import durable_write
 from video_assets.storage.layout import Layout
-from video_assets.storage.tables import read_table, write_table
+from video_assets.storage.row_groups import groups, opened
+from video_assets.storage.tables import ROWS_PER_GROUP, read_table, write_table
 from video_assets.tombstones.rules import REASONS
 
 IsGone = Callable[[pd.DataFrame], npt.NDArray[np.bool_]]
 """For rows with some of the columns in `NAMING`: which of them are about a clip that was taken down."""
 
 NAMING = ("clip_key", "path", "video", "member", "url", "video_url", "video_id", "source_id", "content_hash", "origin", "extras")
-_GROUP_ROWS = 16_384
 _BURIED: dict[str, Any] = {
     "text": "",
     "extras": "{}",
@@ -58,23 +58,23 @@ def scrub_table(path: Path, is_gone: IsGone) -> int:
     """Take rows out of a table; a ledger keeps the row, without words, as failed. Returns the number of rows.
 
     Raises:
-        OSError, pa.ArrowInvalid: the file cannot be read or written; it stays as it was.
+        OSError, StageError: the file cannot be read or written; it stays as it was.
     """
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with opened(path) as file:
         schema = file.schema_arrow
         columns = [name for name in NAMING if name in schema.names]
         is_ledger = {"clip_key", "status", "reason"} <= set(schema.names)
-        masks = [is_gone(_frame(table)) for table in _groups(file, columns)] if columns else []
+        masks = [is_gone(_frame(table)) for table in groups(file, columns)] if columns else []
         if is_ledger:
             masks = _without_buried(file, masks)
         n_rows = int(sum(mask.sum() for mask in masks))
         if not n_rows:
             return 0
         with durable_write(path) as sink, pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-            for table, mask in zip(_groups(file, schema.names), masks, strict=True):
+            for table, mask in zip(groups(file, schema.names), masks, strict=True):
                 rows = _bury(table, mask) if is_ledger else table.filter(pa.array(~mask))
                 if rows.num_rows:
-                    writer.write_table(rows, row_group_size=_GROUP_ROWS)
+                    writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
     return n_rows
 
 
@@ -126,10 +126,6 @@ def _is_in(rows: pa.Table, paths: pa.Array) -> pa.Array:
     return pc.call_function("is_in", [rows.column("path").combine_chunks()], pc.SetLookupOptions(value_set=paths))
 
 
-def _groups(file: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
-    return (file.read_row_group(group, columns=columns) for group in range(file.num_row_groups))
-
-
 def _frame(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(types_mapper=pd.ArrowDtype)
 
@@ -138,7 +134,7 @@ def _without_buried(file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]]) ->
     """Rows of a ledger that are buried already need not be rewritten."""
     names = [name for name in ("reason", "text", "member") if name in file.schema_arrow.names]
     found = []
-    for table, mask in zip(_groups(file, names), masks, strict=True):
+    for table, mask in zip(groups(file, names), masks, strict=True):
         rows = _frame(table)
         is_buried = (rows["reason"] == "taken_down").to_numpy(dtype=bool)
         for name in names[1:]:

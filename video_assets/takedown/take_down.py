@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow.parquet as pq
 
 from video_assets.publish.files import sha256_file
 from video_assets.publish.manifest import read_manifest
@@ -28,6 +27,8 @@ from video_assets.settings.model import Settings
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
+from video_assets.storage.row_groups import groups, opened
+from video_assets.storage.stages import StageError
 from video_assets.takedown.redact import redact_version
 from video_assets.takedown.rules import FoundClip, Removal, TakedownReport, report_markdown
 from video_assets.takedown.scrub import NAMING, parts_of, scrub_parts, scrub_table, tables_of
@@ -154,10 +155,9 @@ def _find(layout: Layout, stones: Tombstones) -> dict[str, FoundClip]:
 
 def _naming_rows(path: Path) -> Iterator[pd.DataFrame]:
     """A table's naming columns, a row group at a time."""
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with opened(path) as file:
         columns = [name for name in (*NAMING, "source", "reason") if name in file.schema_arrow.names]
-        for group in range(file.num_row_groups):
-            yield file.read_row_group(group, columns=columns).to_pandas()
+        yield from (table.to_pandas() for table in groups(file, columns))
 
 
 def _remove(clip: FoundClip, roots: Sequence[Path]) -> Removal:
@@ -196,7 +196,7 @@ def _scrub(layout: Layout, planned: Takedown) -> tuple[dict[str, int], list[str]
     for path in [*tables_of(layout), *parts_of(layout)]:
         try:
             n_rows = scrub_table(path, is_gone) if path.suffix == ".parquet" else scrub_parts(path, keys)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, StageError) as error:
             problems.append(f"{path}: {error}")
             continue
         if n_rows:

@@ -1,0 +1,55 @@
+"""Tables a few thousand rows at a time: the way through a table that is larger than memory.
+
+Belongs here: reading row groups, all of them or those that may hold a value. Does not belong here: what the rows mean, writing
+(`storage.tables`).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from video_assets.storage.stages import StageError
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """A table for reading; its bytes are read as they are asked for, not ahead.
+
+    Raises:
+        FileNotFoundError: nothing there.
+        StageError: it is, or turns out to be, damaged or of another version; the message names it and what to do.
+    """
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            yield file
+    except (pa.ArrowInvalid, KeyError, StopIteration) as error:
+        raise StageError(f"{path}: not a readable table ({error}): delete it and materialize its asset again") from error
+
+
+def groups(file: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
+    """All row groups of an open table, in order."""
+    return (file.read_row_group(group, columns=columns) for group in range(file.num_row_groups))
+
+
+def rows_with(file: pq.ParquetFile, name: str, values: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
+    """Rows in which the text column `name` is one of `values`, in order. Row groups without any cost at most that column."""
+    wanted = pc.SetLookupOptions(value_set=pa.array(values, pa.string()))
+    for group in range(file.num_row_groups):
+        if not _may_have(file.metadata.row_group(group), name, values):
+            continue
+        is_wanted = pc.call_function("is_in", [file.read_row_group(group, columns=[name]).column(name)], wanted)
+        if pc.call_function("any", [is_wanted]).as_py():
+            yield file.read_row_group(group, columns=columns).filter(is_wanted)
+
+
+def _may_have(group: pq.RowGroupMetaData, name: str, values: Sequence[str]) -> bool:
+    """False when the row group's statistics rule all `values` out; tables are sorted by clip key, so that is the rule."""
+    parts = [group.column(index) for index in range(group.num_columns)]
+    statistics = next(part.statistics for part in parts if part.path_in_schema == name)
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return any(statistics.min <= value <= statistics.max for value in values)
