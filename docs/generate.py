@@ -11,11 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from video_assets.explain.reasons import MEANINGS
+from video_assets.explain.reasons import REASONS
 from video_assets.settings.model import Settings
-from video_assets.sources.fetching import rules as fetches
-from video_assets.sources.openvid.rules import members
-from video_assets.sources.own_clips import rules as ledger
 
 HEAD = """# Settings
 
@@ -25,15 +22,6 @@ Web server, daemon and runs read the same file at their start: restart `make ui`
 
 Generated from `video_assets/settings/` by `make docs`.
 """
-
-SOURCES = {*ledger.REASONS, *fetches.REASONS, *members.REASONS}
-# Reasons that neither a source nor the decode check gives.
-STAGES = {
-    "empty_caption": "enriched_metadata",
-    "file_too_large": "size_filtered",
-    "duplicate_content": "training_csv",
-    "taken_down": "enriched_metadata or training_csv",
-}
 
 
 def settings_page() -> str:
@@ -52,7 +40,8 @@ def with_reasons(page: str) -> str:
     head = "| stage | reason | meaning |\n|---|---|---|\n"
     before, _, rest = page.partition(head)
     after = rest[rest.index("\n\n") :]
-    return before + head + "\n".join(f"| {_stage(name)} | `{name}` | {meaning} |" for name, meaning in MEANINGS.items()) + after
+    rows = (f"| {' or '.join(reason.stages)} | `{name}` | {reason.meaning} |" for name, reason in REASONS.items())
+    return before + head + "\n".join(rows) + after
 
 
 def with_settings(schema: str) -> str:
@@ -78,10 +67,6 @@ def _sections(made: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def _strict(section: dict[str, Any]) -> dict[str, Any]:
     fields = {name: {k: v for k, v in field.items() if k != "title"} for name, field in section["properties"].items()}
     return {"type": "object", "description": section["description"], "additionalProperties": False, "properties": fields}
-
-
-def _stage(reason: str) -> str:
-    return "the source" if reason in SOURCES else STAGES.get(reason, "decode_check")
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:

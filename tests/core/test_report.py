@@ -9,14 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from video_assets.core.report import (
-    distribution,
-    distributions_markdown,
     funnel,
     funnel_from_counts,
     funnel_lines,
     funnel_markdown,
     preview,
-    preview_markdown,
     shard_outliers,
 )
 from video_assets.core.schema import CLIPS, DROPPED
@@ -135,27 +132,6 @@ def test_a_preview_of_no_rows_is_empty_and_of_many_is_short():
     frame = pd.DataFrame({"a": range(1000)})
     assert preview(frame.head(0), ["a"]) == []
     assert len(preview(frame, ["a"], 5)) == 5
-    assert preview_markdown(frame, ["a"], 5).endswith("5 of 1,000 rows")
-
-
-def test_text_in_a_markdown_preview_stays_text():
-    table = preview_markdown(
-        pd.DataFrame({"text": ["a|b\n<script>`x`</script> **bold** [l](u)"], "n": [3.5], "x": [None]}), ["text", "n", "x"]
-    )
-    row = table.splitlines()[2]
-    assert row == r"| a\|b &lt;script&gt;\`x\`&lt;/script&gt; \*\*bold\*\* \[l\](u) | 3.5 |  |"
-
-
-def test_a_distribution_ignores_what_was_not_measured():
-    summary = distribution(pd.Series([1.0, None, 3.0, float("inf"), 2.0], dtype="double[pyarrow]"))
-    assert (summary.n, summary.min, summary.median, summary.max, summary.mean) == (3, 1.0, 2.0, 3.0, 2.0)
-
-
-def test_a_distribution_of_nothing_has_no_numbers():
-    summary = distribution(pd.Series([], dtype="int64[pyarrow]"))
-    assert summary.n == 0
-    assert summary.median is None
-    assert "| fps (1/s) | 0 | n/a |" in distributions_markdown({"fps (1/s)": pd.Series([None], dtype="double[pyarrow]")})
 
 
 def shards(listed, dropped):

@@ -23,6 +23,15 @@ REASONS = {
     "duplicate_content": "another clip has the same bytes; the first by clip key is kept (training.duplicates)",
 }
 
+# The asset that each of them is given by.
+STAGES = {
+    "empty_caption": "enriched_metadata",
+    "file_too_large": "size_filtered",
+    "changed_since_listing": "decode_check",
+    "not_measured": "decode_check",
+    "duplicate_content": "training_csv",
+}
+
 # What the training table cannot do without, and what the decode check must have found out.
 _NEEDED = ("num_frames", "height", "width", "fps")
 
@@ -84,7 +93,7 @@ def drop_empty_captions(clips: pd.DataFrame) -> Split:
     return drop(
         clips,
         pd.Series(mask, index=clips.index),
-        stage="enriched_metadata",
+        stage=STAGES["empty_caption"],
         reason="empty_caption",
         detail="the caption is empty or only white space",
     )
@@ -97,7 +106,7 @@ def drop_too_large(clips: pd.DataFrame, *, max_bytes: int) -> Split:
     return drop(
         clips,
         is_larger,
-        stage="size_filtered",
+        stage=STAGES["file_too_large"],
         reason="file_too_large",
         detail=pd.Series(detail, index=clips.index[is_larger], dtype="str"),
     )
@@ -107,7 +116,7 @@ def drop_changed(unchecked: pd.DataFrame) -> Split:
     """Drop all of `unchecked`: no verdict is about the bytes that were listed, so the file was replaced meanwhile."""
     is_changed = pd.Series(data=True, index=unchecked.index)
     detail = "the file was replaced after it was listed: materialize its source again, then what comes after"
-    return drop(unchecked, is_changed, stage="decode_check", reason="changed_since_listing", detail=detail)
+    return drop(unchecked, is_changed, stage=STAGES["changed_since_listing"], reason="changed_since_listing", detail=detail)
 
 
 def split_by_verdict(checked: pd.DataFrame, *, tolerated_reasons: tuple[str, ...]) -> Split:
@@ -132,7 +141,7 @@ def drop_duplicate_content(clips: pd.DataFrame) -> Split:
     first = twins.groupby("content_hash")["clip_key"].transform("first")
     copies = first.index[first != twins["clip_key"]]
     mask = pd.Series(clips.index.isin(copies), index=clips.index)
-    return drop(clips, mask, stage="training_csv", reason="duplicate_content", detail="same bytes as " + first)
+    return drop(clips, mask, stage=STAGES["duplicate_content"], reason="duplicate_content", detail="same bytes as " + first)
 
 
 def _drop_unmeasured(checked: pd.DataFrame) -> Split:
@@ -142,7 +151,7 @@ def _drop_unmeasured(checked: pd.DataFrame) -> Split:
     return drop(
         checked,
         mask,
-        stage="decode_check",
+        stage=STAGES["not_measured"],
         reason="not_measured",
         detail=pd.Series(detail, index=checked.index[mask], dtype="str"),
     )

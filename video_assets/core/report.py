@@ -7,14 +7,14 @@ metadata types (`defs`), the meaning of a reason (`core.verdicts`).
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from video_assets.core.units import count, number, share, shorten
+from video_assets.core.units import count, share, shorten
 
 # Raw sources come before these, whatever they are called.
 _STAGES = ("enriched_metadata", "size_filtered", "shard_lists", "decode_check", "training_csv")
@@ -156,22 +156,10 @@ def _plain(value: Any, max_chars: int) -> Any:
     return value if isinstance(value, bool | int | float) else shorten(str(value), max_chars)
 
 
-def preview_markdown(frame: pd.DataFrame, columns: Sequence[str], n: int = 10, *, max_chars: int = 80) -> str:
-    """The first `n` rows as a markdown table; text that looks like markdown or HTML stays text."""
-    records = preview(frame, columns, n, max_chars=max_chars)
-    numeric = {i for i, name in enumerate(columns) if pd.api.types.is_numeric_dtype(frame[name])}
-    table = _markdown(list(columns), [[_cell(record[name]) for name in columns] for record in records], numeric=numeric)
-    return f"{table}\n\n{count(len(records))} of {count(len(frame), 'rows')}"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return number(value) if isinstance(value, float) else str(value)
+def _cell(text: str) -> str:
     for mark in "\\|`*_[]":
-        value = value.replace(mark, f"\\{mark}")
-    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _markdown(header: list[str], rows: list[list[str]], *, numeric: set[int]) -> str:
@@ -179,40 +167,10 @@ def _markdown(header: list[str], rows: list[list[str]], *, numeric: set[int]) ->
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
 
 
-@dataclass(frozen=True)
-class Summary:
-    """A column in seven numbers, in the column's unit; all but `n` are None when nothing was measured."""
-
-    n: int
-    min: float | None = None
-    p5: float | None = None
-    median: float | None = None
-    p95: float | None = None
-    max: float | None = None
-    mean: float | None = None
-
-
-def distribution(values: pd.Series) -> Summary:
-    """Summarize the finite numbers of a column; missing ones do not count."""
-    numbers = finite(values)
-    if len(numbers) == 0:
-        return Summary(n=0)
-    low, p5, median, p95, high = (float(q) for q in np.quantile(numbers, [0, 0.05, 0.5, 0.95, 1]))
-    return Summary(n=len(numbers), min=low, p5=p5, median=median, p95=p95, max=high, mean=float(numbers.mean()))
-
-
 def finite(values: pd.Series) -> np.ndarray:
     """The finite numbers of a column as float64, in order."""
     numbers = values.to_numpy(dtype="float64", na_value=np.nan)
     return numbers[np.isfinite(numbers)]
-
-
-def distributions_markdown(columns: Mapping[str, pd.Series]) -> str:
-    """One line per column; the keys are labels with the unit, for example `duration (s)`."""
-    header = ["", *(name for name in Summary.__dataclass_fields__)]
-    summaries = {label: asdict(distribution(values)) for label, values in columns.items()}
-    rows = [[_cell(label), *("n/a" if v is None else number(v) for v in s.values())] for label, s in summaries.items()]
-    return _markdown(header, rows, numeric=set(range(1, len(header))))
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,49 @@
-"""Every reason for which a clip can be missing from the training table, with its meaning: one list for `why`, reports and docs.
+"""Every reason for which a clip can be missing from the training table: who gives it, and what it means.
 
+`why`, the reports and docs/results.md read it here.
 Belongs here: putting the vocabularies together. Does not belong here: the words themselves, which stand with the code that uses
 them (`sources.own_clips.rules`, `sources.fetching.rules`, `sources.openvid.rules.members`, `core.filters`, `tombstones.rules`,
 `core.verdicts`, `sources.web.rules.faults`).
 """
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
 from video_assets.core import filters, verdicts
 from video_assets.sources.fetching import rules as fetches
 from video_assets.sources.openvid.rules import members
-from video_assets.sources.own_clips import rules as ledger
+from video_assets.sources.own_clips import rules as own_clips
 from video_assets.sources.web.rules import faults as web_faults
 from video_assets.tombstones import rules as takedown
 
-MEANINGS: dict[str, str] = {
-    **ledger.REASONS,
-    **fetches.REASONS,
-    **members.REASONS,
-    **web_faults.REASONS,
-    **filters.REASONS,
-    **takedown.REASONS,
-    **{name: f"{reason.meaning}; {reason.advice}" for name, reason in verdicts.REASONS.items()},
-    **{name: meaning for name, meaning in verdicts.VERDICTS.items() if name not in {"good", "bad"}},
+CHECK = "decode_check"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """The stages (assets) that drop a clip for it, and what it means, in a sentence."""
+
+    stages: tuple[str, ...]
+    meaning: str
+
+
+def _of(stages: tuple[str, ...], meanings: Mapping[str, str]) -> Iterator[tuple[str, Reason]]:
+    return ((name, Reason(stages, meaning)) for name, meaning in meanings.items())
+
+
+# A clip whose verdict is not about its contents (timeout, ...) has the verdict as its reason.
+_VERDICTS = {name: meaning for name, meaning in verdicts.VERDICTS.items() if name not in {"good", "bad"}}
+_FAULTS = {name: f"{reason.meaning}; {reason.advice}" for name, reason in verdicts.REASONS.items()}
+
+REASONS: dict[str, Reason] = {
+    **dict(_of(("own_clips",), own_clips.REASONS)),
+    **dict(_of(("openvid", "miradata"), fetches.REASONS)),
+    **dict(_of(("openvid",), members.REASONS)),
+    **dict(_of(("miradata",), web_faults.REASONS)),
+    **{name: Reason((filters.STAGES[name],), meaning) for name, meaning in filters.REASONS.items()},
+    **dict(_of(("enriched_metadata", "training_csv"), takedown.REASONS)),
+    **dict(_of((CHECK,), {**_FAULTS, **_VERDICTS})),
 }
-"""Meaning by reason. A clip whose verdict is not about its contents (timeout, ...) has the verdict as its reason."""
+"""By reason, in the order of the stages. Of a source's reasons the stage is the source's own name."""
+
+MEANINGS = {name: reason.meaning for name, reason in REASONS.items()}

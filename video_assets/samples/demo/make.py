@@ -19,7 +19,7 @@ import numpy as np
 
 from video_assets.media.making.encode import AudioTrack, Planes, VideoTrack, shift_packets, write_clip
 from video_assets.samples.demo.brushes import film, melody, steady
-from video_assets.samples.demo.clips import CLIPS, KEPT, SampleClip
+from video_assets.samples.demo.clips import CLIPS, SampleClip
 from video_assets.storage.durable import fsync_folder
 
 SAMPLE_MAX_FILE_SIZE_MIB = 1.0
@@ -214,8 +214,3 @@ def _settle(folder: Path) -> None:
         finally:
             os.close(descriptor)
     fsync_folder(folder)
-
-
-def kept_names() -> list[str]:
-    """The clips that have to reach the training CSV, sorted."""
-    return sorted(name for name, outcome in EXPECTED.items() if outcome == KEPT)
