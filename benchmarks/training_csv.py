@@ -26,7 +26,8 @@ import pyarrow.compute as pc
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import CHECKER_VERSION
-from video_assets.pipeline.enrich import filter_by_size, write_shard_lists
+from video_assets.pipeline.shard_lists import write_shard_lists
+from video_assets.pipeline.size_filter import filter_by_size
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import read_stage, stage_hash, write_stage

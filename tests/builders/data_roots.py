@@ -11,8 +11,11 @@ from typing import Any
 from video_assets.core.schema import LEDGER
 from video_assets.core.sharding import shard_keys, shard_of
 from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION
-from video_assets.pipeline.decode_check import ShardOutcome, check_shards
-from video_assets.pipeline.enrich import enrich, filter_by_size, write_shard_lists
+from video_assets.pipeline.decode_check import check_shards
+from video_assets.pipeline.enrich import enrich
+from video_assets.pipeline.shard import ShardOutcome
+from video_assets.pipeline.shard_lists import write_shard_lists
+from video_assets.pipeline.size_filter import filter_by_size
 from video_assets.progress import no_progress
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout

@@ -19,9 +19,10 @@ from disks import small_disk
 
 from video_assets.core.schema import CHECKED, DROPPED, TRAINING
 from video_assets.core.sharding import shard_of
-from video_assets.pipeline.enrich import filter_by_size
-from video_assets.publish.manifest import problems_in
-from video_assets.publish.publish import IncompleteInputError, NothingKeptError, publish, read_published, verify_published
+from video_assets.pipeline.currency import IncompleteInputError
+from video_assets.pipeline.size_filter import filter_by_size
+from video_assets.publish.manifest import problems_in, read_published, verify_published
+from video_assets.publish.publish import NothingKeptError, publish
 from video_assets.publish.versions import read_versions
 from video_assets.storage.stages import StageError, dropped_path, read_stage, write_stage
 from video_assets.storage.tables import read_table, write_table

@@ -4,9 +4,10 @@ import pytest
 from data_roots import Clip, fill, make_lists
 
 from video_assets.core.sharding import shard_keys
+from video_assets.pipeline.currency import IncompleteInputError
 from video_assets.pipeline.decode_check import check_shards
 from video_assets.progress import no_progress
-from video_assets.publish.publish import IncompleteInputError, publish
+from video_assets.publish.publish import publish
 
 CLIPS = [Clip(f"{number}.mp4", verdict="bad" if number == 7 else "good") for number in range(20)]
 

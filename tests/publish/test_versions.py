@@ -11,8 +11,8 @@ from data_roots import Clip, fill, settings_of
 
 from video_assets.core.errors import UsageError
 from video_assets.publish.compare import compare_tables
-from video_assets.publish.manifest import problems_in
-from video_assets.publish.publish import publish, verify_published
+from video_assets.publish.manifest import problems_in, verify_published
+from video_assets.publish.publish import publish
 from video_assets.publish.rules.diff import Digest, compare, growing_order
 from video_assets.publish.versions import find_table, read_versions
 

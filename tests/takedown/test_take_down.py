@@ -72,7 +72,7 @@ def everything(layout):
 
 def done(layout, settings, file):
     planned = plan_takedown(layout, file)
-    report = redact_versions(layout, planned, take_down(layout, settings, planned))
+    report = redact_versions(layout, settings, planned, take_down(layout, settings, planned))
     write_report(layout, report)
     return report
 

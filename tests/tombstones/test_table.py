@@ -4,9 +4,10 @@ import pytest
 from data_roots import Clip, fill, settings_of
 
 from video_assets.core.schema import DROPPED, LEDGER
+from video_assets.pipeline.currency import IncompleteInputError
 from video_assets.pipeline.enrich import enrich
 from video_assets.progress import no_progress
-from video_assets.publish.publish import IncompleteInputError, publish
+from video_assets.publish.publish import publish
 from video_assets.sources.ledgers import refresh_own_clips
 from video_assets.storage.stages import StageError
 from video_assets.storage.tables import read_table

@@ -1,17 +1,16 @@
 """Code versions that carry the settings: what is changed makes stale what it changes, and nothing else.
 
 An asset's automation condition asks for it again when its code version changes (`defs.conditions`), and the UI marks it.
-Belongs here: which settings which asset depends on, beyond its inputs. Does not belong here: how it depends on them.
+Belongs here: putting them into code versions. Does not belong here: which settings make which table (`pipeline.recipes`).
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import dagster as dg
 
-from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION
+from video_assets.pipeline.recipes import code_settings
 from video_assets.settings.model import Settings
 
 
@@ -22,22 +21,8 @@ def with_settings(assets: Iterable[dg.AssetsDefinition], settings: Settings) -> 
 
 
 def _version(spec: dg.AssetSpec, settings: Settings) -> str | None:
-    depends_on = _settings_of(settings).get(spec.key.to_user_string())
+    depends_on = code_settings(settings).get(spec.key.to_user_string())
     if not depends_on:
         return spec.code_version
     text = json.dumps(depends_on, sort_keys=True)
     return f"{spec.code_version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def _settings_of(settings: Settings) -> dict[str, dict[str, Any]]:
-    decode = settings.decode
-    return {
-        "enriched_metadata": {"sources": [source.name for source in settings.sources], "prober": PROBER_VERSION},
-        "size_filtered": {"max_bytes": settings.filter.max_file_size_bytes},
-        "decode_check": {
-            "max_duration_s": decode.max_duration_s,
-            "tolerated_reasons": sorted(decode.tolerated_reasons),
-            "checker": CHECKER_VERSION,
-        },
-        "training_csv": settings.training.model_dump(mode="json"),
-    }

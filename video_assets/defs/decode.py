@@ -22,8 +22,8 @@ from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
 
 if TYPE_CHECKING:
-    from video_assets.pipeline.decode_check import ShardOutcome
-    from video_assets.pipeline.enrich import ShardList
+    from video_assets.pipeline.shard import ShardOutcome
+    from video_assets.pipeline.shard_lists import ShardList
 
 
 def shard_lists(settings: Settings) -> dg.AssetsDefinition:
@@ -44,7 +44,7 @@ def shard_lists(settings: Settings) -> dg.AssetsDefinition:
         description="Which clips each shard checks, by a stable hash of the clip key: a new clip moves no other clip.",
     )
     def asset(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> Iterator[dg.MaterializeResult[Any]]:
-        from video_assets.pipeline.enrich import write_shard_lists
+        from video_assets.pipeline.shard_lists import write_shard_lists
 
         n_shards = project.settings.decode.n_shards
         lists = write_shard_lists(project.layout, list(context.partition_keys), n_shards=n_shards)

@@ -9,8 +9,8 @@ from video_assets.core.schema import TableSpec
 if TYPE_CHECKING:
     import pandas as pd
 
-    from video_assets.pipeline.enrich import StageResult
-    from video_assets.publish.publish import Published
+    from video_assets.pipeline.stage_result import StageResult
+    from video_assets.publish.manifest import Published
     from video_assets.report.report import Report
     from video_assets.storage.tables import Table
 

@@ -56,7 +56,7 @@ def enriched_metadata(sources: tuple[Source, ...]) -> dg.AssetsDefinition:
 )
 def size_filtered(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
     """Drop large clips before they cost decoding time."""
-    from video_assets.pipeline.enrich import filter_by_size
+    from video_assets.pipeline.size_filter import filter_by_size
 
     max_bytes = project.settings.filter.max_file_size_bytes
     result = filter_by_size(project.layout, max_bytes=max_bytes)

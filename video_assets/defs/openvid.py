@@ -76,7 +76,8 @@ def openvid_captions(project: dg.ResourceParam[Project]) -> dg.MaterializeResult
     from video_assets.sources.openvid.listing import read_listing
 
     openvid = project.settings.openvid
-    report = refresh_captions(project.layout, openvid, read_listing(project.layout, openvid))
+    listing, stale_after_s = read_listing(project.layout, openvid), project.settings.decode.lease_stale_s
+    report = refresh_captions(project.layout, openvid, listing, stale_after_s=stale_after_s)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": report.counts.used,

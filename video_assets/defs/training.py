@@ -18,7 +18,7 @@ from video_assets.publish.rules.names import ADVISORY, METADATA_RULES, TRAINING_
 from video_assets.settings.model import Settings
 
 if TYPE_CHECKING:
-    from video_assets.publish.rules.checks import Finding
+    from video_assets.publish.rules.checks import CheckFinding
 
 
 @dg.asset(
@@ -68,7 +68,7 @@ def _specs(asset: str, rules: dict[str, str]) -> list[dg.AssetCheckSpec]:
     return [dg.AssetCheckSpec(name, asset=asset, blocking=name not in ADVISORY, description=text) for name, text in rules.items()]
 
 
-def _results(context: dg.AssetCheckExecutionContext, asset: str, findings: "list[Finding]") -> Iterator[dg.AssetCheckResult]:
+def _results(context: dg.AssetCheckExecutionContext, asset: str, findings: "list[CheckFinding]") -> Iterator[dg.AssetCheckResult]:
     """Results of the checks that were asked for: all of a run, or the one a person clicked."""
     asked = {key.name for key in context.selected_asset_check_keys}
     for finding in (finding for finding in findings if finding.name in asked):

@@ -20,7 +20,7 @@ from video_assets.local.dagster_home import prepare_home, terminal_config
 from video_assets.local.jobs import JobFailedError, Jobs
 from video_assets.local.remembered_options import remember
 from video_assets.progress import Progress
-from video_assets.publish.publish import read_published
+from video_assets.publish.manifest import read_published
 from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, make_sample
 from video_assets.settings.model import Settings, settings_file
 from video_assets.storage.layout import Layout
@@ -108,7 +108,7 @@ def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callab
         error = _run_jobs(settings, terminal=terminal, say=say, prepare=["enriched_metadata", "size_filtered"])
         # Whatever came of it: the rows leave the versions that are there.
         published = f"not yet: {error}" if error else f"version {read_published(layout, settings).version}"
-    report = replace(redact_versions(layout, planned, report), published=published)
+    report = replace(redact_versions(layout, settings, planned, report), published=published)
     return report, write_report(layout, report)
 
 

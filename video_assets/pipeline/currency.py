@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from video_assets.core.sharding import shard_keys
-from video_assets.core.verdicts import CHECKER_VERSION
+from video_assets.pipeline.recipes import decode_check_recipe, size_filtered_recipe
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.durable import hash_file
@@ -105,10 +105,11 @@ def _refuse_stale_tables(layout: Layout, settings: Settings) -> None:
     note = stage_note(layout.size_filtered)
     if note["inputs"]["enriched_metadata"] != stage_hash(layout.enriched_metadata):
         raise IncompleteInputError(f"size_filtered was made from another enriched_metadata: materialize size_filtered, {_RUN}")
-    if note["settings"]["max_bytes"] != settings.filter.max_file_size_bytes:
+    max_bytes = settings.filter.max_file_size_bytes
+    if note["settings"] != size_filtered_recipe(max_bytes=max_bytes).settings:
         raise IncompleteInputError(
             f"size_filtered was made with a limit of {note['settings']['max_bytes']:,} bytes, the settings now say "
-            f"{settings.filter.max_file_size_bytes:,}: materialize size_filtered, {_RUN}"
+            f"{max_bytes:,}: materialize size_filtered, {_RUN}"
         )
     note = stage_note(layout.enriched_metadata)
     if note.get("tombstones", "") != tombstones_hash(layout):
@@ -145,15 +146,13 @@ def _check_problem(layout: Layout, shard: str, list_hash: str, settings: Setting
     note = stage_note(layout.checked(shard))
     if note["inputs"]["shard_lists"] != list_hash:
         return "were checked from another shard list"
-    if note["versions"]["checker"] != CHECKER_VERSION:
-        return f"were checked by rules of another version than {CHECKER_VERSION} (most verdicts are taken over without decoding)"
-    if changed := sorted(name for name, value in note["settings"].items() if value != _plain(getattr(settings.decode, name))):
+    recipe = decode_check_recipe(settings.decode)
+    if note["versions"] != recipe.versions:
+        version = recipe.versions["checker"]
+        return f"were checked by rules of another version than {version} (most verdicts are taken over without decoding)"
+    if changed := sorted(name for name, value in note["settings"].items() if value != recipe.settings.get(name)):
         return f"were checked with other settings ({', '.join(f'decode.{name}' for name in changed)})"
     return ""
-
-
-def _plain(value: Any) -> Any:
-    return sorted(value) if isinstance(value, tuple) else value
 
 
 def _where(shards: list[str], problem_of: Callable[[str], str]) -> list[tuple[str, str]]:

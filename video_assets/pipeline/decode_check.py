@@ -24,7 +24,7 @@ from video_assets.storage.stages import StageError
 from video_assets.storage.tables import count_rows
 from video_assets.workers.stopping import Stop, stop_on_sigterm
 
-__all__ = ["ShardOutcome", "check_shards"]
+CHECK = "decode_check"
 
 
 def check_shards(
@@ -44,7 +44,10 @@ def check_shards(
         with closing(leases):
             while shards and not stop.is_asked:
                 total = sum(_list_rows(layout, name) for name in shards)
-                with progress("decode check", total, "clips") as advance, closing(_Work(layout, shards, leases, advance)) as work:
+                with (
+                    progress("decode check", total, "clips") as advance,
+                    closing(_Work(layout, shards, settings, leases, advance)) as work,
+                ):
                     for task, verdict in decode_clips(work.tasks(), settings=settings, stop=stop):
                         work.record(task, verdict)
                         yield from work.take_finished()
@@ -58,7 +61,7 @@ class _Leases:
     """The leases that this run holds."""
 
     def __init__(self, layout: Layout, settings: Decode, run_id: str) -> None:
-        self._layout, self.settings, self._run_id = layout, settings, run_id
+        self._layout, self._stale_after_s, self._run_id = layout, settings.lease_stale_s, run_id
         self._held: dict[str, Lease] = {}
 
     def take(self, shard: str) -> Lease | None:
@@ -70,7 +73,7 @@ class _Leases:
 
     def wait_for(self, shard: str, *, stop: Stop, progress: Progress) -> None:
         """Until its holder is done or dead, or this run was told to stop."""
-        who = holder_of(self._layout.shard_lease(shard)) or "another run"
+        who = holder_of(self._layout.lease(CHECK, shard)) or "another run"
         with progress(f"wait for {who}, at work on shard {shard}", 1, "shard") as advance:
             while not stop.is_asked:
                 try:
@@ -90,8 +93,8 @@ class _Leases:
             self.release(shard)
 
     def _acquire(self, shard: str, *, patience_s: float | None) -> Lease:
-        path, stale_after_s = self._layout.shard_lease(shard), self.settings.lease_stale_s
-        lease = acquire(path, stale_after_s=stale_after_s, patience_s=patience_s, run_id=self._run_id)
+        path = self._layout.lease(CHECK, shard)
+        lease = acquire(path, stale_after_s=self._stale_after_s, patience_s=patience_s, run_id=self._run_id)
         self._held[shard] = lease
         return lease
 
@@ -99,8 +102,8 @@ class _Leases:
 class _Work:
     """The stream of clips over all shards, and which shard each clip in flight belongs to."""
 
-    def __init__(self, layout: Layout, shards: list[str], leases: _Leases, advance: Advance) -> None:
-        self._layout, self._shards, self._leases, self._advance = layout, shards, leases, advance
+    def __init__(self, layout: Layout, shards: list[str], settings: Decode, leases: _Leases, advance: Advance) -> None:
+        self._layout, self._shards, self._settings, self._leases, self._advance = layout, shards, settings, leases, advance
         self._owners: dict[str, Shard] = {}
         self._open: list[Shard] = []
         self._finished: list[ShardOutcome] = []
@@ -117,7 +120,7 @@ class _Work:
             elif self._is_unchanged(name):  # by whoever held the lease a moment ago
                 self._leases.release(name)
             else:
-                yield from self._tasks_of(Shard(self._layout, name, self._leases.settings, lease))
+                yield from self._tasks_of(Shard(self._layout, name, self._settings, lease))
 
     def record(self, task: ClipTask, verdict: dict[str, Any]) -> None:
         """Take one clip's verdict; the last one finishes its shard."""
@@ -138,7 +141,7 @@ class _Work:
             shard.close()
 
     def _is_unchanged(self, name: str) -> bool:
-        outcome = unchanged(self._layout, name, self._leases.settings)
+        outcome = unchanged(self._layout, name, self._settings)
         if outcome:
             self._advance(outcome.n_clips)
             self._finished.append(outcome)

@@ -1,12 +1,10 @@
-"""The tables between a source's ledger and the shards: enriched_metadata, size_filtered, shard_lists.
+"""The stage enriched_metadata: the ledgers of all sources in one table, every clip measured, those without a caption dropped.
 
-Belongs here: read the stage before, ask `core`, write the stage. Does not belong here: what is dropped and why (`core`), how
-a clip is probed (`checking.check`).
+Belongs here: read the ledgers, probe what is new, write the stage. Does not belong here: what is dropped and why (`core`), how a
+clip is probed (`checking.check`).
 """
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +13,21 @@ import pandas as pd
 from video_assets.checking.check import ClipTask, probe_clips
 from video_assets.core import filters
 from video_assets.core.matching import PROBES, merge_probes, plan_probes
-from video_assets.core.schema import CLIPS, DROPPED, LEDGER
-from video_assets.core.sharding import assign_shards
+from video_assets.core.schema import CLIPS, LEDGER
 from video_assets.core.takeover import standing_probes
 from video_assets.core.verdicts import PROBER_VERSION
+from video_assets.pipeline.recipes import enriched_metadata_recipe
+from video_assets.pipeline.stage_result import StageResult
 from video_assets.progress import Progress
 from video_assets.settings.model import Source
 from video_assets.settings.sections import Decode
 from video_assets.sources.ledgers import ledgers
-from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
 from video_assets.storage.stages import StageError, read_stage, stage_note, write_stage
 from video_assets.storage.tables import Table, read_table
 from video_assets.tombstones.rules import drop_taken_down
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """A stage that was written: its rows, what it dropped itself, and its hash."""
-
-    kept: pd.DataFrame
-    dropped: pd.DataFrame
-    content_hash: str
-    n_new: int = 0
 
 
 def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progress: Progress) -> StageResult:
@@ -57,62 +45,10 @@ def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progr
     todo = plan_probes(captioned.kept, previous, PROBES.frame(earlier))
     fresh, written = _probe(layout, todo, settings=settings, progress=progress)
     clips = merge_probes(captioned.kept, previous, PROBES.frame([*earlier, *fresh]))
-    note = {"inputs": inputs, "versions": {"prober": PROBER_VERSION}, "tombstones": buried}
+    note = {"inputs": inputs, **enriched_metadata_recipe().note, "tombstones": buried}
     content_hash = write_stage(layout.enriched_metadata, CLIPS, kept=clips, dropped=captioned.dropped, note=note)
     remove_parts([*parts, *written])
     return StageResult(kept=clips, dropped=captioned.dropped, content_hash=content_hash, n_new=len(fresh))
-
-
-def filter_by_size(layout: Layout, *, max_bytes: int) -> StageResult:
-    """Drop clips larger than `max_bytes`.
-
-    Raises:
-        StageError: enriched_metadata is missing.
-    """
-    stage = read_stage(layout.enriched_metadata, CLIPS)
-    split = filters.drop_too_large(stage.kept, max_bytes=max_bytes)
-    note = {"inputs": {"enriched_metadata": stage.content_hash}, "settings": {"max_bytes": max_bytes}}
-    dropped = pd.concat([stage.dropped, split.dropped], ignore_index=True)
-    content_hash = write_stage(layout.size_filtered, CLIPS, kept=split.kept, dropped=dropped, note=note)
-    return StageResult(kept=split.kept, dropped=split.dropped, content_hash=content_hash)
-
-
-@dataclass(frozen=True)
-class ShardList:
-    """One shard's list as written."""
-
-    shard: str
-    n_clips: int
-    n_dropped: int
-    n_bytes: int
-    content_hash: str
-
-
-def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> Iterator[ShardList]:
-    """Write the lists of `shards`: each clip ever listed is in exactly one shard, kept or dropped.
-
-    A list whose clips stay as they are keeps its hash, so only shards with news are checked again. What it was made from
-    therefore lies beside it (`Layout.shard_origin`), not in it.
-
-    Raises:
-        StageError: size_filtered is missing.
-    """
-    stage = read_stage(layout.size_filtered, CLIPS)
-    kept = dict(iter(stage.kept.groupby(assign_shards(stage.kept["clip_key"], n_shards=n_shards))))
-    dropped = dict(iter(stage.dropped.groupby(assign_shards(stage.dropped["clip_key"], n_shards=n_shards))))
-    for shard in shards:
-        rows = kept.get(shard, CLIPS.frame()).sort_values("clip_key", ignore_index=True)
-        gone = dropped.get(shard, DROPPED.frame()).sort_values("clip_key", ignore_index=True)
-        content_hash = write_stage(layout.shard_list(shard), CLIPS, kept=rows, dropped=gone, note={"shard": shard})
-        origin = {"inputs": {"size_filtered": stage.content_hash}, "shard_lists": content_hash}
-        write_text(layout.shard_origin(shard), json.dumps(origin, sort_keys=True) + "\n")
-        yield ShardList(
-            shard=shard,
-            n_clips=len(rows),
-            n_dropped=len(gone),
-            n_bytes=int(rows["file_size"].sum()),
-            content_hash=content_hash,
-        )
 
 
 def _captioned(layout: Layout, sources: Sequence[Source]) -> tuple[filters.Split, dict[str, str]]:

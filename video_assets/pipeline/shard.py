@@ -18,7 +18,7 @@ from video_assets.core.filters import drop_changed, split_by_verdict
 from video_assets.core.matching import merge_verdicts
 from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
 from video_assets.core.takeover import standing_verdicts
-from video_assets.core.verdicts import CHECKER_VERSION
+from video_assets.pipeline.recipes import decode_check_recipe
 from video_assets.settings.sections import Decode
 from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
@@ -50,8 +50,7 @@ def _note(layout: Layout, shard: str, settings: Decode) -> dict[str, Any]:
     """What a shard's result depends on."""
     return {
         "inputs": {"shard_lists": stage_hash(layout.shard_list(shard))},
-        "settings": {"max_duration_s": settings.max_duration_s, "tolerated_reasons": sorted(settings.tolerated_reasons)},
-        "versions": {"checker": CHECKER_VERSION},
+        **decode_check_recipe(settings).note,
     }
 
 

@@ -1,6 +1,8 @@
 """Reads what was published and holds it against the rules of `publish.rules.checks`.
 
-Belongs here: reading tables and asking the disk. Does not belong here: the rules (`publish.rules.checks`), Dagster
+Two moments: the checks that the UI shows after a publication, and the last look before it. Numbers that no set of clips explains
+mean that a machine is ill; then nothing is published.
+Belongs here: reading tables, asking the disk, refusing. Does not belong here: the rules (`publish.rules.checks`), Dagster
 (`defs.training`).
 """
 
@@ -11,13 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from video_assets.core.errors import MendableError
 from video_assets.core.report import Funnel, funnel, funnel_from_counts
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
-from video_assets.publish.plausibility import shard_counts
-from video_assets.publish.publish import verify_published
-from video_assets.publish.rules import checks as audit
-from video_assets.publish.rules.checks import Finding
+from video_assets.publish.manifest import verify_published
+from video_assets.publish.rules import checks
+from video_assets.publish.rules.checks import CheckFinding
 from video_assets.publish.versions import read_versions
 from video_assets.settings.model import Settings, Source
 from video_assets.sources.ledgers import ledgers
@@ -28,7 +30,11 @@ from video_assets.storage.tables import count_rows, read_table
 _BLOCK = 1_000
 
 
-def audit_metadata(layout: Layout, sources: Sequence[Source]) -> list[Finding]:
+class ImplausibleError(MendableError):
+    """Too many clips were dropped, in all or in one shard; the message says which limit and how to lift it."""
+
+
+def audit_metadata(layout: Layout, sources: Sequence[Source]) -> list[CheckFinding]:
     """Every clip that the sources listed is in enriched_metadata, kept or dropped."""
     stage = read_stage(layout.enriched_metadata, CLIPS, columns=["clip_key"])
     listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows for path in ledgers(layout, sources).values()])
@@ -36,14 +42,14 @@ def audit_metadata(layout: Layout, sources: Sequence[Source]) -> list[Finding]:
     lost = sorted(set(listed["clip_key"]) ^ set(found))
     text = f"{len(listed):,} listed = {len(stage.kept):,} kept + {len(stage.dropped):,} dropped"
     text += f"; not in both: {lost[:5]}" if lost else ""
-    return [Finding("metadata_reconciles", not lost and len(listed) == len(found), text, {"listed_clips": len(listed)})]
+    return [CheckFinding("metadata_reconciles", not lost and len(listed) == len(found), text, {"listed_clips": len(listed)})]
 
 
-def audit_training(layout: Layout, settings: Settings) -> list[Finding]:
+def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
     """All rules about the published training table.
 
     Raises:
-        StageError, FileNotFoundError: there is nothing to audit.
+        StageError, FileNotFoundError: there is nothing to checks.
     """
     rows = read_table(layout.training_table(settings.product_name), TRAINING).rows
     dropped = read_table(layout.dropped, DROPPED).rows
@@ -52,15 +58,15 @@ def audit_training(layout: Layout, settings: Settings) -> list[Finding]:
     shards = shard_keys(settings.decode.n_shards)
     limits = settings.checks
     return [
-        audit.columns_and_types(rows, TRAINING),
-        audit.no_nulls(rows),
-        audit.unique_paths(rows),
+        checks.columns_and_types(rows, TRAINING),
+        checks.no_nulls(rows),
+        checks.unique_paths(rows),
         _files_exist(rows, layout, settings),
-        audit.counts_reconcile(counted, n_listed=n_listed, n_rows=len(rows)),
+        checks.counts_reconcile(counted, n_listed=n_listed, n_rows=len(rows)),
         _every_clip_has_a_verdict(layout, shards),
-        audit.drop_rate(counted, max_drop_share=limits.max_drop_share, max_bad_share=limits.max_bad_share),
-        audit.no_shard_outlier(shard_counts(layout, shards), max_excess=limits.max_shard_excess),
-        audit.reasons_as_before(counted, _funnel_before(layout), max_rise=limits.max_reason_rise),
+        checks.drop_rate(counted, max_drop_share=limits.max_drop_share, max_bad_share=limits.max_bad_share),
+        checks.no_shard_outlier(shard_counts(layout, shards), max_excess=limits.max_shard_excess),
+        checks.reasons_as_before(counted, _funnel_before(layout), max_rise=limits.max_reason_rise),
         _manifest_matches(layout, settings),
     ]
 
@@ -75,7 +81,7 @@ def _funnel_before(layout: Layout) -> Funnel | None:
     return funnel_from_counts(counts["kept"], counts["dropped"])
 
 
-def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> Finding:
+def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> CheckFinding:
     """Every path is there with the size that was checked: threads, since on shared storage each question waits for an answer."""
     root = settings.training.relative_to or layout.root
     paths = rows["path"].tolist()
@@ -84,7 +90,7 @@ def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> Find
         sizes = [size for block in threads.map(lambda block: _sizes(root, block), blocks) for size in block]
     gone = [path for path, size, known in zip(paths, sizes, rows["file_size"], strict=True) if size != known]
     text = f"{len(gone):,} files are gone or have another size, first {gone[0]!r}" if gone else "every file is there, of its size"
-    return Finding("files_exist", not gone, text, {"missing_files": len(gone)})
+    return CheckFinding("files_exist", not gone, text, {"missing_files": len(gone)})
 
 
 def _sizes(root: Path, paths: list[str]) -> list[int | None]:
@@ -98,15 +104,48 @@ def _size(path: str) -> int | None:
         return None
 
 
-def _every_clip_has_a_verdict(layout: Layout, shards: list[str]) -> Finding:
+def _every_clip_has_a_verdict(layout: Layout, shards: list[str]) -> CheckFinding:
     stages = [read_stage(layout.checked(shard), CHECKED, columns=["clip_key", "verdict", "content_hash"]) for shard in shards]
     verdicts = pd.concat([stage.kept for stage in stages])
     listed = sum(stage.note["outcome"]["n_clips"] for stage in stages)
     decided = len(verdicts) + sum(int((stage.dropped["stage"] == "decode_check").sum()) for stage in stages)
     is_passed = listed == decided and not bool((verdicts["verdict"].isna() | verdicts["content_hash"].isna()).any())
-    return Finding("every_clip_has_a_verdict", is_passed, f"{decided:,} verdicts for {listed:,} clips in {len(shards)} shards")
+    return CheckFinding(
+        "every_clip_has_a_verdict", is_passed, f"{decided:,} verdicts for {listed:,} clips in {len(shards)} shards"
+    )
 
 
-def _manifest_matches(layout: Layout, settings: Settings) -> Finding:
+def _manifest_matches(layout: Layout, settings: Settings) -> CheckFinding:
     problems = list(verify_published(layout, settings))
-    return Finding("manifest_matches", not problems, "; ".join(problems) or "CSV, Parquet and manifest belong together")
+    return CheckFinding("manifest_matches", not problems, "; ".join(problems) or "CSV, Parquet and manifest belong together")
+
+
+def shard_counts(layout: Layout, shards: list[str]) -> pd.DataFrame:
+    """Columns shard, listed, dropped: clips that the decode check of each shard got and dropped."""
+    outcomes = {shard: read_stage(layout.checked(shard), CHECKED, columns=["clip_key"]).note["outcome"] for shard in shards}
+    return pd.DataFrame(
+        {
+            "shard": list(outcomes),
+            "listed": [outcome["n_clips"] for outcome in outcomes.values()],
+            "dropped": [outcome["n_clips"] - outcome["n_kept"] for outcome in outcomes.values()],
+        }
+    )
+
+
+def refuse_implausible(layout: Layout, settings: Settings, counted: Funnel) -> None:
+    """Nothing happens when the numbers are within the limits of `checks` in the settings.
+
+    Raises:
+        ImplausibleError: they are not.
+    """
+    limits = settings.checks
+    counts = shard_counts(layout, shard_keys(settings.decode.n_shards))
+    findings = (
+        checks.drop_rate(counted, max_drop_share=limits.max_drop_share, max_bad_share=limits.max_bad_share),
+        checks.no_shard_outlier(counts, max_excess=limits.max_shard_excess),
+    )
+    if problems := [finding.description for finding in findings if not finding.is_passed]:
+        raise ImplausibleError(
+            f"not published: {'; '.join(problems)}. Look at the storage and at `video-assets why`; when it is the "
+            "clips after all, raise checks.max_drop_share, max_bad_share or max_shard_excess in the settings"
+        )

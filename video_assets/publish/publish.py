@@ -7,7 +7,6 @@ Belongs here: refusing, writing, the manifest. Does not belong here: which rows 
 """
 
 from collections.abc import Iterator
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,12 @@ from video_assets.core.report import funnel_from_counts
 from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.currency import IncompleteInputError, current_inputs
+from video_assets.pipeline.recipes import decode_check_recipe, training_csv_recipe
+from video_assets.publish.audit import refuse_implausible
 from video_assets.publish.compare import compare_tables
 from video_assets.publish.files import ProductFiles, in_order, per_source_names, read_merged, sha256_file
-from video_assets.publish.manifest import Published, problems_in, read_published, verify_published
+from video_assets.publish.manifest import Published, problems_in, read_published
 from video_assets.publish.plan import Plan, decide, refuse_lost_clips
-from video_assets.publish.plausibility import refuse_implausible
 from video_assets.publish.rules.diff import growing_order
 from video_assets.publish.rules.rows import training_rows
 from video_assets.publish.versions import (
@@ -50,8 +50,6 @@ from video_assets.storage.tables import ROWS_PER_GROUP, write_table
 _PATIENCE_S = 600.0
 _ROW = ["clip_key", "source", *TRAINING.names]
 
-__all__ = ["IncompleteInputError", "NothingKeptError", "Published", "publish", "read_published", "verify_published"]
-
 
 class NothingKeptError(MendableError):
     """Every clip was dropped; the message says by what."""
@@ -72,7 +70,7 @@ def publish(layout: Layout, settings: Settings) -> Published:
         ValueError: a row that nobody can train on; names the clip.
         OSError: the disk did not take it; what was published before is untouched.
     """
-    with hold(layout.versions_lease, patience_s=_PATIENCE_S) as lease:
+    with hold(layout.versions_lease, stale_after_s=settings.decode.lease_stale_s, patience_s=_PATIENCE_S) as lease:
         return _publish(layout, settings, lease)
 
 
@@ -96,19 +94,15 @@ def _publish(layout: Layout, settings: Settings, lease: Lease) -> Published:
 
 def _made_from(layout: Layout, settings: Settings) -> dict[str, Any]:
     """Settings, versions and inputs: when these are the same, so is the product."""
-    decode = settings.decode
+    recipe = training_csv_recipe(settings)
     return {
         "settings": {
             "filter": settings.filter.model_dump(mode="json"),
-            "decode": {
-                "n_shards": decode.n_shards,
-                "max_duration_s": decode.max_duration_s,
-                "tolerated_reasons": sorted(decode.tolerated_reasons),
-            },
-            "training": settings.training.model_dump(mode="json", exclude={"keep_versions"}),
+            "decode": {"n_shards": settings.decode.n_shards, **decode_check_recipe(settings.decode).settings},
+            "training": recipe.settings,
         },
         "products": {"combined": settings.product_name, "per_source": per_source_names(settings)},
-        "versions": {name: installed_version(name) for name in ("video_assets", "pandas", "pyarrow")},
+        "versions": recipe.versions,
         "inputs": current_inputs(layout, settings),
     }
 

@@ -13,7 +13,7 @@ import pandas as pd
 from video_assets.core.report import Funnel, funnel, shard_outliers
 from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
-from video_assets.publish.plausibility import shard_counts
+from video_assets.publish.audit import shard_counts
 from video_assets.report import plots
 from video_assets.report.contact_sheet import contact_sheets
 from video_assets.settings.model import Settings

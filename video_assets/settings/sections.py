@@ -41,7 +41,10 @@ class Decode(Section):
         5.0, ge=0, description="seconds that clips in flight get when the run is told to stop (SIGTERM); then they are given back"
     )
     lease_stale_s: float = Field(
-        90.0, ge=1, description="seconds without a sign of life after which another run takes over a shard (same on all machines)"
+        90.0,
+        ge=1,
+        description="seconds without a sign of life after which another run takes over a shard, archive, batch or publication "
+        "(same on all machines)",
     )
 
 

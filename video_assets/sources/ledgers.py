@@ -24,8 +24,8 @@ def ledgers(layout: Layout, sources: Iterable[Source]) -> dict[str, Path]:
         if not source.is_partitioned:
             found[source.name] = layout.ledger(source.name)
             continue
-        for path in sorted(layout.partition_ledger(source.name, "x").parent.glob("*.parquet")):
-            found[f"{source.name}/{path.stem}"] = path
+        for partition in layout.partitions(source.name):
+            found[f"{source.name}/{partition}"] = layout.partition_ledger(source.name, partition)
     return found
 
 

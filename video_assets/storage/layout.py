@@ -1,6 +1,6 @@
 """Where everything lies below the data root.
 
-Belongs here: paths. Does not belong here: reading or writing them.
+Belongs here: paths, and which ledgers are there. Does not belong here: reading or writing files.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,10 @@ class Layout:
         """What one archive or batch of a source offers: one row per clip."""
         return self.root / "raw" / source / f"{partition}.parquet"
 
+    def partitions(self, source: str) -> list[str]:
+        """Archives or batches of a source that have a ledger, in order."""
+        return sorted(path.stem for path in (self.root / "raw" / source).glob("*.parquet"))
+
     def fetches(self, source: str, partition: str) -> Path:
         """What became of every clip that one archive or batch was asked for."""
         return self.root / "raw" / source / "fetches" / f"{partition}.parquet"
@@ -37,10 +41,6 @@ class Layout:
     def clips_folder(self, source: str, partition: str) -> Path:
         """Clips that were fetched from one archive or batch."""
         return self.root / "clips" / source / partition
-
-    def partition_lease(self, source: str, partition: str) -> Path:
-        """Who works on one archive or batch."""
-        return self.root / "raw" / source / "fetches" / f"{partition}.lease"
 
     def broken(self, source: str) -> Path:
         """Clips that do not decode and were fetched only once, by archive."""
@@ -62,13 +62,18 @@ class Layout:
         """Folder of web videos that are being cut; empty between runs."""
         return self.root / "raw" / source / "sources" / partition
 
-    def fetch_lease(self, source: str, partition: str) -> Path:
-        """Held by the run that works on one archive or batch."""
-        return self.root / "raw" / source / "leases" / partition
-
     def pauses(self, source: str) -> Path:
         """Until when which site is left alone."""
         return self.root / "raw" / source / "pauses.json"
+
+    def lease(self, kind: str, name: str) -> Path:
+        """Held by the run that works on one thing: an archive or batch (`kind` is its source), a shard (`decode_check`), ..."""
+        return self.root / "leases" / kind / name
+
+    @property
+    def versions_lease(self) -> Path:
+        """Held by whoever writes versions."""
+        return self.lease("training_csv", "versions")
 
     @property
     def own_clips_watch(self) -> Path:
@@ -111,10 +116,6 @@ class Layout:
         """Folder of verdicts not yet compacted, one JSONL file per writer."""
         return self.verdicts_folder / f"{shard}.parts"
 
-    def shard_lease(self, shard: str) -> Path:
-        """Who is checking one shard."""
-        return self.root / "decode" / "leases" / shard
-
     def checked(self, shard: str) -> Path:
         """Clips of one shard with their verdicts."""
         return self.root / "decode" / "checked" / f"{shard}.parquet"
@@ -140,11 +141,6 @@ class Layout:
     def versions(self) -> Path:
         """Folder of the publications, one folder each."""
         return self.training / "versions"
-
-    @property
-    def versions_lease(self) -> Path:
-        """Held by whoever writes versions."""
-        return self.root / "leases" / "training"
 
     @property
     def dropped(self) -> Path:

@@ -26,7 +26,6 @@ from video_assets.storage.claims import (
     storage_now_ns,
 )
 
-STALE_AFTER_S = 90.0
 _BEATS = 6  # signs of life within `stale_after_s`: five may get lost
 
 
@@ -98,7 +97,7 @@ class Lease:
 
 
 @contextmanager
-def hold(path: Path, *, stale_after_s: float = STALE_AFTER_S, patience_s: float = 0.0, run_id: str = "") -> Iterator[Lease]:
+def hold(path: Path, *, stale_after_s: float, patience_s: float = 0.0, run_id: str = "") -> Iterator[Lease]:
     """Hold the lease `path` (a small folder) in the block.
 
     Raises:
@@ -108,7 +107,7 @@ def hold(path: Path, *, stale_after_s: float = STALE_AFTER_S, patience_s: float 
         yield lease
 
 
-def acquire(path: Path, *, stale_after_s: float = STALE_AFTER_S, patience_s: float | None = 0.0, run_id: str = "") -> Lease:
+def acquire(path: Path, *, stale_after_s: float, patience_s: float | None = 0.0, run_id: str = "") -> Lease:
     """Take the lease `path`. Waits until its holder has proved to be alive or dead, and then for a living one `patience_s`.
 
     Args:

@@ -101,10 +101,10 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
     )
 
 
-def redact_versions(layout: Layout, planned: Takedown, report: TakedownReport) -> TakedownReport:
+def redact_versions(layout: Layout, settings: Settings, planned: Takedown, report: TakedownReport) -> TakedownReport:
     """Take the clips out of every kept version and of `training/`; the report with the numbers of rows."""
     rows = {}
-    with hold(layout.versions_lease, patience_s=_PATIENCE_S):
+    with hold(layout.versions_lease, stale_after_s=settings.decode.lease_stale_s, patience_s=_PATIENCE_S):
         versions = read_versions(layout)
         for version in versions:
             rows[str(version.number)] = redact_version(version.folder, version.manifest, planned.clips, request=planned.id)

@@ -18,7 +18,7 @@ _FALSE_ALARM = 0.001
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckFinding:
     """The outcome of one rule: its name, whether it holds, a sentence, and numbers that plot over time."""
 
     name: str
@@ -27,40 +27,40 @@ class Finding:
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
-def columns_and_types(rows: pd.DataFrame, spec: TableSpec) -> Finding:
+def columns_and_types(rows: pd.DataFrame, spec: TableSpec) -> CheckFinding:
     """Exactly the contract's columns, in order, of its types."""
     wrong = [name for name, dtype in spec.dtypes.items() if name in rows and rows[name].dtype != dtype]
     is_passed = list(rows.columns) == spec.names and not wrong
     text = f"columns are {', '.join(rows.columns)}" + (f"; of another type than promised: {wrong}" if wrong else "")
-    return Finding("columns_and_types", is_passed, text, {"columns": len(rows.columns)})
+    return CheckFinding("columns_and_types", is_passed, text, {"columns": len(rows.columns)})
 
 
-def no_nulls(rows: pd.DataFrame) -> Finding:
+def no_nulls(rows: pd.DataFrame) -> CheckFinding:
     """No value is missing, no caption is blank, no number is zero or negative."""
     nulls = {name: int(rows[name].isna().sum()) for name in rows.columns}
     numbers = rows.select_dtypes("number").fillna(0)
     not_positive = {name: int((numbers[name] <= 0).sum()) for name in numbers.columns}
     wrong = {name: count for counts in (nulls, not_positive) for name, count in counts.items() if count}
     text = f"missing or not positive: {wrong}" if wrong else "every value is there and positive"
-    return Finding("no_nulls", not wrong, text, {"rows": len(rows), "missing_values": sum(wrong.values())})
+    return CheckFinding("no_nulls", not wrong, text, {"rows": len(rows), "missing_values": sum(wrong.values())})
 
 
-def unique_paths(rows: pd.DataFrame) -> Finding:
+def unique_paths(rows: pd.DataFrame) -> CheckFinding:
     """Each clip once."""
     twice = rows["path"][rows["path"].duplicated()]
     text = f"{len(twice):,} paths occur again, first {twice.iloc[0]!r}" if len(twice) else "every path occurs once"
-    return Finding("unique_paths", twice.empty, text, {"repeated_paths": len(twice)})
+    return CheckFinding("unique_paths", twice.empty, text, {"repeated_paths": len(twice)})
 
 
-def counts_reconcile(funnel: Funnel, *, n_listed: int, n_rows: int) -> Finding:
+def counts_reconcile(funnel: Funnel, *, n_listed: int, n_rows: int) -> CheckFinding:
     """Listed = kept + dropped, and the CSV has the kept ones."""
     is_passed = funnel.listed == n_listed and funnel.kept == n_rows
     text = f"{n_listed:,} listed = {funnel.kept:,} kept + {funnel.dropped:,} dropped; the CSV has {n_rows:,} rows"
     numbers = {"listed_clips": n_listed, "kept_clips": funnel.kept, "dropped_clips": funnel.dropped}
-    return Finding("counts_reconcile", is_passed, text, numbers)
+    return CheckFinding("counts_reconcile", is_passed, text, numbers)
 
 
-def drop_rate(funnel: Funnel, *, max_drop_share: float, max_bad_share: float) -> Finding:
+def drop_rate(funnel: Funnel, *, max_drop_share: float, max_bad_share: float) -> CheckFinding:
     """Neither too many of the wanted clips dropped in all, nor too many of the decoded ones bad."""
     by_stage = {stage: sum(drop.clips for drop in drops) for stage, drops in funnel.stages}
     n_unasked = sum(drop.clips for drop in funnel.drops if drop.reason in {*NOT_WANTED, "not_a_clip"})
@@ -74,20 +74,20 @@ def drop_rate(funnel: Funnel, *, max_drop_share: float, max_bad_share: float) ->
         f"{share(bad, decoded)} of {decoded:,} decoded clips bad (limit {max_bad_share:.0%})"
     )
     by_reason = {f"share_{drop.reason}": _part(drop.clips, funnel.listed) for drop in funnel.drops}
-    return Finding("drop_rate", is_passed, text, {**shares, **by_reason})
+    return CheckFinding("drop_rate", is_passed, text, {**shares, **by_reason})
 
 
-def no_shard_outlier(counts: pd.DataFrame, *, max_excess: float) -> Finding:
+def no_shard_outlier(counts: pd.DataFrame, *, max_excess: float) -> CheckFinding:
     """No shard lost far more than the others. `counts`: columns shard, listed, dropped (clips)."""
     odd = shard_outliers(counts, max_excess=max_excess)
     text = "; ".join(outlier.message for outlier in odd) or f"{len(counts)} shards are alike"
-    return Finding("no_shard_outlier", not odd, text, {"outlier_shards": len(odd)})
+    return CheckFinding("no_shard_outlier", not odd, text, {"outlier_shards": len(odd)})
 
 
-def reasons_as_before(now: Funnel, before: Funnel | None, *, max_rise: float) -> Finding:
+def reasons_as_before(now: Funnel, before: Funnel | None, *, max_rise: float) -> CheckFinding:
     """No reason takes a far larger share of the clips than in the version before, when that is no accident of few clips."""
     if before is None or not before.listed or not now.listed:
-        return Finding("reasons_as_before", True, "there is no earlier version to compare with", {"risen_reasons": 0})
+        return CheckFinding("reasons_as_before", True, "there is no earlier version to compare with", {"risen_reasons": 0})
     risen = []
     for reason, clips in now.by_reason.items():
         was = before.by_reason.get(reason, 0)
@@ -100,7 +100,7 @@ def reasons_as_before(now: Funnel, before: Funnel | None, *, max_rise: float) ->
     text = (
         "; ".join(risen) + ": look at what changed there" if risen else "every reason takes about the share that it took before"
     )
-    return Finding("reasons_as_before", not risen, text, {"risen_reasons": len(risen)})
+    return CheckFinding("reasons_as_before", not risen, text, {"risen_reasons": len(risen)})
 
 
 def _part(part: int, whole: int) -> float:

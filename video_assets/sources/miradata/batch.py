@@ -72,7 +72,7 @@ def fetch_batches(layout: Layout, batches: list[str], *, settings: Settings, pro
         NoSpaceError: the disk is full.
     """
     for batch in batches:
-        with hold(layout.fetch_lease(SOURCE, batch)) as lease:
+        with hold(layout.lease(SOURCE, batch), stale_after_s=settings.decode.lease_stale_s) as lease:
             yield _Batch(layout, batch, settings, lease).run(progress)
 
 

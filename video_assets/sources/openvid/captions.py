@@ -54,8 +54,10 @@ class CaptionsReport:
     n_bytes_fetched: int
 
 
-def refresh_captions(layout: Layout, openvid: OpenVid, listing: Listing) -> CaptionsReport:
+def refresh_captions(layout: Layout, openvid: OpenVid, listing: Listing, *, stale_after_s: float = 90.0) -> CaptionsReport:
     """Fetch the table of the listing, verify it, convert it; nothing of it when the same contents are here already.
+
+    One run at a time fetches it; another takes over after `stale_after_s` of silence (`decode.lease_stale_s`).
 
     Raises:
         FetchError: see its subclasses.
@@ -66,7 +68,8 @@ def refresh_captions(layout: Layout, openvid: OpenVid, listing: Listing) -> Capt
     n_bytes, identity = _n_bytes_wanted(openvid, file), captions_identity(openvid, listing)
     if path.exists() and (note := read_note(path)).get("identity") == identity:
         return CaptionsReport(path, hash_file(path), RowCounts(**note["counts"]), note["notes"], 0)
-    with _fetched(openvid, listing, file, path, n_bytes) as (table, n_fetched):
+    held = hold(layout.lease(openvid.source_name, "captions"), stale_after_s=stale_after_s, patience_s=3600.0)
+    with held, _fetched(openvid, listing, file, path, n_bytes) as (table, n_fetched):
         about = {"identity": identity, "table": file.path, "revision": listing.revision}
         counts, notes = _convert(table, path, about, is_whole=n_bytes == file.size)
     return CaptionsReport(path, hash_file(path), counts, notes, n_fetched)
@@ -98,13 +101,10 @@ def _fetched(openvid: OpenVid, listing: Listing, file: HubFile, path: Path, n_by
     repo = hub_repo(openvid).at(listing.revision)
     table = path.with_name(f"{openvid.source_name}.captions-{listing.revision[:12]}{Path(file.path).suffix}")
     _log.info("%s: fetching %.0f of %.0f MB", file.path, n_bytes / 1e6, file.size / 1e6)
-    with hold(path.with_suffix(".lease"), patience_s=3600.0):
-        if n_bytes == file.size:
-            n_fetched = download(repo, file, table).n_bytes_fetched
-        else:
-            n_fetched = _fetch_head(repo, file, table, n_bytes)
-        yield table, n_fetched
-        table.unlink()
+    is_whole = n_bytes == file.size
+    n_fetched = download(repo, file, table).n_bytes_fetched if is_whole else _fetch_head(repo, file, table, n_bytes)
+    yield table, n_fetched
+    table.unlink()
 
 
 def _fetch_head(repo: HubRepo, file: HubFile, table: Path, n_bytes: int) -> int:

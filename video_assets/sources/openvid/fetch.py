@@ -184,7 +184,8 @@ def _fetch(layout: Layout, settings: Settings, archive: str, told: Told) -> Arch
     listing = read_listing(layout, openvid)
     source = openvid.source_name
     find = partial(find_captions, layout.captions(source))
-    with hold(layout.partition_lease(source, archive)) as lease, FetchLedger(layout, source, archive) as ledger:
+    held = hold(layout.lease(source, archive), stale_after_s=settings.decode.lease_stale_s)
+    with held as lease, FetchLedger(layout, source, archive) as ledger:
         task = _task(layout, settings, listing, archive)
         n_bytes = listing.size(archive) if openvid.mode == "archive" else 0
         with (

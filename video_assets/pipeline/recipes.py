@@ -1,0 +1,68 @@
+"""What makes each table beside its inputs: the settings and the versions of rules that it depends on, each named once.
+
+Notes of tables, the manifest, the test for "current" and Dagster's code versions all read it here.
+Belongs here: naming them. Does not belong here: what they do, pandas (Dagster's definitions read this).
+"""
+
+from dataclasses import dataclass, field
+from importlib.metadata import version as installed_version
+from typing import Any
+
+from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION
+from video_assets.settings.model import Decode, Settings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings (JSON-able) and versions of rules by name."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """As it stands in a table's note."""
+        parts = {"settings": self.settings, "versions": self.versions}
+        return {name: part for name, part in parts.items() if part}
+
+    @property
+    def flat(self) -> dict[str, Any]:
+        """All in one, for a hash."""
+        return {**self.settings, **self.versions}
+
+
+def enriched_metadata_recipe() -> Recipe:
+    """How clips are measured."""
+    return Recipe(versions={"prober": PROBER_VERSION})
+
+
+def size_filtered_recipe(*, max_bytes: int) -> Recipe:
+    """Which clips are small enough."""
+    return Recipe(settings={"max_bytes": max_bytes})
+
+
+def decode_check_recipe(decode: Decode) -> Recipe:
+    """How clips are judged. Limits of time and memory are not in it: a clip that met them is tried again."""
+    settings = {"max_duration_s": decode.max_duration_s, "tolerated_reasons": sorted(decode.tolerated_reasons)}
+    return Recipe(settings=settings, versions={"checker": CHECKER_VERSION})
+
+
+def training_csv_recipe(settings: Settings) -> Recipe:
+    """How the product is written. How many versions are kept is no matter of its contents."""
+    names = ("video_assets", "pandas", "pyarrow")
+    return Recipe(
+        settings=settings.training.model_dump(mode="json", exclude={"keep_versions"}),
+        versions={name: installed_version(name) for name in names},
+    )
+
+
+def code_settings(settings: Settings) -> dict[str, dict[str, Any]]:
+    """By asset, what makes it stale when it changes although its inputs do not."""
+    sources = [source.name for source in settings.sources]
+    return {
+        "enriched_metadata": {"sources": sources, **enriched_metadata_recipe().flat},
+        "size_filtered": size_filtered_recipe(max_bytes=settings.filter.max_file_size_bytes).flat,
+        "decode_check": decode_check_recipe(settings.decode).flat,
+        # Versions of libraries change bytes, not rows: no reason to publish without being asked to.
+        "training_csv": settings.training.model_dump(mode="json"),
+    }
