@@ -256,6 +256,16 @@ def test_a_worker_that_dies_without_a_task_costs_no_task():
     assert second.result["pid"] != first.result["pid"]
 
 
+def test_sigterm_to_every_process_of_a_job_costs_no_task():
+    """As Slurm sends it: the worker's parent decides what ends when."""
+    with pool() as workers:
+        [first] = workers.run([Task("first", {"how": "echo"})])
+        workers.submit(Task("second", {"how": "sleep", "seconds": 0.5}))
+        os.kill(first.result["pid"], signal.SIGTERM)
+        [second] = [outcome for _ in range(3) for outcome in workers.wait(30.0)]
+    assert second.status == "done"
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [

@@ -1,21 +1,24 @@
 """How many CPUs this process may use.
 
-Belongs here: affinity, control groups and their CPU quota. Does not belong here: memory (`workers.memory`), how many workers
-somebody wants.
+Belongs here: affinity, control groups and their CPU quota. Does not belong here: memory (`workers.memory`), what Slurm gave
+(`workers.slurm_job`), how many workers somebody wants.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from video_assets.workers.slurm_job import job_cpus
+
 
 def cpu_count(proc: Path = Path("/proc/self"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """CPUs that this process may use: its affinity, and the CPU quota of its control groups (v1 and v2), at least 1.
+    """CPUs that this process may use: its affinity, the CPU quota of its control groups (v1 and v2), its Slurm job; at least 1.
 
     A quota of 1.5 CPUs counts as 1: a second worker would wait half of the time, and hold its memory all of the time.
     """
     quotas = [quota for group in groups_of("cpu", proc / "cgroup", cgroups) if (quota := _quota(group)) is not None]
-    return max(1, int(min([len(os.sched_getaffinity(0)), *quotas])))
+    given = job_cpus()
+    return max(1, int(min([len(os.sched_getaffinity(0)), *quotas, *([] if given is None else [given])])))
 
 
 def groups_of(controller: str, membership: Path, cgroups: Path) -> Iterator[Path]:

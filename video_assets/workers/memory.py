@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from video_assets.workers.cpus import groups_of
+from video_assets.workers.slurm_job import job_memory_bytes
 
 _MIB = 1 << 20
 # What the run itself takes: pandas, pyarrow and Dagster 350 MiB, then the tables of its shards.
@@ -26,9 +27,10 @@ class Crew:
 
 
 def memory_limit_bytes(proc: Path = Path("/proc/self"), cgroups: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """The smallest memory limit of this process's control groups (v1 and v2), bytes; None without one."""
+    """The smallest memory limit of this process's control groups (v1 and v2) and its Slurm job, bytes; None without one."""
     limits = [limit for group in groups_of("memory", proc / "cgroup", cgroups) if (limit := _limit(group)) is not None]
-    return min(limits, default=None)
+    given = job_memory_bytes()
+    return min([*limits, *([] if given is None else [given])], default=None)
 
 
 def plan_crews(*, n_workers: int, memory_bytes: int, limit_bytes: int | None) -> list[Crew]:

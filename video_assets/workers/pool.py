@@ -28,6 +28,13 @@ _SIGNALS = {number.value: number.name for number in signal.Signals}
 _TRACEBACK_BYTES = 10_000
 
 
+def _keep_from_sigterm() -> None:
+    """Workers started by this thread never see SIGTERM: Slurm sends it to every process of a job, and a clip that is being checked
+    must not die of it and be taken for broken. Who shall end is told by the parent, by SIGKILL.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
 class WorkerError(MendableError):
     """Workers cannot start: says nothing about any task."""
 
@@ -89,7 +96,7 @@ class WorkerPool:
         }
         self._marker = secrets.token_hex(8)
         self._n_started = 0
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="worker-starter")
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="worker-starter", initializer=_keep_from_sigterm)
         self._selector = selectors.DefaultSelector()
         self._workers: dict[WorkerProcess, Task | None] = {}
         self._dying: list[WorkerProcess] = []
