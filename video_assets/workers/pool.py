@@ -29,8 +29,10 @@ _TRACEBACK_BYTES = 10_000
 
 
 def _keep_from_sigterm() -> None:
-    """Workers started by this thread never see SIGTERM: Slurm sends it to every process of a job, and a clip that is being checked
-    must not die of it and be taken for broken. Who shall end is told by the parent, by SIGKILL.
+    """Workers that this thread starts never see SIGTERM.
+
+    Slurm sends it to every process of a job, and a clip that is being checked must not die of it and be taken for broken. The
+    parent decides who ends, by SIGKILL.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
