@@ -1,24 +1,23 @@
 """The command `video-assets`: options to settings, results to the terminal, failures to exit codes.
 
-Exit codes: 0 done, 1 a clip is bad or no CSV, 2 wrong usage, 3 a clip could not be checked, 130 Ctrl-C, 141 output to nobody.
+Exit codes: 0 done, 1 a clip is bad or no CSV, 2 wrong usage, 3 a clip could not be checked, 4 somebody
+else is at work, 130 Ctrl-C, 141 output to nobody.
 Belongs here: commands. Does not belong here: work (`local` and the capabilities), how things look (`terminal`).
 """
 
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from pydantic import ValidationError
 
+from video_assets.cli import shards as shard_commands
 from video_assets.cli import terminal
-from video_assets.core.errors import MendableError, UsageError
+from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, use_data_root
 from video_assets.settings import load_settings
 from video_assets.storage.layout import Layout
 
@@ -33,7 +32,6 @@ app = typer.Typer(
 _CLIP_EXIT_CODES = (
     "Exit codes: 0 all passed; 1 a clip is bad; 2 wrong usage; 3 something could not be looked at, whatever the rest is."
 )
-_ALL_IS_KEPT = "stopped; everything done so far is kept, the same command goes on from here"
 
 
 def _no_empty_path(paths: list[str]) -> list[str]:
@@ -42,14 +40,9 @@ def _no_empty_path(paths: list[str]) -> list[str]:
     return paths
 
 
-DataRoot = Annotated[
-    Path, typer.Option("--data-root", envvar="VIDEO_ASSETS_DATA_ROOT", help="Folder of all tables, results and Dagster's runs.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
 Paths = Annotated[
     list[str], typer.Argument(metavar="PATH", help="Clips, or folders of clips.", show_default=False, callback=_no_empty_path)
 ]
-Workers = Annotated[int | None, typer.Option(min=0, help="Worker processes; 0 = one per CPU.", show_default=False)]
 
 
 def _show_version(value: bool) -> None:
@@ -82,6 +75,9 @@ def run(
         int | None, typer.Option(min=1, help="Partitions of the decode check (default 24).", show_default=False)
     ] = None,
     workers: Workers = None,
+    prepare_only: Annotated[
+        bool, typer.Option("--prepare-only", help="Write the shard lists and stop: then `video-assets shard` can run anywhere.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the training CSV from all enabled sources.
@@ -96,9 +92,9 @@ def run(
         "filter": {"max_file_size_mib": max_file_size_mib},
         "decode": {"n_shards": shards, "workers": workers},
     }
-    with _exit_codes():
-        local_run.remember_options(_use_data_root(data_root), options, is_sample=sample)
-        summary = local_run.run(load_settings(), terminal=terminal.progress(), say=terminal.say)
+    with exit_codes():
+        local_run.remember_options(use_data_root(data_root), options, is_sample=sample)
+        summary = local_run.run(load_settings(), terminal=terminal.progress(), say=terminal.say, is_prepare_only=prepare_only)
     if as_json:
         typer.echo(json.dumps(summary.as_record()))
     else:
@@ -119,8 +115,8 @@ def ui(
     from video_assets.local.dagster_home import create_storage, fail_dead_runs, prepare_home, project_file
     from video_assets.local.server import serve
 
-    with _exit_codes():
-        _use_data_root(data_root)
+    with exit_codes():
+        use_data_root(data_root)
         settings = load_settings()
         home = prepare_home(Layout(settings.data_root), settings.dagster_home)
         create_storage(home)
@@ -151,8 +147,8 @@ def why(
     """What happened to a clip, where, and FFmpeg's own words. Exit code 1 when it was never listed."""
     from video_assets.explain.why import explain
 
-    with _exit_codes():
-        _use_data_root(data_root)
+    with exit_codes():
+        use_data_root(data_root)
         settings = load_settings()
         explanations = explain(Layout(settings.data_root), settings, clip)
     if as_json:
@@ -175,8 +171,8 @@ def diff(
     from video_assets.publish.compare import compare_tables
     from video_assets.publish.versions import find_table
 
-    with _exit_codes():
-        layout = Layout(_use_data_root(data_root))
+    with exit_codes():
+        layout = Layout(use_data_root(data_root))
         compared = compare_tables(find_table(layout, before), find_table(layout, after))
         if as_json:
             typer.echo(json.dumps({"before": str(compared.before), "after": str(compared.after), **compared.diff.counts}))
@@ -202,8 +198,8 @@ def takedown(
     from video_assets.local import run as local_run
     from video_assets.takedown.take_down import plan_takedown
 
-    with _exit_codes():
-        layout = Layout(_use_data_root(data_root))
+    with exit_codes():
+        layout = Layout(use_data_root(data_root))
         if not yes:
             terminal.planned_takedown(plan_takedown(layout, file), as_json=as_json)
             return
@@ -225,8 +221,8 @@ def clean_up(
     """Delete Dagster's old runs with their logs, as the nightly job does. What assets, partitions and checks show stays."""
     from video_assets.local import run as local_run
 
-    with _exit_codes():
-        _use_data_root(data_root)
+    with exit_codes():
+        use_data_root(data_root)
         settings = load_settings()
         days = settings.automation.keep_runs_days if keep_days is None else keep_days
         done = local_run.clean_up_history(settings, keep_days=days)
@@ -247,22 +243,15 @@ def sample(
     from video_assets.samples.broken.kit import make_broken_kit
     from video_assets.samples.demo.make import make_sample
 
-    with _exit_codes():
+    with exit_codes():
         made = make_broken_kit(folder) if broken else make_sample(folder).captions
     typer.echo(str(made))
-
-
-def _use_data_root(data_root: Path) -> Path:
-    """Point settings, Dagster and child processes at one data root."""
-    root = Path(os.path.abspath(data_root.expanduser()))  # noqa: PTH100 - resolve() would follow symbolic links
-    os.environ["VIDEO_ASSETS_DATA_ROOT"] = str(root)
-    return root
 
 
 def _print_clips(paths: list[str], step: Literal["decode", "probe"], workers: int | None, *, as_json: bool) -> None:
     from video_assets.checking.records import clip_records, exit_code
 
-    with _exit_codes(failed=3, stopped="stopped; clips without a line were not looked at to the end"):
+    with exit_codes(failed=3, stopped="stopped; clips without a line were not looked at to the end"):
         settings = load_settings().decode
         settings = settings if workers is None else settings.model_copy(update={"workers": workers})
         with closing(clip_records(map(Path, paths), step=step, settings=settings, progress=terminal.progress())) as records:
@@ -270,30 +259,12 @@ def _print_clips(paths: list[str], step: Literal["decode", "probe"], workers: in
     raise typer.Exit(exit_code(verdicts))
 
 
-@contextmanager
-def _exit_codes(*, failed: int = 1, stopped: str = _ALL_IS_KEPT) -> Iterator[None]:
-    """Errors that a person can mend become one line and an exit code; anything else is a bug and keeps its traceback."""
-    try:
-        yield
-    except ValidationError as error:
-        for problem in error.errors():
-            terminal.fail(f"setting {'.'.join(map(str, problem['loc']))}: {problem['msg']} (given: {problem['input']!r})")
-        raise typer.Exit(2) from None
-    except UsageError as error:
-        terminal.fail(str(error))
-        raise typer.Exit(2) from None
-    except (MendableError, OSError) as error:
-        terminal.fail(str(error))
-        raise typer.Exit(failed) from None
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not kill the way out: the exit code would be another
-        terminal.say(stopped)
-        raise typer.Exit(130) from None
-
-
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(Path(os.path.abspath(path.expanduser())))  # noqa: PTH100 - as above
 
+
+app.command("shard")(shard_commands.check)
+app.command("shards")(shard_commands.show)
 
 if __name__ == "__main__":
     sys.exit(app())

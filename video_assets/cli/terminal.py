@@ -25,6 +25,7 @@ from video_assets.progress import Progress as ProgressLike
 if TYPE_CHECKING:
     from video_assets.explain.why import Explanation
     from video_assets.local.run import RunSummary
+    from video_assets.pipeline.shard_states import ShardState
     from video_assets.publish.compare import Comparison
     from video_assets.takedown.rules import TakedownReport
     from video_assets.takedown.take_down import Takedown
@@ -86,6 +87,9 @@ def run_summary(summary: "RunSummary") -> None:
     if summary.error:
         fail(summary.error)
         say(f"Everything done so far is kept. Look closer: {_program()} ui --data-root {root}")
+        return
+    if summary.csv is None:
+        say(f"The shard lists are written, nothing is decoded. Their keys: {_program()} shards --open --data-root {root}")
         return
     from video_assets.core.report import funnel_from_counts, funnel_lines
 
@@ -178,6 +182,13 @@ def takedown_report(report: "TakedownReport", page: Path) -> None:
     if not report.is_complete:
         fail("not everything could be removed, see the end of the report; mend it and run the same command again")
     out.print(f"report  {page}")
+
+
+def shards_table(states: "Iterable[ShardState]") -> None:
+    """One line per shard, on stdout."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    for state in states:
+        out.print(f"{state.shard}  {state.state:<8} {state.n_clips:>9,} clips  {state.holder}".rstrip())
 
 
 def _short(value: Any) -> str:

@@ -54,7 +54,7 @@ def _with_sample(root: Path, given: dict[str, dict[str, Any]]) -> dict[str, dict
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run came to. Paths and counts are those of the published CSV; None and empty when there is `error`."""
+    """What a run came to. Paths and counts are those of the published CSV; None and empty when none was to be, or could be."""
 
     data_root: Path
     error: str = ""
@@ -69,17 +69,19 @@ class RunSummary:
     def as_record(self) -> dict[str, Any]:
         """JSON-able; without the report and the counts when there is no CSV."""
         record: dict[str, Any] = {"data_root": str(self.data_root), "error": self.error, "csv": None, "manifest": None}
-        if not self.error:
+        if self.csv is not None:
             record |= {"csv": str(self.csv), "manifest": str(self.manifest), "report": str(self.report)}
             record |= {"listed": self.listed, "kept": self.kept, "dropped": self.dropped}
         return record
 
 
-def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> RunSummary:
+def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None], is_prepare_only: bool = False) -> RunSummary:
     """Fetch what the sources offer, prepare, shard, decode (all shards) and publish; stop at the first job that fails.
 
+    With `is_prepare_only` it stops after the shard lists, so that `video-assets shard` can decode them, on any machine.
+
     Returns:
-        The summary; its `error` is empty when the CSV was written and its checks passed.
+        The summary; its `error` is empty when all jobs, and the checks of the CSV, passed.
 
     Raises:
         UsageError: no source is enabled.
@@ -87,7 +89,8 @@ def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -
     """
     if not settings.sources:
         raise UsageError("no clips are set: give --clips FOLDER and/or --captions TABLE, or try --sample")
-    return _summary(settings, error=_run_jobs(settings, terminal=terminal, say=say))
+    error = _run_jobs(settings, terminal=terminal, say=say, is_prepare_only=is_prepare_only)
+    return _summary(settings, error=error, is_published=not (error or is_prepare_only))
 
 
 def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> "tuple[TakedownReport, Path]":
@@ -121,7 +124,14 @@ def clean_up_history(settings: Settings, *, keep_days: int) -> "CleanedUp":
         return clean_up(instance, before=datetime.now(UTC) - timedelta(days=keep_days))
 
 
-def _run_jobs(settings: Settings, *, terminal: Progress, say: Callable[[str], None], prepare: Sequence[str] | None = None) -> str:
+def _run_jobs(
+    settings: Settings,
+    *,
+    terminal: Progress,
+    say: Callable[[str], None],
+    prepare: Sequence[str] | None = None,
+    is_prepare_only: bool = False,
+) -> str:
     """Run all jobs (of the first only the assets `prepare`, when given) up to the first that fails; returns why it did."""
     home = prepare_home(Layout(settings.data_root), settings.dagster_home)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
@@ -131,9 +141,13 @@ def _run_jobs(settings: Settings, *, terminal: Progress, say: Callable[[str], No
         try:
             if prepare is None:
                 _fetch(jobs, settings)
-            _check(jobs, shards, prepare)
+            _prepare(jobs, shards, prepare)
+            if is_prepare_only:
+                return ""
+            _check(jobs, shards)
             if prepare is None and _fetch_broken(jobs, settings):
-                _check(jobs, shards, prepare)
+                _prepare(jobs, shards, prepare)
+                _check(jobs, shards)
             jobs.run(PUBLISH)
         except JobFailedError as error:
             return str(error)
@@ -160,16 +174,20 @@ def _fetch_broken(jobs: Jobs, settings: Settings) -> bool:
     return fetch_broken_openvid(jobs, settings)
 
 
-def _check(jobs: Jobs, shards: list[str], prepare: Sequence[str] | None) -> None:
-    """From what the sources list to a verdict for each clip."""
+def _prepare(jobs: Jobs, shards: list[str], prepare: Sequence[str] | None) -> None:
+    """From what the sources list to the shard lists."""
     jobs.run(PREPARE, only=prepare or ())
     jobs.run(SHARD, first=shards[0], last=shards[-1])
+
+
+def _check(jobs: Jobs, shards: list[str]) -> None:
+    """A verdict for each clip."""
     jobs.run(DECODE, first=shards[0], last=shards[-1])
 
 
-def _summary(settings: Settings, *, error: str) -> RunSummary:
+def _summary(settings: Settings, *, error: str, is_published: bool) -> RunSummary:
     layout = Layout(settings.data_root)
-    if error:
+    if not is_published:
         return RunSummary(layout.root, error)
     published = read_published(layout, settings)
     return RunSummary(

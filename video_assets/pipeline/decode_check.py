@@ -15,7 +15,7 @@ from contextlib import closing
 from typing import Any
 
 from video_assets.checking.check import ClipTask, decode_clips
-from video_assets.pipeline.shard import Shard, ShardOutcome, unchanged
+from video_assets.pipeline.shard import HeldShard, Shard, ShardOutcome, unchanged
 from video_assets.progress import Advance, Progress
 from video_assets.settings.sections import Decode
 from video_assets.storage.layout import Layout
@@ -24,15 +24,18 @@ from video_assets.storage.stages import StageError
 from video_assets.storage.tables import count_rows
 from video_assets.workers.stopping import Stop, stop_on_sigterm
 
+__all__ = ["CHECK", "ShardOutcome", "check_shards", "list_rows"]
+
 CHECK = "decode_check"
 
 
 def check_shards(
-    layout: Layout, shards: list[str], *, settings: Decode, progress: Progress, run_id: str = ""
+    layout: Layout, shards: list[str], *, settings: Decode, progress: Progress, run_id: str = "", is_waiting: bool = True
 ) -> Iterator[ShardOutcome]:
     """Decode what has no verdict yet in `shards` and yield each shard's outcome as it is finished.
 
-    Told to stop by SIGTERM, it lets the clips in flight end for some seconds, keeps every verdict, and stops.
+    Told to stop by SIGTERM, it lets the clips in flight end for some seconds, keeps every verdict, and stops. Shards that others
+    work on come last, when those are done; unless `is_waiting`, they come as `HeldShard` instead.
 
     Raises:
         StageError: a shard list is missing.
@@ -43,7 +46,7 @@ def check_shards(
         leases = _Leases(layout, settings, run_id)
         with closing(leases):
             while shards and not stop.is_asked:
-                total = sum(_list_rows(layout, name) for name in shards)
+                total = sum(list_rows(layout, name) for name in shards)
                 with (
                     progress("decode check", total, "clips") as advance,
                     closing(_Work(layout, shards, settings, leases, advance)) as work,
@@ -53,6 +56,9 @@ def check_shards(
                         yield from work.take_finished()
                     yield from work.take_finished()
                 shards = work.taken_by_others
+                if shards and not is_waiting:
+                    yield from map(leases.held, shards)
+                    break
                 if shards:
                     leases.wait_for(shards[0], stop=stop, progress=progress)
 
@@ -70,6 +76,11 @@ class _Leases:
             return self._held.get(shard) or self._acquire(shard, patience_s=None)
         except LeaseHeldError:
             return None
+
+    def held(self, shard: str) -> HeldShard:
+        """Who has it."""
+        holder = holder_of(self._layout.lease(CHECK, shard)) or "another run, a moment ago"
+        return HeldShard(shard, failure=f"held by {holder}", holder=holder)
 
     def wait_for(self, shard: str, *, stop: Stop, progress: Progress) -> None:
         """Until its holder is done or dead, or this run was told to stop."""
@@ -166,8 +177,15 @@ class _Work:
         self._leases.release(shard.name)
 
 
-def _list_rows(layout: Layout, shard: str) -> int:
+def list_rows(layout: Layout, shard: str) -> int:
+    """Clips of a shard's list.
+
+    Raises:
+        StageError: there is none.
+    """
     path = layout.shard_list(shard)
     if not path.exists():
-        raise StageError(f"{path} is missing: materialize shard_lists, partition {shard}")
+        raise StageError(
+            f"{path} is missing: materialize shard_lists, partition {shard}, or type: video-assets run --prepare-only"
+        )
     return count_rows(path)

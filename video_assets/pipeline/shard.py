@@ -45,6 +45,18 @@ class ShardOutcome:
     decode_seconds: float = 0.0
     dropped: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def facts(self) -> dict[str, str | int | float | Path]:
+        """What whoever checked it tells besides: the node, its log, how long it waited."""
+        return {}
+
+
+@dataclass(frozen=True)
+class HeldShard(ShardOutcome):
+    """Not looked at: somebody else works on it."""
+
+    holder: str = ""
+
 
 def _note(layout: Layout, shard: str, settings: Decode) -> dict[str, Any]:
     """What a shard's result depends on."""

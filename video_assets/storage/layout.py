@@ -120,6 +120,20 @@ class Layout:
         """Clips of one shard with their verdicts."""
         return self.root / "decode" / "checked" / f"{shard}.parquet"
 
+    def checked_by(self, shard: str) -> Path:
+        """Where a shard was checked, when that was told."""
+        return self.root / "decode" / "checked_by" / f"{shard}.json"
+
+    @property
+    def slurm_arrays(self) -> Path:
+        """Folder of the job arrays that were submitted to Slurm, one folder each."""
+        return self.root / "decode" / "slurm"
+
+    @property
+    def slurm_lease(self) -> Path:
+        """Held by the run that looks which shards need a task, and submits those."""
+        return self.root / "decode" / "leases" / "slurm"
+
     @property
     def training(self) -> Path:
         """Folder of the product."""

@@ -1,0 +1,124 @@
+"""The commands `shard` and `shards`: the decode check without Dagster, for ssh, GNU parallel, or a scheduler of any kind.
+
+All they need is on the shared storage: lists, settings, leases. What they decode, a run of Dagster finds and reports.
+Belongs here: those commands. Does not belong here: checking (`pipeline`), a job array of our own (`slurm`).
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from video_assets.cli import terminal
+from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, use_data_root
+from video_assets.core.errors import UsageError
+from video_assets.core.sharding import shard_keys
+from video_assets.settings import load_settings
+from video_assets.storage.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from video_assets.pipeline.shard import ShardOutcome
+    from video_assets.settings.model import Settings
+
+HELD = 4
+
+
+def check(
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Shards, as `video-assets shards` names them.")],
+    data_root: DataRoot = Path("data"),
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for shards that somebody else is at work on.")] = False,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decode the clips of shards that have no verdict yet, without Dagster: one more machine at work on a data root.
+
+    Exit codes: 0 all are complete, 1 one is not (it says why), 2 wrong usage, 4 somebody else works on one, 130 told to stop
+    (Ctrl-C, SIGTERM): what is decided is kept, and the same command goes on from there.
+    """
+    outcomes = []
+    with exit_codes():
+        layout, settings = _opened(data_root)
+        _refuse_unknown(keys, settings)
+        for outcome in _outcomes(layout, keys, settings, workers=workers, is_waiting=wait):
+            outcomes.append(outcome)
+            _tell(outcome, as_json=as_json)
+    raise typer.Exit(_exit_code(outcomes))
+
+
+def show(
+    data_root: DataRoot = Path("data"),
+    only_open: Annotated[bool, typer.Option("--open", help="Keys of those that are not checked, one a line.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Keys of all, one a line.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The shards of a data root: how many clips, checked or open, who is at work on them."""
+    from video_assets.pipeline.shard_states import shard_states
+
+    with exit_codes():
+        if only_open and every:
+            raise UsageError("--open and --all are two questions: give one")
+        layout, settings = _opened(data_root)
+        states = [state for state in shard_states(layout, settings) if state.is_open or not only_open]
+    if as_json:
+        for state in states:
+            typer.echo(json.dumps(asdict(state)))
+    elif only_open or every:
+        for state in states:
+            typer.echo(state.shard)
+    else:
+        terminal.shards_table(states)
+
+
+def _opened(data_root: Path) -> "tuple[Layout, Settings]":
+    use_data_root(data_root)
+    settings = load_settings()
+    return Layout(settings.data_root), settings
+
+
+def _refuse_unknown(keys: list[str], settings: "Settings") -> None:
+    known = set(shard_keys(settings.decode.n_shards))
+    if unknown := [key for key in keys if key not in known]:
+        raise UsageError(
+            f"{unknown[0]!r} is no shard: decode.n_shards is {settings.decode.n_shards}, so they are called "
+            f"{min(known)} to {max(known)}; `video-assets shards` shows them"
+        )
+
+
+def _outcomes(
+    layout: Layout, keys: list[str], settings: "Settings", *, workers: int | None, is_waiting: bool
+) -> "Iterator[ShardOutcome]":
+    from video_assets.pipeline.decode_check import check_shards
+    from video_assets.pipeline.workplaces import note_workplace
+
+    decode = settings.decode if workers is None else settings.decode.model_copy(update={"workers": workers})
+    keys = list(dict.fromkeys(keys))
+    for outcome in check_shards(layout, keys, settings=decode, progress=terminal.progress(), run_id="", is_waiting=is_waiting):
+        note_workplace(layout, outcome)
+        yield outcome
+
+
+def _tell(outcome: "ShardOutcome", *, as_json: bool) -> None:
+    status = _status(outcome)
+    if as_json:
+        typer.echo(json.dumps({"status": status, **asdict(outcome)}))
+    elif outcome.failure:
+        terminal.fail(f"{outcome.shard}  {status}: {outcome.failure}")
+    else:
+        typer.echo(
+            f"{outcome.shard}  {status}  {outcome.n_clips:,} clips, {outcome.n_decoded:,} decoded now, {outcome.n_kept:,} kept"
+        )
+
+
+def _status(outcome: "ShardOutcome") -> str:
+    from video_assets.pipeline.shard import HeldShard
+
+    return "held" if isinstance(outcome, HeldShard) else "incomplete" if outcome.failure else "complete"
+
+
+def _exit_code(outcomes: "list[ShardOutcome]") -> int:
+    found = {_status(outcome) for outcome in outcomes}
+    return 1 if "incomplete" in found else HELD if "held" in found else 0
