@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from data_roots import Clip, after_listing, fill, settings_of
 
+from video_assets.core.errors import SourceError
 from video_assets.core.schema import DROPPED, LEDGER
 from video_assets.publish.manifest import problems_in
 from video_assets.publish.publish import publish
@@ -136,12 +137,54 @@ def test_what_was_asked_for_is_answered_in_a_page_without_the_captions(tmp_path)
     report = done(layout, settings, request(tmp_path, VIDEO, "never-seen.mp4"))
     page = (layout.takedowns / f"{report.id}.md").read_text()
     assert page == report_markdown(report)
-    for words in (f"own_clips/{VIDEO}_1_0to90.mp4", "`never-seen.mp4`: kept out", "version 1: 2 rows removed", "State: complete"):
+    for words in (
+        f"own_clips/{VIDEO}_1_0to90.mp4",
+        "`never-seen.mp4`: nothing here matches; kept out from now on (file_name never-seen.mp4)",
+        "version 1: 2 rows removed",
+        "State: complete",
+    ):
         assert words in page
     assert WORDS not in page
     record = json.loads((layout.takedowns / f"{report.id}.json").read_text())
     assert len(record["removals"][0]["sha256"]) == 64
     assert any("backups" in line for line in record["still_to_do"])
+
+
+def test_every_line_is_answered_and_it_is_complete_only_when_all_were_understood(tmp_path):
+    layout, settings, _ = root_of(tmp_path)
+    lines = [f"youtu.be/{VIDEO}", f"www.youtube.com/watch?v={VIDEO}", "own_clips/0.mp4", "0.mp4", "#a", "# to do", "never.mp4"]
+    report = done(layout, settings, request(tmp_path, *lines))
+    page = report_markdown(report)
+    assert not report.is_complete
+    assert [line for line in lines if f"* `{line}`: " not in page] == []
+    assert report.lines == {f"youtu.be/{VIDEO}": 3, "own_clips/0.mp4": 1, "0.mp4": 1, "never.mp4": 0}
+    assert list(report.refused) == ["#a"]
+    assert "State: **not complete" in page
+    assert "1 of them not understood" in page
+    again = done(layout, settings, request(tmp_path, *(line for line in lines if line != "#a")))
+    assert again.is_complete
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig"])
+def test_a_request_may_come_in_unicode_of_any_kind(tmp_path, encoding):
+    layout, settings, _ = root_of(tmp_path)
+    file = tmp_path / "request.txt"
+    file.write_bytes(f"https://youtu.be/{VIDEO}\n".encode(encoding))
+    assert len(done(layout, settings, file).removals) == 3
+
+
+def test_a_request_in_another_encoding_is_refused_since_a_guess_could_name_other_clips(tmp_path):
+    file = tmp_path / "request.txt"
+    file.write_bytes("caf\xe9.mp4".encode("latin-1"))
+    with pytest.raises(SourceError, match="save it as UTF-8"):
+        plan_takedown(Layout(tmp_path), file)
+
+
+def test_a_table_that_does_not_say_which_column_names_clips_changes_nothing(tmp_path):
+    file = tmp_path / "request.csv"
+    file.write_text("Who\nJohn Smith\n")
+    with pytest.raises(SourceError, match="the columns are 'Who'"):
+        plan_takedown(Layout(tmp_path), file)
 
 
 def test_doing_it_again_finds_the_same_clips_and_removes_what_came_back(tmp_path):

@@ -5,42 +5,14 @@ import time
 import pandas as pd
 import pytest
 
-from video_assets.tombstones.rules import Tombstones, bury, drop_taken_down, entry_of, read_request
+from video_assets.tombstones.requests import read_request
+from video_assets.tombstones.rules import Tombstones, bury, drop_taken_down
 
 VIDEO = "---_iRTHryQ"
 
 
 def stones(*lines):
     return Tombstones((entry.kind, entry.value, entry.text) for entry in read_request("\n".join(lines)).entries)
-
-
-@pytest.mark.parametrize(
-    ("line", "kind", "value"),
-    [
-        ("openvid/part000/a.mp4", "clip_key", "openvid/part000/a.mp4"),
-        ("own_clips/a b/ü.mp4", "clip_key", "own_clips/a b/ü.mp4"),
-        ("/nfs/clips/a.mp4", "path", "/nfs/clips/a.mp4"),
-        ("folder/a.mp4", "member", "folder/a.mp4"),
-        ("a.mp4", "file_name", "a.mp4"),
-        (VIDEO, "source_id", VIDEO),
-        (f"https://youtu.be/{VIDEO}?si=1", "url", f"youtube.com/watch?v={VIDEO}"),
-        ("xxh3:" + "0" * 32, "content_hash", "0" * 32),
-    ],
-)
-def test_a_line_is_a_key_a_path_a_name_an_address_an_id_or_a_hash(line, kind, value):
-    entry = entry_of(line)
-    assert (entry.kind, entry.value, entry.text) == (kind, value, line)
-
-
-def test_a_list_may_have_comments_and_repeats_and_says_what_it_cannot_use():
-    request = read_request("\ufeff# from the lawyer\na.mp4\n\n a.mp4 \nid\n")
-    assert [entry.value for entry in request.entries] == ["a.mp4"]
-    assert "shorter than 5" in request.refused["id"]
-
-
-def test_a_csv_is_read_by_its_column():
-    request = read_request('note,url\n"asked, twice",https://example.org/a\nno,\n')
-    assert [entry.value for entry in request.entries] == ["example.org/a"]
 
 
 def test_nothing_is_taken_down_by_an_empty_request():

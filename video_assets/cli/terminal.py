@@ -166,9 +166,11 @@ def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:
     for clip in planned.clips:
         out.print(f"would remove  {printable(clip.clip_key)}  {printable(clip.path)}  (by {printable(clip.cause)})")
     for line in planned.unmatched:
-        out.print(f"no such clip  {printable(line)}  (it would be kept out from now on)")
+        out.print(f"no such clip  {printable(line)}  (kept out from now on: {printable(planned.request.keys_of(line))})")
+    for line in planned.request.comments:
+        out.print(f"comment       {printable(line)}")
     for line, why in planned.request.refused.items():
-        out.print(f"not used      {printable(line)}  ({why})")
+        out.print(f"NOT UNDERSTOOD  {printable(line)}  ({why})")
     out.print(f"{len(planned.clips):,} clips. Nothing was changed; with --yes all of this is removed for ever.")
 
 
@@ -177,9 +179,13 @@ def takedown_report(report: "TakedownReport", page: Path) -> None:
     out = _Console(soft_wrap=True)
     out.print(f"{len(report.removals):,} clips, {sum(report.versions.values()):,} rows of {len(report.versions):,} versions")
     out.print(f"published without them: {report.published}")
-    for line in report.unmatched:
-        out.print(f"no such clip  {printable(line)}  (it is kept out from now on)")
-    if not report.is_complete:
+    for line, keys in report.unmatched.items():
+        out.print(f"no such clip  {printable(line)}  (kept out from now on: {printable(keys)})")
+    for line, why in report.refused.items():
+        out.print(f"NOT UNDERSTOOD  {printable(line)}  ({why})")
+    if report.refused:
+        fail(f"not complete: {len(report.refused):,} lines were not understood; correct them and run the same command again")
+    elif not report.is_complete:
         fail("not everything could be removed, see the end of the report; mend it and run the same command again")
     out.print(f"report  {page}")
 

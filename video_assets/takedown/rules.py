@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from video_assets.core.units import count
+
 
 @dataclass(frozen=True)
 class FoundClip:
@@ -34,22 +36,29 @@ class Removal:
 
 @dataclass(frozen=True)
 class TakedownReport:
-    """One request. `tables`: rows taken out by file below the data root; `versions`: rows by number of the publication."""
+    """One request.
+
+    `lines`: what was asked for, with the number of clips; `unmatched`: lines without a clip, with what is kept out for them;
+    `refused`: lines that were not understood, with the reason; `repeated`: lines that name what another line names. `tables`:
+    rows taken out by file below the data root; `versions`: rows by number of the publication.
+    """
 
     id: str
-    lines: tuple[str, ...]
-    unmatched: tuple[str, ...]
+    lines: dict[str, int]
+    unmatched: dict[str, str]
     refused: dict[str, str]
     removals: tuple[Removal, ...]
     tables: dict[str, int]
+    repeated: dict[str, str] = field(default_factory=dict)
+    comments: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     versions: dict[str, int] = field(default_factory=dict)
     published: str = ""
 
     @property
     def is_complete(self) -> bool:
-        """Nothing that should be gone is still there."""
-        return not self.problems and all(removal.outcome != "failed" for removal in self.removals)
+        """Every line was understood, and nothing that should be gone is still there."""
+        return not self.problems and not self.refused and all(removal.outcome != "failed" for removal in self.removals)
 
     def as_record(self) -> dict[str, Any]:
         """JSON-able."""
@@ -60,8 +69,10 @@ def still_to_do(report: TakedownReport) -> list[str]:
     """What this program cannot remove, and what it failed to remove."""
     failed = [f"{r.clip.path}: {r.detail}" for r in report.removals if r.outcome == "failed"]
     links = [f"{r.clip.path}: {r.detail}" for r in report.removals if r.outcome == "removed" and r.detail]
+    unread = [f"not understood, so nothing was done for it: `{line}` ({why})" for line, why in report.refused.items()]
     unfinished = [f"could not be deleted: {line}" for line in failed] + [f"could not be rewritten: {p}" for p in report.problems]
     return [
+        *unread,
         *unfinished,
         *links,
         "the captions table that the user keeps, when it names these clips: it is the user's own file",
@@ -79,13 +90,12 @@ def report_markdown(report: TakedownReport) -> str:
     state = "complete" if report.is_complete else "**not complete, see the end**"
     parts = [
         f"# Take-down {report.id}\n",
-        f"Asked for: {len(report.lines):,} lines. Clips: {len(report.removals):,} ({told}). State: {state}.\n",
-        "From now on none of them is listed, fetched or published again, under these names or with the same bytes.\n",
-        "## Clips\n",
+        f"Asked for: {_asked(report)}. Clips: {len(report.removals):,} ({told}). State: {state}.\n",
+        "From now on none of these clips is listed, fetched or published again, under these names or with the same bytes.\n",
+        "## Lines\n",
+        _lines(_answers(report), "none"),
+        "\n## Clips\n",
         _clips(report),
-        "\n## Lines that no clip matched\n",
-        _lines([f"`{line}`: kept out from now on" for line in report.unmatched], "none"),
-        _lines([f"`{line}`: not used, {why}" for line, why in report.refused.items()], ""),
         "\n## Publications that had them\n",
         _lines([f"version {name}: {rows:,} rows removed" for name, rows in report.versions.items()], "none that is still kept"),
         f"\nPublished without them: {report.published or 'not yet, see the end'}.\n",
@@ -95,6 +105,21 @@ def report_markdown(report: TakedownReport) -> str:
         _lines(still_to_do(report), ""),
     ]
     return "\n".join(part for part in parts if part) + "\n"
+
+
+def _asked(report: TakedownReport) -> str:
+    n_lines = len(report.lines) + len(report.refused) + len(report.repeated)
+    return f"{n_lines:,} lines" + (f", {len(report.refused):,} of them not understood" if report.refused else "")
+
+
+def _answers(report: TakedownReport) -> list[str]:
+    """One answer for each line of the request."""
+    answers = {line: f"matched {count(n_clips, 'clips')}" for line, n_clips in report.lines.items()}
+    answers |= {line: f"nothing here matches; kept out from now on ({keys})" for line, keys in report.unmatched.items()}
+    answers |= {line: f"**not understood**, so nothing was done for it: {why}" for line, why in report.refused.items()}
+    answers |= {line: f"the same as `{other}`" for line, other in report.repeated.items()}
+    answers |= dict.fromkeys(report.comments, "read as a comment")
+    return [f"`{line}`: {answer}" for line, answer in answers.items()]
 
 
 def _clips(report: TakedownReport) -> str:

@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from video_assets.core.errors import SourceError
 from video_assets.publish.files import sha256_file
 from video_assets.publish.manifest import read_manifest
 from video_assets.publish.versions import read_versions, show
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import write_text
+from video_assets.storage.encodings import decode
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.row_groups import groups, opened
@@ -32,7 +35,8 @@ from video_assets.storage.stages import StageError
 from video_assets.takedown.redact import redact_version
 from video_assets.takedown.rules import FoundClip, Removal, TakedownReport, report_markdown
 from video_assets.takedown.scrub import NAMING, parts_of, scrub_parts, scrub_table, tables_of
-from video_assets.tombstones.rules import Request, Tombstones, read_request
+from video_assets.tombstones.requests import Request, read_request
+from video_assets.tombstones.rules import Tombstones
 from video_assets.tombstones.table import add_tombstones, read_rows
 
 # A row that says so is about a file that was never a clip of ours.
@@ -42,38 +46,61 @@ _PATIENCE_S = 600.0
 
 @dataclass(frozen=True)
 class Takedown:
-    """What a request names today, in the order of the key; `unmatched` are lines without a clip, which count for the future."""
+    """What a request names today, in the order of the key; `n_clips` by line."""
 
     id: str
     request: Request
     clips: tuple[FoundClip, ...]
-    unmatched: tuple[str, ...]
+    n_clips: Mapping[str, int]
+
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Lines without a clip, which count for the future."""
+        return tuple(line for line, n_clips in self.n_clips.items() if not n_clips)
 
 
 def plan_takedown(layout: Layout, file: Path) -> Takedown:
     """Find the clips that the lines of `file` name, and all others with the same bytes. Changes nothing.
 
     Raises:
-        OSError, UnicodeDecodeError: the file cannot be read as text.
+        SourceError: the file is no text, or a table that does not say which column names the clips.
+        OSError: the file cannot be read.
     """
     content = file.read_bytes()
-    request = read_request(content.decode("utf-8-sig"))
-    lines = {entry.text for entry in request.entries}
-    named = [(entry.kind, entry.value, entry.text) for entry in request.entries]
+    request = read_request(_text_of(file, content), name=str(file), is_table=file.suffix.lower() in {".csv", ".tsv"})
+    lines = set(request.lines)
+    named: list[tuple[str, str, str]] = [(entry.kind, entry.value, entry.text) for entry in request.entries]
     # What the same lines led to earlier: rows that are buried no longer say what they were.
     earlier = read_rows(layout)
     named += list(earlier[earlier["cause"].isin(lines)][["kind", "value", "cause"]].itertuples(index=False, name=None))
     clips = _find(layout, Tombstones(named))
     twins = [("content_hash", clip.content_hash, clip.cause) for clip in clips.values() if clip.content_hash]
     clips = _find(layout, Tombstones([*named, *twins]))
-    causes = {clip.cause for clip in clips.values()}
+    n_clips = _clips_by_line(layout, named, Counter(clip.cause for clip in clips.values()))
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Takedown(
         id=f"{stamp}-{hashlib.sha256(content).hexdigest()[:8]}",
         request=request,
         clips=tuple(clips[key] for key in sorted(clips)),
-        unmatched=tuple(entry.text for entry in request.entries if entry.text not in causes),
+        n_clips={line: n_clips[line] for line in request.lines},
     )
+
+
+def _text_of(file: Path, content: bytes) -> str:
+    decoded = decode(content, name=str(file))
+    if decoded.guess:
+        raise SourceError(f"{file}: not UTF-8, and names in a guessed encoding could be others; save it as UTF-8")
+    return decoded.text
+
+
+def _clips_by_line(layout: Layout, named: list[tuple[str, str, str]], n_clips: Counter[str]) -> Counter[str]:
+    """Clips that each line names; `n_clips` has each clip under one line, though several lines may name it."""
+    while rest := [stone for stone in named if stone[2] not in n_clips]:
+        found = Counter(clip.cause for clip in _find(layout, Tombstones(rest)).values())
+        if not found:
+            break
+        n_clips = n_clips + found
+    return n_clips
 
 
 def take_down(layout: Layout, settings: Settings, planned: Takedown) -> TakedownReport:
@@ -92,9 +119,11 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
         shutil.rmtree(layout.report)
     return TakedownReport(
         id=planned.id,
-        lines=tuple(entry.text for entry in planned.request.entries),
-        unmatched=planned.unmatched,
+        lines=dict(planned.n_clips),
+        unmatched={line: planned.request.keys_of(line) for line in planned.unmatched},
         refused=planned.request.refused,
+        repeated=planned.request.repeated,
+        comments=planned.request.comments,
         removals=tuple(removals),
         tables=tables,
         problems=tuple(problems),

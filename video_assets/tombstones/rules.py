@@ -1,26 +1,21 @@
-"""Take-downs: what a line of a request names, and which clips that is. Tombstones outlive the clips, which never come back.
+"""Tombstones: which clips are those that were taken down. Tombstones outlive the clips, which never come back.
 
-Belongs here: reading a request's lines, matching. Does not belong here: where tombstones are kept (`tombstones.table`), what is
-removed (`takedown.take_down`).
+Belongs here: matching. Does not belong here: what a request's line names (`tombstones.requests`), where tombstones are kept
+(`tombstones.table`), what is removed (`takedown.take_down`).
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from video_assets.core.addresses import normal_url, youtube_id
+from video_assets.core.addresses import is_address, normal_url, youtube_id
 from video_assets.core.schema import DROPPED, Column, TableSpec
 
 REASONS = {"taken_down": "somebody had it taken down; it stays out, also when it is listed or fetched again (takedown/)"}
 """The reason by which a clip that matches a tombstone is dropped, wherever it turns up."""
-
-Kind = Literal["clip_key", "path", "url", "member", "file_name", "source_id", "content_hash"]
 
 TOMBSTONES = TableSpec(
     "tombstones",
@@ -32,84 +27,11 @@ TOMBSTONES = TableSpec(
     ),
 )
 
-SOURCES = ("own_clips", "openvid", "openvidhd", "miradata")
-MIN_SOURCE_ID_CHARS = 5
-
-_COLUMNS = ("clip_key", "url", "video_url", "source_id", "video_id", "id", "path", "file_name", "file", "video", "name", "member")
-_HASH = re.compile(r"xxh3:([0-9a-f]{32})")
-_SUFFIX = re.compile(r"\.[A-Za-z0-9]{2,5}$")
 _IN_EXTRAS = {
     "url": re.compile(r'"(?:video_url|url|source_url|webpage_url)": ?"([^"]+)"'),
     "source_id": re.compile(r'"(?:video_id|source_id|youtube_id)": ?"([^"]+)"'),
 }
 _BOUNDARY = frozenset("_-.")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What one line of a request names: `value` is normalized, `text` is the line."""
-
-    kind: Kind
-    value: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Request:
-    """The lines of a request that name something, and those that do not with the reason."""
-
-    entries: tuple[Entry, ...]
-    refused: dict[str, str]
-
-
-def read_request(text: str) -> Request:
-    """Read a list (a name per line, `#` starts a comment line) or a CSV with one of the usual columns, else its first column."""
-    lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    entries, refused = {}, {}
-    for cell in dict.fromkeys(_cells(lines)):
-        try:
-            entry = entry_of(cell)
-        except ValueError as error:
-            refused[cell] = str(error)
-        else:
-            entries[entry.kind, entry.value] = entry
-    return Request(tuple(entries.values()), refused)
-
-
-def _cells(lines: list[str]) -> list[str]:
-    """One name per line: the column that is called like one, else the whole line (a list) or its first field (a CSV)."""
-    if not lines:
-        return []
-    header = [name.strip().lower() for name in next(csv.reader(lines[:1]))]
-    column = next((header.index(name) for name in _COLUMNS if name in header), None)
-    if column is None:
-        return [line.strip() for line in lines]
-    rows = csv.reader(io.StringIO("\n".join(lines[1:])))
-    return [cell for row in rows if len(row) > column and (cell := row[column].strip())]
-
-
-def entry_of(text: str) -> Entry:
-    """What one line names.
-
-    >>> entry_of("https://www.youtube.com/watch?v=---_iRTHryQ&t=4").kind, entry_of("---_iRTHryQ").value
-    ('url', '---_iRTHryQ')
-
-    Raises:
-        ValueError: nothing that could be told from other clips; says why.
-    """
-    if match := _HASH.fullmatch(text):
-        return Entry("content_hash", match[1], text)
-    if "://" in text:
-        return Entry("url", normal_url(text), text)
-    if text.startswith("/"):
-        return Entry("path", text, text)
-    if "/" in text:
-        return Entry("clip_key" if text.partition("/")[0] in SOURCES else "member", text, text)
-    if _SUFFIX.search(text):
-        return Entry("file_name", text, text)
-    if len(text) < MIN_SOURCE_ID_CHARS:
-        raise ValueError(f"shorter than {MIN_SOURCE_ID_CHARS} characters: it would match clips that nobody meant")
-    return Entry("source_id", text, text)
 
 
 def name_starts(name: str) -> list[str]:
@@ -207,7 +129,7 @@ class Tombstones:
             named = {kind: match[1] for kind, pattern in _IN_EXTRAS.items() if (match := pattern.search(extras))}
             cause = self.cause(**named)
         if not cause and isinstance(origin, str):
-            cause = self.cause(url=origin) if "://" in origin else self.cause(member=origin)
+            cause = self.cause(url=origin) if is_address(origin) else self.cause(member=origin)
         return cause
 
     def _is_suspect(self, clips: pd.DataFrame) -> pd.Series:
@@ -240,7 +162,7 @@ class Tombstones:
 
     def _has_suspect_address(self, texts: pd.Series) -> pd.Series:
         """Many clips come from one address, so each address is looked at once."""
-        addresses = [text for text in texts.dropna().unique() if "://" in text]
+        addresses = [text for text in texts.dropna().unique() if is_address(text)]
         return texts.isin([address for address in addresses if self.cause(url=address)]).fillna(value=False).astype(bool)
 
 
