@@ -8,15 +8,19 @@ Belongs here: decisions about cells, column names and JSON values. Does not belo
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import xxhash
 
 from video_assets.core.errors import SourceError
 from video_assets.core.text import is_storable
 
 # Highest priority first. Names: Open-Sora (path, text), Hugging Face VideoFolder (file_name), OpenVid (video, caption),
-# MiraData (file_path, dense_caption), video2dataset and trainers (video_path, prompt).
-PATH_ALIASES = ("path", "file_name", "video", "video_path", "file_path", "filename")
-TEXT_ALIASES = ("text", "caption", "prompt", "dense_caption", "short_caption")
+# MiraData (file_path, dense_caption), video2dataset and trainers (video_path, prompt, media_path, cap, sentence).
+PATH_ALIASES = ("path", "file_name", "video", "video_path", "file_path", "filename", "media_path", "videos", "file")
+ID_ALIASES = ("video_id", "videoid", "clip_id", "id", "key", "name", "clip")
+TEXT_ALIASES = ("text", "caption", "prompt", "dense_caption", "short_caption", "cap", "description", "sentence")
+Pick = Literal["first", "longest", "random_by_key", "join"]
 
 DELIMITERS = (",", ";", "\t")
 
@@ -35,7 +39,8 @@ class CaptionRow(NamedTuple):
     """One row of a captions table, as written.
 
     `line` is the physical line on which the row begins (text files) or the row's number (Parquet, JSON arrays), from 1.
-    `extras` holds the other columns as JSON. `problem` says why `text` is no caption; empty when it is one.
+    `extras` holds the other columns as JSON. `problem` says why `text` is no caption, `path_problem` why `path` is no path; empty
+    when they are. `captions`: all of them, when the row has several; `text` is the first.
     """
 
     line: int
@@ -43,6 +48,8 @@ class CaptionRow(NamedTuple):
     text: str
     extras: str
     problem: str
+    captions: tuple[str, ...] = ()
+    path_problem: str = ""
 
 
 def is_empty_caption(caption: str) -> bool:
@@ -70,12 +77,21 @@ def find_columns(
         SourceError: there is none; the message names the columns that are there.
     """
     return CaptionColumns(
-        path=_find(header, (path_column,) if path_column else PATH_ALIASES, table=table, what="path", setting="path_column"),
-        text=_find(header, (text_column,) if text_column else TEXT_ALIASES, table=table, what="caption", setting="text_column"),
+        path=find_column(
+            header, (path_column,) if path_column else PATH_ALIASES, table=table, what="path", setting="path_column"
+        ),
+        text=find_column(
+            header, (text_column,) if text_column else TEXT_ALIASES, table=table, what="caption", setting="text_column"
+        ),
     )
 
 
-def _find(header: Sequence[str], names: Sequence[str], *, table: str, what: str, setting: str) -> int:
+def find_column(header: Sequence[str], names: Sequence[str], *, table: str, what: str, setting: str) -> int:
+    """The first of `names` that is in `header`.
+
+    Raises:
+        SourceError: none is; the message names the columns that are there, and the setting that helps.
+    """
     folded = [_fold(name) for name in header]
     for name in names:
         if name in header:
@@ -92,15 +108,6 @@ def _fold(name: str) -> str:
     return name.strip("\ufeff \t\r\n").casefold()
 
 
-def has_columns(header: Sequence[str], *, path_column: str | None = None, text_column: str | None = None) -> bool:
-    """True when `find_columns` finds both."""
-    try:
-        find_columns(header, table="", path_column=path_column, text_column=text_column)
-    except SourceError:
-        return False
-    return True
-
-
 def caption_of(value: object) -> tuple[str, str]:
     """A JSON or Parquet value as (caption, problem): text stays as it is, null is empty, numbers are spelled as JSON spells them.
 
@@ -113,6 +120,48 @@ def caption_of(value: object) -> tuple[str, str]:
     if isinstance(value, bool | int | float):
         return json.dumps(value), ""
     return "", f"the caption is a {type(value).__name__}, not text"
+
+
+def captions_of(value: object) -> tuple[tuple[str, ...], str]:
+    """All captions of a JSON or Parquet value, and the problem: a list may hold several, empty and repeated ones left out.
+
+    >>> captions_of(["a dog", "", "a dog", "a cat"]), captions_of(["a dog"]), captions_of(" x ")
+    ((('a dog', 'a cat'), ''), (('a dog',), ''), ((' x ',), ''))
+    """
+    if not isinstance(value, list | tuple):
+        text, problem = caption_of(value)
+        return ((text,) if text else ()), problem
+    if odd := [type(item).__name__ for item in value if not isinstance(item, str)]:
+        return (), f"the captions are a list with a {odd[0]}, not of texts"
+    found = [caption_of(item) for item in value]
+    problem = next((problem for _, problem in found if problem), "")
+    texts = dict.fromkeys(text for text, _ in found if not is_empty_caption(text))
+    return (() if problem else tuple(texts)), problem
+
+
+def pick_caption(captions: Sequence[str], how: Pick, *, key: str) -> str:
+    """One of several captions of the clip `key`, the same one every time.
+
+    >>> [pick_caption(["a dog", "a dog runs"], how, key="own_clips/a.mp4") for how in ("first", "longest", "join")]
+    ['a dog', 'a dog runs', 'a dog a dog runs']
+    """
+    if how == "longest":
+        return max(captions, key=len)
+    if how == "join":
+        return " ".join(caption.strip() for caption in captions)
+    return captions[xxhash.xxh3_64_intdigest(key.encode()) % len(captions)] if how == "random_by_key" else captions[0]
+
+
+def json_problem(error: ValueError | RecursionError) -> str:
+    r"""What is wrong with JSON, with its place, in words.
+
+    >>> try: json.loads('{"a": "\n"}')
+    ... except ValueError as error: json_problem(error)
+    'Invalid control character at line 1, column 8'
+    """
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    return f"{error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}"
 
 
 def extras_json(values: Mapping[str, Any]) -> str:

@@ -45,16 +45,45 @@ class OwnClips(Section):
     """The user's own clips: a folder, a captions table, or both."""
 
     folder: AbsolutePath | None = Field(None, description="folder of clips, searched recursively")
-    captions: AbsolutePath | None = Field(None, description="captions table: .csv, .tsv, .jsonl, .json or .parquet")
+    captions: AbsolutePath | None = Field(
+        None,
+        description="captions table: .csv, .tsv, .jsonl, .json or .parquet, also with .gz, .bz2 or .zst behind; several by a "
+        "pattern as captions-*.parquet",
+    )
     root: AbsolutePath | None = Field(
         None,
         description="clips outside this folder are refused; default: `folder`, else relative paths stay below the table's folder",
     )
     path_column: str | None = Field(None, description="column with the clip's path; default: the first known alias")
     text_column: str | None = Field(None, description="column with the caption; default: the first known alias")
-    encoding: str | None = Field(None, description="encoding of the captions table; default: UTF-8, else Windows-1252")
+    text_columns: tuple[str, ...] = Field((), description="several columns with captions, instead of `text_column`")
+    captions_pick: Literal["first", "longest", "random_by_key", "join"] = Field(
+        "first", description="which caption of a clip with several counts; all of them are kept in the extras"
+    )
+    path_template: str | None = Field(
+        None, description="path made of columns of the table, as {page_dir}/{videoid}.mp4; default: the column with the path"
+    )
+    strip_prefix: str = Field("", description="what paths in tables begin with that is not part of them here: /mnt/old/")
+    add_prefix: str = Field("", description="what is put before paths in tables, after `strip_prefix` was taken off")
+    encoding: str | None = Field(
+        None,
+        description="encoding of captions tables and caption files; default: UTF-8, else Windows-1252 where it looks like that",
+    )
     suffixes: tuple[str, ...] = Field(VIDEO_SUFFIXES, description="file name endings that are clips, lower case with the dot")
     settle_s: float = Field(10.0, ge=0, description="seconds a file must be unchanged before it is taken; younger files wait")
+
+    @model_validator(mode="after")
+    def _one_way_to_name_columns(self) -> Self:
+        if self.text_column and self.text_columns:
+            raise ValueError("own_clips.text_column and own_clips.text_columns: set one of them")
+        if self.path_column and self.path_template:
+            raise ValueError("own_clips.path_column and own_clips.path_template: set one of them")
+        return self
+
+    @property
+    def caption_columns(self) -> tuple[str, ...]:
+        """The columns with captions that the user named; none: the first known alias."""
+        return self.text_columns or ((self.text_column,) if self.text_column else ())
 
     @property
     def is_enabled(self) -> bool:

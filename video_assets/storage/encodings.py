@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 from video_assets.core.errors import SourceError
 
 _BLOCK = 1 << 20
+_MIN_UTF16_BYTES = 8  # a zero in fewer bytes is an accident
 # Letters of Western Europe stand between ASCII letters, two in a row at most; those of other alphabets,
 # read as Windows-1252, stand in long rows. Quotes, dashes and signs of money say nothing.
 _SIGNS = "\u2013\u2014\u2018-\u201e\u2026\u20ac\u2122\u00a0\u00a1\u00a3\u00a9\u00ab\u00ae\u00b0\u00bb\u00bf"
@@ -111,7 +112,7 @@ def _marked(head: bytes) -> str:
     if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         return "utf-16"
     n_even, n_odd = head[::2].count(0), head[1::2].count(0)
-    if min(n_even, n_odd) > 0 or max(n_even, n_odd) * 8 < len(head) or not head:
+    if min(n_even, n_odd) > 0 or max(n_even, n_odd) * 8 < len(head) or len(head) < _MIN_UTF16_BYTES:
         return ""
     return UTF16_LE if n_odd else UTF16_BE
 

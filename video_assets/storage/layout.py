@@ -76,6 +76,11 @@ class Layout:
         return self.lease("training_csv", "versions")
 
     @property
+    def own_clips_notes(self) -> Path:
+        """What the user should know of the last listing of own clips."""
+        return self.root / "raw" / "own_clips.notes.json"
+
+    @property
     def own_clips_watch(self) -> Path:
         """What the sensor of the clips folder saw last."""
         return self.root / "raw" / "own_clips.watch.json"

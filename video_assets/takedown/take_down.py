@@ -26,6 +26,7 @@ from video_assets.publish.files import sha256_file
 from video_assets.publish.manifest import read_manifest
 from video_assets.publish.versions import read_versions, show
 from video_assets.settings.model import Settings
+from video_assets.sources.own_clips.sidecars import sidecars_of
 from video_assets.storage.durable import write_text
 from video_assets.storage.encodings import decode
 from video_assets.storage.layout import Layout
@@ -200,7 +201,7 @@ def _remove(clip: FoundClip, roots: Sequence[Path]) -> Removal:
         link = f"it was a symbolic link; its target is still there: {path.resolve()}" if path.is_symlink() else ""
         n_bytes, sha256 = (path.stat().st_size, sha256_file(path)) if path.exists() else (0, "")
         path.unlink()
-        sidecars = [sidecar for suffix in (".txt", ".json") if (sidecar := path.with_suffix(suffix)).is_file()]
+        sidecars = [sidecar for sidecar in sidecars_of(path) if sidecar.is_file()]
         for sidecar in sidecars:
             sidecar.unlink()
     except OSError as error:

@@ -4,6 +4,7 @@ Belongs here: lines to rows, rows to groups. Does not belong here: encodings (`s
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import fstat
@@ -13,6 +14,10 @@ from typing import IO, NamedTuple, Self, TypeVar
 from video_assets.core.errors import SourceError
 
 T = TypeVar("T")
+CAPTION_CHARS = 131_072
+"""Characters that no caption has."""
+_RETURN = "\udc0d"  # half a character: no text that was decoded has it
+_LONE_RETURN = re.compile(r"\r(?!\n|\Z)")
 
 
 class CsvRow(NamedTuple):
@@ -37,10 +42,21 @@ class CsvRows:
         lines: the text, line ends kept.
         delimiter: one character.
         is_strict: refuse quotes that are not closed, or followed by anything but a delimiter.
+        first_line: the number of the first of `lines`.
+        max_field_chars: a longer field makes its row a broken one.
     """
 
-    def __init__(self, lines: Iterable[str], *, delimiter: str = ",", is_strict: bool = False) -> None:
-        self._reader = csv.reader(lines, delimiter=delimiter, strict=is_strict)
+    def __init__(
+        self,
+        lines: Iterable[str],
+        *,
+        delimiter: str = ",",
+        is_strict: bool = False,
+        first_line: int = 1,
+        max_field_chars: int = CAPTION_CHARS,
+    ) -> None:
+        self._reader = csv.reader(map(_hide_lone_returns, lines), delimiter=delimiter, strict=is_strict)
+        self._first_line, self._max_field_chars = first_line, max_field_chars
 
     def __iter__(self) -> Self:
         return self
@@ -51,14 +67,24 @@ class CsvRows:
         Raises:
             BrokenRowError: it is not CSV; the one after it can be asked for.
         """
+        csv.field_size_limit(self._max_field_chars)  # one limit for the whole process, and each reader may have its own
         while True:
-            line = self._reader.line_num + 1
+            line = self._reader.line_num + self._first_line
             try:
                 cells = next(self._reader)
             except csv.Error as error:
-                raise BrokenRowError(line, self._reader.line_num, str(error)) from None
+                raise BrokenRowError(line, self._reader.line_num + self._first_line - 1, str(error)) from None
             if cells:
-                return CsvRow(line, cells)
+                return CsvRow(line, [cell.replace(_RETURN, "\r") for cell in cells] if self._has_returns(cells) else cells)
+
+    @staticmethod
+    def _has_returns(cells: list[str]) -> bool:
+        return any(_RETURN in cell for cell in cells)
+
+
+def _hide_lone_returns(line: str) -> str:
+    """A carriage return in the middle of a line is a character of its caption; the csv module takes it for the end of a row."""
+    return _LONE_RETURN.sub(_RETURN, line) if "\r" in line else line
 
 
 @contextmanager

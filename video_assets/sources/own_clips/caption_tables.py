@@ -1,44 +1,30 @@
-"""Captions tables: CSV, TSV, JSON lines, a JSON array, Parquet; row by row, in bounded memory (a JSON array as a whole).
+"""Captions tables: CSV, TSV, JSON, Parquet, compressed or not; row by row, in bounded memory where the format allows it.
 
-Belongs here: files to rows, with the line each row begins on. Does not belong here: encodings (`storage.encodings`), which column
-is which (`core.captions`), which file a row means (`sources.own_clips.listing`).
+Belongs here: opening tables, and Parquet. Does not belong here: other formats (`sources.own_clips.csv_tables`,
+`sources.own_clips.json_tables`, `sources.own_clips.line_pairs`), columns (`sources.own_clips.table_rows`), which file a row means
+(`sources.own_clips.places`).
 
 A table that is not what it claims to be is refused as a whole with a `SourceError`: a guess would pair captions with wrong clips.
 """
 
-import csv
 import io
-import itertools
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from video_assets.core.captions import DELIMITERS, CaptionRow, caption_of, extras_json, find_columns, has_columns
+from video_assets.core.captions import CaptionRow
 from video_assets.core.errors import SourceError
-from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, opened_unchanging
-from video_assets.storage.encodings import opened_as_text
+from video_assets.sources.fetching.csv_rows import opened_unchanging
+from video_assets.sources.own_clips.csv_tables import read_csv
+from video_assets.sources.own_clips.json_tables import read_json
+from video_assets.sources.own_clips.line_pairs import read_line_pair
+from video_assets.sources.own_clips.table_rows import TableOptions, shape_of
 
-_N_PEEKED = 1000  # JSON lines looked at to learn the columns; a column may be absent from single lines
-
-
-@dataclass(frozen=True)
-class TableOptions:
-    """What the user said about the table; None is: find out."""
-
-    path_column: str | None = None
-    text_column: str | None = None
-    encoding: str | None = None
-
-    @property
-    def columns(self) -> dict[str, str | None]:
-        """The named columns, as `find_columns` takes them."""
-        return {"path_column": self.path_column, "text_column": self.text_column}
+_COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 
 def read_captions(path: Path, *, options: TableOptions, notes: list[str]) -> Iterator[CaptionRow]:
@@ -48,16 +34,66 @@ def read_captions(path: Path, *, options: TableOptions, notes: list[str]) -> Ite
         SourceError: missing, not readable, not of the format its name says, no such column, a broken row, no row at all.
         OSError: the storage failed.
     """
-    reader = _READERS.get(path.suffix.lower())
+    compression = _COMPRESSED.get(path.suffix.lower())
+    reader = _READERS.get((Path(path.stem) if compression else path).suffix.lower())
+    if reader is None and path.is_dir():
+        raise SourceError(f"{path}: a folder, not a captions table; a folder of clips goes into own_clips.folder")
     if reader is None:
-        raise SourceError(f"{path}: a captions table ends in {', '.join(_READERS)}; convert it to one of them")
+        endings = f"{', '.join(_READERS)} (and {', '.join(_COMPRESSED)} behind it)"
+        raise SourceError(f"{path}: a captions table ends in {endings}; convert it to one of them")
     n_rows = 0
-    with _opened(path) as file:
-        for row in reader(file, path, options, notes):
+    with _opened(path) as file, _decompressed(file, path, compression) as plain:
+        for row in reader(plain, path, options, notes):
             n_rows += 1
             yield row
     if n_rows == 0:
         raise SourceError(f"{path}: the table has no rows; list at least one clip in it, or leave it away")
+
+
+def tables_named(path: Path) -> list[Path]:
+    """The tables that own_clips.captions means: one, or all that a pattern as `captions-*.parquet` fits, in order.
+
+    Raises:
+        SourceError: a pattern that fits no file.
+    """
+    if path.exists() or not any(char in path.name for char in "*?["):
+        return [path]
+    found = sorted(one for one in path.parent.glob(path.name) if one.is_file())
+    if not found:
+        raise SourceError(f"{path}: no captions table fits this pattern (own_clips.captions)")
+    return found
+
+
+def tables_found(folder: Path, names: list[str], *, notes: list[str]) -> list[Path]:
+    """The tables of a folder of clips, the nearest to the clips first: `metadata.*`, else `captions.json`, else a pair of lists.
+
+    Raises:
+        SourceError: two `metadata.*` in one folder.
+    """
+    per_folder: dict[str, str] = {}
+    for name in sorted(names, key=lambda name: (not _is_metadata(name), name)):
+        parent = name.rpartition("/")[0]
+        if parent in per_folder and _is_metadata(name):
+            raise SourceError(
+                f"{folder}: both {per_folder[parent]} and {name}; keep one, or name the right one in own_clips.captions"
+            )
+        if _is_metadata(name) or _is_usable(folder / name, notes):
+            per_folder.setdefault(parent, name)
+    return [folder / name for name in sorted(per_folder.values(), key=lambda name: (-name.count("/"), name))]
+
+
+def _is_metadata(name: str) -> bool:
+    return name.rpartition("/")[2].startswith("metadata.")
+
+
+def _is_usable(path: Path, notes: list[str]) -> bool:
+    """A file that is a table only by its name, and may well be something else."""
+    try:
+        next(read_captions(path, options=TableOptions(), notes=[]))
+    except SourceError as error:
+        notes.append(f"not used: {error}")
+        return False
+    return True
 
 
 @contextmanager
@@ -73,127 +109,76 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         raise SourceError(f"{path}: the captions table may not be read (permission denied)") from None
 
 
-# --- CSV ----------------------------------------------------------------------------------------------------------------------
+# --- compressed ---------------------------------------------------------------------------------------------------------------
 
 
-def _read_csv(file: IO[bytes], path: Path, options: TableOptions, notes: list[str]) -> Iterator[CaptionRow]:
-    with opened_as_text(file, path, encoding=options.encoding, notes=notes) as text:
-        delimiter = _find_delimiter(text, options)
-        rows = _readable(CsvRows(text, delimiter=delimiter, is_strict=True), path, delimiter)
-        _, header = next(rows, CsvRow(0, []))
-        columns = find_columns(header, table=str(path), **options.columns)
-        others = [(name, at) for at, name in enumerate(_unique(header)) if at not in columns]
-        for line, cells in rows:
-            if len(cells) != len(header):
-                raise SourceError(
-                    f"{path}, line {line}: {len(cells)} fields where the header has {len(header)}; "
-                    f"put quotes around captions that hold {_name(delimiter)}"
-                )
-            extras = extras_json({name: cells[at] for name, at in others}) if others else "{}"
-            yield CaptionRow(line, cells[columns.path], cells[columns.text], extras, "")
-
-
-def _readable(rows: CsvRows, path: Path, delimiter: str) -> Iterator[CsvRow]:
-    try:
-        yield from rows
-    except BrokenRowError as error:
-        raise SourceError(f"{path}, line {error.line}: {_explain(error, delimiter)}") from None
-
-
-def _explain(error: BrokenRowError, delimiter: str) -> str:
-    """What is wrong with a row, for the user; the problems are worded by CPython's Modules/_csv.c."""
-    if "field limit" in error.problem:
-        return (
-            f"a field of more than {csv.field_size_limit():,} characters; is a quote opened in line {error.line} and never "
-            "closed? A caption that long is no caption: shorten it"
-        )
-    if "unexpected end of data" in error.problem:
-        return f"a quote is opened in the row that begins here and not closed until the end of the file, line {error.last_line}"
-    if "expected after" in error.problem:
-        return (
-            f"a quoted field goes on after its closing quote (line {error.last_line}); double the quotes inside quoted captions, "
-            f"and put {_name(delimiter)} between fields"
-        )
-    return f"not readable as CSV ({error.problem})"
-
-
-def _find_delimiter(text: io.TextIOWrapper, options: TableOptions) -> str:
-    """The delimiter that gives the first line a path and a caption column; else the one that gives the most columns."""
-    first = next((line for line in text if line.strip()), "")
-    text.seek(0)
-
-    def fitness(delimiter: str) -> tuple[bool, int]:
-        try:
-            header = next(csv.reader([first], delimiter=delimiter), [])
-        except csv.Error:
-            header = []
-        return has_columns(header, **options.columns), len(header)
-
-    return max(DELIMITERS, key=fitness)
-
-
-def _name(delimiter: str) -> str:
-    return {",": "commas", ";": "semicolons", "\t": "tabs"}[delimiter]
-
-
-def _unique(header: list[str]) -> list[str]:
-    """Column names as keys: stripped, the unnamed and the repeated numbered."""
-    names: list[str] = []
-    for at, raw in enumerate(header, start=1):
-        name = raw.strip() or f"column_{at}"
-        names.append(name if name not in names else f"{name}.{at}")
-    return names
-
-
-# --- JSON ---------------------------------------------------------------------------------------------------------------------
-
-
-def _read_json(file: IO[bytes], path: Path, options: TableOptions, notes: list[str]) -> Iterator[CaptionRow]:
-    with opened_as_text(file, path, encoding=options.encoding, notes=notes) as text:
-        is_array = next((line.lstrip()[:1] for line in text if line.strip()), "") == "["
-        text.seek(0)
-        objects = _array(text, path) if is_array else _lines(text, path)
-        yield from _rows_of(objects, path, options)
-
-
-def _lines(text: io.TextIOWrapper, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text, start=1):
-        if line.strip():
-            yield number, _object(_parse(line, path, f"line {number}"), path, f"line {number}")
-
-
-def _array(text: io.TextIOWrapper, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, item in enumerate(_parse(text.read(), path, ""), start=1):
-        yield number, _object(item, path, f"item {number}")
-
-
-def _parse(text: str, path: Path, where: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=lambda _: None)
-    except json.JSONDecodeError as error:
-        place = where or f"line {error.lineno}"
-        raise SourceError(f"{path}, {place}: not JSON ({error.msg} at column {error.colno})") from None
-    except (RecursionError, ValueError) as error:  # nested or numbers beyond reason
-        raise SourceError(f"{path}, {where or 'somewhere'}: not usable as JSON ({error})") from None
-
-
-def _object(value: Any, path: Path, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise SourceError(f'{path}, {where}: {type(value).__name__}, not an object such as {{"path": ..., "text": ...}}')
-    return value
-
-
-def _rows_of(objects: Iterator[tuple[int, dict[str, Any]]], path: Path, options: TableOptions) -> Iterator[CaptionRow]:
-    first = list(itertools.islice(objects, _N_PEEKED))
-    if not first:
+@contextmanager
+def _decompressed(file: IO[bytes], path: Path, compression: str | None) -> Iterator[IO[bytes]]:
+    if compression is None:
+        yield file
         return
-    names = list(dict.fromkeys(name for _, item in first for name in item))
-    columns = find_columns(names, table=str(path), **options.columns)
-    path_name, text_name = names[columns.path], names[columns.text]
-    for line, item in itertools.chain(first, objects):
-        clip, text = item.pop(path_name, None), item.pop(text_name, None)
-        caption, problem = caption_of(text)
-        yield CaptionRow(line, clip if isinstance(clip, str) else "", caption, extras_json(item), problem)
+    try:
+        with io.BufferedReader(_Unpacked(file, compression), 1 << 20) as plain:
+            yield plain
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise SourceError(f"{path}: not readable as {compression} ({error}); compress the table again") from None
+
+
+class _Unpacked(io.RawIOBase):
+    """What a compressed file holds, from its beginning as often as one asks for that."""
+
+    def __init__(self, file: IO[bytes], compression: str) -> None:
+        super().__init__()
+        self._file, self._compression = file, compression
+        self._position = 0
+        self._stream = self._from_start()
+
+    def _from_start(self) -> Any:
+        self._file.seek(0)
+        return pa.CompressedInputStream(pa.PythonFile(_Borrowed(self._file), mode="r"), self._compression)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """To the start, or nowhere: nothing else is asked for."""
+        if whence == io.SEEK_SET and offset == 0:
+            self._stream, self._position = self._from_start(), 0
+        elif whence != io.SEEK_CUR or offset != 0:
+            raise io.UnsupportedOperation("a compressed table can only be read from its start")
+        return self._position
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+class _Borrowed:
+    """A file that stays open when pyarrow is done with it."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Not ours."""
 
 
 # --- Parquet ------------------------------------------------------------------------------------------------------------------
@@ -203,14 +188,15 @@ def _read_parquet(file: IO[bytes], path: Path, options: TableOptions, notes: lis
     del notes
     try:
         table = pq.ParquetFile(file)
-        columns = find_columns(table.schema_arrow.names, table=str(path), **options.columns)
-        names = [field.name for at, field in enumerate(table.schema_arrow) if at in columns or not _is_binary(field.type)]
-        wanted = (table.schema_arrow.names[columns.path], table.schema_arrow.names[columns.text])
+        schema = table.schema_arrow
+        shape = shape_of(schema.names, table=str(path), options=options)
+        _refuse_types(schema, shape.path, shape.texts, path)
+        names = [field.name for field in schema if not _is_binary(field.type)]
         number = 0
         for batch in table.iter_batches(batch_size=8192, columns=names):
-            for row in _rows_of_batch(batch, *wanted, first=number + 1, path=path):
+            for values in batch.to_pylist():
                 number += 1
-                yield row
+                yield shape.row(number, values)
     except pa.ArrowException as error:
         raise SourceError(f"{path}: not a readable Parquet file ({error}); write it again") from None
     except OSError as error:
@@ -219,20 +205,13 @@ def _read_parquet(file: IO[bytes], path: Path, options: TableOptions, notes: lis
         raise
 
 
-def _rows_of_batch(batch: pa.RecordBatch, path_name: str, text_name: str, *, first: int, path: Path) -> Iterator[CaptionRow]:
-    clips, texts = _values(batch, path_name, path), _values(batch, text_name, path)
-    others = batch.drop_columns([path_name, text_name])
-    extras: list[dict[str, Any]] = others.to_pylist() if others.num_columns else [{}] * len(clips)
-    for number, (clip, text, extra) in enumerate(zip(clips, texts, extras, strict=True), start=first):
-        caption, problem = caption_of(text)
-        yield CaptionRow(number, "" if clip is None else str(clip), caption, extras_json(extra), problem)
-
-
-def _values(batch: pa.RecordBatch, name: str, path: Path) -> list[Any]:
-    column = batch.column(name)
-    if pa.types.is_nested(column.type) or _is_binary(column.type):
-        raise SourceError(f"{path}: column {name!r} is of type {column.type}, not text; name another one in own_clips")
-    return column.to_pylist()
+def _refuse_types(schema: pa.Schema, path_name: str | None, text_names: tuple[str, ...], path: Path) -> None:
+    """A path is text or a number, a caption text or a list of texts."""
+    for name in (*text_names, *([path_name] if path_name is not None else [])):
+        kind = schema.field(name).type
+        is_list = name in text_names and (pa.types.is_list(kind) or pa.types.is_large_list(kind))
+        if (pa.types.is_nested(kind) and not is_list) or _is_binary(kind):
+            raise SourceError(f"{path}: column {name!r} is of type {kind}, not text; name another one in own_clips")
 
 
 def _is_binary(kind: pa.DataType) -> bool:
@@ -240,11 +219,12 @@ def _is_binary(kind: pa.DataType) -> bool:
 
 
 _READERS: dict[str, Callable[[IO[bytes], Path, TableOptions, list[str]], Iterator[CaptionRow]]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_csv,
-    ".jsonl": _read_json,
-    ".json": _read_json,
-    ".ndjson": _read_json,
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".jsonl": read_json,
+    ".json": read_json,
+    ".ndjson": read_json,
     ".parquet": _read_parquet,
     ".pq": _read_parquet,
+    ".txt": read_line_pair,
 }

@@ -15,15 +15,18 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from video_assets.core.captions import CaptionRow
+from video_assets.core.captions import CaptionRow, pick_caption
 from video_assets.core.errors import SourceError
 from video_assets.core.schema import LEDGER
+from video_assets.core.text import escape
 from video_assets.settings.sources import OwnClips
-from video_assets.sources.own_clips.caption_tables import TableOptions, read_captions
-from video_assets.sources.own_clips.places import Places
+from video_assets.sources.own_clips.caption_tables import read_captions, tables_found, tables_named
+from video_assets.sources.own_clips.near_names import plain
+from video_assets.sources.own_clips.places import Located, Places
 from video_assets.sources.own_clips.rules import Finding, carry_forward, has_lost_everything, mark_duplicates, settle, status_of
 from video_assets.sources.own_clips.scan import Scan, Sidecar, scan_folder
-from video_assets.sources.own_clips.sidecars import SidecarCaption, read_sidecar
+from video_assets.sources.own_clips.sidecars import SidecarReader
+from video_assets.sources.own_clips.table_rows import TableOptions
 
 SOURCE = "own_clips"
 _BATCH = 16_384
@@ -59,7 +62,7 @@ def list_own_clips(settings: OwnClips, *, previous: pd.DataFrame | None, now_ns:
         )
     rows = settle(rows, previous=previous, now_ns=now_ns, settle_ns=listing.settle_ns)
     out = carry_forward(previous, rows)
-    out.attrs["notes"] = notes + _notes_on(listing.scan, settings)
+    out.attrs["notes"] = [*notes, *listing.notes(), *_notes_on(listing.scan, settings)]
     return out
 
 
@@ -77,18 +80,18 @@ def _scan(settings: OwnClips, ignore: tuple[Path, ...]) -> Scan:
 
 
 def _no_clip(settings: OwnClips, scan: Scan) -> str:
-    n_others = scan.other_suffixes.total()
+    n_others = scan.other_suffixes.total() + scan.other_videos.counts.total()
     return (
         f"{settings.folder}: no clip in this folder (other files: {n_others:,}); clips end in {' '.join(settings.suffixes)} "
-        "(own_clips.suffixes), upper or lower case"
+        "(own_clips.suffixes), upper or lower case" + (f"; {sentence}" if (sentence := scan.other_videos.sentence()) else "")
     )
 
 
 def _notes_on(scan: Scan, settings: OwnClips) -> list[str]:
-    notes = []
+    notes = [sentence] if (sentence := scan.other_videos.sentence()) else []
     others = scan.other_suffixes
     if settings.captions and settings.folder and settings.captions.is_relative_to(settings.folder):
-        others = others - Counter([settings.captions.suffix.lower()])
+        others = others - Counter(table.suffix.lower() for table in tables_named(settings.captions))
     if others:
         counts = ", ".join(f"{suffix or 'without ending'}: {n:,}" for suffix, n in _by_count(others))
         notes.append(f"files that are no clips by their endings: {others.total():,} ({counts})")
@@ -101,13 +104,17 @@ def _by_count(counter: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:10]
 
 
-class _Known(NamedTuple):
-    """What the last listing knew of a clip with a sidecar."""
+class _NearRow(NamedTuple):
+    """A row that spells a file otherwise than it is called."""
 
+    row: CaptionRow
+    located: Located
     origin: str
-    status: str
-    text: str
-    extras: str
+
+    @property
+    def file_name(self) -> str:
+        """What it calls the file, whatever the folder and the system."""
+        return plain(self.row.path).rpartition("/")[2]
 
 
 class _Listing:
@@ -120,13 +127,33 @@ class _Listing:
         self._places = Places(settings, scan)
         self._now_ns = now_ns
         self._notes = notes
-        self._known = _known_sidecars(previous) if scan.sidecars else {}
+        root = Path(self._places.root, self._places.folder_prefix)
+        self._sidecars = SidecarReader(root, settings, previous if scan.sidecars else None)
         self._taken: set[str] = set()
+        self._near: dict[str, list[_NearRow]] = {}
+        self._n_near, self._first_near = 0, ""
+        self._n_several = 0
+
+    def notes(self) -> list[str]:
+        """What the user should know when all lines were made."""
+        notes = self._sidecars.notes()
+        if self._n_near:
+            notes.append(
+                f"paths that are spelled otherwise than the file they mean (case, accents, blanks, %20, backslashes, no ending): "
+                f"{self._n_near:,}, first {self._first_near}"
+            )
+        if self._n_several:
+            notes.append(
+                f"clips with several captions: {self._n_several:,}; taken is: {self._settings.captions_pick} "
+                "(own_clips.captions_pick), the others are in the extras"
+            )
+        return notes
 
     def lines(self) -> Iterator[Line]:
         """Rows of tables in their order, then the clips and the faults of the folder that no row named."""
         for table in self._tables():
             yield from self._lines_of_table(table)
+        yield from self._near_lines()
         prefix = self._places.folder_prefix
         for below, finding in self.scan.clips.items():
             if prefix + below not in self._taken:
@@ -138,35 +165,65 @@ class _Listing:
                 yield self._line(prefix + below, f"{self._places.root}/{prefix}{below}", finding, origin="folder")
 
     def _tables(self) -> list[Path]:
-        """The captions table that was named, else all `metadata.*` of the folder, the nearest to the clips first."""
+        """The captions tables that were named, else those of the folder, the nearest to the clips first."""
         if self._settings.captions is not None:
-            return [self._settings.captions]
+            return tables_named(self._settings.captions)
         folder = self._settings.folder
-        if folder is None:
-            return []
-        per_folder: dict[str, str] = {}
-        for name in sorted(self.scan.tables):
-            parent = name.rpartition("/")[0]
-            if parent in per_folder:
-                raise SourceError(
-                    f"{folder}: both {per_folder[parent]} and {name}; keep one, or name the right one in own_clips.captions"
-                )
-            per_folder[parent] = name
-        return [folder / name for name in sorted(per_folder.values(), key=lambda name: (-name.count("/"), name))]
+        return [] if folder is None else tables_found(folder, self.scan.tables, notes=self._notes)
 
     def _lines_of_table(self, table: Path) -> Iterator[Line]:
         settings, places = self._settings, self._places
-        options = TableOptions(settings.path_column, settings.text_column, settings.encoding)
         label, table_folder = places.label(table), os.fspath(table.parent)
-        for row in read_captions(table, options=options, notes=self._notes):
-            name, path, finding = places.locate(row.path, table_folder=table_folder)
-            self._taken.add(name)
-            yield self._line_of_row(row, name, path, finding, origin=f"{label}:{row.line}")
 
-    def _line_of_row(self, row: CaptionRow, name: str, path: str, finding: Finding, *, origin: str) -> Line:
-        if row.problem and not finding.reason:
+        def is_clip(cell: str) -> bool:
+            return not places.locate(cell, table_folder=table_folder).finding.reason
+
+        options = TableOptions(
+            path_column=settings.path_column,
+            text_columns=settings.caption_columns,
+            encoding=settings.encoding,
+            path_template=settings.path_template,
+            is_clip=is_clip,
+        )
+        for row in read_captions(table, options=options, notes=self._notes):
+            located, origin = places.locate(row.path, table_folder=table_folder), f"{label}:{row.line}"
+            if located.is_near:
+                self._near.setdefault(located.name, []).append(_NearRow(row, located, origin))
+                continue
+            self._taken.add(located.name)
+            yield self._line_of_row(row, located, origin=origin)
+
+    def _near_lines(self) -> Iterator[Line]:
+        """Rows that spell a file otherwise, when no row names it exactly and no two rows spell it in different ways."""
+        for name, rows in self._near.items():
+            n_names = len({near.file_name for near in rows})
+            is_clear = name not in self._taken and n_names == 1
+            if is_clear:
+                self._taken.add(name)
+            for row, located, origin in rows:
+                if is_clear:
+                    self._n_near += 1
+                    self._first_near = self._first_near or f"{row.path!r} for {name!r}"
+                    yield self._line_of_row(row, located, origin=origin)
+                    continue
+                why = "which another row names" if name in self._taken else f"which rows spell in {n_names} ways"
+                told = Finding("missing_file", f"no file is called {row.path}; near it is {name}, {why}")
+                yield self._line_of_row(row, Located(escape(row.path), located.path, told), origin=origin)
+
+    def _line_of_row(self, row: CaptionRow, located: Located, *, origin: str) -> Line:
+        name, path, finding, _ = located
+        if row.path_problem:
+            finding = Finding("empty_path", row.path_problem)
+        elif row.problem and not finding.reason:
             finding = Finding("invalid_caption", row.problem, finding.file_size, finding.mtime_ns)
-        return self._line(name or f"#{origin}", path, finding, text=row.text, extras=row.extras, origin=origin)
+        key = name or f"#{origin}"
+        return self._line(key, path, finding, text=self._picked(row.text, row.captions, key), extras=row.extras, origin=origin)
+
+    def _picked(self, text: str, captions: tuple[str, ...], name: str) -> str:
+        if not captions:
+            return text
+        self._n_several += 1
+        return pick_caption(captions, self._settings.captions_pick, key=f"{SOURCE}/{name}")
 
     def _line_of_file(self, below: str, finding: Finding) -> Line:
         name = self._places.folder_prefix + below
@@ -177,48 +234,20 @@ class _Listing:
         return self._line_with_sidecar(name, path, finding, sidecar)
 
     def _line_with_sidecar(self, name: str, path: str, finding: Finding, sidecar: Sidecar) -> Line:
-        """Read the sidecar, unless the last listing read the same one."""
-        origin = self._origin_of(sidecar)
-        known = self._known.get(f"{SOURCE}/{name}")
-        if known is not None and known.origin != origin:
-            known = None
-        caption = SidecarCaption(known.text, known.extras) if known else self._read_sidecar(sidecar)
+        caption, origin, was_ok = self._sidecars.read(f"{SOURCE}/{name}", sidecar)
         is_young = 0 <= self._now_ns - sidecar.mtime_ns < self.settle_ns
         if caption.problem:
             finding = Finding("invalid_caption", caption.problem, finding.file_size, finding.mtime_ns)
-        elif is_young and not (known and known.status == "ok"):
+        elif is_young and not was_ok:
             detail = f"its caption file {sidecar.name} changed moments before it was listed"
             finding = Finding("still_being_copied", detail, finding.file_size, finding.mtime_ns)
-        return self._line(name, path, finding, text=caption.text, extras=caption.extras, origin=origin)
-
-    def _origin_of(self, sidecar: Sidecar) -> str:
-        """Everything that the caption was made from, so that an equal origin means an equal caption."""
-        column = self._settings.text_column
-        key = f", key {column}" if column and sidecar.name.lower().endswith(".json") else ""
-        return f"sidecar {sidecar.name} ({sidecar.file_size} bytes, mtime_ns {sidecar.mtime_ns}{key})"
-
-    def _read_sidecar(self, sidecar: Sidecar) -> SidecarCaption:
-        path = Path(self._places.root, self._places.folder_prefix + sidecar.name)
-        try:
-            return read_sidecar(path, text_column=self._settings.text_column)
-        except PermissionError:
-            return SidecarCaption("", problem=f"{sidecar.name} may not be read (permission denied)")
-        except FileNotFoundError:  # removed since the folder was read
-            return SidecarCaption("")
+        text = self._picked(caption.text, caption.captions, name)
+        return self._line(name, path, finding, text=text, extras=caption.extras, origin=origin)
 
     @staticmethod
     def _line(name: str, path: str, finding: Finding, *, origin: str, text: str = "", extras: str = "{}") -> Line:
         reason, detail, file_size, mtime_ns = finding
         return (f"{SOURCE}/{name}", SOURCE, path, text, status_of(reason), reason, detail, file_size, mtime_ns, origin, extras)
-
-
-def _known_sidecars(previous: pd.DataFrame | None) -> dict[str, _Known]:
-    if previous is None:
-        return {}
-    is_usable = previous["origin"].str.startswith("sidecar ") & previous["reason"].isin(["", "still_being_copied"])
-    rows = previous[is_usable]
-    known = map(_Known, rows["origin"], rows["status"], rows["text"], rows["extras"])
-    return dict(zip(rows["clip_key"], known, strict=True))
 
 
 def _frame(lines: Iterator[Line]) -> pd.DataFrame:

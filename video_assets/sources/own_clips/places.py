@@ -7,26 +7,32 @@ Belongs here: paths as written to (name below the root, absolute path, finding).
 import os
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from video_assets.core.errors import SourceError
 from video_assets.core.text import escape, is_storable
 from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.look import look_at
+from video_assets.sources.own_clips.near_names import NearNames, names_in, plain
 from video_assets.sources.own_clips.rules import Finding
-from video_assets.sources.own_clips.scan import Scan, look_at
+from video_assets.sources.own_clips.scan import Scan
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NOT_PLAIN = re.compile(r"//|(^|/)\.{1,2}(/|$)|/$")
 
 
 class Located(NamedTuple):
-    """A path of a table: its name below the root (absolute when outside), where it lies, what is there."""
+    """A path of a table: its name below the root (absolute when outside), where it lies, what is there.
+
+    `is_near`: the file is not spelled like that; it is the only one that can be meant.
+    """
 
     name: str
     path: str
     finding: Finding
+    is_near: bool = False
 
 
 class Places:
@@ -51,6 +57,8 @@ class Places:
         self._scan = scan
         self._folder = _fold(os.fspath(settings.folder)) if settings.folder else None
         self.folder_prefix = self._folder_prefix()
+        self._folders_near: dict[str, NearNames] = {}
+        self._strip, self._add = settings.strip_prefix, settings.add_prefix
 
     def _folder_prefix(self) -> str:
         """Name of the scanned folder below the root, with a slash at its end; empty when it is the root."""
@@ -74,12 +82,57 @@ class Places:
         """
         if not cell.strip():
             return Located("", "", Finding("empty_path", "the row names no file"))
-        if _URL.match(cell):
+        cell = self._add + cell.removeprefix(self._strip)
+        if _URL.match(cell) and not cell.lower().startswith("file://"):
             detail = "URLs are not read; download the clip and name the file"
             return Located(escape(cell), escape(cell), Finding("url", detail))
         if not is_storable(cell):
             return Located(escape(cell), escape(cell), Finding("unsupported_name", "the path is not valid Unicode text"))
-        return self._first_found(cell, list(self._candidates(cell, table_folder)))
+        found = self._first_found(cell, list(self._candidates(cell, table_folder)))
+        return found if found.finding.reason != "missing_file" else self._near(cell, table_folder, found)
+
+    def _near(self, cell: str, table_folder: str, missing: Located) -> Located:
+        """The only file that `cell` can mean although it spells it otherwise; else `missing`, with the files that are near."""
+        text = plain(cell)
+        if text != cell and text:
+            found = self._first_found(text, list(self._candidates(text, table_folder)))
+            if not found.finding.reason:
+                return found._replace(is_near=True)
+        names = sorted(self._names_near(text, table_folder))
+        if not names:
+            return missing
+        if len(names) > 1:
+            told = f"{missing.finding.detail}; near it are {len(names)} files: {', '.join(names[:3])}"
+            return missing._replace(finding=Finding("missing_file", told))
+        path = f"{self.root}/{names[0]}" if not names[0].startswith("/") else names[0]
+        return Located(names[0], path, self._look(names[0], path), is_near=True)
+
+    def _names_near(self, text: str, table_folder: str) -> set[str]:
+        """Names below the root (or absolute) of the clips that `text` can mean."""
+        if self._folder is not None:
+            found = next((names for one in self._below(text, table_folder) if (names := self._clips_near.find(one))), ())
+            return {self.folder_prefix + name for name in found}
+        for path in self._candidates(text, table_folder):
+            folder, _, base = path.rpartition("/")
+            if folder not in self._folders_near:
+                self._folders_near[folder] = names_in(folder, self._suffixes)
+            if found := self._folders_near[folder].find(base):
+                return {self._name_of(f"{folder}/{name}") or f"{folder}/{name}" for name in found}
+        return set()
+
+    def _below(self, text: str, table_folder: str) -> Iterator[str]:
+        """What `text` can be below the clips folder."""
+        folder = self._folder or self.root
+        if text.startswith("/"):
+            yield from (text[len(base) + 1 :] for base in dict.fromkeys((folder, self.root)) if text.startswith(f"{base}/"))
+            return
+        if table_folder.startswith(f"{folder}/"):
+            yield f"{table_folder[len(folder) + 1 :]}/{text}"
+        yield text
+
+    @cached_property
+    def _clips_near(self) -> NearNames:
+        return NearNames(self._scan.clips, folder=self._folder or "", suffixes=self._suffixes)
 
     def _candidates(self, cell: str, table_folder: str) -> Iterator[str]:
         if cell.startswith("/"):

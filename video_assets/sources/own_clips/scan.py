@@ -1,43 +1,31 @@
-"""Looking at files: one path, or a folder with everything below it.
+"""A folder of clips with everything below it.
 
-Belongs here: what lies on disk, as findings. Does not belong here: captions (`sources.own_clips.caption_tables`,
-`sources.own_clips.sidecars`), which findings make a ledger (`sources.own_clips.listing`).
-
-An error that is about one entry (permission denied, link to nothing, file gone since its folder was read) becomes a finding.
-Every other `OSError` (EIO, ESTALE, ...) is about the storage and is raised: a listing that lacks half its clips must not look
-like one.
+Belongs here: walking, and what each name is for. Does not belong here: what a single path is (`sources.own_clips.look`),
+captions (`sources.own_clips.caption_tables`, `sources.own_clips.sidecars`), what makes a ledger (`sources.own_clips.listing`).
 """
 
-import errno
 import heapq
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from video_assets.core.text import escape, is_storable
+from video_assets.sources.own_clips import sidecars
+from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS, VIDEO_LISTS
+from video_assets.sources.own_clips.look import look_at_entry
+from video_assets.sources.own_clips.other_videos import OtherVideos
 from video_assets.sources.own_clips.rules import FOLDER_MARK, Finding
+from video_assets.sources.own_clips.sidecars import Sidecar
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-SIDECAR_SUFFIXES = (".txt", ".json")
+BY_NAME = "captions.json"
 
 # Names that downloaders, browsers and copy tools give to files they have not finished.
 _TEMPORARY_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download", ".incomplete", ".filepart", ".aria2")
-_READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
-_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _CLOSED_FOLDER = Finding("unreadable", "permission denied: the clips in this folder cannot be listed")
-
-
-class Sidecar(NamedTuple):
-    """A caption file beside a clip: its path below the scanned folder, and its fingerprint."""
-
-    name: str
-    file_size: int
-    mtime_ns: int
 
 
 @dataclass
@@ -49,54 +37,8 @@ class Scan:
     sidecars: dict[str, Sidecar] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
     other_suffixes: Counter[str] = field(default_factory=Counter)
+    other_videos: OtherVideos = field(default_factory=OtherVideos)
     n_known_folders: int = 0
-
-
-def look_at(path: str) -> Finding:
-    """What one path is; symbolic links are followed.
-
-    Raises:
-        OSError: the storage failed.
-    """
-    try:
-        return _judge(path, os.stat(path))  # noqa: PTH116 - a million paths
-    except ValueError:  # NUL
-        return Finding("unsupported_name", "the path holds a NUL character")
-    except OSError as error:
-        return _fault(path, error)
-
-
-def _judge(path: str, found: os.stat_result) -> Finding:
-    if not stat.S_ISREG(found.st_mode):
-        return Finding("not_a_file", f"a {_kind(found.st_mode)}, not a file")
-    is_open = found.st_mode & _READABLE_BY_ALL == _READABLE_BY_ALL
-    if not is_open and not os.access(path, os.R_OK, effective_ids=True):
-        return Finding("unreadable", "permission denied: the file may not be read", found.st_size, found.st_mtime_ns)
-    return Finding("", "", found.st_size, found.st_mtime_ns)
-
-
-def _kind(mode: int) -> str:
-    kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
-    return kinds.get(stat.S_IFMT(mode), "device")
-
-
-def _fault(path: str, error: OSError) -> Finding:
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return Finding("unreadable", "permission denied: a folder above it may not be entered")
-    if error.errno == errno.ELOOP:
-        return Finding("symlink_loop", f"symbolic links that lead back to themselves, first to {_target(path)}")
-    if error.errno in _NOT_THERE:
-        if os.path.islink(path):  # noqa: PTH114 - a million paths
-            return Finding("broken_link", f"symbolic link to {_target(path)}, which is not there")
-        return Finding("missing_file", f"no such file: {escape(path)}")
-    raise error
-
-
-def _target(path: str) -> str:
-    try:
-        return escape(os.readlink(path))  # noqa: PTH115 - text, not a path
-    except OSError:  # the link is above this name, or gone
-        return "an unknown place"
 
 
 def scan_folder(folder: Path, *, suffixes: tuple[str, ...], ignore: tuple[Path, ...], is_with_sidecars: bool = True) -> Scan:
@@ -121,11 +63,13 @@ class _Walk:
         self.scan = Scan()
         self._root = folder.rstrip("/") + "/"
         self._suffixes = suffixes
-        self._sidecar_suffixes = SIDECAR_SUFFIXES if is_with_sidecars else ()
+        self._sidecar_suffixes = sidecars.SUFFIXES if is_with_sidecars else ()
         self._ignored = {_identity(path.stat()) for path in ignore if path.exists()}
         self._visited = {_identity(os.stat(self._root))}  # noqa: PTH116 - text, not a path
         self._folders: list[str] = [""]
         self._links: list[str] = []
+        self._unpaired: dict[str, list[tuple[str, str]]] = {}
+        self._labels: dict[str, _Folder] = {}
 
     def run(self) -> Scan:
         while self._folders:
@@ -134,6 +78,7 @@ class _Walk:
             self._follow(heapq.heappop(self._links))
             while self._folders:
                 self._read(self._folders.pop(), is_linked=True)
+        self._pair_across()
         return self.scan
 
     def _follow(self, prefix: str) -> None:
@@ -168,9 +113,38 @@ class _Walk:
             for entry in entries:
                 if not entry.name.startswith("."):
                     self._sort_in(folder, entry)
-        paired = {self._pair(folder, stem, name) for stem, name in folder.clips}
-        for name in folder.sidecars.keys() - paired:
+        self._take_line_pair(folder)
+        unpaired = [(stem, name) for stem, name in folder.clips if not self._pair(folder, stem, name)]
+        base = prefix[:-1].rpartition("/")[2].lower()
+        if unpaired and base in sidecars.CLIP_FOLDERS and self._sidecar_suffixes:
+            self._unpaired[prefix] = unpaired
+        if base in sidecars.LABEL_FOLDERS:
+            self._labels[prefix] = folder
+        else:
+            self._count_others(folder)
+
+    def _take_line_pair(self, folder: "_Folder") -> None:
+        pair = [next((name for name in names if name in folder.sidecars), "") for names in (VIDEO_LISTS, PROMPT_LISTS)]
+        stems = {stem for stem, _ in folder.clips}
+        is_of_clips = any(name.removesuffix(".txt") in stems for name in pair)  # the captions of single clips called so
+        if all(pair) and not is_of_clips:
+            self.scan.tables.append(folder.prefix + pair[0])
+            for name in pair:
+                del folder.sidecars[name]
+
+    def _count_others(self, folder: "_Folder") -> None:
+        for name in folder.sidecars.keys() - folder.paired:
             self.scan.other_suffixes[os.path.splitext(name)[1]] += 1  # noqa: PTH122 - text
+
+    def _pair_across(self) -> None:
+        """Clips in `videos/` have their captions in `labels/` beside it."""
+        for prefix, clips in self._unpaired.items():
+            above = prefix[:-1].rpartition("/")[0]
+            for name in sidecars.LABEL_FOLDERS:
+                if folder := self._labels.get(f"{above}/{name}/".lstrip("/")):
+                    clips = [(stem, clip) for stem, clip in clips if not self._pair(folder, stem, clip)]  # noqa: PLW2901
+        for folder in self._labels.values():
+            self._count_others(folder)
 
     def _open(self, prefix: str) -> AbstractContextManager[Iterable[os.DirEntry[str]]]:
         try:
@@ -197,16 +171,16 @@ class _Walk:
             self._add_clip(folder, entry, stem)
         elif suffix in _TEMPORARY_SUFFIXES:
             self._add_unfinished(folder.prefix, name, stem)
-        elif name in METADATA_NAMES:
+        elif name in METADATA_NAMES or (name == BY_NAME and self._sidecar_suffixes):
             self.scan.tables.append(folder.prefix + name)
         elif suffix in self._sidecar_suffixes:
             folder.sidecars[stem + suffix] = entry
-        else:
+        elif not self.scan.other_videos.look_at(escape(folder.prefix + name), entry.path, suffix):
             self.scan.other_suffixes[suffix] += 1
 
     def _is_no_file(self, prefix: str, link: os.DirEntry[str], suffix: str) -> bool:
         """Queue a link to a folder; note a link to nothing when a clip or a folder may be meant."""
-        finding = _look_at_entry(link)
+        finding = look_at_entry(link)
         if finding is None or finding.reason in ("broken_link", "symlink_loop"):
             if finding is not None and (suffix in self._suffixes or not suffix):
                 self._add_fault(prefix + link.name + ("" if suffix else FOLDER_MARK), finding)
@@ -218,7 +192,7 @@ class _Walk:
 
     def _add_clip(self, folder: "_Folder", entry: os.DirEntry[str], stem: str) -> None:
         name = folder.prefix + entry.name
-        finding = _look_at_entry(entry)
+        finding = look_at_entry(entry)
         if finding is None:
             return
         if not is_storable(name):
@@ -239,15 +213,16 @@ class _Walk:
     def _add_fault(self, name: str, finding: Finding) -> None:
         self.scan.faults[escape(name)] = finding
 
-    def _pair(self, folder: "_Folder", stem: str, name: str) -> str | None:
-        """Note the sidecar of clip `name`; returns which of the folder's sidecars it is."""
+    def _pair(self, folder: "_Folder", stem: str, name: str) -> bool:
+        """Note the sidecar of clip `name`; false when the folder has none."""
         for suffix in self._sidecar_suffixes:
             entry = folder.sidecars.get(stem + suffix)
-            finding = entry and _look_at_entry(entry)
+            finding = entry and look_at_entry(entry)
             if entry and finding and finding.file_size is not None and finding.mtime_ns is not None:
                 self.scan.sidecars[name] = Sidecar(folder.prefix + entry.name, finding.file_size, finding.mtime_ns)
-                return stem + suffix
-        return None
+                folder.paired.add(stem + suffix)
+                return True
+        return False
 
 
 class _Folder:
@@ -258,15 +233,7 @@ class _Folder:
         self.is_linked = is_linked
         self.clips: list[tuple[str, str]] = []
         self.sidecars: dict[str, os.DirEntry[str]] = {}
-
-
-def _look_at_entry(entry: os.DirEntry[str]) -> Finding | None:
-    """As `look_at`; None when the entry went away since its folder was read."""
-    try:
-        return _judge(entry.path, entry.stat())
-    except OSError as error:
-        finding = _fault(entry.path, error)
-    return None if finding.reason == "missing_file" else finding
+        self.paired: set[str] = set()
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

@@ -1,28 +1,66 @@
-"""Caption files beside clips: `x.txt` holds the caption, `x.json` an object with it.
+"""Caption files beside clips: `x.txt` or `x.caption` holds the caption, `x.json` an object with it.
 
-Belongs here: one sidecar to one caption. Does not belong here: which sidecar goes with which clip (`sources.own_clips.scan`).
+Belongs here: where sidecars lie, sidecars to captions, reading none twice. Does not belong here: walking folders
+(`sources.own_clips.scan`).
 """
 
 import json
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from video_assets.core.captions import TEXT_ALIASES, caption_of, extras_json
+import pandas as pd
+
+from video_assets.core.captions import captions_of, extras_json, json_problem
+from video_assets.core.errors import SourceError
+from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.json_tables import caption_key
+from video_assets.storage.encodings import decode
+
+SUFFIXES = (".txt", ".caption", ".json")
+# `videos/x.mp4` has its caption in `labels/x.txt`.
+CLIP_FOLDERS = frozenset({"videos", "video", "clips", "mp4"})
+LABEL_FOLDERS = ("labels", "captions", "prompts", "txt", "text")
 
 _MAX_BYTES = 1 << 20
 
 
+_GUESS = "; read as "
+
+
+class Sidecar(NamedTuple):
+    """A caption file: its path below the scanned folder, and its fingerprint."""
+
+    name: str
+    file_size: int
+    mtime_ns: int
+
+
 class SidecarCaption(NamedTuple):
-    """A caption with the sidecar's other values; `problem` says why there is none (empty: there is, though it may be empty)."""
+    """A caption with the sidecar's other values; `problem` says why there is none (empty: there is, though it may be empty).
+
+    `guess`: the encoding that was guessed. `captions`: all of them, when there are several; `text` is the first.
+    """
 
     text: str
     extras: str = "{}"
     problem: str = ""
+    guess: str = ""
+    captions: tuple[str, ...] = ()
 
 
-def read_sidecar(path: Path, *, text_column: str | None) -> SidecarCaption:
-    """The caption of one sidecar. Line ends after the last word of a `.txt` are not part of it.
+def sidecars_of(clip: Path) -> Iterator[Path]:
+    """Where caption files of a clip lie, if there are any."""
+    folders = [clip.parent]
+    if clip.parent.name.lower() in CLIP_FOLDERS:
+        folders += [clip.parent.with_name(name) for name in LABEL_FOLDERS]
+    for folder in folders:
+        for suffix in SUFFIXES:
+            yield folder / f"{clip.stem}{suffix}"
+
+
+def read_sidecar(path: Path, *, text_columns: tuple[str, ...], encoding: str | None) -> SidecarCaption:
+    """The caption of one sidecar. Line ends after the last word of a text are not part of it.
 
     Raises:
         OSError: it cannot be read.
@@ -32,33 +70,109 @@ def read_sidecar(path: Path, *, text_column: str | None) -> SidecarCaption:
     if len(content) > _MAX_BYTES:
         return SidecarCaption("", problem=f"{path.name} has more than {_MAX_BYTES:,} bytes, so it is no caption")
     try:
-        text = _decode(content)
-    except UnicodeDecodeError:
-        return SidecarCaption("", problem=f"{path.name} is neither UTF-8 nor Windows-1252")
-    return _from_json(text, path.name, text_column) if path.suffix.lower() == ".json" else _from_text(text, path.name)
+        text, guess = decode(content, name=path.name, encoding=encoding)
+    except SourceError as error:
+        return SidecarCaption("", problem=str(error), guess="unknown")
+    values = {"": text.rstrip("\r\n")}
+    if path.suffix.lower() == ".json":
+        try:
+            values = json.loads(text, parse_constant=lambda _: None)
+        except (ValueError, RecursionError) as error:
+            return SidecarCaption("", problem=f"{path.name} is not JSON ({json_problem(error)})")
+    if isinstance(values, list | str):  # the caption, or several, and nothing else
+        values = {"": values}
+    if not isinstance(values, dict):
+        return SidecarCaption("", problem=f"{path.name} holds a {type(values).__name__}, not an object")
+    return _of_values(values, path.name, text_columns)._replace(guess=guess)
 
 
-def _decode(content: bytes) -> str:
-    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252")
+def _of_values(values: dict[str, Any], name: str, text_columns: tuple[str, ...]) -> SidecarCaption:
+    keys = (
+        [""] if "" in values else [key for one in text_columns or (None,) if (key := caption_key(values, wanted=one)) is not None]
+    )
+    captions: tuple[str, ...] = ()
+    for key in keys:
+        more, problem = captions_of(values.pop(key))
+        if problem:
+            return SidecarCaption("", extras_json(values), f"{name}: {problem}")
+        captions = (*captions, *more)
+    if len(captions) < 2:
+        return SidecarCaption(captions[0] if captions else "", extras_json(values))
+    return SidecarCaption(captions[0], extras_json({**values, "captions": list(captions)}), captions=captions)
 
 
-def _from_text(text: str, name: str) -> SidecarCaption:
-    caption, problem = caption_of(text.rstrip("\r\n"))
-    return SidecarCaption(caption, problem=problem and f"{name}: {problem}")
+class _Known(NamedTuple):
+    """What the last listing knew of a clip with a sidecar."""
+
+    origin: str
+    status: str
+    text: str
+    extras: str
 
 
-def _from_json(text: str, name: str, text_column: str | None) -> SidecarCaption:
-    try:
-        value = json.loads(text, parse_constant=lambda _: None)
-    except (ValueError, RecursionError) as error:
-        return SidecarCaption("", problem=f"{name} is not JSON ({error})")
-    if not isinstance(value, dict):
-        return SidecarCaption("", problem=f"{name} holds a {type(value).__name__}, not an object")
-    key = next((key for key in ((text_column,) if text_column else TEXT_ALIASES) if key in value), None)
-    caption, problem = caption_of(value.pop(key, None))
-    return SidecarCaption(caption, extras_json(value), problem and f"{name}: {problem}")
+class SidecarReader:
+    """Reads the sidecars of one listing, but for those that the last listing read; counts those whose encoding is in doubt."""
+
+    def __init__(self, root: Path, settings: OwnClips, previous: pd.DataFrame | None) -> None:
+        self._root, self._settings = root, settings
+        self._known = _known_sidecars(previous)
+        self._guessed: dict[str, str] = {}
+        self._unknown: dict[str, str] = {}
+
+    def read(self, clip_key: str, sidecar: Sidecar) -> tuple[SidecarCaption, str, bool]:
+        """The caption, where it comes from, and whether the last listing had the clip with it as ok."""
+        origin = self._origin_of(sidecar)
+        known = self._known.get(clip_key)
+        if known is not None and known.origin.partition(_GUESS)[0] == origin:
+            guess = known.origin.partition(_GUESS)[2]
+            caption, was_ok = SidecarCaption(known.text, known.extras, guess=guess), known.status == "ok"
+        else:
+            caption, was_ok = self._read(sidecar), False
+        if caption.guess:
+            (self._unknown if caption.problem else self._guessed)[sidecar.name] = caption.problem or caption.text[:60]
+        return caption, origin + (f"{_GUESS}{caption.guess}" if caption.guess and not caption.problem else ""), was_ok
+
+    def notes(self) -> list[str]:
+        """Sentences about caption files whose encoding is in doubt."""
+        notes = []
+        if self._guessed:
+            first = min(self._guessed)
+            notes.append(
+                f"caption files that are not UTF-8: {len(self._guessed):,}, read as Windows-1252; first {first}: "
+                f"{self._guessed[first]!r}. Name another encoding in own_clips.encoding when that is not what it says"
+            )
+        if self._unknown:
+            first = min(self._unknown)
+            notes.append(
+                f"caption files of unknown encoding: {len(self._unknown):,}, their clips are left out (invalid_caption); "
+                f"first {self._unknown[first]}"
+            )
+        return notes
+
+    def _origin_of(self, sidecar: Sidecar) -> str:
+        """Everything that the caption was made from, so that an equal origin means an equal caption."""
+        settings = self._settings
+        columns = ", ".join(settings.caption_columns)
+        key = f", key {columns}" if columns and sidecar.name.lower().endswith(".json") else ""
+        encoding = f", encoding {settings.encoding}" if settings.encoding else ""
+        pick = f", {settings.captions_pick}" if settings.captions_pick != "first" else ""
+        return f"sidecar {sidecar.name} ({sidecar.file_size} bytes, mtime_ns {sidecar.mtime_ns}{key}{encoding}{pick})"
+
+    def _read(self, sidecar: Sidecar) -> SidecarCaption:
+        try:
+            return read_sidecar(
+                self._root / sidecar.name, text_columns=self._settings.caption_columns, encoding=self._settings.encoding
+            )
+        except PermissionError:
+            return SidecarCaption("", problem=f"{sidecar.name} may not be read (permission denied)")
+        except FileNotFoundError:  # removed since the folder was read
+            return SidecarCaption("")
+
+
+def _known_sidecars(previous: pd.DataFrame | None) -> dict[str, _Known]:
+    if previous is None:
+        return {}
+    is_usable = previous["origin"].str.startswith("sidecar ") & previous["reason"].isin(["", "still_being_copied"])
+    rows = previous[is_usable]
+    known = map(_Known, rows["origin"], rows["status"], rows["text"], rows["extras"])
+    return dict(zip(rows["clip_key"], known, strict=True))

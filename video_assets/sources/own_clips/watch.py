@@ -19,6 +19,7 @@ from typing import Any
 import xxhash
 
 from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.caption_tables import tables_named
 from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.layout import Layout
 
@@ -162,9 +163,9 @@ def _judge(layout: Layout, settings: OwnClips, memory: _Memory, last: str) -> Ne
 def _state(settings: OwnClips, memory: _Memory) -> tuple[str, int]:
     """A short name for what all folders and the captions table look like, and the time of the last change, ns since 1970."""
     moments = sorted((name, mtime_ns) for name, (mtime_ns, _) in memory.folders.items())
-    if settings.captions is not None:
-        found = settings.captions.stat()
-        moments.append((f"{settings.captions} {found.st_size}", found.st_mtime_ns))
+    for table in tables_named(settings.captions) if settings.captions is not None else ():
+        found = table.stat()
+        moments.append((f"{table} {found.st_size}", found.st_mtime_ns))
     return xxhash.xxh3_64_hexdigest(json.dumps(moments).encode()), max(mtime_ns for _, mtime_ns in moments)
 
 
