@@ -8,9 +8,9 @@ import os
 import socket
 
 from video_assets.pipeline.shard import ShardOutcome
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError, stage_hash
-from video_assets.storage.tables import write_text
 
 
 def node_name() -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 from video_assets.core.schema import LEDGER
 from video_assets.settings.model import Settings, Source
 from video_assets.sources.own_clips.listing import list_own_clips
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
-from video_assets.storage.tables import Table, read_table, write_table, write_text
+from video_assets.storage.tables import Table, read_table, write_table
 from video_assets.tombstones.rules import bury
 from video_assets.tombstones.table import read_tombstones
 
