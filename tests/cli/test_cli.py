@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command_line import command
 from data_roots import Clip, fill
 
 from video_assets.cli import terminal
@@ -22,11 +23,6 @@ BAD = "broken/bad-disk.mp4"
 KEYS = {
     "path", "verdict", "reason", "errors", "num_frames", "height", "width", "fps", "duration_s", "file_size",
 }  # fmt: skip
-
-
-def command(*arguments: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    line = [sys.executable, "-m", "video_assets.cli.app", *map(os.fspath, map(str, arguments))]
-    return subprocess.run(line, capture_output=True, text=True, check=False, cwd=cwd)
 
 
 def records(done: "subprocess.CompletedProcess[str]") -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from video_assets.local.remembered_options import SettingsFileError, remember
+from video_assets.local.settings_file import SettingsFileError, remember
 from video_assets.settings.model import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]

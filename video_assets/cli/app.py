@@ -6,20 +6,24 @@ Belongs here: commands. Does not belong here: work (`local` and the capabilities
 """
 
 import json
-import os
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from video_assets.cli import looking, terminal
 from video_assets.cli import shards as shard_commands
-from video_assets.cli import terminal
-from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, use_data_root
-from video_assets.settings import load_settings
+from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, find_data_root, use_data_root
+from video_assets.local.options import remember_options
+from video_assets.settings import Settings, load_settings
+from video_assets.settings.sources import absolute
 from video_assets.storage.layout import Layout
+
+if TYPE_CHECKING:
+    from video_assets.storage.leases import Lease
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +32,7 @@ app = typer.Typer(
     help="Raw video clips to a training table in which every clip decodes.",
     epilog="Start with: video-assets run --sample",
 )
+app.add_typer(looking.app)
 
 _CLIP_EXIT_CODES = (
     "Exit codes: 0 all passed; 1 a clip is bad; 2 wrong usage; 3 something could not be looked at, whatever the rest is."
@@ -63,10 +68,15 @@ def main(
 @app.command()
 def run(
     data_root: DataRoot = Path("data"),
-    clips: Annotated[Path | None, typer.Option(help="Folder of clips, searched recursively.", show_default=False)] = None,
-    captions: Annotated[
-        Path | None, typer.Option(help="Captions table: .csv, .tsv, .jsonl, .json or .parquet.", show_default=False)
+    clips: Annotated[
+        str | None, typer.Option(help="Folder of clips, searched recursively.", metavar="FOLDER", show_default=False)
     ] = None,
+    no_clips: Annotated[bool, typer.Option("--no-clips", help="Forget the folder that is set.")] = False,
+    captions: Annotated[
+        str | None,
+        typer.Option(help="Captions table: .csv, .tsv, .jsonl, .json or .parquet.", metavar="TABLE", show_default=False),
+    ] = None,
+    no_captions: Annotated[bool, typer.Option("--no-captions", help="Forget the table that is set.")] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Make and use the built-in sample clips.")] = False,
     max_file_size_mib: Annotated[
         float | None, typer.Option(help="Drop clips larger than this, MiB (default 50).", show_default=False)
@@ -85,15 +95,17 @@ def run(
     The options are remembered in DATA_ROOT/video_assets.toml, so that the next run, the UI and its daemon use the same. Run
     it again at any time: only new and changed clips cost time. Ctrl-C loses nothing.
     """
-    from video_assets.local import run as local_run
-
-    options = {
-        "own_clips": {"folder": _text(clips), "captions": _text(captions)},
+    options: dict[str, dict[str, Any]] = {
+        "own_clips": {"folder": _path("--clips", clips), "captions": _path("--captions", captions)},
         "filter": {"max_file_size_mib": max_file_size_mib},
         "decode": {"n_shards": shards, "workers": workers},
     }
+    forget = [name for name, is_asked in (("own_clips.folder", no_clips), ("own_clips.captions", no_captions)) if is_asked]
     with exit_codes():
-        local_run.remember_options(use_data_root(data_root), options, is_sample=sample)
+        # Before Dagster is loaded: what is wrong is said within a second, and nothing of it is saved.
+        remember_options(use_data_root(data_root), options, forget=forget, is_sample=sample)
+        from video_assets.local import run as local_run
+
         summary = local_run.run(load_settings(), terminal=terminal.progress(), say=terminal.say, is_prepare_only=prepare_only)
     if as_json:
         typer.echo(json.dumps(summary.as_record()))
@@ -112,18 +124,28 @@ def ui(
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: no daemon, no buttons.")] = False,
 ) -> None:
     """Start the web UI and the daemon on a data root: lineage, partitions, checks, backfills, schedules."""
-    from video_assets.local.dagster_home import create_storage, fail_dead_runs, prepare_home, project_file
-    from video_assets.local.server import serve
+    from video_assets.local.server import only_daemon, stop_on_sigterm
 
-    with exit_codes():
-        use_data_root(data_root)
+    with exit_codes(stopped="stopped"):
+        stop_on_sigterm()
+        (find_data_root if read_only else use_data_root)(data_root)
         settings = load_settings()
-        home = prepare_home(Layout(settings.data_root), settings.dagster_home)
-        create_storage(home)
-        if not read_only and (dead := fail_dead_runs(home)):
-            terminal.say(f"{len(dead)} runs were cut off when the last server ended; the daemon starts them again")
-        workspace = project_file("workspace.yaml")
-        serve(home=home, workspace=workspace, host=host, port=port, is_read_only=read_only, say=terminal.say)
+        layout = Layout(settings.data_root)
+        with nullcontext() if read_only else only_daemon(layout, f"http://{host}:{port}") as lease:
+            _serve(settings, host, port, lease)
+
+
+def _serve(settings: Settings, host: str, port: int, lease: "Lease | None") -> None:
+    from video_assets.local.dagster_home import create_storage, fail_dead_runs, prepare_home, project_file
+    from video_assets.local.server import Server, serve
+
+    layout = Layout(settings.data_root)
+    home = prepare_home(layout, settings.dagster_home)
+    create_storage(home)
+    if lease is not None and (dead := fail_dead_runs(home)):
+        terminal.say(f"{len(dead)} runs were cut off when the last server ended; the daemon starts them again")
+    server = Server(layout, home, project_file("workspace.yaml"), host, port, is_read_only=lease is None)
+    serve(server, lease=lease, say=terminal.say, pinned=terminal.pinned)
 
 
 @app.command(epilog=_CLIP_EXIT_CODES)
@@ -136,51 +158,6 @@ def check(paths: Paths, workers: Workers = None, as_json: AsJson = False) -> Non
 def probe(paths: Paths, workers: Workers = None, as_json: AsJson = False) -> None:
     """Measure clips from container and packets, without decoding."""
     _print_clips(paths, "probe", workers, as_json=as_json)
-
-
-@app.command()
-def why(
-    clip: Annotated[str, typer.Argument(help="Clip key, path, file name, or a part of one.")],
-    data_root: DataRoot = Path("data"),
-    as_json: AsJson = False,
-) -> None:
-    """What happened to a clip, where, and FFmpeg's own words. Exit code 1 when it was never listed."""
-    from video_assets.explain.why import explain
-
-    with exit_codes():
-        use_data_root(data_root)
-        settings = load_settings()
-        explanations = explain(Layout(settings.data_root), settings, clip)
-    if as_json:
-        for explanation in explanations:
-            typer.echo(json.dumps(explanation.as_record()))
-    else:
-        terminal.explanations(explanations, clip)
-    raise typer.Exit(0 if explanations else 1)
-
-
-@app.command()
-def diff(
-    before: Annotated[str, typer.Argument(metavar="A", help="latest, previous, a version's number, or a .csv or .parquet file.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="The later one.")],
-    data_root: DataRoot = Path("data"),
-    rows: Annotated[bool, typer.Option("--rows", help="Name every clip that differs, not only the first ones.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """What changed between two versions of the training CSV: clips added, dropped, changed. Exit code 1 when anything did."""
-    from video_assets.publish.compare import compare_tables
-    from video_assets.publish.versions import find_table
-
-    with exit_codes():
-        layout = Layout(use_data_root(data_root))
-        compared = compare_tables(find_table(layout, before), find_table(layout, after))
-        if as_json:
-            typer.echo(json.dumps({"before": str(compared.before), "after": str(compared.after), **compared.diff.counts}))
-            for row in compared.rows() if rows else ():
-                typer.echo(json.dumps(row))
-        else:
-            terminal.comparison(compared, every_row=rows)
-    raise typer.Exit(1 if compared.diff.is_different else 0)
 
 
 @app.command()
@@ -259,8 +236,12 @@ def _print_clips(paths: list[str], step: Literal["decode", "probe"], workers: in
     raise typer.Exit(exit_code(verdicts))
 
 
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(Path(os.path.abspath(path.expanduser())))  # noqa: PTH100 - as above
+def _path(option: str, given: str | None) -> str | None:
+    if given is None:
+        return None
+    if not given:
+        raise typer.BadParameter(f"it is empty; --no-{option.removeprefix('--')} forgets what is set", param_hint=option)
+    return str(absolute(Path(given)))
 
 
 app.command("shard")(shard_commands.check)

@@ -5,11 +5,12 @@ Results go to stdout, progress and errors to stderr. Does not belong here: what 
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -56,6 +57,14 @@ def fail(text: str) -> None:
     _err.print(f"error: {text}", style="red", soft_wrap=True)
 
 
+def pinned(text: str) -> AbstractContextManager[object]:
+    """A line that stays in sight below what is said, on a terminal; elsewhere it is said once."""
+    if sys.stderr.isatty():
+        return _err.status(text, spinner="dots")
+    say(text)
+    return nullcontext()
+
+
 def progress() -> ProgressLike:
     """Bars on a terminal, plain lines otherwise."""
     return _bar if sys.stderr.isatty() else LogProgress(say)
@@ -83,10 +92,11 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
 
 def run_summary(summary: "RunSummary") -> None:
     """The end of a run: the CSV, the funnel, what to try next; or why there is no CSV."""
-    root = summary.data_root
+    root = shlex.quote(str(summary.data_root))
     if summary.error:
         fail(summary.error)
-        say(f"Everything done so far is kept. Look closer: {_program()} ui --data-root {root}")
+        kept = "Everything done so far is kept. " if summary.n_jobs_done else ""
+        say(f"{kept}Look closer: {_program()} ui --data-root {root}")
         return
     if summary.csv is None:
         say(f"The shard lists are written, nothing is decoded. Their keys: {_program()} shards --open --data-root {root}")
@@ -106,7 +116,9 @@ def run_summary(summary: "RunSummary") -> None:
 
 def _program() -> str:
     """How this program was started, so that a line can be copied and works."""
-    return "video-assets" if shutil.which("video-assets") else os.path.relpath(Path(sys.executable).with_name("video-assets"))
+    if shutil.which("video-assets"):
+        return "video-assets"
+    return shlex.quote(os.path.relpath(Path(sys.executable).with_name("video-assets")))
 
 
 def explanations(found: "list[Explanation]", asked: str) -> None:

@@ -31,7 +31,7 @@ def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
     cannot be trusted there, so the folder then lies in the user's state folder of this machine. An ambient $DAGSTER_HOME is
     not used: it belongs to another project.
     """
-    home = configured or _default_home(layout)
+    home = home_of(layout, configured)
     home.mkdir(parents=True, exist_ok=True)
     wanted = project_file("dagster.yaml").read_text()
     target = home / "dagster.yaml"
@@ -40,6 +40,11 @@ def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["VIDEO_ASSETS_DATA_ROOT"] = str(layout.root)
     return home
+
+
+def home_of(layout: Layout, configured: Path | None = None) -> Path:
+    """Where DAGSTER_HOME of a data root is, or would be."""
+    return configured or _default_home(layout)
 
 
 def create_storage(home: Path) -> None:

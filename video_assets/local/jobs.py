@@ -13,14 +13,14 @@ from video_assets.defs.partitions import range_tags
 
 
 class JobFailedError(MendableError):
-    """A job failed; the message names it, its run, and what its steps said."""
+    """A job failed; the message names it and what its steps said."""
 
 
 class Jobs:
     """Named jobs of `defs`; `say` tells a person what begins."""
 
     def __init__(self, defs: dg.Definitions, instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
-        self.instance, self.say = instance, say
+        self.instance, self.say, self.n_done = instance, say, 0
         self._defs = defs
 
     def run(self, job: str, *, first: str = "", last: str = "", only: Sequence[str] = ()) -> None:
@@ -41,7 +41,8 @@ class Jobs:
         if _is_interrupted(result):
             raise KeyboardInterrupt
         if not result.success:
-            raise JobFailedError(f"job {job} failed (run {result.run_id}): {' '.join(_errors(result))}")
+            raise JobFailedError(f"job {job} failed: {' '.join(_errors(result))}")
+        self.n_done += 1
 
 
 def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:

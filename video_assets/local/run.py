@@ -1,6 +1,6 @@
 """Clips to training CSV without a browser: the same jobs, in this process, on the same instance, so the UI shows the runs.
 
-Belongs here: the order of the jobs, remembered options, what the run came to. Does not belong here: terminal output (`terminal`).
+Belongs here: the order of the jobs, what the run came to. Does not belong here: terminal output (`terminal`).
 """
 
 import logging
@@ -18,38 +18,14 @@ from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
 from video_assets.local.dagster_home import prepare_home, terminal_config
 from video_assets.local.jobs import JobFailedError, Jobs
-from video_assets.local.remembered_options import remember
 from video_assets.progress import Progress
 from video_assets.publish.manifest import read_published
-from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, make_sample
-from video_assets.settings.model import Settings, settings_file
+from video_assets.settings import Settings
 from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
     from video_assets.defs.history import CleanedUp
     from video_assets.takedown.rules import TakedownReport
-
-
-def remember_options(root: Path, options: dict[str, dict[str, Any]], *, is_sample: bool) -> None:
-    """Write the options that were given into the settings file of the data root; with `is_sample` make the sample and use it.
-
-    Raises:
-        UsageError: the sample together with own clips, or into a data root that has other clips.
-        SettingsFileError: the settings file cannot be read.
-    """
-    given = {name: {k: v for k, v in fields.items() if v is not None} for name, fields in options.items()}
-    if is_sample:
-        given = _with_sample(root, given)
-    remember(settings_file(), {name: fields for name, fields in given.items() if fields})
-
-
-def _with_sample(root: Path, given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    made = make_sample(root / "sample")
-    own = {"folder": str(made.clips), "captions": str(made.captions)}
-    used = Settings().own_clips
-    if given["own_clips"] or (used.is_enabled and used.folder != made.clips):
-        raise UsageError(f"the sample needs a data root of its own, {root} has other clips: give another with --data-root")
-    return {**given, "own_clips": own, "filter": {"max_file_size_mib": SAMPLE_MAX_FILE_SIZE_MIB, **given["filter"]}}
 
 
 @dataclass(frozen=True)
@@ -58,6 +34,7 @@ class RunSummary:
 
     data_root: Path
     error: str = ""
+    n_jobs_done: int = 0
     csv: Path | None = None
     manifest: Path | None = None
     report: Path | None = None
@@ -89,8 +66,8 @@ def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None], i
     """
     if not settings.sources:
         raise UsageError("no clips are set: give --clips FOLDER and/or --captions TABLE, or try --sample")
-    error = _run_jobs(settings, terminal=terminal, say=say, is_prepare_only=is_prepare_only)
-    return _summary(settings, error=error, is_published=not (error or is_prepare_only))
+    error, n_jobs_done = _run_jobs(settings, terminal=terminal, say=say, is_prepare_only=is_prepare_only)
+    return _summary(settings, error=error, n_jobs_done=n_jobs_done, is_published=not (error or is_prepare_only))
 
 
 def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> "tuple[TakedownReport, Path]":
@@ -108,7 +85,7 @@ def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callab
     report = bury_and_remove(layout, settings, planned)
     published = "nothing was published yet"
     if layout.versions.exists() and settings.sources:
-        error = _run_jobs(settings, terminal=terminal, say=say, prepare=["enriched_metadata", "size_filtered"])
+        error, _ = _run_jobs(settings, terminal=terminal, say=say, prepare=["enriched_metadata", "size_filtered"])
         # Whatever came of it: the rows leave the versions that are there.
         published = f"not yet: {error}" if error else f"version {read_published(layout, settings).version}"
     report = replace(redact_versions(layout, settings, planned, report), published=published)
@@ -131,8 +108,12 @@ def _run_jobs(
     say: Callable[[str], None],
     prepare: Sequence[str] | None = None,
     is_prepare_only: bool = False,
-) -> str:
-    """Run all jobs (of the first only the assets `prepare`, when given) up to the first that fails; returns why it did."""
+) -> tuple[str, int]:
+    """Run all jobs (of the first only the assets `prepare`, when given) up to the first that fails.
+
+    Returns:
+        Why it failed (empty when none did), and how many jobs ended well.
+    """
     home = prepare_home(Layout(settings.data_root), settings.dagster_home)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     shards = shard_keys(settings.decode.n_shards)
@@ -143,15 +124,15 @@ def _run_jobs(
                 _fetch(jobs, settings)
             _prepare(jobs, shards, prepare)
             if is_prepare_only:
-                return ""
+                return "", jobs.n_done
             _check(jobs, shards)
             if prepare is None and _fetch_broken(jobs, settings):
                 _prepare(jobs, shards, prepare)
                 _check(jobs, shards)
             jobs.run(PUBLISH)
         except JobFailedError as error:
-            return str(error)
-    return ""
+            return str(error), jobs.n_done
+        return "", jobs.n_done
 
 
 def _fetch(jobs: Jobs, settings: Settings) -> None:
@@ -185,13 +166,14 @@ def _check(jobs: Jobs, shards: list[str]) -> None:
     jobs.run(DECODE, first=shards[0], last=shards[-1])
 
 
-def _summary(settings: Settings, *, error: str, is_published: bool) -> RunSummary:
+def _summary(settings: Settings, *, error: str, n_jobs_done: int, is_published: bool) -> RunSummary:
     layout = Layout(settings.data_root)
     if not is_published:
-        return RunSummary(layout.root, error)
+        return RunSummary(layout.root, error, n_jobs_done)
     published = read_published(layout, settings)
     return RunSummary(
         layout.root,
+        n_jobs_done=n_jobs_done,
         csv=published.csv,
         manifest=published.manifest,
         report=layout.report,

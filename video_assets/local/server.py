@@ -1,55 +1,133 @@
 """Web server and daemon as one foreground program, the way production runs them (`-w workspace.yaml`).
 
-Belongs here: starting, watching and stopping the two processes. Does not belong here: Dagster's configuration (`instance`).
+Their logs go into a file beside Dagster's own; the terminal keeps the URL, and shows warnings and errors only.
+Belongs here: starting, watching and stopping the two processes, and that a data root has one daemon. Does not belong here:
+Dagster's configuration (`dagster_home`), the lease itself (`storage.leases`).
 """
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from video_assets.core.errors import MendableError
+from video_assets.storage.claims import find_claim
+from video_assets.storage.layout import Layout
+from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire
 
 _STOP_S = 20.0
+_STALE_AFTER_S = 60.0
+_MAX_LOG_BYTES = 20_000_000  # the log of the last start but one is let go
+_WORTH_SAYING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |Traceback|^\w*Error: ")
+_SHOWN_CHARS = 300
+_LAST_LINES = 15
+
+Processes = dict[str, "subprocess.Popen[bytes]"]
 
 
 class ServerError(MendableError):
     """A server cannot start or ended on its own; the message says which and what to do."""
 
 
-def serve(*, home: Path, workspace: Path, host: str, port: int, is_read_only: bool, say: Callable[[str], None]) -> None:
-    """Run web server and daemon until Ctrl-C or SIGTERM, then stop both.
+@dataclass(frozen=True)
+class Server:
+    """What is started: `home` is Dagster's folder; without `is_read_only` a daemon runs beside the web server."""
+
+    layout: Layout
+    home: Path
+    workspace: Path
+    host: str
+    port: int
+    is_read_only: bool
+
+    @property
+    def url(self) -> str:
+        """Where the UI is."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """What both processes say; of its own for each port, since a read-only server may run beside another."""
+        return self.home / f"ui-{self.port}.log"
+
+    @property
+    def commands(self) -> dict[str, list[str]]:
+        """Arguments of `python -m` by name."""
+        web = ["dagster_webserver", "--workspace", str(self.workspace), "--host", self.host, "--port", str(self.port)]
+        if self.is_read_only:
+            return {"web server": [*web, "--read-only"]}
+        return {"web server": web, "daemon": ["dagster._daemon", "run", "--workspace", str(self.workspace)]}
+
+
+def stop_on_sigterm() -> None:
+    """From now on SIGTERM is what Ctrl-C is: also in the seconds in which Dagster is loaded."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+@contextmanager
+def only_daemon(layout: Layout, url: str) -> Iterator[Lease]:
+    """Hold the data root's one place for a daemon; one whose process is gone is taken over.
 
     Raises:
-        ServerError: the port is taken, or one of the two ended; the other is stopped then.
+        ServerError: another program has it; the message names its process, machine and address.
     """
-    _require_free_port(host, port)
-    web = ["dagster_webserver", "--workspace", str(workspace), "--host", host, "--port", str(port)]
-    commands = {"web server": [*web, *(["--read-only"] if is_read_only else [])]}
-    if not is_read_only:
-        commands["daemon"] = ["dagster._daemon", "run", "--workspace", str(workspace)]
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    # Sessions of their own: Ctrl-C reaches this program alone, which then stops them in order.
-    processes = {
-        name: subprocess.Popen([sys.executable, "-m", *command], cwd=home, start_new_session=True)
-        for name, command in commands.items()
-    }
+    path = layout.root / "leases" / "ui"
     try:
-        _wait_until_up(host, port, processes)
-        say(f"web UI: http://{host}:{port}  (Ctrl-C stops it)")
-        _watch(processes)
+        lease = acquire(path, stale_after_s=_STALE_AFTER_S, patience_s=None, run_id=url)
+    except LeaseHeldError as error:
+        claim = find_claim(path)
+        holder = claim.holder if claim else {}
+        raise ServerError(
+            f"another UI with its daemon works on {layout.root}: {holder.get('run_id', 'address unknown')}, process "
+            f"{holder.get('pid', '?')} on {holder.get('host', '?')}. Open that, or stop it first, or look on with --read-only"
+        ) from error
+    with lease:
+        yield lease
+
+
+def serve(
+    server: Server, *, lease: Lease | None, say: Callable[[str], None], pinned: Callable[[str], AbstractContextManager]
+) -> None:
+    """Run web server and daemon until Ctrl-C or SIGTERM, then stop both. `pinned` keeps a line in sight.
+
+    Raises:
+        ServerError: the port is taken, one of the two ended, or another took the place over; what still runs is stopped then.
+    """
+    _require_free_port(server.host, server.port)
+    start = _rotated(server.log)
+    processes: Processes = {}
+    try:
+        with server.log.open("ab") as log:
+            for name, command in server.commands.items():
+                # Sessions of their own: Ctrl-C reaches this program alone, which then stops them in order.
+                processes[name] = subprocess.Popen(
+                    [sys.executable, "-m", *command], cwd=server.home, start_new_session=True, stdout=log, stderr=log
+                )
+        _wait_until_up(server, processes)
+        with pinned(f"web UI: {server.url}  (Ctrl-C stops it; log: {server.log})"):
+            _watch(server, processes, lease, say, start)
     except KeyboardInterrupt:
-        say("stopping web server and daemon")
+        say("stopping web server and daemon" if "daemon" in processes else "stopping the web server")
     finally:
-        signal.signal(signal.SIGTERM, previous)
         _stop(processes)
 
 
 def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
+
+
+def _rotated(log: Path) -> int:
+    """Where this start's lines begin; a log that has grown long is put aside first."""
+    with suppress(FileNotFoundError):
+        if log.stat().st_size > _MAX_LOG_BYTES:
+            log.replace(log.with_suffix(".old.log"))
+    return log.stat().st_size if log.exists() else 0
 
 
 def _require_free_port(host: str, port: int) -> None:
@@ -61,29 +139,46 @@ def _require_free_port(host: str, port: int) -> None:
             raise ServerError(f"{host}:{port} cannot be used ({error.strerror}): choose another with --port") from error
 
 
-def _wait_until_up(host: str, port: int, processes: dict[str, "subprocess.Popen[bytes]"]) -> None:
+def _wait_until_up(server: Server, processes: Processes) -> None:
     while True:
-        _require_alive(processes)
+        _require_alive(server, processes)
         with socket.socket() as probe:
             probe.settimeout(1.0)
-            if probe.connect_ex((host, port)) == 0:
+            if probe.connect_ex((server.host, server.port)) == 0:
                 return
         time.sleep(0.2)
 
 
-def _watch(processes: dict[str, "subprocess.Popen[bytes]"]) -> None:
-    while True:
-        _require_alive(processes)
-        time.sleep(0.5)
+def _watch(server: Server, processes: Processes, lease: Lease | None, say: Callable[[str], None], start: int) -> None:
+    with server.log.open("rb") as log:
+        log.seek(start)
+        while True:
+            for line in iter(log.readline, b""):
+                text = line.decode(errors="replace").rstrip()
+                if _WORTH_SAYING.search(text):
+                    say(text[:_SHOWN_CHARS])
+            _require_alive(server, processes)
+            if lease is not None and lease.is_lost:
+                _require_lease(lease)
+            time.sleep(0.5)
 
 
-def _require_alive(processes: dict[str, "subprocess.Popen[bytes]"]) -> None:
+def _require_lease(lease: Lease) -> None:
+    with suppress(OSError):  # storage that fails for a moment: asked again
+        try:
+            lease.ensure()
+        except LeaseLostError as error:
+            raise ServerError("this machine was cut off for so long that another UI took the data root over: stopping") from error
+
+
+def _require_alive(server: Server, processes: Processes) -> None:
     for name, process in processes.items():
         if process.poll() is not None:
-            raise ServerError(f"the {name} ended with exit code {process.returncode}; its last lines above say why")
+            lines = server.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+            raise ServerError("\n".join([f"the {name} ended with exit code {process.returncode}; {server.log} ends so:", *lines]))
 
 
-def _stop(processes: dict[str, "subprocess.Popen[bytes]"]) -> None:
+def _stop(processes: Processes) -> None:
     for process in processes.values():
         if process.poll() is None:
             process.send_signal(signal.SIGINT)

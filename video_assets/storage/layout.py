@@ -18,6 +18,11 @@ class Layout:
         """The settings that travel with the data."""
         return self.root / "video_assets.toml"
 
+    @property
+    def is_there(self) -> bool:
+        """True when something was run or set here before."""
+        return any((self.root / name).exists() for name in ("video_assets.toml", "raw", "metadata", "training", ".dagster"))
+
     def ledger(self, source: str) -> Path:
         """What a source offers: one row per listed clip."""
         return self.root / "raw" / f"{source}.parquet"

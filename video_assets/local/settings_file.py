@@ -3,6 +3,7 @@
 Belongs here: editing that file with its comments kept. Does not belong here: what settings exist (`settings`).
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ class SettingsFileError(UsageError):
     """The settings file is not TOML; the message names file and line."""
 
 
-def remember(path: Path, values: dict[str, dict[str, Any]]) -> bool:
-    """Set `values[section][field]` in the file, keeping everything else. True when the file changed.
+def remember(path: Path, values: dict[str, dict[str, Any]], *, forget: Iterable[str] = ()) -> bool:
+    """Set `values[section][field]` in the file, take out `forget` ("section.field"), keep the rest. True when the file changed.
 
     Raises:
         SettingsFileError: the file is there and is not TOML.
@@ -28,10 +29,13 @@ def remember(path: Path, values: dict[str, dict[str, Any]]) -> bool:
     document = _read(path)
     before = tomlkit.dumps(document)
     for section, fields in values.items():
-        table = document.setdefault(section, tomlkit.table())
+        table = document.setdefault(section, tomlkit.table()) if section else document
         for name, value in fields.items():
             if table.get(name) != value:
                 table[name] = value
+    for key in forget:
+        section, _, name = key.rpartition(".")
+        (document.get(section, {}) if section else document).pop(name, None)
     text = tomlkit.dumps(document)
     if text == before:
         return False

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from video_assets.cli.records import NoClip, clip_records, exit_code, list_clips
 
 from video_assets.checking.check import ClipTask
+from video_assets.checking.records import NoClip, clip_records, exit_code, list_clips
 from video_assets.progress import Advance, no_progress
 from video_assets.samples.demo.make import Sample
 from video_assets.settings.model import Decode

@@ -1,0 +1,61 @@
+"""`video-assets status`: what is done, left and in work, from files and from Dagster."""
+
+import json
+import shutil
+from pathlib import Path
+
+from command_line import command
+from data_roots import Clip, fill
+
+from video_assets.core.sharding import shard_of
+from video_assets.explain.status import look
+from video_assets.samples.demo.make import Sample
+from video_assets.storage.leases import hold
+from video_assets.storage.parts import PartWriter
+from video_assets.storage.stages import dropped_path
+
+CLIPS = [Clip(f"{number}.mp4") for number in range(30)]
+
+
+def test_stages_and_shards_are_counted(tmp_path: Path) -> None:
+    layout, settings = fill(tmp_path, CLIPS)
+    found = look(layout, settings)
+    assert found.listed == {"ok": 30}
+    assert [(stage.stage, stage.kept) for stage in found.stages] == [("enriched_metadata", 30), ("size_filtered", 30)]
+    assert {shard.state for shard in found.shards} == {"complete"}
+    assert (found.checked, found.clips, found.left_s) == (30, 30, None)
+
+
+def test_a_shard_in_work_says_by_whom_how_far_and_how_fast(tmp_path: Path) -> None:
+    layout, settings = fill(tmp_path, CLIPS)
+    shard = shard_of("own_clips/3.mp4", n_shards=settings.decode.n_shards)
+    for path in (layout.checked(shard), dropped_path(layout.checked(shard)), layout.verdicts(shard)):
+        path.unlink(missing_ok=True)
+    assert {found.state for found in look(layout, settings).shards if found.shard == shard} == {"left"}
+    with hold(layout.shard_lease(shard), run_id="abc"), PartWriter(layout.verdict_parts(shard)) as parts:
+        parts.append({"clip_key": "own_clips/3.mp4", "file_size": 5_000_000})
+        parts.flush()
+        status = look(layout, settings)
+    [found] = [found for found in status.shards if found.shard == shard]
+    assert (found.state, found.checked) == ("in work", 1)
+    assert "run abc" in found.holder
+    assert 0 < found.bytes_per_s <= 5_000_000
+    assert status.left_s is not None
+    assert status.as_record()["decode_check"]["checked"] == 30 - found.clips + 1
+
+
+def test_the_command_says_what_failed_and_what_comes_next(sample: Sample, tmp_path: Path) -> None:
+    clips, root = tmp_path / "clips", tmp_path / "root"
+    clips.mkdir()
+    shutil.copy2(sample.clips / "aquarium.mp4", clips)
+    (clips / "aquarium.txt").write_text("a fish tank")
+    assert command("settings", "own_clips.settle_s", "0", "--data-root", root).returncode == 0
+    done = command("run", "--clips", clips, "--data-root", root, "--shards", "2")
+    assert done.returncode == 0, done.stderr
+    shown = command("status", "--data-root", root)
+    assert "1 of 1 clips" in shown.stdout, shown.stderr
+    assert "2 complete" in shown.stdout
+    assert "nightly_prepare" in shown.stdout
+    record = json.loads(command("status", "--data-root", root, "--json").stdout)
+    assert record["dagster"]["failed_shards"] == []
+    assert record["decode_check"]["left_s"] is None

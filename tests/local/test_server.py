@@ -1,0 +1,78 @@
+"""`video-assets ui`: one daemon per data root, an orderly end at any time, a terminal that stays readable."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command_line import command
+from dagster_server import server
+
+from video_assets.local.server import ServerError, only_daemon
+from video_assets.storage.claims import claim_path
+from video_assets.storage.layout import Layout
+
+
+@pytest.mark.slow(60)
+def test_a_second_ui_on_the_data_root_is_refused_with_the_address_of_the_first(tmp_path: Path) -> None:
+    (tmp_path / "video_assets.toml").write_text("[automation]\nis_enabled = false\n")
+    with server(tmp_path) as first:
+        refused = command("ui", "--data-root", tmp_path, "--port", free_port())
+        assert refused.returncode == 1
+        assert first.url in refused.stderr
+        assert f"process {first.process.pid} on {socket.gethostname()}" in refused.stderr
+        assert "--read-only" in refused.stderr
+        with server(tmp_path, "--read-only") as beside:
+            assert beside.url != first.url
+        said = (tmp_path / "ui.log").read_text()
+        assert f"web UI: {first.url}" in said
+        assert "Serving dagster-webserver" not in said
+        assert "Serving dagster-webserver" in (tmp_path / ".dagster" / f"ui-{first.url.rpartition(':')[2]}.log").read_text()
+    with only_daemon(Layout(tmp_path), "http://after"):
+        pass
+
+
+def test_the_place_of_a_server_that_was_killed_is_taken_over(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom video_assets.local.server import only_daemon\n"
+        "from video_assets.storage.layout import Layout\n"
+        "with only_daemon(Layout(Path(sys.argv[1])), 'http://first'):\n    print('held', flush=True)\n    time.sleep(600)\n"
+    )
+    first = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(ServerError, match="http://first"), only_daemon(layout, "http://second"):
+            pass
+    finally:
+        first.kill()
+        first.wait()
+    with only_daemon(layout, "http://second"):
+        held = claim_path(layout.root / "leases" / "ui", 2)
+        assert json.loads(held.read_text())["run_id"] == "http://second"
+
+
+@pytest.mark.parametrize("after_s", [0.5, 2.0, 5.0])
+def test_sigterm_in_the_first_seconds_leaves_no_traceback(tmp_path: Path, after_s: float) -> None:
+    (tmp_path / "video_assets.toml").write_text("")
+    line = [sys.executable, "-m", "video_assets.cli.app", "ui", "--read-only", "--data-root", str(tmp_path)]
+    ui = subprocess.Popen(
+        [*line, "--port", str(free_port())], stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONWARNINGS": "ignore"}
+    )
+    time.sleep(after_s)
+    ui.send_signal(signal.SIGTERM)
+    _, said = ui.communicate(timeout=120)
+    assert "Traceback" not in said
+    assert ui.returncode in {0, 130, -signal.SIGTERM}
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

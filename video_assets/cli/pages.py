@@ -1,0 +1,53 @@
+"""Pages of a terminal that show a whole data root: its status, its settings.
+
+Does not belong here: one clip, a run's end, progress (`terminal`); what is counted (`explain.status`).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from video_assets.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from video_assets.explain.status import Status
+    from video_assets.local.status import Activity
+    from video_assets.settings.origins import Setting
+
+
+def status(found: "Status", activity: "Activity", *, is_again: bool) -> None:
+    """The status as a page; on a terminal that watches, in place of the one before."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    if is_again and out.is_terminal:
+        out.clear()
+    listed = ", ".join(f"{count:,} {status}" for status, count in sorted(found.listed.items())) or "nothing yet"
+    out.print(f"{found.data_root}\nlisted             {listed}")
+    if found.oldest_waiting:
+        out.print(f"waits longest      {printable(found.oldest_waiting['clip_key'])}, since {found.oldest_waiting['since']}")
+    for stage in found.stages:
+        out.print(f"{stage.stage:<18} {stage.kept:,} kept, {stage.dropped:,} dropped up to here, made {stage.made_at}")
+    rate = f", {found.clips_per_s:,.1f} clips/s, about {found.left_s:,.0f} s left" if found.left_s is not None else ""
+    out.print(f"decode_check       {found.checked:,} of {found.clips:,} clips{rate}")
+    failed = set(activity.failed_shards)
+    states = Counter("failed" if shard.shard in failed and shard.state == "left" else shard.state for shard in found.shards)
+    out.print("shards             " + ", ".join(f"{count:,} {state}" for state, count in states.items()))
+    for shard in found.shards:
+        if shard.state == "in work" or shard.shard in failed:
+            by = f"by {shard.holder}, {shard.bytes_per_s / 1e6:,.1f} MB/s" if shard.holder else "failed"
+            out.print(f"  {shard.shard}   {shard.checked:,} of {shard.clips:,} clips, {by}")
+    for run in activity.runs:
+        out.print(f"run                {run['what']} {run['state'].lower()}" + (f" since {run['since']}" if run["since"] else ""))
+    for name, tick in activity.next_schedules.items():
+        out.print(f"next               {name} {tick}")
+
+
+def settings_table(found: "Iterable[Setting]") -> None:
+    """One line per setting: its name, its value, where that comes from, what it is."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    for setting in found:
+        value = "" if setting.value is None else json.dumps(setting.value, ensure_ascii=False)
+        out.print(f"{setting.key} = {value}  ({setting.origin})")
+        out.print(f"    {setting.description}", style="dim")

@@ -1,0 +1,153 @@
+"""Options and single settings on their way into the settings file: checked first, saved then.
+
+What is wrong is said before Dagster is loaded, and nothing of it is saved: the UI and the nightly jobs read the same file.
+Belongs here: that order, and what own clips need before anything can come of them. Does not belong here: the file
+(`settings_file`), the fields (`settings`).
+"""
+
+import itertools
+import os
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import ParseError
+
+from video_assets.core.errors import UsageError
+from video_assets.local.settings_file import remember
+from video_assets.settings.model import Settings, settings_file
+from video_assets.settings.origins import field_of
+from video_assets.settings.sources import OwnClips
+
+Values = dict[str, dict[str, Any]]
+_CAPTION_SUFFIXES = (".txt", ".json")
+_MAX_ENTRIES = 20_000  # of a folder that is looked through for a first caption
+
+
+def remember_options(root: Path, options: Values, *, forget: Iterable[str] = (), is_sample: bool = False) -> None:
+    """Save the options that were given, and forget others; with `is_sample` make the sample and use it.
+
+    Raises:
+        UsageError: an option is wrong, or they do not go together; nothing was saved.
+        pydantic.ValidationError: a value that is not allowed; nothing was saved.
+        SettingsFileError: the settings file cannot be read.
+    """
+    given = {name: {k: v for k, v in fields.items() if v is not None} for name, fields in options.items()}
+    given, forget = {name: fields for name, fields in given.items() if fields}, set(forget)
+    for key in sorted(forget):
+        section, _, name = key.rpartition(".")
+        if name in given.get(section, {}):
+            raise UsageError(f"{key} is given and to be forgotten: leave one of the two options away")
+    if is_sample:
+        given = _with_sample(root, given)
+    if given or forget:
+        check_settings(given, forget)
+        remember(settings_file(), given, forget=forget)
+
+
+def change_setting(key: str, value: str | None) -> None:
+    """Save one setting, or with None forget it; where the file is read, it counts from the next start on.
+
+    Raises:
+        UsageError: there is no such setting, or its value would be of no use; nothing was saved.
+        pydantic.ValidationError: a value that is not allowed; nothing was saved.
+    """
+    section, name = field_of(key)
+    if value is None:
+        check_settings({}, {key})
+        remember(settings_file(), {}, forget=[key])
+        return
+    values: dict[str, Any] = {section: {name: _parsed(value)}} if section else {name: _parsed(value)}
+    check_settings(values, set())
+    remember(settings_file(), values if section else {"": values})
+
+
+def check_settings(given: dict[str, Any], forget: set[str]) -> Settings:
+    """The settings that would count with these values.
+
+    Raises:
+        UsageError, pydantic.ValidationError: they would not work.
+    """
+    forgotten = {key.rpartition(".")[0]: {key.rpartition(".")[2]: None} for key in forget if key.startswith("own_clips.")}
+    merged: dict[str, Any] = {**given, **{name: {**fields, **given.get(name, {})} for name, fields in forgotten.items()}}
+    settings = Settings(**merged)
+    if "own_clips" in merged:
+        check_own_clips(settings.own_clips)
+    return settings
+
+
+def check_own_clips(own: OwnClips) -> None:
+    """What can be seen within a second: the folder, the table with its columns, whether there is any caption.
+
+    Raises:
+        UsageError: names what is wrong.
+    """
+    if own.folder is not None:
+        _require_folder(own.folder)
+    if own.captions is not None:
+        _require_table(own)
+    elif own.folder is not None and not _has_captions(own):
+        raise UsageError(
+            f"{own.folder}: no clip has a caption, so none could be in the training CSV. Put NAME.txt beside NAME.mp4, "
+            "or give a table with --captions"
+        )
+
+
+def _require_folder(folder: Path) -> None:
+    try:
+        with os.scandir(folder):
+            return
+    except FileNotFoundError:
+        raise UsageError(f"{folder}: no such folder of clips; is the name right, is its disk mounted?") from None
+    except NotADirectoryError:
+        raise UsageError(f"{folder}: this is a file; --clips takes a folder (a table of captions is --captions)") from None
+    except OSError as error:
+        raise UsageError(f"{folder}: the folder of clips cannot be read: {error.strerror}") from error
+
+
+def _require_table(own: OwnClips) -> None:
+    from video_assets.core.errors import SourceError
+    from video_assets.sources.own_clips.caption_tables import TableOptions, read_captions
+
+    options = TableOptions(own.path_column, own.text_column, own.encoding)
+    try:
+        next(read_captions(Path(own.captions or ""), options=options, notes=[]), None)
+    except SourceError as error:
+        raise UsageError(str(error)) from error
+
+
+def _has_captions(own: OwnClips) -> bool:
+    """False only when the whole folder was looked at, holds clips, and has no file beside them that may be a caption."""
+    clips, n_seen = 0, 0
+    for _, _, names in os.walk(own.folder or "", followlinks=True):
+        n_seen += len(names)
+        clips += sum(name.lower().endswith(own.suffixes) for name in itertools.islice(names, _MAX_ENTRIES))
+        if any(name.lower().endswith(_CAPTION_SUFFIXES) for name in names) or n_seen > _MAX_ENTRIES:
+            return True
+    return clips == 0
+
+
+def _with_sample(root: Path, given: Values) -> Values:
+    from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, make_sample
+
+    if given.get("own_clips"):
+        raise UsageError("--sample brings clips and captions of its own: leave --clips and --captions away, or --sample")
+    used = Settings().own_clips
+    if used.is_enabled and used.folder != root / "sample" / "clips":
+        known = shlex.quote(str(used.folder or used.captions))
+        raise UsageError(
+            f"the sample needs a data root of its own: {root} has the clips of {known}. Give another with --data-root"
+        )
+    made = make_sample(root / "sample")
+    own = {"folder": str(made.clips), "captions": str(made.captions)}
+    return {**given, "own_clips": own, "filter": {"max_file_size_mib": SAMPLE_MAX_FILE_SIZE_MIB, **given.get("filter", {})}}
+
+
+def _parsed(value: str) -> Any:
+    """As TOML says it; what is no TOML value is text."""
+    try:
+        return tomlkit.parse(f"value = {value}").unwrap()["value"]
+    except ParseError:
+        return value

@@ -1,0 +1,51 @@
+"""Settings that are refused, in words: which one, what it is, what it may be.
+
+Belongs here: the words. Does not belong here: the rules (`sections`, `sources`, `model`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from video_assets.settings.model import settings_file
+from video_assets.settings.origins import nearest
+
+_WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "int_parsing": lambda _: "must be a whole number",
+    "int_type": lambda _: "must be a whole number",
+    "int_from_float": lambda _: "must be a whole number",
+    "float_parsing": lambda _: "must be a number",
+    "float_type": lambda _: "must be a number",
+    "bool_parsing": lambda _: "must be true or false",
+    "bool_type": lambda _: "must be true or false",
+    "string_type": lambda _: "must be text",
+    "path_type": lambda _: "must be a path",
+    "tuple_type": lambda _: "must be a list",
+    "greater_than": lambda limits: f"must be more than {limits['gt']:g}",
+    "greater_than_equal": lambda limits: f"must be at least {limits['ge']:g}",
+    "less_than": lambda limits: f"must be less than {limits['lt']:g}",
+    "less_than_equal": lambda limits: f"must be at most {limits['le']:g}",
+    "literal_error": lambda limits: f"must be {limits['expected']}",
+    "string_pattern_mismatch": lambda limits: f"must match {limits['pattern']}",
+    "model_type": lambda _: "must be a section of settings",
+    "model_attributes_type": lambda _: "must be a section of settings",
+}
+
+
+def describe(error: ValidationError) -> list[str]:
+    """A sentence for each setting that is refused."""
+    return [_sentence(problem) for problem in error.errors()]
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    kind, limits = problem["type"], problem.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"there is no setting {key!r} (in {settings_file()} or in the environment){nearest(key)}"
+    if kind == "value_error":
+        said = str(limits["error"])
+        return f"setting {key}: {said}" if key else said
+    rule = _WORDS[kind](limits) if kind in _WORDS else problem["msg"]
+    return f"setting {key} {rule}, and is {problem['input']!r}"
