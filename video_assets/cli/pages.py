@@ -5,7 +5,6 @@ Does not belong here: one clip, a run's end, progress (`terminal`); what is coun
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,6 +12,8 @@ from rich.console import Console
 from video_assets.cli.terminal import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from video_assets.explain.status import Status
     from video_assets.local.status import Activity
     from video_assets.settings.origins import Setting
