@@ -18,6 +18,7 @@ from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, Sample
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SHARDS = shard_keys(3)
+ASSETS = ("own_clips", "enriched_metadata", "size_filtered", "shard_lists", "decode_check", "training_csv", "dataset_report")
 PATIENCE_MS = 120_000  # other tests run beside this one
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
@@ -108,8 +109,17 @@ def see_what_runs_by_itself(page: Page, ui: Server, folder: Path) -> None:
 
 def see_the_graph_and_materialize_all(page: Page, ui: Server, folder: Path) -> None:
     go(page, ui, "/asset-groups")
-    for group in ("raw", "metadata", "filter", "decode", "training"):
-        expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    # All are there at once, none in a box that must be opened first.
+    for asset in (
+        "own_clips",
+        "enriched_metadata",
+        "size_filtered",
+        "shard_lists",
+        "decode_check",
+        "training_csv",
+        "dataset_report",
+    ):
+        expect(page.get_by_text(asset, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
     shoot(page, "graph", folder / "screenshots")
     page.get_by_role("button", name=re.compile("Materialize all")).first.click()
     page.get_by_role("button", name="All", exact=True).click()

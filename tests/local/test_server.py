@@ -52,9 +52,9 @@ def test_the_place_of_a_server_that_was_killed_is_taken_over(tmp_path: Path) -> 
             pass
     finally:
         first.kill()
-        first.wait()
+        first.communicate()
     with only_daemon(layout, "http://second"):
-        held = claim_path(layout.root / "leases" / "ui", 2)
+        held = claim_path(layout.lease("ui", "daemon"), 2)
         assert json.loads(held.read_text())["run_id"] == "http://second"
 
 

@@ -29,6 +29,11 @@ def changed_shards() -> dg.AutomationCondition:
     return _following(dg.AutomationCondition.eager(), changed)
 
 
+def missing_only() -> dg.AutomationCondition:
+    """What was never made, as after a change of the number of shards; whoever makes what is upstream makes the rest."""
+    return dg.AutomationCondition.on_missing() & _checked()
+
+
 def complete_only() -> dg.AutomationCondition:
     """As soon as a shard is newer, but not while any shard is missing, in progress or failed."""
     failed = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.execution_failed())

@@ -13,9 +13,10 @@ import dagster as dg
 
 from video_assets.core.schema import CHECKED, CLIPS
 from video_assets.core.sharding import shard_keys
-from video_assets.defs.conditions import changed_shards, cheap
-from video_assets.defs.describe import OWNERS, column_schema
+from video_assets.defs.conditions import changed_shards, missing_only
+from video_assets.defs.describe import GROUP, column_schema
 from video_assets.defs.jobs import AT_WORK, DECODE
+from video_assets.defs.list_reports import list_report
 from video_assets.defs.partition_reports import PartitionReport, report_each
 from video_assets.defs.partitions import backfill_policy, list_policy, range_tags, ranges, shard_partitions
 from video_assets.defs.project import Project
@@ -23,7 +24,6 @@ from video_assets.settings.model import Settings
 
 if TYPE_CHECKING:
     from video_assets.pipeline.shard import ShardOutcome
-    from video_assets.pipeline.shard_lists import ShardList
 
 
 def shard_lists(settings: Settings) -> dg.AssetsDefinition:
@@ -31,24 +31,24 @@ def shard_lists(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         name="shard_lists",
-        group_name="decode",
+        group_name=GROUP,
         kinds={"parquet", "pandas"},
-        owners=OWNERS,
         code_version="1",
         deps=["size_filtered"],
         partitions_def=shard_partitions(settings),
         backfill_policy=list_policy(settings),
         output_required=False,
         metadata=column_schema(CLIPS),
-        automation_condition=cheap(),
-        description="Which clips each shard checks, by a stable hash of the clip key: a new clip moves no other clip.",
+        automation_condition=missing_only(),
+        description="Which clips each shard checks, by a stable hash of the clip key: a new clip moves no other clip. The run of "
+        "size_filtered writes all lists and reports those that changed; materialize them here when one was lost.",
     )
     def asset(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> Iterator[dg.MaterializeResult[Any]]:
         from video_assets.pipeline.shard_lists import write_shard_lists
 
         n_shards = project.settings.decode.n_shards
         lists = write_shard_lists(project.layout, list(context.partition_keys), n_shards=n_shards)
-        report_each(context, "shard lists", map(_list_report, lists))
+        report_each(context, "shard lists", map(list_report, lists))
         yield from ()
 
     return asset
@@ -59,9 +59,8 @@ def decode_check(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         name="decode_check",
-        group_name="decode",
+        group_name=GROUP,
         kinds={"ffmpeg", "parquet"},
-        owners=OWNERS,
         code_version="1",
         deps=["shard_lists"],
         partitions_def=shard_partitions(settings),
@@ -87,15 +86,6 @@ def decode_check(settings: Settings) -> dg.AssetsDefinition:
         yield from ()
 
     return asset
-
-
-def _list_report(written: "ShardList") -> PartitionReport:
-    metadata = {
-        "dagster/partition_row_count": written.n_clips,
-        "dropped_before": written.n_dropped,
-        "bytes": written.n_bytes,
-    }
-    return PartitionReport(written.shard, written.content_hash, metadata)
 
 
 def _shard_report(outcome: "ShardOutcome") -> PartitionReport:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from video_assets.report.report import Report
     from video_assets.storage.tables import Table
 
-OWNERS = ["team:data"]
+_NUMBERS = ["num_frames", "height", "width", "aspect_ratio", "fps", "resolution", "file_size"]
+GROUP = "video_assets"
+"""One group: the UI shows all assets at once. Several would open as grey boxes."""
 
 
 def column_schema(spec: TableSpec) -> dict[str, dg.TableSchema]:
@@ -82,7 +84,9 @@ def published_metadata(published: "Published") -> dict[str, Any]:
     from video_assets.storage.tables import read_head
 
     counted = funnel_from_counts(published.n_kept, published.dropped)
+    first = read_head(published.table, TRAINING, 5)
     return {
+        "preview": records_table(preview(_in_short(first), ["clip", *_NUMBERS, "text"], max_chars=60)),
         "dagster/row_count": published.n_kept,
         "dagster/uri": dg.MetadataValue.path(str(published.csv)),
         "listed_clips": counted.listed,
@@ -91,7 +95,8 @@ def published_metadata(published: "Published") -> dict[str, Any]:
         "csv": dg.MetadataValue.path(str(published.csv)),
         "csv_bytes": published.csv_bytes,
         "csv_sha256": published.csv_hash,
-        "version": published.version,
+        # Text: the UI plots numbers over time, and a version's number only grows.
+        "version": str(published.version),
         **{f"{kind}_clips_since_last_version": published.changes.get(kind, 0) for kind in ("added", "dropped", "changed")},
         "changes": dg.MetadataValue.json(published.changes),
         "manifest": dg.MetadataValue.path(str(published.manifest)),
@@ -99,7 +104,6 @@ def published_metadata(published: "Published") -> dict[str, Any]:
         "sources": dg.MetadataValue.json(published.sources),
         "funnel_table": dg.MetadataValue.md(funnel_markdown(counted)),
         "funnel": dg.MetadataValue.md(png_markdown(funnel_png(counted), "funnel")),
-        "preview": records_table(preview(read_head(published.table, TRAINING, 10), TRAINING.names)),
     }
 
 
@@ -110,16 +114,22 @@ def report_metadata(report: "Report") -> dict[str, Any]:
     from video_assets.report.plots import png_markdown
 
     counted = report.funnel
-    pictures = {
-        f"picture_{name}": dg.MetadataValue.md(png_markdown(png, name.replace("_", " "))) for name, png in report.pictures.items()
-    }
+    pictures = "\n\n".join(
+        f"## {name.replace('_', ' ').capitalize()}\n\n{png_markdown(png, name)}" for name, png in report.pictures.items()
+    )
     return {
+        # One entry: seven would be seven windows to open and close.
+        "pictures": dg.MetadataValue.md(pictures),
         "listed_clips": counted.listed,
         "kept_clips": counted.kept,
         "dropped_clips": counted.dropped,
         "funnel_table": dg.MetadataValue.md(funnel_markdown(counted, meanings=MEANINGS)),
-        **pictures,
     }
+
+
+def _in_short(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows of the product with the clip's file name for its path: the numbers beside it stay in sight."""
+    return rows.assign(clip=rows["path"].str.rpartition("/")[2])
 
 
 def _counts(reasons: "pd.Series") -> dict[str, int]:

@@ -5,8 +5,11 @@ from typing import Any
 import dagster as dg
 
 from video_assets.core.schema import CLIPS
+from video_assets.core.sharding import shard_keys
 from video_assets.defs.conditions import cheap
-from video_assets.defs.describe import OWNERS, column_schema, stage_metadata
+from video_assets.defs.describe import GROUP, column_schema, stage_metadata
+from video_assets.defs.list_reports import SHARD_LISTS, changed_lists, list_report
+from video_assets.defs.partition_reports import report_or_log
 from video_assets.defs.partitions import source_dep
 from video_assets.defs.project import Project
 from video_assets.settings.model import Source
@@ -17,9 +20,8 @@ def enriched_metadata(sources: tuple[Source, ...]) -> dg.AssetsDefinition:
 
     @dg.asset(
         name="enriched_metadata",
-        group_name="metadata",
+        group_name=GROUP,
         kinds={"parquet", "pandas", "ffmpeg"},
-        owners=OWNERS,
         code_version="1",
         deps=[source_dep(source) for source in sources],
         metadata=column_schema(CLIPS),
@@ -45,22 +47,25 @@ def enriched_metadata(sources: tuple[Source, ...]) -> dg.AssetsDefinition:
 
 
 @dg.asset(
-    group_name="filter",
+    group_name=GROUP,
     kinds={"parquet", "pandas"},
-    owners=OWNERS,
     code_version="1",
     deps=["enriched_metadata"],
     metadata=column_schema(CLIPS),
     automation_condition=cheap(),
     description="Clips that are not larger than `filter.max_file_size_mib` (50 MiB by default).",
 )
-def size_filtered(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
-    """Drop large clips before they cost decoding time."""
+def size_filtered(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
+    """Drop large clips before they cost decoding time, and write the shard lists: a run of their own would take a minute."""
+    from video_assets.pipeline.shard_lists import write_shard_lists
     from video_assets.pipeline.size_filter import filter_by_size
 
-    max_bytes = project.settings.filter.max_file_size_bytes
+    max_bytes, n_shards = project.settings.filter.max_file_size_bytes, project.settings.decode.n_shards
     result = filter_by_size(project.layout, max_bytes=max_bytes)
+    lists = write_shard_lists(project.layout, shard_keys(n_shards), n_shards=n_shards)
+    for written in changed_lists(context.instance, lists):
+        report_or_log(context, list_report(written), asset=SHARD_LISTS)
     return dg.MaterializeResult(
-        metadata={**stage_metadata(result), "max_file_size_bytes": max_bytes},
+        metadata={**stage_metadata(result), "max_file_size_bytes": f"{max_bytes:,}"},
         data_version=dg.DataVersion(result.content_hash),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from video_assets.core.schema import LEDGER
-from video_assets.defs.describe import OWNERS, column_schema
+from video_assets.defs.describe import GROUP, column_schema
 from video_assets.defs.jobs import FETCH_MIRADATA
 from video_assets.defs.partition_reports import PartitionReport, report_each
 from video_assets.defs.partitions import MIRADATA_BATCHES
@@ -33,9 +33,8 @@ def miradata_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 @dg.asset(
-    group_name="raw",
+    group_name=GROUP,
     kinds={"csv", "parquet"},
-    owners=OWNERS,
     code_version="1",
     description="MiraData's table of clips, every row checked; its batches become partitions of miradata_clips." + _TERMS,
 )
@@ -61,9 +60,8 @@ def miradata_listing(context: dg.AssetExecutionContext, project: dg.ResourcePara
 def _miradata_clips() -> dg.AssetsDefinition:
     @dg.asset(
         name="miradata_clips",
-        group_name="raw",
+        group_name=GROUP,
         kinds={"ffmpeg", "parquet"},
-        owners=OWNERS,
         code_version="1",
         deps=[dg.AssetDep("miradata_listing", partition_mapping=dg.AllPartitionMapping())],
         partitions_def=MIRADATA_BATCHES,

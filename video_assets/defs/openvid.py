@@ -13,7 +13,7 @@ import dagster as dg
 
 from video_assets.core.schema import LEDGER
 from video_assets.defs.conditions import cheap
-from video_assets.defs.describe import OWNERS, column_schema
+from video_assets.defs.describe import GROUP, column_schema
 from video_assets.defs.jobs import AT_WORK, FETCH_OPENVID, LIST_OPENVID, OPENVID_JOBS
 from video_assets.defs.partition_reports import PartitionReport, report_each
 from video_assets.defs.partitions import archive_partitions, backfill_policy
@@ -32,9 +32,8 @@ def openvid_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 @dg.asset(
-    group_name="raw",
+    group_name=GROUP,
     kinds={"json", "huggingface"},
-    owners=OWNERS,
     code_version="1",
     description="What the data set offers at its newest commit: every file with size and sha256, and which of them make up which "
     "archive. Adds a partition per archive to openvid_clips.",
@@ -62,9 +61,8 @@ def openvid_listing(context: dg.AssetExecutionContext, project: dg.ResourceParam
 
 
 @dg.asset(
-    group_name="raw",
+    group_name=GROUP,
     kinds={"csv", "parquet", "huggingface"},
-    owners=OWNERS,
     code_version="1",
     deps=[openvid_listing],
     automation_condition=cheap(),
@@ -94,9 +92,8 @@ def openvid_clips(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.asset(
         name="openvid_clips",
-        group_name="raw",
+        group_name=GROUP,
         kinds={"huggingface", "parquet"},
-        owners=OWNERS,
         code_version="1",
         deps=[openvid_listing, openvid_captions],
         partitions_def=archive_partitions(settings),
@@ -120,9 +117,8 @@ def openvid_clips(settings: Settings) -> dg.AssetsDefinition:
 
 
 @dg.asset(
-    group_name="raw",
+    group_name=GROUP,
     kinds={"json"},
-    owners=OWNERS,
     code_version="1",
     deps=["decode_check"],
     automation_condition=cheap(),

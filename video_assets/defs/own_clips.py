@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from video_assets.core.schema import LEDGER
-from video_assets.defs.describe import OWNERS, column_schema, listing_metadata
+from video_assets.defs.describe import GROUP, column_schema, listing_metadata
 from video_assets.defs.jobs import AT_WORK, PREPARE
 from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
@@ -18,9 +18,8 @@ _FIRST_WAIT_S = 30  # after the first failure; an hour after the eighth
 
 
 @dg.asset(
-    group_name="raw",
+    group_name=GROUP,
     kinds={"parquet"},
-    owners=OWNERS,
     code_version="1",
     metadata=column_schema(LEDGER),
     description="The user's own clips: every file and every caption row, with a status and, when it cannot be used, the reason.",

@@ -36,13 +36,13 @@ def report_each(context: dg.AssetExecutionContext, what: str, reports: Iterable[
         )
 
 
-def report_or_log(context: dg.AssetExecutionContext, report: PartitionReport) -> bool:
-    """Tell Dagster that a partition is complete (True), or log why it is not."""
+def report_or_log(context: dg.AssetExecutionContext, report: PartitionReport, *, asset: dg.AssetKey | None = None) -> bool:
+    """Tell Dagster that a partition (of `asset`; default: the run's own) is complete (True), or log why it is not."""
     if report.failure:
         context.log.error(f"{report.partition}: {report.failure}")
         return False
     event = dg.AssetMaterialization(
-        asset_key=context.asset_key,
+        asset_key=asset or context.asset_key,
         partition=report.partition,
         metadata=report.metadata,
         tags={"dagster/data_version": report.content_hash},

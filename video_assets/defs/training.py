@@ -12,7 +12,7 @@ import dagster as dg
 
 from video_assets.core.schema import TRAINING
 from video_assets.defs.conditions import cheap, complete_only
-from video_assets.defs.describe import OWNERS, column_schema, published_metadata, report_metadata
+from video_assets.defs.describe import GROUP, column_schema, published_metadata, report_metadata
 from video_assets.defs.project import Project
 from video_assets.publish.rules.names import ADVISORY, METADATA_RULES, TRAINING_RULES
 from video_assets.settings.model import Settings
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 
 @dg.asset(
-    group_name="training",
+    group_name=GROUP,
     kinds={"csv", "parquet", "pandas"},
-    owners=OWNERS,
     code_version="1",
     deps=["decode_check"],
     metadata=column_schema(TRAINING),
@@ -40,9 +39,8 @@ def training_csv(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any
 
 
 @dg.asset(
-    group_name="training",
+    group_name=GROUP,
     kinds={"matplotlib"},
-    owners=OWNERS,
     code_version="1",
     deps=[training_csv],
     automation_condition=cheap(),

@@ -132,7 +132,7 @@ def _shard(layout: Layout, name: str, *, is_left: bool) -> ShardStatus:
     parts = list(layout.verdict_parts(name).glob("*.jsonl"))
     sizes = [size for part in parts for size in _sizes(part)]
     checked = min(clips, _rows(layout.verdicts(name)) + len(sizes))
-    claim = find_claim(layout.shard_lease(name))
+    claim = find_claim(layout.lease("decode_check", name))
     if claim is None or claim.is_released:
         return ShardStatus(name, "left", clips, checked)
     begun = pd.Timestamp(claim.holder["since"]).timestamp() if claim.holder.get("since") else time.time()

@@ -15,7 +15,7 @@ import dagster as dg
 from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
 from video_assets.definitions import build_defs
-from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH, SHARD
+from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH
 from video_assets.local.dagster_home import prepare_home, terminal_config
 from video_assets.local.jobs import JobFailedError, Jobs
 from video_assets.progress import Progress
@@ -122,12 +122,12 @@ def _run_jobs(
         try:
             if prepare is None:
                 _fetch(jobs, settings)
-            _prepare(jobs, shards, prepare)
+            _prepare(jobs, prepare)
             if is_prepare_only:
                 return "", jobs.n_done
             _check(jobs, shards)
             if prepare is None and _fetch_broken(jobs, settings):
-                _prepare(jobs, shards, prepare)
+                _prepare(jobs, prepare)
                 _check(jobs, shards)
             jobs.run(PUBLISH)
         except JobFailedError as error:
@@ -155,10 +155,9 @@ def _fetch_broken(jobs: Jobs, settings: Settings) -> bool:
     return fetch_broken_openvid(jobs, settings)
 
 
-def _prepare(jobs: Jobs, shards: list[str], prepare: Sequence[str] | None) -> None:
+def _prepare(jobs: Jobs, prepare: Sequence[str] | None) -> None:
     """From what the sources list to the shard lists."""
     jobs.run(PREPARE, only=prepare or ())
-    jobs.run(SHARD, first=shards[0], last=shards[-1])
 
 
 def _check(jobs: Jobs, shards: list[str]) -> None:

@@ -77,7 +77,7 @@ def only_daemon(layout: Layout, url: str) -> Iterator[Lease]:
     Raises:
         ServerError: another program has it; the message names its process, machine and address.
     """
-    path = layout.root / "leases" / "ui"
+    path = layout.lease("ui", "daemon")
     try:
         lease = acquire(path, stale_after_s=_STALE_AFTER_S, patience_s=None, run_id=url)
     except LeaseHeldError as error:

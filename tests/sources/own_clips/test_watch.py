@@ -69,6 +69,38 @@ def test_a_clip_that_came_starts_one_run(folder, name):
     assert not folder.look().run_key
 
 
+def test_the_first_look_after_a_complete_run_starts_nothing(folder):
+    finish(folder)
+    assert "since the last listing" in folder.look().reason
+    folder.add("a/new.mp4")
+    assert folder.look().run_key
+
+
+@pytest.mark.parametrize("after", ["clip", "settings", "killed"])
+def test_the_first_look_after_a_run_starts_what_is_new_or_was_left(folder, after):
+    finish(folder)
+    if after == "clip":
+        folder.add("a/new.mp4")
+        later = time.time() - 100
+        os.utime(folder.path / "a", (later, later))
+    elif after == "settings":
+        folder.layout.settings.write_text("")
+    else:
+        folder.layout.size_filtered.unlink()
+    assert folder.look().run_key
+
+
+def finish(folder):
+    """A run that ended two minutes ago."""
+    folder.list()
+    for path in (folder.layout.enriched_metadata, folder.layout.size_filtered):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for path in (folder.layout.ledger("own_clips"), folder.layout.enriched_metadata, folder.layout.size_filtered):
+        moment = time.time() - 120
+        os.utime(path, (moment, moment))
+
+
 def test_a_clip_or_a_folder_that_went_starts_a_run(folder):
     folder.look()
     shutil.rmtree(folder.path / "a" / "b")

@@ -157,7 +157,24 @@ def _judge(layout: Layout, settings: OwnClips, memory: _Memory, last: str) -> Ne
     if 0 <= silent_s < quiet_s and now_ns / 1e9 - memory.restless_since_s < _MAX_PATIENCE_S:
         return News("", f"files came or went {silent_s:.0f} s ago; waiting until it is quiet for {quiet_s:.0f} s", last)
     memory.restless_since_s = 0.0
+    if not last and not n_arriving and not has_settled and _is_listed(layout, settings, changed_ns):
+        return News("", "nothing has come or gone since the last listing", seen)
     return News(f"own_clips-{seen}", "", seen)
+
+
+def _is_listed(layout: Layout, settings: OwnClips, changed_ns: int) -> bool:
+    """At the first look: all that was seen is older than the listing by `settle_s`, and later tables were made from that."""
+    made = [_mtime_ns(path) for path in (layout.ledger("own_clips"), layout.enriched_metadata, layout.size_filtered)]
+    is_in_order = 0 < made[0] <= made[1] <= made[2]
+    return is_in_order and changed_ns < made[0] - settings.settle_s * 1e9 and _mtime_ns(layout.settings) <= made[0]
+
+
+def _mtime_ns(path: Path) -> int:
+    """0 when there is nothing."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _state(settings: OwnClips, memory: _Memory) -> tuple[str, int]:
