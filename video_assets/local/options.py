@@ -5,7 +5,6 @@ Belongs here: that order, and what own clips need before anything can come of th
 (`settings_file`), the fields (`settings`).
 """
 
-import itertools
 import os
 import shlex
 from collections.abc import Iterable
@@ -22,7 +21,6 @@ from video_assets.settings.origins import field_of
 from video_assets.settings.sources import OwnClips
 
 Values = dict[str, dict[str, Any]]
-_CAPTION_SUFFIXES = (".txt", ".json")
 _MAX_ENTRIES = 20_000  # of a folder that is looked through for a first caption
 
 
@@ -108,25 +106,28 @@ def _require_folder(folder: Path) -> None:
 
 
 def _require_table(own: OwnClips) -> None:
+    """Each table that is named can be opened, and its first row has a path and a caption."""
     from video_assets.core.errors import SourceError
-    from video_assets.sources.own_clips.caption_tables import TableOptions, read_captions
+    from video_assets.sources.own_clips.caption_tables import TableOptions, read_captions, tables_named
 
-    options = TableOptions(own.path_column, own.text_column, own.encoding)
+    options = TableOptions(own.path_column, own.caption_columns, own.encoding, own.path_template)
     try:
-        next(read_captions(Path(own.captions or ""), options=options, notes=[]), None)
+        for table in tables_named(own.captions or Path()):
+            next(read_captions(table, options=options, notes=[]), None)
     except SourceError as error:
         raise UsageError(str(error)) from error
 
 
 def _has_captions(own: OwnClips) -> bool:
-    """False only when the whole folder was looked at, holds clips, and has no file beside them that may be a caption."""
-    clips, n_seen = 0, 0
+    """False only when the whole folder was looked at, holds clips, and nothing beside them that could be captions."""
+    n_clips, n_seen = 0, 0
     for _, _, names in os.walk(own.folder or "", followlinks=True):
         n_seen += len(names)
-        clips += sum(name.lower().endswith(own.suffixes) for name in itertools.islice(names, _MAX_ENTRIES))
-        if any(name.lower().endswith(_CAPTION_SUFFIXES) for name in names) or n_seen > _MAX_ENTRIES:
+        is_clip = [name.lower().endswith(own.suffixes) for name in names if not name.startswith(".")]
+        n_clips += sum(is_clip)
+        if not all(is_clip) or n_seen > _MAX_ENTRIES:
             return True
-    return clips == 0
+    return n_clips == 0
 
 
 def _with_sample(root: Path, given: Values) -> Values:
