@@ -45,9 +45,9 @@ def test_a_named_column_wins_over_known_names_and_in_its_exact_spelling():
 
 def test_a_missing_column_is_named_with_the_columns_that_are_there_and_the_setting():
     with pytest.raises(SourceError) as raised:
-        find_columns(["file", "text"], table="clips.csv")
+        find_columns(["clips", "text"], table="clips.csv")
     assert "clips.csv: no column with the path" in str(raised.value)
-    assert "'file', 'text'" in str(raised.value)
+    assert "'clips', 'text'" in str(raised.value)
     assert "own_clips.path_column" in str(raised.value)
 
 

@@ -93,6 +93,8 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
 def run_summary(summary: "RunSummary") -> None:
     """The end of a run: the CSV, the funnel, what to try next; or why there is no CSV."""
     root = shlex.quote(str(summary.data_root))
+    for note in summary.notes:
+        say(f"note: {printable(note)}")
     if summary.error:
         fail(summary.error)
         kept = "Everything done so far is kept. " if summary.n_jobs_done else ""

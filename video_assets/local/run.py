@@ -21,6 +21,7 @@ from video_assets.local.jobs import JobFailedError, Jobs
 from video_assets.progress import Progress
 from video_assets.publish.manifest import read_published
 from video_assets.settings import Settings
+from video_assets.sources.ledgers import own_clips_notes
 from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
@@ -42,10 +43,13 @@ class RunSummary:
     kept: int = 0
     dropped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Clips by stage and reason."""
+    notes: Sequence[str] = ()
+    """What the user should know of the clips and captions as they were found."""
 
     def as_record(self) -> dict[str, Any]:
         """JSON-able; without the report and the counts when there is no CSV."""
         record: dict[str, Any] = {"data_root": str(self.data_root), "error": self.error, "csv": None, "manifest": None}
+        record["notes"] = list(self.notes)
         if self.csv is not None:
             record |= {"csv": str(self.csv), "manifest": str(self.manifest), "report": str(self.report)}
             record |= {"listed": self.listed, "kept": self.kept, "dropped": self.dropped}
@@ -167,8 +171,9 @@ def _check(jobs: Jobs, shards: list[str]) -> None:
 
 def _summary(settings: Settings, *, error: str, n_jobs_done: int, is_published: bool) -> RunSummary:
     layout = Layout(settings.data_root)
+    notes = own_clips_notes(layout) if settings.own_clips.is_enabled else []
     if not is_published:
-        return RunSummary(layout.root, error, n_jobs_done)
+        return RunSummary(layout.root, error, n_jobs_done, notes=notes)
     published = read_published(layout, settings)
     return RunSummary(
         layout.root,
@@ -179,4 +184,5 @@ def _summary(settings: Settings, *, error: str, n_jobs_done: int, is_published: 
         listed=published.n_listed,
         kept=published.n_kept,
         dropped=published.dropped,
+        notes=notes,
     )

@@ -18,7 +18,7 @@ _BLOCK = 1 << 20
 _MIN_UTF16_BYTES = 8  # a zero in fewer bytes is an accident
 # Letters of Western Europe stand between ASCII letters, two in a row at most; those of other alphabets,
 # read as Windows-1252, stand in long rows. Quotes, dashes and signs of money say nothing.
-_SIGNS = "\u2013\u2014\u2018-\u201e\u2026\u20ac\u2122\u00a0\u00a1\u00a3\u00a9\u00ab\u00ae\u00b0\u00bb\u00bf"
+_SIGNS = "\u2013\u2014\u2018\u2019\u201c-\u201e\u2026\u20ac\u2122\u00a0\u00a1\u00a3\u00a9\u00ab\u00ae\u00b0\u00bb\u00bf"
 _FOREIGN = re.compile(rf"[^\x00-\x7f{_SIGNS}]{{3}}")
 WINDOWS, UTF16_LE, UTF16_BE = "cp1252", "utf-16-le", "utf-16-be"
 _NAMES = {WINDOWS: "Windows-1252", UTF16_LE: "UTF-16 without a byte order mark", UTF16_BE: "UTF-16 without a byte order mark"}
@@ -26,7 +26,9 @@ _NAME_IT = "name its encoding in own_clips.encoding (gbk, cp1251, shift_jis ...)
 
 
 class _NotDecodableError(SourceError):
-    pass
+    def __init__(self, message: str, problem: str) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 class Decoded(NamedTuple):
@@ -95,7 +97,7 @@ def _check(file: IO[bytes], path: Path, encoding: str | None, notes: list[str]) 
         try:
             has_line_feeds = _decode_through(file, path, WINDOWS)
         except _NotDecodableError as not_windows:
-            raise SourceError(f"{not_utf8}, {not_windows.args[1]}; save it as UTF-8, or {_NAME_IT}") from None
+            raise SourceError(f"{not_utf8}, {not_windows.problem}; save it as UTF-8, or {_NAME_IT}") from None
     notes.append(f"{path.name} is not UTF-8; it was read as Windows-1252 (name another encoding in own_clips.encoding)")
     return WINDOWS, has_line_feeds
 

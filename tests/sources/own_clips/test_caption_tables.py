@@ -102,13 +102,13 @@ def test_other_columns_are_kept_as_extras_even_without_a_name_or_with_a_name_twi
 def test_a_ragged_row_is_refused_with_its_line_and_both_counts(tmp_path):
     path = table(tmp_path, 'path,text\na.mp4,"x\ny\n"\nb.mp4,one, two\n')
     assert "line 5: 3 fields where the header has 2; put quotes around captions that hold commas" in refusal(path)
-    assert "line 2: 1 fields where the header has 2" in refusal(table(tmp_path, "path,text\na.mp4\n"))
+    assert "line 2: 1 fields where the header has 2; fill the row up" in refusal(table(tmp_path, "path,text\na.mp4\n"))
 
 
 def test_a_quote_that_is_never_closed_is_refused_with_the_line_that_opens_it(tmp_path):
     path = table(tmp_path, 'path,text\na.mp4,x\nb.mp4,"one\nc.mp4,two\n')
     assert "line 3: a quote is opened in the row that begins here and not closed until the end of the file" in refusal(path)
-    path = table(tmp_path, 'path,text\na.mp4,x\nb.mp4,"one\n' + "c.mp4,two\n" * 20_000)
+    path = table(tmp_path, 'path,text\na.mp4,x\nb.mp4,"one\n' + "two " * 40_000 + '"\n')
     assert "line 3: a field of more than 131,072 characters; is a quote opened in line 3 and never closed?" in refusal(path)
 
 
@@ -139,7 +139,7 @@ def test_an_empty_file_is_refused(tmp_path, name):
 
 def test_a_missing_column_is_named(tmp_path):
     assert "no column with the caption" in refusal(table(tmp_path, "path,words\na,b\n"))
-    assert captions(table(tmp_path, "path,words\na,b\n"), text_column="words") == [(2, "a", "b")]
+    assert captions(table(tmp_path, "path,words\na,b\n"), text_columns=("words",)) == [(2, "a", "b")]
 
 
 def test_a_table_that_is_rewritten_while_it_is_read_is_refused(tmp_path):
@@ -161,11 +161,13 @@ def test_json_lines_know_their_line_and_keep_other_values(tmp_path):
 
 def test_json_rows_without_caption_or_path_are_rows_all_the_same(tmp_path):
     rows = read(table(tmp_path, '{"path": "a.mp4"}\n{"path": null, "text": "x"}\n{"path": 7, "text": null}\n', "t.jsonl"))
-    assert [(row.path, row.text) for row in rows] == [("a.mp4", ""), ("", "x"), ("", "")]
+    assert [(row.path, row.text) for row in rows] == [("a.mp4", ""), ("", "x"), ("7", "")]
 
 
 def test_captions_that_json_allows_but_no_table_can_hold_are_a_problem_of_their_row(tmp_path):
-    rows = read(table(tmp_path, '{"path":"a","text":["x"]}\n{"path":"b","text":"\\ud83d"}\n{"path":"c","text":"x"}\n', "t.jsonl"))
+    rows = read(
+        table(tmp_path, '{"path":"a","text":[["x"]]}\n{"path":"b","text":"\\ud83d"}\n{"path":"c","text":"x"}\n', "t.jsonl")
+    )
     assert [bool(row.problem) for row in rows] == [True, True, False]
 
 
@@ -206,6 +208,113 @@ def test_parquet_that_is_none_is_refused(tmp_path):
         assert "Parquet" in refusal(path)
     pq.write_table(pa.table({"path": [{"bytes": b"", "path": "a"}], "text": ["x"]}), path)
     assert "column 'path' is of type struct" in refusal(path)
+
+
+# --- as tables lie around -----------------------------------------------------------------------------------------------------
+
+
+def test_a_quote_that_swallows_the_rows_after_it_is_refused_with_the_line(tmp_path):
+    path = table(tmp_path, 'path\ttext\n1.mp4\t"Stop the man\n2.mp4\ta cat\n3.mp4\tsays the sign"\n', "t.tsv")
+    assert "line 2: the row that begins here goes on in line 3, which looks like a row itself (2.mp4)" in refusal(path)
+    path = table(tmp_path, 'id,text,n\n1,"a,1\n2,b,2\n3,c",3\n')
+    assert "line 3" in refusal(path, is_clip=lambda cell: cell == "2")
+    assert len(read(path, is_clip=lambda cell: cell == "9")) == 1, "a caption of several lines"
+
+
+def test_a_long_field_that_is_no_caption_is_carried_along(tmp_path):
+    row = read(table(tmp_path, f"path,text,boxes\na.mp4,x,{'y' * 140_000}\n"))[0]
+    assert len(json.loads(row.extras)["boxes"]) == 140_000
+
+
+def test_a_carriage_return_in_a_caption_without_quotes_is_a_character_of_it(tmp_path):
+    assert captions(table(tmp_path, "path,text\n1.mp4,a\rb\n2.mp4,c\r\n")) == [(2, "1.mp4", "a\rb"), (3, "2.mp4", "c")]
+
+
+@pytest.mark.parametrize("delimiter", [";", "|"])
+def test_the_line_of_spreadsheets_that_names_the_delimiter_is_no_header(tmp_path, delimiter):
+    path = table(tmp_path, f"sep={delimiter}\r\npath{delimiter}text\r\na.mp4{delimiter}x\r\n")
+    assert captions(path) == [(3, "a.mp4", "x")]
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("gzip", ".gz"), ("bz2", ".bz2"), ("zstd", ".zst")])
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_compressed_tables_are_read_and_damaged_ones_refused(tmp_path, name, codec, ending):
+    content = b"path,text\n" + b"a.mp4,x\n" * 30_000 if name == "t.csv" else b'{"path": "a.mp4", "text": "x"}\n' * 30_000
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, codec) as stream:
+        stream.write(content)
+    packed = out.getvalue().to_pybytes()
+    assert len(read(table(tmp_path, packed, name + ending))) == 30_000
+    assert f"not readable as {codec}" in refusal(table(tmp_path, packed[: len(packed) // 2], name + ending))
+    assert f"not readable as {codec}" in refusal(table(tmp_path, content, name + ending))
+
+
+def test_several_captions_of_a_row_are_all_kept(tmp_path):
+    content = '{"path": "a.mp4", "cap": ["one", "", "two"]}\n{"path": "b.mp4", "cap": ["only"]}\n{"path": "c.mp4", "cap": "x"}\n'
+    rows = read(table(tmp_path, content, "t.jsonl"))
+    assert [(row.text, row.captions) for row in rows] == [("one", ("one", "two")), ("only", ()), ("x", ())]
+    assert json.loads(rows[0].extras) == {"captions": ["one", "two"]}
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"path": ["a.mp4"], "caption": [["one", "two"]]}), path)
+    assert read(path)[0].captions == ("one", "two")
+    row = read(table(tmp_path, "path,long,short\na.mp4,a dog runs,a dog\n"), text_columns=("short", "long"))[0]
+    assert row.captions == ("a dog", "a dog runs")
+
+
+def test_a_path_is_made_of_columns(tmp_path):
+    path = table(tmp_path, "videoid,page_dir,name\nv1,p1,hello\n,p1,x\n")
+    rows = read(path, path_template="{page_dir}/{VideoID}.mp4", text_columns=("name",))
+    assert [(row.path, row.path_problem) for row in rows] == [("p1/v1.mp4", ""), ("", "videoid: empty")]
+    assert "no column with the value of the template: looked for 'folder'" in refusal(
+        path, path_template="{folder}/x", text_columns=("name",)
+    )
+
+
+def test_a_number_is_an_id_and_a_list_is_no_path(tmp_path):
+    rows = read(table(tmp_path, '{"id": 7, "text": "x"}\n{"id": [1], "text": "x"}\n{"id": 1.5, "text": "x"}\n', "t.jsonl"))
+    problems = ["", "the path is a list, not text", "the path is a number with a fraction, not text"]
+    assert [row.path_problem for row in rows] == problems
+    assert rows[0].path == "7"
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+def test_json_may_be_pretty_printed(tmp_path, name):
+    rows = [{"path": "a.mp4", "text": "x"}, {"path": "b.mp4", "text": "y"}]
+    for text in (json.dumps(rows, indent=2), "\n".join(json.dumps(row, indent=2) for row in rows)):
+        assert [(row.path, row.text) for row in read(table(tmp_path, text, name))] == [("a.mp4", "x"), ("b.mp4", "y")]
+    assert "line 2: not JSON (Invalid control character at column 12)" in refusal(table(tmp_path, '{\n "path": "a\n"}', name))
+
+
+def test_an_object_by_name_is_a_table(tmp_path):
+    content = {"a": "x", "b.mp4": ["y", "z"], "c": {"Caption": "w", "n": 1}}
+    rows = read(table(tmp_path, json.dumps(content), "captions.json"))
+    assert [(row.path, row.text, row.captions) for row in rows] == [("a", "x", ()), ("b.mp4", "y", ("y", "z")), ("c", "w", ())]
+    assert json.loads(rows[2].extras) == {"n": 1}
+
+
+def test_two_lists_of_equal_length_are_a_table(tmp_path):
+    videos = table(tmp_path, "a.mp4\n\nb.mp4\n", "videos.txt")
+    table(tmp_path, "one\n\ntwo", "prompts.txt")
+    assert captions(videos) == [(1, "a.mp4", "one"), (3, "b.mp4", "two")]
+    table(tmp_path, "one\n", "prompts.txt")
+    assert "line 3: prompts.txt has no such line" in refusal(videos)
+    (tmp_path / "prompts.txt").unlink()
+    assert "a text file is a captions table only when" in refusal(videos)
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "cp1251", "shift_jis"])
+def test_text_that_does_not_look_western_is_refused_rather_than_read_as_windows_1252(tmp_path, encoding):
+    caption = {"gbk": "一只狗在雪地里奔跑", "cp1251": "Собака бежит", "shift_jis": "犬が走っている"}[encoding]
+    path = table(tmp_path, f"path,text\na.mp4,{caption}\n".encode(encoding))
+    assert "own_clips.encoding" in refusal(path)
+    assert captions(path, encoding=encoding) == [(2, "a.mp4", caption)]
+
+
+def test_utf16_without_a_mark_is_read_and_said(tmp_path):
+    notes = []
+    path = table(tmp_path, "path,text\na.mp4,é\n".encode("utf-16-le"))
+    assert [row.text for row in read_captions(path, options=TableOptions(), notes=notes)] == ["é"]
+    assert notes == ["t.csv is UTF-16 without a byte order mark; save it as UTF-8"]
 
 
 CELL = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=20)

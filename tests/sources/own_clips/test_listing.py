@@ -391,7 +391,7 @@ def test_paths_that_cannot_be_stored_get_an_escaped_line(tmp_path):
 def test_a_caption_that_is_no_text_fails_its_clip_alone(tmp_path):
     put(tmp_path / "a.mp4")
     put(tmp_path / "b.mp4")
-    rows = listing(None, put(tmp_path / "t.jsonl", '{"path": "a.mp4", "text": ["x"]}\n{"path": "b.mp4", "text": "y"}\n'))
+    rows = listing(None, put(tmp_path / "t.jsonl", '{"path": "a.mp4", "text": {"en": "x"}}\n{"path": "b.mp4", "text": "y"}\n'))
     assert faults(rows) == {"a.mp4": "invalid_caption"}
     assert texts(rows) == {"b.mp4": "y"}
 
@@ -471,6 +471,99 @@ def test_sidecars_that_hold_no_caption_fail_their_clip_alone(tmp_path):
     rows = listing(tmp_path)
     assert faults(rows) == dict.fromkeys(["a.mp4", "b.mp4", "c.mp4", "d.mp4", "e.mp4"], "invalid_caption")
     assert texts(rows) == {"f.mp4": "fine"}
+
+
+def test_sidecars_in_another_encoding_are_never_read_as_other_words(tmp_path):
+    contents = {
+        "gbk": "一只狗在雪地里奔跑".encode("gbk"),
+        "ru": "Собака бежит".encode("cp1251"),
+        "fr": "créée à côté".encode("cp1252"),
+    }
+    contents |= {"utf16": "a dog é".encode("utf-16-le"), "utf8": "é".encode()}
+    for name, content in contents.items():
+        put(tmp_path / f"{name}.mp4")
+        put(tmp_path / f"{name}.txt", content)
+    rows = listing(tmp_path)
+    assert texts(rows) == {"fr.mp4": "créée à côté", "utf16.mp4": "a dog é", "utf8.mp4": "é"}
+    assert faults(rows) == {"gbk.mp4": "invalid_caption", "ru.mp4": "invalid_caption"}
+    guessed, unknown = rows.attrs["notes"]
+    assert "caption files that are not UTF-8: 1, read as Windows-1252; first fr.txt: 'créée à côté'" in guessed
+    assert "caption files of unknown encoding: 2" in unknown
+    again = listing(tmp_path, previous=rows)
+    assert again.attrs["notes"] == rows.attrs["notes"], "also when no file is opened again"
+
+
+def test_the_encoding_that_is_named_counts_for_sidecars_and_opens_them_again(tmp_path):
+    put(tmp_path / "a.mp4")
+    put(tmp_path / "a.txt", "Собака бежит".encode("cp1251"))
+    rows = listing(tmp_path)
+    rows = listing(tmp_path, previous=rows, encoding="cp1251")
+    assert texts(rows) == {"a.mp4": "Собака бежит"}
+    assert texts(listing(tmp_path, previous=rows, encoding="koi8-r")) != texts(rows)
+    assert "own_clips.encoding is 'klingon'" in detail(listing(tmp_path, encoding="klingon"), "a.mp4")
+
+
+def test_captions_lie_in_a_folder_beside_that_of_the_clips(tmp_path):
+    for name in ("set/videos/a.mp4", "set/videos/b.mp4", "videos/c.mp4"):
+        put(tmp_path / name)
+    put(tmp_path / "set/labels/a.txt", "from labels")
+    put(tmp_path / "set/videos/b.caption", "beside")
+    put(tmp_path / "captions/c.json", '{"Caption": "json"}')
+    rows = listing(tmp_path)
+    assert texts(rows) == {"set/videos/a.mp4": "from labels", "set/videos/b.mp4": "beside", "videos/c.mp4": "json"}
+    assert rows.attrs["notes"] == []
+
+
+def test_a_folder_may_have_its_captions_by_name_or_in_two_lists(tmp_path):
+    for name in ("a/x.mp4", "b/y.mp4", "c/z.mp4"):
+        put(tmp_path / name)
+    put(tmp_path / "a/captions.json", '{"x": ["one", "two words"]}')
+    put(tmp_path / "b/videos.txt", "y.mp4\n")
+    put(tmp_path / "b/prompts.txt", "three\n")
+    put(tmp_path / "c/captions.json", '{"info": 1}')
+    rows = listing(tmp_path, captions_pick="longest")
+    assert texts(rows) == {"a/x.mp4": "two words", "b/y.mp4": "three", "c/z.mp4": ""}
+    assert any("not used" in note and "c/captions.json" in note for note in rows.attrs["notes"])
+    assert any("clips with several captions: 1; taken is: longest" in note for note in rows.attrs["notes"])
+
+
+def test_one_caption_of_several_is_picked_by_the_clip_and_stays_the_same(tmp_path):
+    for number in range(20):
+        put(tmp_path / f"{number}.mp4")
+        put(tmp_path / f"{number}.json", '{"text": ["one", "two"]}')
+    rows = listing(tmp_path, captions_pick="random_by_key")
+    assert set(texts(rows).values()) == {"one", "two"}
+    assert texts(listing(tmp_path, captions_pick="random_by_key")) == texts(rows)
+    assert set(texts(listing(tmp_path, captions_pick="join")).values()) == {"one two"}
+    assert set(texts(listing(tmp_path, previous=rows)).values()) == {"one"}
+
+
+def test_several_tables_are_named_by_a_pattern(tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        put(tmp_path / "clips" / name)
+    for number, name in enumerate(("a.mp4", "b.mp4")):
+        pq.write_table(pa.table({"path": [name], "text": [str(number)]}), tmp_path / f"captions-{number}.parquet")
+    assert texts(listing(tmp_path / "clips", tmp_path / "captions-*.parquet")) == {"a.mp4": "0", "b.mp4": "1"}
+    assert "no captions table fits this pattern" in refusal(folder=tmp_path / "clips", captions=tmp_path / "x-*.parquet")
+
+
+def test_videos_of_other_endings_are_counted_with_what_to_add(tmp_path):
+    put(tmp_path / "a.mp4")
+    for name in ("b.3gp", "c.3GP", "d.gif", "sub/e.mts"):
+        put(tmp_path / name)
+    put(tmp_path / "f.dat", b"\0\0\0\x18ftypisom")
+    put(tmp_path / "g.dat", "words")
+    put(tmp_path / "h.txt", "words")
+    note, others = listing(tmp_path).attrs["notes"]
+    assert note.startswith("videos that are NOT taken because of their endings: 5 (.3gp: 2, ")
+    assert note.endswith('to take them, add ".3gp", ".dat", ".gif", ".mts" to own_clips.suffixes')
+    assert others == "files that are no clips by their endings: 2 (.dat: 1, .txt: 1)"
+    assert set(texts(listing(tmp_path, suffixes=(".mp4", ".3gp")))) == {"a.mp4", "b.3gp", "c.3GP"}
+
+
+def test_a_folder_of_nothing_but_such_videos_says_what_to_add(tmp_path):
+    put(tmp_path / "a.3gp")
+    assert 'add ".3gp" to own_clips.suffixes' in refusal(folder=tmp_path)
 
 
 def test_only_new_and_changed_sidecars_are_opened_again(tmp_path):

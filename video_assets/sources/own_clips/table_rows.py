@@ -72,15 +72,15 @@ def shape_of(names: Sequence[str], *, table: str, options: TableOptions) -> RowS
     Raises:
         SourceError: there is none for the path, or none with a caption.
     """
-    wanted = options.text_columns
-    texts = [find_column(names, (name,), table=table, what="caption", setting="text_columns") for name in wanted]
-    if not wanted:
-        texts = [find_column(names, TEXT_ALIASES, table=table, what="caption", setting="text_column")]
+    path = template = None
     if options.path_template:
-        return RowShape(None, tuple(names[at] for at in texts), _template(options.path_template, names, table))
-    known = (options.path_column,) if options.path_column else (*PATH_ALIASES, *ID_ALIASES)
-    path = find_column(names, known, table=table, what="path", setting="path_column")
-    return RowShape(names[path], tuple(names[at] for at in texts), "")
+        template = _template(options.path_template, names, table)
+    else:
+        known = (options.path_column,) if options.path_column else (*PATH_ALIASES, *ID_ALIASES)
+        path = names[find_column(names, known, table=table, what="path", setting="path_column")]
+    wanted = [((name,), "text_columns") for name in options.text_columns] or [(TEXT_ALIASES, "text_column")]
+    texts = [find_column(names, known, table=table, what="caption", setting=setting) for known, setting in wanted]
+    return RowShape(path, tuple(names[at] for at in texts), template or "")
 
 
 def has_shape(names: Sequence[str], options: TableOptions) -> bool:
@@ -96,9 +96,7 @@ def _template(template: str, names: Sequence[str], table: str) -> str:
     """The template with column names spelled as the table spells them."""
 
     def spelled(match: re.Match[str]) -> str:
-        at = find_column(
-            names, (match[1],), table=table, what="value that own_clips.path_template needs", setting="path_template"
-        )
+        at = find_column(names, (match[1],), table=table, what="value of the template", setting="path_template")
         return f"{{{names[at]}}}"
 
     return _FIELD.sub(spelled, template)
