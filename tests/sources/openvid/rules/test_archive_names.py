@@ -65,6 +65,46 @@ def test_other_data_sets_have_other_names():
     assert plan.archives == {"clips003": ("v2/clips-3.zip.aa", "v2/clips-3.zip.ab")}
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["set-2.zip.001", "set-2.zip.002", "set-2.zip.010"][:2],
+        ["set-2.zip.000", "set-2.zip.001"],
+        ["set-2_part1of2", "set-2_part2of2"],
+        ["set-2.part1of2.zip", "set-2.part2of2.zip"],
+        [f"set-2.zip.{number:03}" for number in range(1, 12)],
+    ],
+)
+def test_pieces_with_numbers_are_joined(names):
+    plan = plan_archives([f"v1/{name}" for name in names[::-1]], pattern="v1/set-{number}")
+    assert plan.archives == {"set002": tuple(f"v1/{name}" for name in names)}
+    assert plan.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (["set-2.zip.001", "set-2.zip.003"], "piece '002' is missing (found 001, 003)"),
+        (["set-2.zip.002"], "piece '001' is missing"),
+        (["set-2_part1of3", "set-2_part2of3"], "piece '3' is missing"),
+        (["set-2.zip.001", "set-2.zip.aa"], "its pieces are named in several ways"),
+        (["set-2.z01", "set-2.z02", "set-2.zip"], "join them with `zip -s 0 set-2.zip --out set-2-whole.zip`"),
+    ],
+)
+def test_pieces_that_cannot_be_joined_are_named(names, problem):
+    plan = plan_archives(names, pattern="set-{number}")
+    assert plan.archives == {}
+    assert problem in plan.unusable["set002"]
+    assert plan.warnings == (f"set002 cannot be used: {plan.unusable['set002']}",)
+
+
+def test_what_only_begins_like_an_archive_is_named_and_not_passed_over():
+    plan = plan_archives(["set-1.zip", "set-2.7z", "set-3.tar.gz", "set-1.csv", "other.7z"], pattern="set-{number}")
+    assert list(plan.archives) == ["set001"]
+    assert "2 files begin like archives" in plan.warnings[0]
+    assert "set-2.7z, set-3.tar.gz" in plan.warnings[0]
+
+
 @given(st.integers(1, 60), st.randoms(use_true_random=False))
 def test_pieces_are_in_order_whatever_the_order_of_the_listing(n_pieces, dice):
     letters = [chr(ord("a") + at // 26) + chr(ord("a") + at % 26) for at in range(n_pieces)]
