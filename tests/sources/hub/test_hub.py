@@ -15,6 +15,7 @@ from dataclasses import replace
 import pytest
 from disks import small_disk
 from hub_server import FakeHub
+from huggingface_hub.utils import close_session
 
 from video_assets.core.errors import UsageError
 from video_assets.core.fetch_errors import (
@@ -110,6 +111,19 @@ def test_a_silent_hub_is_given_up_on(hub):
     hub.fail("stall", on="tree", times=2, seconds=10)
     with pytest.raises(NetworkError, match="the list of files of me/clips"):
         repo.list_files(repo.head_commit())
+
+
+def test_a_dead_proxy_is_named_and_not_the_hub_and_its_password_never(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://user:secret@127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://user:secret@127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    close_session()
+    repo = HubRepo(REPO, endpoint="http://hub.example.org", patience=Patience(attempts=1))
+    with pytest.raises(UnreachableError, match=r"through the proxy 127\.0\.0\.1:9 .*NO_PROXY") as raised:
+        repo.head_commit()
+    close_session()
+    assert "secret" not in str(raised.value)
 
 
 def test_nothing_listens_there(tmp_path):

@@ -8,6 +8,8 @@ import email.utils
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from huggingface_hub.errors import (
     DisabledRepoError,
@@ -48,12 +50,10 @@ def translated(what: str, *, endpoint: str) -> Iterator[None]:
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, HFValidationError) as error:
         raise UsageError(f"{what}: {type(error).__name__}; check openvid.repo and HF_ENDPOINT ({endpoint})") from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-        raise UnreachableError(
-            f"{what}: {endpoint} cannot be reached ({_name(error)}). Check the network, the proxy (HTTPS_PROXY) and HF_ENDPOINT; "
-            "what is here stays, a later run goes on"
-        ) from None
+        raise UnreachableError(f"{what}: {_why_unreachable(error, endpoint)}; what is here stays, a later run goes on") from None
     except (httpx.TransportError, httpx.TooManyRedirects) as error:
-        raise NetworkError(f"{what}: the connection to {endpoint} broke ({_name(error)}); a later run goes on here") from None
+        who = _server(_url_of(error), endpoint)
+        raise NetworkError(f"{what}: the connection to {who} broke ({_name(error)}); a later run goes on here") from None
 
 
 def _of_status(what: str, error: HfHubHTTPError, *, endpoint: str) -> FetchError:
@@ -71,7 +71,44 @@ def _of_status(what: str, error: HfHubHTTPError, *, endpoint: str) -> FetchError
             return NotOnHubError(f"{what}: {words} ({endpoint})")
     if status in {404, 410}:
         return NotOnHubError(f"{what}: {endpoint} does not know it ({status}); check HF_ENDPOINT, openvid.repo and the revision")
-    return NetworkError(f"{what}: {endpoint} answered {status}; a later run goes on here")
+    who = _server(str(error.response.url), endpoint)
+    return NetworkError(f"{what}: {who} answered {status}; a later run goes on here")
+
+
+def _why_unreachable(error: httpx.TransportError, endpoint: str) -> str:
+    """Who did not take the connection: the proxy, when there is one, else the server."""
+    url = _url_of(error) or endpoint
+    if proxy := _proxy_for(url):
+        return (
+            f"no connection to {_server(url, endpoint)} through the proxy {proxy} ({_name(error)}). Check that proxy "
+            "(HTTPS_PROXY), or except the server from it (NO_PROXY)"
+        )
+    return (
+        f"{_server(url, endpoint)} cannot be reached ({_name(error)}). Check the network, the proxy (HTTPS_PROXY) and HF_ENDPOINT"
+    )
+
+
+def _url_of(error: httpx.RequestError) -> str:
+    try:
+        return str(error.request.url)
+    except RuntimeError:  # it was not about a request
+        return ""
+
+
+def _server(url: str, endpoint: str) -> str:
+    """The hub, or the host behind it that has the bytes; its addresses are signed, so only the host is named."""
+    host = urlsplit(url).hostname
+    return endpoint if not host or url.startswith(endpoint) else f"{host} (where {endpoint} keeps the file)"
+
+
+def _proxy_for(url: str) -> str:
+    """Host and port of the proxy that a request goes through; empty without one. Never its user name and password."""
+    parts = urlsplit(url)
+    proxies = getproxies()
+    proxy = urlsplit(proxies.get(parts.scheme) or proxies.get("all") or "")
+    if not proxy.hostname or proxy_bypass(parts.hostname or ""):
+        return ""
+    return f"{proxy.hostname}:{proxy.port}" if proxy.port else proxy.hostname
 
 
 _MISSING: dict[type[HfHubHTTPError], str] = {
