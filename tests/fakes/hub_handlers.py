@@ -205,9 +205,11 @@ class CdnHandler(_Handler):
             start, stop = 0, blob.size
         if fault and fault.kind == "short":
             stop -= 10
+        self.hub.stopping.wait(self.hub.latency_s)
         self.head(request, blob, start, stop, is_ranged)
         if self.command != "HEAD":
-            self.body(request, blob, start, stop, fault)
+            with self.hub.counted():
+                self.body(request, blob, start, stop, fault)
 
     def head(self, request, blob, start, stop, is_ranged):
         request.status = 206 if is_ranged else 200

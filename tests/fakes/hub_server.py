@@ -23,7 +23,7 @@ import json
 import os
 import sys
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -54,6 +54,8 @@ class FakeHub:
         self.requests: list[Request] = []
         self.tokens: dict[str, str] = {}  # repo -> the token that a gated repo asks for
         self.bytes_per_s: float | None = None  # of each download
+        self.latency_s = 0.0  # before each answer of the CDN
+        self.most_at_once = self.at_once = 0  # downloads
         self._faults: list[Fault] = []
         self._commits: dict[str, list[tuple[str, dict[str, Blob]]]] = {}
         self._signatures = itertools.count()
@@ -152,6 +154,18 @@ class FakeHub:
     def is_valid(self, signature):
         return signature.isdigit() and int(signature) >= self._valid_from
 
+    @contextmanager
+    def counted(self):
+        """A download that is under way."""
+        with self._lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.at_once -= 1
+
     def find_blob(self, sha256):
         trees = (tree for history in self._commits.values() for _, tree in history)
         return next((blob for tree in trees for blob in tree.values() if blob.sha256 == sha256), None)
@@ -176,9 +190,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--repo", default="nkp37/OpenVid-1M")
+    parser.add_argument("--latency-ms", type=float, default=0.0)
+    parser.add_argument("--mb-per-s", type=float, default=0.0, help="of each connection; 0: as fast as it can")
     options = parser.parse_args()
     files = {path.relative_to(options.folder).as_posix(): path for path in sorted(options.folder.rglob("*")) if path.is_file()}
     with FakeHub() as hub, suppress(KeyboardInterrupt):
+        hub.latency_s, hub.bytes_per_s = options.latency_ms / 1e3, options.mb_per_s * 1e6 or None
         commit = hub.commit(options.repo, files)
         print(json.dumps({"endpoint": hub.endpoint, "commit": commit, "pid": os.getpid()}), flush=True)  # noqa: T201 - a program
         sys.stdin.read()

@@ -128,6 +128,13 @@ class OpenVid(Section):
     names_file: AbsolutePath | None = Field(
         None, description="text file with a clip's file name per line; only those are fetched"
     )
+    connections: int = Field(
+        4, ge=1, le=64, description="requests for contents under way at once on this machine, for all archives together"
+    )
+    parallel_archives: int = Field(1, ge=1, le=32, description="archives of one run that are fetched at the same time")
+    keep_vanished: bool = Field(
+        False, description="keep the files of clips that a new commit of the data set no longer has; they are not used either way"
+    )
     max_clip_mib: int = Field(2048, ge=1, description="MiB; members of archives that say they are larger are refused")
     max_bad_share: float = Field(
         0.01, ge=0, le=1, description="share of the wanted clips of an archive that may fail; 5 clips always may"

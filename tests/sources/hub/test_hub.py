@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from dataclasses import replace
@@ -30,6 +31,7 @@ from video_assets.core.fetch_errors import (
     UnreachableError,
     WebPageError,
 )
+from video_assets.sources.hub.connections import Connections
 from video_assets.sources.hub.download import download, draft_path
 from video_assets.sources.hub.ranged_file import TAIL_BYTES, open_ranged
 from video_assets.sources.hub.repo import HubRepo, Patience
@@ -292,6 +294,7 @@ _DOWNLOAD = """
 import sys
 from pathlib import Path
 from video_assets.sources.hub.repo import HubRepo
+from video_assets.sources.hub.connections import Connections
 from video_assets.sources.hub.download import download
 repo = HubRepo("me/clips", revision=sys.argv[1])
 print("ready", flush=True)
@@ -508,3 +511,78 @@ def test_hf_hub_offline_is_said_plainly(hub, tmp_path):
     assert "OfflineError" in done.stderr
     assert "HF_HUB_OFFLINE is set" in done.stderr
     assert not hub.requests
+
+
+# --- several connections ------------------------------------------------------------------------------------------------------
+
+
+def read_all(reader):
+    parts = []
+    while part := reader.read(300_000):
+        parts.append(part)
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("name", [*FAULTS, "five_429"])
+def test_over_several_connections_the_same_bytes_come_in_order_whatever_happens(hub, repo, files, name):
+    fault, more = FAULTS.get(name, ({"kind": "status", "status": 429, "times": 5, "headers": {"Retry-After": "0"}}, 50))
+    if fault:
+        hub.fail(**{**fault, **({"after": MIB // 8} if "after" in fault else {})})
+    repo = replace(repo, timeout_s=0.5) if "stall" in name else repo
+    connections = Connections(4, segment_bytes=MIB // 2)
+    with open_ranged(repo, [files["a.zip"]], connections=connections) as reader:
+        assert read_all(reader) == DATA
+        assert reader.hash_of(0) == hashlib.sha256(DATA).hexdigest()
+    slack = len(DATA) if name == "ignored_range" else 0
+    assert hub.bytes_sent() <= len(DATA) + 5 * more + slack
+
+
+def test_there_are_never_more_connections_than_allowed_and_the_hub_is_asked_once_where_the_file_is(hub, repo, files):
+    hub.most_at_once, hub.bytes_per_s = 0, 20e6
+    connections = Connections(3, segment_bytes=MIB // 4)
+    readers = [open_ranged(repo, [files["a.zip"]], connections=connections) for _ in range(2)]
+    threads = [threading.Thread(target=read_all, args=[reader]) for reader in readers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for reader in readers:
+        reader.close()
+    hub.bytes_per_s = None
+    assert 2 <= hub.most_at_once <= 3
+    assert hub.n_requests("resolve", "a.zip") == 2, "once for each reader"
+    assert hub.bytes_sent() == 2 * len(DATA)
+
+
+def test_after_a_429_fewer_connections_are_used_and_none_before_the_wait_is_over():
+    connections = Connections(8)
+    connections.back_off(0.3)
+    begin = time.monotonic()
+    with connections.turn():
+        assert time.monotonic() - begin >= 0.25
+        entered = [threading.Thread(target=_enter, args=[connections]) for _ in range(3)]
+        for thread in entered:
+            thread.start()
+        for thread in entered:
+            thread.join()
+    connections.back_off(0)
+    connections.back_off(0)
+    with connections.turn():
+        late = threading.Thread(target=_enter, args=[connections])
+        late.start()
+        late.join(0.2)
+        assert late.is_alive(), "one at a time by now"
+    late.join()
+
+
+def _enter(connections):
+    with connections.turn():
+        pass
+
+
+def test_a_reader_that_is_closed_early_leaves_no_connection_behind(hub, repo, files):
+    hub.bytes_per_s = 4e6
+    with open_ranged(repo, [files["a.zip"]], connections=Connections(4, segment_bytes=MIB // 2)) as reader:
+        assert reader.read(1000) == DATA[:1000]
+    hub.bytes_per_s = None
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("hub")]

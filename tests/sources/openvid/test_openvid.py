@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import threading
 
 import pandas as pd
 import pytest
@@ -206,6 +207,8 @@ def test_a_new_commit_makes_only_changed_archives_due_and_fetches_only_changed_c
     (outcome,) = run.fetch()
     assert outcome.result.transfer.fetched == 1
     assert outcome.result.summary.by_reason == {"missing_in_archive": 1}
+    assert not (tmp_path / "clips/openvid/openvid_part002" / gone).exists()
+    assert "openvid_part002: removed 1 clip that it no longer has" in " ".join(run.infos).replace("clips that", "clip that")
     ledger = run.ledger().set_index("clip_key")
     assert ledger.loc[f"openvid/openvid_part002/{gone}", "status"] == "failed"
     assert ledger.loc[f"openvid/openvid_part002/{changed}", "file_size"] == len(repo.clips[changed]) + 8
@@ -274,6 +277,34 @@ def test_the_other_modes_give_the_same_clips(tmp_path, hub, repo, mode):
     kept = {path.name for path in (tmp_path / "data" / "archives").rglob("*")} if mode == "archive" else set()
     assert kept == ({"openvid", *(name for name in repo.files if name.startswith("OpenVid"))} if mode == "archive" else set())
     assert (hub.bytes_sent() == 0) == (mode == "local")
+
+
+def test_clips_that_a_new_commit_no_longer_has_can_be_kept(tmp_path, hub, repo):
+    run = Run(tmp_path, keep_vanished=True)
+    run.fetch(["openvid_part002"])
+    gone = repo.names(2)[7]
+    hub.commit(REPO, {"OpenVid_part2.zip": zip_of({name: repo.clips[name] for name in repo.names(2) if name != gone})})
+    run.fetch(["openvid_part002"])
+    assert (tmp_path / "clips/openvid/openvid_part002" / gone).exists()
+
+
+def test_archives_at_the_same_time_give_the_same_clips_in_the_same_order(tmp_path, repo):
+    run = Run(tmp_path, parallel_archives=3, connections=2)
+    outcomes = run.fetch()
+    assert failures(outcomes) == {}
+    assert [outcome.archive for outcome in outcomes] == ALL
+    assert clips_on_disk(tmp_path) == repo.clips
+
+
+def test_archives_at_the_same_time_stop_when_the_caller_goes_away(tmp_path):
+    run = Run(tmp_path, parallel_archives=2)
+    run.list()
+    told = Told(no_progress, run.infos.append, run.warnings.append)
+    outcomes = fetch_archives(run.layout, run.settings, ALL, told=told)
+    next(outcomes)
+    outcomes.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("archive")]
+    assert failures(run.fetch()) == {}
 
 
 def test_a_gated_data_set_is_said_once_and_no_other_archive_is_tried(tmp_path, hub, monkeypatch):

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+from video_assets.sources.hub.connections import Connections
+from video_assets.sources.hub.parallel_stream import ParallelStream
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub.stream import HubStream, SignedUrls
@@ -19,13 +21,16 @@ MAX_DISCARD_BYTES = 64 << 20  # of a server that ignores ranges; beyond that it 
 GAP_BYTES = 1 << 18  # reading this much in vain is cheaper than another request
 
 
-def open_ranged(repo: HubRepo, files: Sequence[HubFile], *, is_hashed: bool = True) -> "RangedFile":
+def open_ranged(
+    repo: HubRepo, files: Sequence[HubFile], *, is_hashed: bool = True, connections: Connections | None = None
+) -> "RangedFile":
     """One or more hub files, in this order, as one read-only binary file; `repo.revision` is the commit they were listed at.
 
-    Sequential reads come over one connection, which is renewed where it breaks; a seek opens another one. Nothing is asked for
-    before the first read. With `is_hashed` each piece's sha256 is taken of what is read in order (`hash_of`).
+    Sequential reads come over one connection, which is renewed where it breaks, or over several `connections` when they are long;
+    a seek opens another one. Nothing is asked for before the first read. With `is_hashed` each piece's sha256 is taken of what is
+    read in order (`hash_of`).
     """
-    return RangedFile(repo, files, is_hashed=is_hashed)
+    return RangedFile(repo, files, is_hashed=is_hashed, connections=connections)
 
 
 class RangedFile(SeekableReader):
@@ -34,13 +39,16 @@ class RangedFile(SeekableReader):
     `n_bytes_fetched` counts bytes that came over the wire, `n_requests` the requests.
     """
 
-    def __init__(self, repo: HubRepo, files: Sequence[HubFile], *, is_hashed: bool = True) -> None:
+    def __init__(
+        self, repo: HubRepo, files: Sequence[HubFile], *, is_hashed: bool = True, connections: Connections | None = None
+    ) -> None:
         super().__init__(sum(file.size for file in files))
         self.files = tuple(files)
         self._repo = repo
         self._starts = [0, *accumulate(file.size for file in files)][:-1]
         self._urls = SignedUrls()
-        self._stream: HubStream | None = None
+        self._connections = connections
+        self._stream: HubStream | ParallelStream | None = None
         self._base = 0  # where the stream's file begins
         self._rest = memoryview(b"")  # read from the stream, not yet asked for; ends at the stream's position
         self._tail: memoryview | None = None
@@ -154,16 +162,13 @@ class RangedFile(SeekableReader):
         stop = min(self._stop_at(self._position, n_bytes), self._last_mebibyte if self._tail is not None else self.size)
         self._stream = self._make_stream(piece, self._position, stop)
 
-    def _make_stream(self, piece: int, start: int, stop: int) -> HubStream:
-        base = self._starts[piece]
-        return HubStream(
-            self._repo,
-            self.files[piece],
-            start=start - base,
-            stop=stop - base,
-            urls=self._urls,
-            max_discard_bytes=MAX_DISCARD_BYTES,
-        )
+    def _make_stream(self, piece: int, start: int, stop: int) -> HubStream | ParallelStream:
+        file = self.files[piece]
+        start, stop = start - self._starts[piece], min(stop - self._starts[piece], file.size)
+        connections, limits = self._connections, {"start": start, "stop": stop, "max_discard_bytes": MAX_DISCARD_BYTES}
+        if connections is not None and connections.limit > 1 and stop - start > 2 * connections.segment_bytes:
+            return ParallelStream(self._repo, file, connections, urls=self._urls, **limits)
+        return HubStream(self._repo, file, urls=self._urls, connections=connections, **limits)
 
     def _stop_at(self, position: int, n_bytes: int) -> int:
         """Where a request that begins at `position` should end."""
@@ -199,6 +204,6 @@ class RangedFile(SeekableReader):
             self._count(self._stream)
         self._stream, self._rest = None, memoryview(b"")
 
-    def _count(self, stream: HubStream) -> None:
+    def _count(self, stream: HubStream | ParallelStream) -> None:
         self._n_closed_bytes += stream.n_bytes_fetched
         self._n_closed_requests += stream.n_requests

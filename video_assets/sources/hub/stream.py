@@ -10,13 +10,16 @@ proxies, certificates, token and user agent are those that its users know.
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
 from huggingface_hub import hf_hub_url
 from huggingface_hub.utils import get_session, hf_raise_for_status, httpx
 
-from video_assets.core.fetch_errors import FetchError, NetworkError, NoRangesError, OtherFileError, WebPageError
+from video_assets.core.fetch_errors import FetchError, NetworkError, NoRangesError, OtherFileError, RateLimitedError, WebPageError
+from video_assets.sources.hub.connections import Connections
 from video_assets.sources.hub.repo import HubRepo, hub_headers
 from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub.translation import translated
@@ -29,6 +32,7 @@ class SignedUrls:
 
     def __init__(self) -> None:
         self._urls: dict[str, str] = {}
+        self.asking = Lock()  # of several connections to one file one asks the hub, the others wait for what it is told
 
     def get(self, file: HubFile) -> str | None:
         """The last address that worked."""
@@ -48,7 +52,7 @@ class HubStream:
     """Bytes [start, stop) of one file; `read` goes on where a broken connection ended.
 
     `repo.revision` must be the commit that `file` was listed at. `n_bytes_fetched` counts what came over the wire, also what was
-    thrown away; `max_discard_bytes` bounds that where a server ignores ranges (None: no bound).
+    thrown away; `max_discard_bytes` bounds that where a server ignores ranges (None: no bound). `connections` are told of a 429.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class HubStream:
         stop: int | None = None,
         urls: SignedUrls | None = None,
         max_discard_bytes: int | None = None,
+        connections: Connections | None = None,
     ) -> None:
         self.file = file
         self.position = start
@@ -69,6 +74,7 @@ class HubStream:
         self._repo = repo
         self._urls = urls or SignedUrls()
         self._max_discard_bytes = max_discard_bytes
+        self._connections = connections
         self._response: httpx.Response | None = None
         self._blocks: Iterator[bytes] = iter(())
         self._failures = 0
@@ -102,6 +108,8 @@ class HubStream:
         self._failures += 1
         is_old_address = self._urls.get(self.file) is not None
         self._urls.forget(self.file)
+        if self._connections is not None and isinstance(error, RateLimitedError):
+            self._connections.back_off(error.wait_s or self._repo.patience.first_wait_s)
         if not (is_old_address and self._failures == 1 and isinstance(error, NetworkError)):  # expired: a fresh one needs no wait
             self._repo.patience.wait(self._failures, error)
 
@@ -118,6 +126,10 @@ class HubStream:
 
     def _open(self) -> None:
         url = self._urls.get(self.file)
+        with nullcontext() if url is not None else self._urls.asking:
+            self._send(url or self._urls.get(self.file))
+
+    def _send(self, url: str | None) -> None:
         headers = {"Accept-Encoding": "identity", "Range": f"bytes={self.position}-{self.stop - 1}"}
         if url is None:
             url = hf_hub_url(

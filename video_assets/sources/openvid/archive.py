@@ -7,9 +7,10 @@ Belongs here: that order of things. Does not belong here: what is wanted (`sourc
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ from video_assets.progress import Progress, megabytes
 from video_assets.sources.fetching.ledger import FetchLedger, crc32_of, timestamp
 from video_assets.sources.fetching.rules import Fetch, FetchSummary, summarize, to_ledger
 from video_assets.sources.openvid.opening import ArchiveFile
+from video_assets.sources.openvid.outcomes import ArchiveResult, StoppedError, Transfer
 from video_assets.sources.openvid.plan import ArchiveTask, ArchiveWork, plan_archive
 from video_assets.sources.openvid.rules.due import captions_by_key
 from video_assets.sources.openvid.rules.members import Candidate
@@ -52,28 +54,6 @@ class Told:
     warn: Callable[[str], None]
 
 
-@dataclass
-class Transfer:
-    """What a run did: clips fetched, clips that were there without a line, clips fetched again by label."""
-
-    fetched: int = 0
-    adopted: int = 0
-    repaired: dict[str, int] = field(default_factory=dict)
-    warned: int = 0
-    is_repeated: bool = False  # bytes were read twice, since they did not fit the first time
-
-
-@dataclass(frozen=True)
-class ArchiveResult:
-    """An archive whose ledger was written. `sha256` says whether the archive as a whole was verified, in words."""
-
-    summary: FetchSummary
-    transfer: Transfer
-    n_bytes_fetched: int
-    sha256: str
-    content_hash: str
-
-
 def fetch_archive(
     task: ArchiveTask,
     file: ArchiveFile,
@@ -82,25 +62,36 @@ def fetch_archive(
     *,
     find_captions: Callable[[Iterable[str]], pd.DataFrame],
     told: Told,
+    stop: Event,
 ) -> ArchiveResult:
     """Fetch what is wanted of an archive and not there, then write its ledger; the caller holds `lease`.
 
     Raises:
+        StoppedError: `stop` was set; what was fetched is kept.
         ArchiveError, BadArchiveError, FetchError: see there; what was fetched is kept.
         OSError: the disk failed.
     """
     remove_drafts(task.folder)
     work = plan_archive(task, file, ledger, find_captions=find_captions)
-    return _ArchiveJob(task, file, ledger, lease, work, told=told).run()
+    return _ArchiveJob(task, file, ledger, lease, work, told=told, stop=stop).run()
 
 
 class _ArchiveJob:
     """The work on one archive."""
 
     def __init__(
-        self, task: ArchiveTask, file: ArchiveFile, ledger: FetchLedger, lease: Lease, work: ArchiveWork, *, told: Told
+        self,
+        task: ArchiveTask,
+        file: ArchiveFile,
+        ledger: FetchLedger,
+        lease: Lease,
+        work: ArchiveWork,
+        *,
+        told: Told,
+        stop: Event,
     ) -> None:
         self._task, self._file, self._ledger, self._lease, self._work, self._told = task, file, ledger, lease, work, told
+        self._stop = stop
         self._transfer = Transfer()
 
     def run(self) -> ArchiveResult:
@@ -165,6 +156,8 @@ class _ArchiveJob:
         fsync_folder(self._task.folder)
 
     def _fetch_one(self, one: Candidate, *, is_again: bool) -> None:
+        if self._stop.is_set():
+            raise StoppedError(f"{self._task.archive}: stopped; what was fetched is kept, a later run goes on")
         if self._lease.is_lost:
             self._lease.ensure()
         started, attempts = timestamp(), self._work.attempts(self._task.key(one)) + 1
@@ -247,7 +240,19 @@ class _ArchiveJob:
         captions = captions_by_key(self._work.captions, prefix=self._task.prefix)
         note = {"version": self._task.version, "waiting": summary.waiting}
         content_hash = write_table(self._task.ledger_path, LEDGER, to_ledger(rows, captions), note=note)
+        self._remove_vanished()
         return ArchiveResult(summary, self._transfer, self._file.n_bytes_fetched, sha256, content_hash)
+
+    def _remove_vanished(self) -> None:
+        """Files of clips that the archive no longer has; the new ones are there and checked, and no table names these."""
+        if self._task.is_keeping_vanished:
+            return
+        paths = [Path(path) for path in self._work.vanished.values() if path]
+        doomed = [path for path in paths if path.parent == self._task.folder and path.is_file()]
+        for path in doomed:
+            path.unlink()
+        if doomed:
+            self._told.info(f"{self._task.archive}: removed {count(len(doomed), 'clips')} that it no longer has")
 
     def _refuse_bad(self, rows: pd.DataFrame, summary: FetchSummary) -> None:
         is_bad = (rows["status"] == "failed") & (rows["reason"] != "missing_in_archive")

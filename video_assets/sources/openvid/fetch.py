@@ -1,27 +1,31 @@
-"""Archives of OpenVid: which are due, how much they would transfer, fetching them one after the other.
+"""Archives of OpenVid: which are due, how much they would transfer, fetching them.
 
 Belongs here: putting listing, captions, settings and verdicts together. Does not belong here: the work on one archive
 (`sources.openvid.archive`), listing (`sources.openvid.listing`) and captions (`sources.openvid.captions`).
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from threading import Event
 from typing import Any
 
 from video_assets.core.errors import MendableError, SourceError
 from video_assets.core.fetch_errors import FetchError, IncompleteSetError, RateLimitedError, UnreachableError
 from video_assets.core.units import count
-from video_assets.progress import megabytes
+from video_assets.progress import LogProgress, megabytes
 from video_assets.settings.model import Settings
 from video_assets.settings.sources import VIDEO_SUFFIXES, OpenVid
 from video_assets.sources.fetching.ledger import FetchLedger
-from video_assets.sources.openvid.archive import ArchiveResult, Told, fetch_archive
+from video_assets.sources.hub.connections import Connections
+from video_assets.sources.openvid.archive import Told, fetch_archive
 from video_assets.sources.openvid.broken import broken_clips, clips_token, read_broken
 from video_assets.sources.openvid.captions import captions_identity, find_captions, read_scores
 from video_assets.sources.openvid.listing import read_listing
 from video_assets.sources.openvid.opening import open_archive
+from video_assets.sources.openvid.outcomes import ArchiveOutcome
 from video_assets.sources.openvid.plan import ArchiveTask
 from video_assets.sources.openvid.rows_without_clip import refresh_rows_without_clip
 from video_assets.sources.openvid.rules.due import count_wanted, due_archives, estimate_bytes, ledger_version
@@ -36,33 +40,61 @@ from video_assets.tombstones.table import read_tombstones
 _GIB = 1 << 30
 
 
-@dataclass(frozen=True)
-class ArchiveOutcome:
-    """What became of one archive; `failure` is why its ledger was not written, and what to do; `seconds` is wall time."""
-
-    archive: str
-    revision: str = ""
-    failure: str = ""
-    result: ArchiveResult | None = None
-    seconds: float = 0.0
-
-
 def fetch_archives(layout: Layout, settings: Settings, archives: Sequence[str], *, told: Told) -> Iterator[ArchiveOutcome]:
-    """Fetch archives one after the other; when one fails the others are tried, unless they would fail alike."""
+    """Fetch archives, `openvid.parallel_archives` at a time; the outcomes are in order.
+
+    When one fails the others are tried, unless they would fail alike.
+    """
+    openvid = settings.openvid
+    stop = Event()
+    is_one = openvid.parallel_archives == 1
+    each = told if is_one else Told(LogProgress(told.info), told.info, told.warn)  # a terminal shows one bar at a time
+    fetch = partial(_fetch, layout, settings, told=each, connections=Connections(openvid.connections), stop=stop)
+    n_at_once = openvid.parallel_archives
+    yield from _outcomes(archives, fetch) if is_one else _at_once(archives, fetch, n_at_once=n_at_once, stop=stop)
+    n_lost = refresh_rows_without_clip(layout, openvid.source_name, read_listing(layout, openvid), selection_of(openvid))
+    if n_lost:
+        told.warn(f"{count(n_lost, 'rows')} of the captions table have no clip in any archive")
+
+
+def _outcomes(archives: Sequence[str], fetch: Callable[[str], ArchiveOutcome]) -> Iterator[ArchiveOutcome]:
     why_not = ""
     for archive in archives:
         if why_not:
             yield ArchiveOutcome(archive, failure=f"not tried, since before it: {why_not}")
             continue
+        outcome, why_not = _tried(archive, partial(fetch, archive))
+        yield outcome
+
+
+def _at_once(
+    archives: Sequence[str], fetch: Callable[[str], ArchiveOutcome], *, n_at_once: int, stop: Event
+) -> Iterator[ArchiveOutcome]:
+    """As `_outcomes`, several at a time; when the caller goes away those that are under way stop at their next clip."""
+    why_not = ""
+    todo, running = deque(archives), deque[tuple[str, Future[ArchiveOutcome]]]()
+    with ThreadPoolExecutor(n_at_once, thread_name_prefix="archive") as workers:
         try:
-            yield _fetch(layout, settings, archive, told)
-        except (MendableError, OSError, ValueError) as error:
-            yield ArchiveOutcome(archive, failure=str(error))
-            why_not = str(error) if _is_for_all(error) else ""
-    openvid = settings.openvid
-    n_lost = refresh_rows_without_clip(layout, openvid.source_name, read_listing(layout, openvid), selection_of(openvid))
-    if n_lost:
-        told.warn(f"{count(n_lost, 'rows')} of the captions table have no clip in any archive")
+            while todo or running:
+                while todo and not why_not and len(running) < n_at_once:
+                    running.append((todo[0], workers.submit(fetch, todo.popleft())))
+                if not running:
+                    yield ArchiveOutcome(todo.popleft(), failure=f"not tried, since before it: {why_not}")
+                    continue
+                archive, future = running.popleft()
+                outcome, problem = _tried(archive, future.result)
+                why_not = why_not or problem
+                yield outcome
+        finally:
+            stop.set()
+
+
+def _tried(archive: str, result: Callable[[], ArchiveOutcome]) -> tuple[ArchiveOutcome, str]:
+    """What became of an archive, and why the next one need not be tried; empty when it should."""
+    try:
+        return result(), ""
+    except (MendableError, OSError, ValueError) as error:
+        return ArchiveOutcome(archive, failure=str(error)), str(error) if _is_for_all(error) else ""
 
 
 def due(layout: Layout, settings: Settings) -> dict[str, str]:
@@ -179,7 +211,9 @@ def _version(listing: Listing, archive: str, captions: str, selection: Selection
     return ledger_version(archive=listing.data_version(archive), captions=captions, selection=selection)
 
 
-def _fetch(layout: Layout, settings: Settings, archive: str, told: Told) -> ArchiveOutcome:
+def _fetch(
+    layout: Layout, settings: Settings, archive: str, *, told: Told, connections: Connections, stop: Event
+) -> ArchiveOutcome:
     openvid, started = settings.openvid, time.monotonic()
     listing = read_listing(layout, openvid)
     source = openvid.source_name
@@ -190,9 +224,9 @@ def _fetch(layout: Layout, settings: Settings, archive: str, told: Told) -> Arch
         n_bytes = listing.size(archive) if openvid.mode == "archive" else 0
         with (
             megabytes(told.progress, f"{archive}: download", n_bytes) as advance,
-            open_archive(layout, openvid, listing, archive, on_bytes=advance) as file,
+            open_archive(layout, openvid, listing, archive, on_bytes=advance, connections=connections) as file,
         ):
-            result = fetch_archive(task, file, ledger, lease, find_captions=find, told=told)
+            result = fetch_archive(task, file, ledger, lease, find_captions=find, told=told, stop=stop)
     return ArchiveOutcome(archive, listing.revision, result=result, seconds=time.monotonic() - started)
 
 
@@ -213,6 +247,7 @@ def _task(layout: Layout, settings: Settings, listing: Listing, archive: str) ->
         max_bad_share=openvid.max_bad_share,
         headroom_bytes=round(openvid.headroom_gib * _GIB),
         selection=selection,
+        is_keeping_vanished=openvid.keep_vanished,
         suspects=frozenset(broken_clips(layout, settings).get(archive, ())),
         tombstones=read_tombstones(layout),
     )

@@ -14,6 +14,7 @@ from typing import IO, Protocol
 
 from video_assets.core.errors import SourceError
 from video_assets.settings.sources import OpenVid
+from video_assets.sources.hub.connections import Connections
 from video_assets.sources.hub.download import download
 from video_assets.sources.hub.ranged_file import open_ranged
 from video_assets.sources.openvid.listing import hub_repo
@@ -50,9 +51,17 @@ class ArchiveFile(Readable, Protocol):
 
 @contextmanager
 def open_archive(
-    layout: Layout, openvid: OpenVid, listing: Listing, archive: str, *, on_bytes: Callable[[int], None]
+    layout: Layout,
+    openvid: OpenVid,
+    listing: Listing,
+    archive: str,
+    *,
+    on_bytes: Callable[[int], None],
+    connections: Connections | None = None,
 ) -> Iterator[ArchiveFile]:
     """The archive as one file; in mode "archive" it is downloaded and verified first (`on_bytes` is told how it goes).
+
+    `connections` bounds how many requests are under way at once; None: one.
 
     Raises:
         FetchError: the hub does not give it; see the subclasses.
@@ -61,7 +70,7 @@ def open_archive(
     pieces = listing.pieces(archive)
     repo = hub_repo(openvid).at(listing.revision)
     if openvid.mode == "stream":
-        with open_ranged(repo, pieces) as ranged:
+        with open_ranged(repo, pieces, connections=connections) as ranged:
             yield ranged
         return
     if openvid.mode == "archive":

@@ -27,8 +27,8 @@ class ArchiveTask:
     """What is asked of one archive.
 
     `version`: see `sources.openvid.rules.due.ledger_version`. `sha256s`: of the pieces, as listed; `is_verified`: they were
-    checked when the archive was downloaded. `suspects`: clips that did not decode, each with size and modification time (ns) of
-    the file then.
+    checked when the archive was downloaded. `is_keeping_vanished`: files of clips that it no longer has stay. `suspects`:
+    clips that did not decode, each with size and modification time (ns) of the file then.
     """
 
     source: str
@@ -44,6 +44,7 @@ class ArchiveTask:
     max_bad_share: float
     headroom_bytes: int
     selection: Selection
+    is_keeping_vanished: bool
     suspects: frozenset[tuple[str, int, int]]
     tombstones: Tombstones
 
