@@ -6,7 +6,7 @@ asks for what is still unchecked.
 Does not belong here: which shards are not current (`pipeline.currency`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -73,19 +73,24 @@ def decode_check(settings: Settings) -> dg.AssetsDefinition:
         "storage that does not deliver fails the shard, which goes on where it stopped when it is materialized again.",
     )
     def asset(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> Iterator[dg.MaterializeResult[Any]]:
-        from video_assets.pipeline.decode_check import check_shards
-
-        outcomes = check_shards(
-            project.layout,
-            list(context.partition_keys),
-            settings=project.settings.decode,
-            progress=project.progress(context.log.info),
-            run_id=context.run.run_id,
-        )
+        outcomes = _check(project, list(context.partition_keys), log=context.log.info, run_id=context.run.run_id)
         report_each(context, "shards", map(_shard_report, outcomes))
         yield from ()
 
     return asset
+
+
+def _check(project: Project, shards: list[str], *, log: Callable[[str], None], run_id: str) -> "Iterator[ShardOutcome]":
+    """By this machine, or by Slurm."""
+    settings = project.settings
+    if settings.decode.engine == "slurm":
+        from video_assets.slurm.follow import check_shards_on_slurm
+
+        progress = project.progress(log, interval_s=60.0)
+        return check_shards_on_slurm(project.layout, shards, settings=settings, progress=progress, run_id=run_id)
+    from video_assets.pipeline.decode_check import check_shards
+
+    return check_shards(project.layout, shards, settings=settings.decode, progress=project.progress(log), run_id=run_id)
 
 
 def _shard_report(outcome: "ShardOutcome") -> PartitionReport:
@@ -101,6 +106,7 @@ def _shard_report(outcome: "ShardOutcome") -> PartitionReport:
         "dropped_by_reason": dg.MetadataValue.json(outcome.dropped),
         "decode_cpu_seconds": round(outcome.decode_seconds, 3),
         "bytes": outcome.n_bytes,
+        **outcome.facts,
     }
     return PartitionReport(outcome.shard, outcome.content_hash, metadata)
 

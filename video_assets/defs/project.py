@@ -25,6 +25,6 @@ class Project:
         """The enabled sources."""
         return self.settings.sources
 
-    def progress(self, log: Callable[[str], None]) -> Progress:
-        """Progress on the terminal, else as lines of the run's log."""
-        return self.terminal or LogProgress(log)
+    def progress(self, log: Callable[[str], None], *, interval_s: float = 10.0) -> Progress:
+        """Progress on the terminal, else as lines of the run's log, one every `interval_s` seconds."""
+        return self.terminal or LogProgress(log, interval_s=interval_s)

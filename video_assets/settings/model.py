@@ -12,6 +12,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from video_assets.settings.cluster import Slurm
 from video_assets.settings.sections import Automation, Checks, Decode, Filter, Training
 from video_assets.settings.sources import AbsolutePath, MiraData, OpenVid, OwnClips, absolute
 
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     miradata: MiraData = MiraData()
     filter: Filter = Filter()
     decode: Decode = Decode()
+    slurm: Slurm = Slurm()
     training: Training = Training()
     checks: Checks = Checks()
     automation: Automation = Automation()

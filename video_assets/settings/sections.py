@@ -25,6 +25,9 @@ class Filter(Section):
 class Decode(Section):
     """The decode check."""
 
+    engine: Literal["local", "slurm"] = Field(
+        "local", description="who checks the shards of a run: workers of its own machine, or a job array of Slurm (`[slurm]`)"
+    )
     n_shards: int = Field(24, ge=1, le=10_000, description="partitions of the decode check")
     workers: int = Field(0, ge=0, description="worker processes; 0 = as many as this process has CPUs")
     timeout_s: float = Field(900.0, gt=0, description="wall seconds one clip may take")

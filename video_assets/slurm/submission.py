@@ -1,0 +1,72 @@
+"""Submitting an array: options of sbatch, the script, the folder.
+
+Belongs here: from settings to a submitted job. Does not belong here: whether one is needed (`slurm.follow`), files of arrays
+(`slurm.arrays`).
+"""
+
+import sys
+
+from video_assets.settings.cluster import Slurm
+from video_assets.settings.sections import Decode
+from video_assets.slurm import client
+from video_assets.slurm.arrays import Array, new_array
+from video_assets.slurm.client import SlurmError
+from video_assets.slurm.rules import escaped, task_script
+from video_assets.storage.layout import Layout
+from video_assets.storage.tables import write_text
+
+
+def submit_array(layout: Layout, shards: list[str], *, slurm: Slurm, decode: Decode) -> Array:
+    """Submit one task for each of `shards`.
+
+    Raises:
+        SlurmError: Slurm refuses; the message has its words. Nothing was submitted.
+        SlurmDownError: no answer; when the array was taken all the same, the next look at the queue finds it.
+    """
+    try:
+        log = f"{escaped(str(layout.slurm_arrays))}/"
+    except ValueError as error:
+        raise SlurmError(str(error)) from None
+    array = new_array(layout, shards, decode)
+    python = str(slurm.python or sys.executable)
+    command = [*slurm.prefix, python, "-P", "-m", "video_assets.slurm.task", str(array.folder)]
+    write_text(array.script, task_script(command))
+    options = sbatch_options(slurm, name=array.name, n_tasks=len(shards), log=f"{log}{array.folder.name}/%a.log")
+    try:
+        return array.with_job(client.submit(options, str(array.script)))
+    except client.SlurmDownError:
+        raise
+    except SlurmError:
+        array.note_over()
+        raise
+    except BaseException:  # told to stop while sbatch was at work
+        client.cancel_named(array.name)
+        raise
+
+
+def sbatch_options(settings: Slurm, *, name: str, n_tasks: int, log: str) -> list[str]:
+    """Options for an array of `n_tasks` tasks; `log` is a file name pattern of Slurm (`escaped`)."""
+    values = {
+        "partition": settings.partition,
+        "account": settings.account,
+        "qos": settings.qos,
+        "constraint": settings.constraint,
+        "exclude": settings.exclude,
+        "time": settings.time_limit,
+        "mem-per-cpu": None if settings.mem_per_cpu_mib is None else f"{settings.mem_per_cpu_mib}M",
+    }
+    return [
+        "--parsable",
+        f"--array=0-{n_tasks - 1}%{settings.max_tasks}",
+        f"--job-name={name}",
+        f"--output={log}",
+        "--open-mode=append",
+        "--chdir=/",
+        "--nodes=1",
+        "--ntasks=1",
+        f"--cpus-per-task={settings.cpus_per_task}",
+        f"--signal=B:TERM@{settings.hand_back_s}",
+        "--requeue" if settings.requeue else "--no-requeue",
+        *(f"--{option}={value}" for option, value in values.items() if value is not None),
+        *settings.extra,
+    ]
