@@ -4,8 +4,9 @@
         mount.fail("EIO")                        # every read(2) below target now fails with EIO
         mount.fail("ESTALE", on=("lookup",))     # open(2) and stat(2) of names
         mount.slow(0.5)                          # every read(2) takes that many seconds longer
-    mount.hang()                             # reads wait, not even SIGKILL ends them, until the mount is gone
+        mount.hang()                             # reads wait, not even SIGKILL ends them, until the mount is gone
         mount.mend()
+        mount.opens()                            # how often each file was opened for reading
 
 Speaks the kernel's protocol itself (/dev/fuse), so that tests need no library. Works as root, and as an ordinary user where
 fusermount3 is installed; `why_no_mount` says why not.
@@ -25,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -61,6 +63,12 @@ class FaultyMount:
     def slow(self, seconds: float, *, name: str = "") -> None:
         """Let every read of paths that contain `name` take longer."""
         self._set({"error": 0, "on": (), "name": name, "delay_s": seconds})
+
+    def opens(self) -> Counter[str]:
+        """How often each file was opened so far, by name."""
+        with suppress(FileNotFoundError):
+            return Counter(self._control.with_suffix(".opens").read_text().splitlines())
+        return Counter()
 
     def mend(self) -> None:
         """Work again."""
@@ -173,6 +181,9 @@ class _Server:
             raise OSError(fault["error"], "as told")
         if is_hit and fault["error"] < 0:
             return None
+        if operation == _OPEN:
+            with Path(self._control).with_suffix(".opens").open("a") as opens:
+                opens.write(f"{path.name}\n")
         answers = {
             _INIT: lambda: struct.pack("<IIIIHHIIHHI28x", 7, 31, 1 << 17, 0, 16, 12, 1 << 17, 1, 32, 0, 0),
             _LOOKUP: lambda: struct.pack("<QQQQII", self._node(path), 0, 0, 0, 0, 0) + _attributes(path),

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from video_assets.core.units import count
+
 QUEUE_FORMAT = "%j|%F|%K|%T|%N|%V|%S|%r"
 _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 _WORKING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
@@ -163,5 +165,5 @@ def queue_words(tasks: Sequence[Task], *, n_done: int, n_failed: int) -> str:
     working = [task for task in tasks if not task.is_waiting and not task.is_over]
     why = f" ({', '.join(sorted(waiting)[:3])})" if waiting else ""
     nodes = len({task.node for task in working})
-    words = [f"{waiting.total()} pending{why}", f"{len(working)} running on {nodes} nodes", f"{n_done} done"]
+    words = [f"{waiting.total()} pending{why}", f"{len(working)} running on {count(nodes, 'nodes')}", f"{n_done} done"]
     return ", ".join([*words, *([f"{n_failed} failed"] if n_failed else [])])
