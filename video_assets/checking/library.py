@@ -5,40 +5,12 @@ decoding (`checking.check`).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from video_assets.checking.check import Step
-from video_assets.checking.records import clip_records
+from video_assets.checking.records import ClipRecord, clip_records
 from video_assets.progress import no_progress
 from video_assets.settings.sections import Decode
-
-
-@dataclass(frozen=True)
-class ClipRecord:
-    """What is known of one clip. Numbers are None where the file does not say.
-
-    `verdict` is "good", "bad", "unreadable_now" (the storage did not deliver it: nothing is known), or "no_clips" for a folder
-    without any. After a probe it is "unchecked" instead of "good": that a container can be read says nothing about its frames.
-    `reason` says what is wrong with a bad clip; `errors` are the first lines that FFmpeg said.
-    """
-
-    path: str
-    verdict: Literal["good", "bad", "unreadable_now", "unchecked", "no_clips"]
-    reason: str
-    errors: tuple[str, ...]
-    num_frames: int | None
-    height: int | None
-    width: int | None
-    fps: float | None
-    duration_s: float | None
-    file_size: int | None
-
-    @property
-    def is_good(self) -> bool:
-        """True when every frame decodes; a clip that nobody could look at is not good."""
-        return self.verdict == "good"
 
 
 def check(paths: Path | str | Iterable[Path | str], *, settings: Decode | None = None) -> list[ClipRecord]:
@@ -71,10 +43,4 @@ def probe(paths: Path | str | Iterable[Path | str], *, settings: Decode | None =
 
 def _records(paths: Path | str | Iterable[Path | str], step: Step, settings: Decode | None) -> list[ClipRecord]:
     named = [paths] if isinstance(paths, (str, Path)) else paths
-    found = clip_records(map(Path, named), step=step, settings=settings or Decode(), progress=no_progress)
-    return [_record(record) for record in found]
-
-
-def _record(found: dict[str, Any]) -> ClipRecord:
-    fields: dict[str, Any] = {**found, "errors": tuple(found["errors"])}
-    return ClipRecord(**fields)
+    return list(clip_records(map(Path, named), step=step, settings=settings or Decode(), progress=no_progress))

@@ -10,9 +10,10 @@ from collections.abc import Generator, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from video_assets.checking.check import ClipTask, Step, check_clips
+from video_assets.checking.check import ClipTask, Step, decode_clips, probe_clips
+from video_assets.core.results import ClipProbe, ClipVerdict
 from video_assets.core.units import shorten_middle
 from video_assets.progress import Progress
 from video_assets.settings.model import Decode
@@ -20,7 +21,6 @@ from video_assets.settings.sources import VIDEO_SUFFIXES
 
 NOT_CHECKED = frozenset({"unreadable_now", "no_clips"})
 _PASSED = frozenset({"good", "unchecked"})
-_NUMBERS = ("num_frames", "height", "width", "fps", "duration_s", "file_size")
 _PATH_CHARS = 300  # of a path in a message; the record has it whole
 
 
@@ -33,6 +33,37 @@ class NoClip:
     trouble: str
 
 
+@dataclass(frozen=True)
+class ClipRecord:
+    """What is known of one clip. Numbers are None where the file does not say.
+
+    `verdict` is "good", "bad", "unreadable_now" (the storage did not deliver it: nothing is known), or "no_clips" for a folder
+    without any. After a probe it is "unchecked" instead of "good": that a container can be read says nothing about its frames.
+    `reason` says what is wrong with a bad clip; `errors` are the first lines that FFmpeg said.
+    """
+
+    path: str
+    verdict: Literal["good", "bad", "unreadable_now", "unchecked", "no_clips"]
+    reason: str
+    errors: tuple[str, ...]
+    num_frames: int | None = None
+    height: int | None = None
+    width: int | None = None
+    fps: float | None = None
+    duration_s: float | None = None
+    file_size: int | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """True when every frame decodes; a clip that nobody could look at is not good."""
+        return self.verdict == "good"
+
+    @property
+    def as_json(self) -> dict[str, object]:
+        """For one line of JSON."""
+        return {**vars(self), "errors": list(self.errors)}
+
+
 def exit_code(verdicts: AbstractSet[str]) -> int:
     """0: all passed. 1: all were looked at, and one is bad. 3: one could not be looked at, whatever the others are."""
     if verdicts & NOT_CHECKED:
@@ -42,8 +73,8 @@ def exit_code(verdicts: AbstractSet[str]) -> int:
 
 def clip_records(
     paths: Iterable[Path], *, step: Step, settings: Decode, progress: Progress
-) -> Generator[dict[str, Any], None, None]:
-    """One record per clip: path, verdict, reason, errors (lines), num_frames, height, width, fps, duration_s, file_size (bytes).
+) -> Generator[ClipRecord, None, None]:
+    """One record per clip.
 
     A clip that was only probed is `unchecked`: that its container can be read says nothing about its frames. Paths without a clip
     have records too, `unreadable_now` or `no_clips`. On Ctrl-C all records that are done come out before it goes on.
@@ -60,10 +91,11 @@ def clip_records(
     yield from records.ready()
     if not clips:
         return
+    look = decode_clips if step == "decode" else probe_clips
     with progress(step, len(clips), "clips") as advance:
         try:
-            for task, row in check_clips(step, sorted(clips, key=lambda clip: -clip.cost), settings=settings):
-                records.done[task.clip_key] = _record(task.clip_key, row)
+            for task, result in look(sorted(clips, key=lambda clip: -clip.cost), settings=settings):
+                records.done[task.clip_key] = _record(task.clip_key, result)
                 advance(1)
                 yield from records.ready()
         except KeyboardInterrupt:
@@ -88,16 +120,16 @@ class _InOrder:
     """Records that are done, given out in the order of `names`, each as soon as those before it are done."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.done: dict[str, dict[str, Any]] = {}
+        self.done: dict[str, ClipRecord] = {}
         self._names = list(names)
         self._n_out = 0
 
-    def ready(self) -> Iterator[dict[str, Any]]:
+    def ready(self) -> Iterator[ClipRecord]:
         while self._n_out < len(self._names) and (name := self._names[self._n_out]) in self.done:
             self._n_out += 1
             yield self.done.pop(name)
 
-    def rest(self) -> Iterator[dict[str, Any]]:
+    def rest(self) -> Iterator[ClipRecord]:
         yield from (self.done[name] for name in self._names[self._n_out :] if name in self.done)
 
 
@@ -188,16 +220,30 @@ def _short(path: Path) -> str:
     return shorten_middle(str(path), _PATH_CHARS)
 
 
-def _record_of_none(place: NoClip) -> dict[str, Any]:
-    numbers = dict.fromkeys(_NUMBERS)
-    return {"path": place.path, "verdict": place.verdict, "reason": "", "errors": [place.trouble], **numbers}
+def _record_of_none(place: NoClip) -> ClipRecord:
+    return ClipRecord(path=place.path, verdict=place.verdict, reason="", errors=(place.trouble,))
 
 
-def _record(path: str, row: dict[str, Any]) -> dict[str, Any]:
-    if "probe_status" in row:
-        verdict = {"ok": "unchecked", "unreadable_now": "unreadable_now"}.get(row["probe_status"], "bad")
-        reason, errors = (row["probe_status"] if verdict == "bad" else ""), row["probe_detail"]
-    else:
-        verdict, reason, errors = row["verdict"], row["reason"], row["errors"]
-    numbers = {name: row[name] for name in _NUMBERS}
-    return {"path": path, "verdict": verdict, "reason": reason, "errors": errors.splitlines(), **numbers}
+def _record(path: str, result: ClipVerdict | ClipProbe) -> ClipRecord:
+    verdict, reason, lines = _judged(result)
+    return ClipRecord(
+        path=path,
+        verdict=verdict,
+        reason=reason,
+        errors=tuple(lines.splitlines()),
+        num_frames=result.num_frames,
+        height=result.height,
+        width=result.width,
+        fps=result.fps,
+        duration_s=result.duration_s,
+        file_size=result.file_size,
+    )
+
+
+def _judged(result: ClipVerdict | ClipProbe) -> tuple[Verdict, str, str]:
+    """Verdict, reason and words; a container that can be read is unchecked."""
+    if isinstance(result, ClipVerdict):
+        return result.verdict, result.reason, result.errors
+    if result.probe_status in {"ok", "unreadable_now"}:
+        return ("unchecked" if result.probe_status == "ok" else "unreadable_now"), "", result.probe_detail
+    return "bad", result.probe_status, result.probe_detail

@@ -5,21 +5,24 @@ outside a worker: it loads FFmpeg.
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
+from video_assets.core.results import Fingerprint
 from video_assets.media.decode import decode_clip
 from video_assets.media.probe import probe_clip
 from video_assets.media.versions import ffmpeg_versions
 
 
-def work(step: str, path: str, **options: Any) -> dict[str, Any]:
-    """Do one step with the clip at `path`: "decode", "probe" or "fingerprint"."""
-    steps = {"decode": decode_clip, "probe": probe_clip, "fingerprint": fingerprint}
-    return steps[step](path, **options)
+def work(step: str, path: str, **options: Any) -> Mapping[str, object]:
+    """Do one step with the clip at `path`: "decode", "probe" or "fingerprint"; the answer as JSON."""
+    if step == "fingerprint":
+        return fingerprint(path).as_record
+    return {"decode": decode_clip, "probe": probe_clip}[step](path, **options).as_record
 
 
-def fingerprint(path: str) -> dict[str, Any]:
-    """What is known of a clip on which a worker died; {"trouble": why} when the storage does not deliver it now."""
+def fingerprint(path: str) -> Fingerprint:
+    """What is known of a clip on which a worker died."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         try:
@@ -28,5 +31,5 @@ def fingerprint(path: str) -> dict[str, Any]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        return {"trouble": f"{error.strerror}: {path}"}
-    return {"file_size": status.st_size, "mtime_ns": status.st_mtime_ns, "ffmpeg_versions": ffmpeg_versions()}
+        return Fingerprint(trouble=f"{error.strerror}: {path}")
+    return Fingerprint(file_size=status.st_size, mtime_ns=status.st_mtime_ns, ffmpeg_versions=ffmpeg_versions())

@@ -215,20 +215,20 @@ def _short(value: Any) -> str:
     return shorten(str(value), 60)
 
 
-def clips_json(records: Iterable[dict[str, Any]]) -> set[str]:
+def clips_json(records: Iterable["ClipRecord"]) -> set[str]:
     """One JSON object per clip, on stdout, each at once; returns the verdicts that occurred."""
     verdicts = set()
     for record in records:
-        verdicts.add(record["verdict"])
+        verdicts.add(record.verdict)
         try:
-            sys.stdout.write(json.dumps(record) + "\n")
+            sys.stdout.write(json.dumps(record.as_json) + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
             _leave_without_reader(sys.stdout.fileno())
     return verdicts
 
 
-def clips_table(records: Iterable[dict[str, Any]]) -> set[str]:
+def clips_table(records: Iterable["ClipRecord"]) -> set[str]:
     """One row per clip on stdout, also when Ctrl-C comes before the end; returns the verdicts that occurred."""
     from video_assets.checking.records import NOT_CHECKED
 
@@ -241,9 +241,9 @@ def clips_table(records: Iterable[dict[str, Any]]) -> set[str]:
     verdicts, troubles = set(), []
     try:
         for record in records:
-            verdicts.add(record["verdict"])
-            if record["verdict"] in NOT_CHECKED:
-                troubles.append("; ".join(record["errors"]) or record["path"])
+            verdicts.add(record.verdict)
+            if record.verdict in NOT_CHECKED:
+                troubles.append("; ".join(record.errors) or record.path)
             table.add_row(*_cells(record), style=None)
     finally:
         if table.row_count:
@@ -260,17 +260,15 @@ def _say_what_was_not_checked(troubles: list[str]) -> None:
         fail(f"and {len(troubles) - _MAX_TROUBLES:,} more that could not be checked")
 
 
-def _cells(record: dict[str, Any]) -> list[str]:
-    numbers = ["num_frames", "width", "height", "fps", "duration_s", "file_size"]
-    first_error = record["errors"][0] if record["errors"] else ""
+def _cells(record: "ClipRecord") -> list[str]:
+    numbers = (record.num_frames, record.width, record.height, record.fps, record.duration_s)
+    first_error = record.errors[0] if record.errors else ""
     return [
-        printable(record["path"]),
-        record["verdict"],
-        record["reason"],
-        *(
-            "" if record[name] is None else f"{record[name]:.6g}" if name != "file_size" else str(record[name])
-            for name in numbers
-        ),
+        printable(record.path),
+        record.verdict,
+        record.reason,
+        *("" if value is None else f"{value:.6g}" for value in numbers),
+        "" if record.file_size is None else str(record.file_size),
         printable(first_error),
     ]
 

@@ -8,8 +8,7 @@ reasons of our own, each named in `core.verdicts.REASONS` and explained in docs/
 import mmap
 import resource
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -17,7 +16,7 @@ from av.error import FFmpegError
 from av.format import Flags
 from av.video.stream import VideoStream
 
-from video_assets.core.schema import VERDICTS
+from video_assets.core.results import ClipNumbers, ClipVerdict
 from video_assets.core.verdicts import (
     CHECKER_VERSION,
     Speakers,
@@ -36,14 +35,14 @@ from video_assets.media.versions import ffmpeg_versions
 _MAX_ALLOCATION_BYTES = 2**31 - 1  # av_max_alloc's default
 _AMPLE_BYTES = 3 << 30  # with less, what a worker has kept from clips before would decide
 
-_COLUMNS = tuple(name for name in VERDICTS.names if name != "clip_key")
-
 
 @dataclass
 class _Pass:
     """What one pass saw. Holds nothing of libav: the container is closed before this is judged."""
 
-    numbers: dict[str, Any] = field(default_factory=dict)
+    numbers: ClipNumbers = field(default_factory=ClipNumbers)
+    is_variable_rate: bool | None = None
+    is_count_consistent: bool | None = None
     speakers: Speakers = field(default_factory=Speakers)
     has_video: bool = False
     lines: list[str] = field(default_factory=list)
@@ -56,8 +55,8 @@ class _Pass:
     is_encrypted: bool = False
 
 
-def decode_clip(path: str, *, max_duration_s: float | None = None, is_full_decode: bool = False) -> dict[str, Any]:
-    """Decode one clip once; return its verdict and numbers: the columns of `core.schema.VERDICTS` without `clip_key`.
+def decode_clip(path: str, *, max_duration_s: float | None = None, is_full_decode: bool = False) -> ClipVerdict:
+    """Decode one clip once: its verdict and the numbers of truth.
 
     One clip at a time per process: libav's log is taken from descriptor 2.
 
@@ -69,33 +68,45 @@ def decode_clip(path: str, *, max_duration_s: float | None = None, is_full_decod
     started = time.process_time()
     try:
         with ClipFile(path) as file:
-            result = _judge(file, max_duration_s=max_duration_s, is_full_decode=is_full_decode)
+            verdict = _judge(file, max_duration_s=max_duration_s, is_full_decode=is_full_decode)
     except StorageError as error:
-        result = {"verdict": "unreadable_now", "reason": "", "errors": first_lines([str(error)])}
+        verdict = ClipVerdict(verdict="unreadable_now", errors=first_lines([str(error)]))
     except NotAFileError as error:
-        result = {"verdict": "bad", "reason": "not_a_file", "errors": first_lines([str(error)])}
-    row = dict.fromkeys(_COLUMNS) | {"file_size": 0, "mtime_ns": 0} | result
-    return row | {
-        "decode_seconds": round(time.process_time() - started, 6),
-        "checker_version": CHECKER_VERSION,
-        "ffmpeg_versions": ffmpeg_versions(),
-    }
+        verdict = ClipVerdict(verdict="bad", reason="not_a_file", errors=first_lines([str(error)]))
+    return replace(
+        verdict,
+        decode_seconds=round(time.process_time() - started, 6),
+        checker_version=CHECKER_VERSION,
+        ffmpeg_versions=ffmpeg_versions(),
+    )
 
 
-def _judge(file: ClipFile, *, max_duration_s: float | None, is_full_decode: bool) -> dict[str, Any]:
+def _judge(file: ClipFile, *, max_duration_s: float | None, is_full_decode: bool) -> ClipVerdict:
     seen = _Pass()
     if file.size:
         log = libav_log()
         with log.capture():
             _decode(file, seen, max_duration_s=max_duration_s, is_full_decode=is_full_decode)
         seen.lines[:0] = log.lines()
-    row = {"file_size": file.size, "mtime_ns": file.status.st_mtime_ns, "errors": first_lines([*seen.lines, seen.remark])}
+    size, mtime_ns = file.size, file.status.st_mtime_ns
     if file.trouble:
-        return row | {"verdict": "unreadable_now", "reason": "", "errors": first_lines([file.trouble, *seen.lines])}
+        lines = first_lines([file.trouble, *seen.lines])
+        return ClipVerdict(verdict="unreadable_now", errors=lines, file_size=size, mtime_ns=mtime_ns)
     verdict, reason = _verdict(file, seen, max_duration_s)
-    row |= {"verdict": verdict, "reason": reason, "content_hash": file.content_hash()}
+    content_hash = file.content_hash()
     file.check_unchanged()
-    return row | (seen.numbers if seen.has_video else {"duration_s": seen.numbers.get("duration_s")})
+    numbers = seen.numbers if seen.has_video else ClipNumbers(duration_s=seen.numbers.duration_s)
+    return ClipVerdict(
+        **numbers.as_record,
+        verdict=verdict,
+        reason=reason,
+        errors=first_lines([*seen.lines, seen.remark]),
+        file_size=size,
+        mtime_ns=mtime_ns,
+        is_variable_rate=seen.is_variable_rate if seen.has_video else None,
+        is_count_consistent=seen.is_count_consistent if seen.has_video else None,
+        content_hash=content_hash,
+    )
 
 
 def _verdict(file: ClipFile, seen: _Pass, max_duration_s: float | None) -> tuple[str, str]:
@@ -133,7 +144,7 @@ def _reason(seen: _Pass, max_duration_s: float | None) -> str:
         return "too_long"
     if seen.is_encrypted:
         return "encrypted"
-    if not seen.numbers["num_frames"]:
+    if not seen.numbers.num_frames:
         return reason_of_lines(seen.lines, seen.speakers, otherwise="no_frames")
     return reason_of_lines(seen.lines, seen.speakers, otherwise="fewer_frames" if seen.is_short else "")
 
@@ -145,11 +156,11 @@ def _decode(file: ClipFile, seen: _Pass, *, max_duration_s: float | None, is_ful
             seen.has_video = streams.idle_video is not None or (streams.video is not None and not is_picture(streams.video))
             seen.speakers = Speakers(video=_names(streams.video), audio=_names(streams.audio))
             seen.numbers = stream_numbers(container, streams.video, file)
-            seen.reason, line = _obstacle(streams, seen.numbers["duration_s"], max_duration_s)
+            seen.reason, line = _obstacle(streams, seen.numbers.duration_s, max_duration_s)
             if seen.reason:
                 seen.lines.append(line)
             else:
-                promise = promised(container, streams, file, duration_s=seen.numbers["duration_s"])
+                promise = promised(container, streams, file, duration_s=seen.numbers.duration_s)
                 _decode_streams(container, streams, promise, seen, is_full_decode=is_full_decode)
     except FFmpegError as error:
         seen.is_unopened = True
@@ -204,14 +215,13 @@ def _decode_streams(container: InputContainer, streams: Chosen, promise: Promise
         seen.remark = "" if video.n_delivered else _no_packets(streams.video)
         n_places = places(video.end_s, streams.video.time_base)
         seen.is_short = promise.is_broken(n_packets=video.n_delivered, n_places=n_places, video_s=video.end_s, clip_s=seen.end_s)
-        seen.numbers |= _counted(video, header_frames=seen.numbers["header_frames"])
-        seen.numbers["fps"] = seen.numbers["fps"] or video.mean_rate
+        seen.numbers = _counted(video, seen.numbers)
+        seen.is_variable_rate = is_variable_rate(video.steps)
+        seen.is_count_consistent = len({video.n_frames, video.n_packets, seen.numbers.header_frames or video.n_frames}) == 1
 
 
-def _counted(video: VideoSink, *, header_frames: int | None) -> dict[str, Any]:
-    return video.shape | {
-        "num_frames": video.n_frames,
-        "packet_frames": video.n_packets,
-        "is_variable_rate": is_variable_rate(video.steps),
-        "is_count_consistent": len({video.n_frames, video.n_packets, header_frames or video.n_frames}) == 1,
-    }
+def _counted(video: VideoSink, header: ClipNumbers) -> ClipNumbers:
+    """What was counted and seen, in place of what the header says."""
+    shape = {} if video.shape is None else vars(video.shape)
+    counts = {"num_frames": video.n_frames, "packet_frames": video.n_packets}
+    return replace(header, **counts, **shape, fps=header.fps or video.mean_rate)

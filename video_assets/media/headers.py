@@ -6,11 +6,11 @@ the reason that a broken promise amounts to (`decode`).
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from video_assets.core.results import ClipNumbers
 from video_assets.media.choice import Chosen
 from video_assets.media.clip_file import ClipFile
 from video_assets.media.container import is_mp4, is_picture
@@ -24,7 +24,7 @@ _FLV = "flv"
 _AVI = "avi"
 
 
-def stream_numbers(container: InputContainer, video: VideoStream | None, file: ClipFile) -> dict[str, Any]:
+def stream_numbers(container: InputContainer, video: VideoStream | None, file: ClipFile) -> ClipNumbers:
     """What the headers say: duration, rate, size, codec; `header_frames` is None when the container claims no count.
 
     Height and width in pixels as coded, before rotation; fps is the average rate, frames per second.
@@ -32,18 +32,19 @@ def stream_numbers(container: InputContainer, video: VideoStream | None, file: C
     Raises:
         StorageError: the storage did not deliver the end of an FLV.
     """
-    numbers: dict[str, Any] = {"duration_s": _duration_s(container, file)}
+    duration_s = _duration_s(container, file)
     if video is None:
-        return numbers
+        return ClipNumbers(duration_s=duration_s)
     context = video.codec_context
-    return numbers | {
-        "fps": float(video.average_rate) if video.average_rate else None,
-        "header_frames": video.frames or None,
-        "height": context.height if context is not None else None,
-        "width": context.width if context is not None else None,
-        "video_codec": context.name if context is not None else None,
-        "pix_fmt": context.pix_fmt if context is not None else None,
-    }
+    return ClipNumbers(
+        duration_s=duration_s,
+        fps=float(video.average_rate) if video.average_rate else None,
+        header_frames=video.frames or None,
+        height=context.height if context is not None else None,
+        width=context.width if context is not None else None,
+        video_codec=context.name if context is not None else None,
+        pix_fmt=context.pix_fmt if context is not None else None,
+    )
 
 
 def _duration_s(container: InputContainer, file: ClipFile) -> float | None:

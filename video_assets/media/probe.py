@@ -3,12 +3,13 @@
 Belongs here: reading headers and packets. Does not belong here: verdicts (`decode`), isolation and limits (`workers.pool`).
 """
 
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from video_assets.core.results import ClipNumbers, ClipProbe
 from video_assets.core.verdicts import first_lines
 from video_assets.media.choice import Chosen, choose_streams
 from video_assets.media.clip_file import ClipFile, NotAFileError, StorageError
@@ -17,14 +18,16 @@ from video_assets.media.headers import stream_numbers
 from video_assets.media.iso_boxes import has_whole_index
 from video_assets.media.libav_log import libav_log
 
-_COLUMNS = (
-    "probe_status", "probe_detail", "num_frames", "height", "width", "fps", "duration_s", "video_codec", "pix_fmt",
-    "rotation_deg", "header_frames", "packet_frames", "file_size", "mtime_ns",
-)  # fmt: skip
+@dataclass(frozen=True)
+class _Read:
+    """What the container gave: numbers, and why they cannot be relied on ("" when they can)."""
+
+    numbers: ClipNumbers = field(default_factory=ClipNumbers)
+    reason: str = ""
 
 
-def probe_clip(path: str) -> dict[str, Any]:
-    """Read one clip's container; return its numbers and `probe_status`: "ok", a reason why not, or "unreadable_now".
+def probe_clip(path: str) -> ClipProbe:
+    """Read one clip's container; `probe_status` is "ok", a reason why not, or "unreadable_now".
 
     `num_frames` counts the video packets that a player shows (edit lists applied). An MP4 with one whole index is not read
     further than its header: then `pix_fmt` is None, since only a decoder knows it. `rotation_deg` is None likewise.
@@ -33,38 +36,45 @@ def probe_clip(path: str) -> dict[str, Any]:
     Args:
         path: the clip; any name, it is never taken for a URL or a pattern.
     """
-    row: dict[str, Any] = dict.fromkeys(_COLUMNS) | {"file_size": 0, "mtime_ns": 0}
+    size, mtime_ns = 0, 0
     try:
         with ClipFile(path) as file:
-            row |= {"file_size": file.size, "mtime_ns": file.status.st_mtime_ns}
-            row |= _read(file)
+            size, mtime_ns = file.size, file.status.st_mtime_ns
+            probe = _read(file)
             file.check_unchanged()
+            return probe
     except StorageError as error:
-        row |= {"probe_status": "unreadable_now", "probe_detail": first_lines([str(error)])}
+        status, trouble = "unreadable_now", error
     except NotAFileError as error:
-        row |= {"probe_status": "not_a_file", "probe_detail": first_lines([str(error)])}
-    return row
+        status, trouble = "not_a_file", error
+    return ClipProbe(probe_status=status, probe_detail=first_lines([str(trouble)]), file_size=size, mtime_ns=mtime_ns)
 
 
-def _read(file: ClipFile) -> dict[str, Any]:
+def _read(file: ClipFile) -> ClipProbe:
     if not file.size:
-        return {"probe_status": "empty_file", "probe_detail": ""}
-    numbers: dict[str, Any] = {}
-    error_text = ""
+        return _answer(file, _Read(reason="empty_file"), [])
+    read, error_text = _Read(), ""
     log = libav_log()
     with log.capture():
         try:
-            numbers = (_header_numbers(file) if has_whole_index(file.peek, file.size) else None) or _packet_numbers(file)
+            read = (_read_header(file) if has_whole_index(file.peek, file.size) else None) or _read_packets(file)
         except (FFmpegError, OSError) as error:
             error_text = str(error.strerror)
     lines = [*log.lines(), error_text]
-    reason = numbers.pop("reason", "")
-    if error_text:
-        reason = unopened_reason(file, lines)
-    return numbers | {"probe_status": reason or "ok", "probe_detail": first_lines(lines) if reason else ""}
+    return _answer(file, replace(read, reason=unopened_reason(file, lines)) if error_text else read, lines)
 
 
-def _header_numbers(file: ClipFile) -> dict[str, Any] | None:
+def _answer(file: ClipFile, read: _Read, lines: list[str]) -> ClipProbe:
+    return ClipProbe(
+        **read.numbers.as_record,
+        probe_status=read.reason or "ok",
+        probe_detail=first_lines(lines) if read.reason else "",
+        file_size=file.size,
+        mtime_ns=file.status.st_mtime_ns,
+    )
+
+
+def _read_header(file: ClipFile) -> _Read | None:
     """The numbers from an MP4's header alone; None when it does not have them all, or promises more than the file holds."""
     with open_container(file, is_header_only=True) as container:
         video = choose_streams(container, is_video_only=True).video
@@ -72,9 +82,9 @@ def _header_numbers(file: ClipFile) -> dict[str, Any] | None:
             return None
         numbers = stream_numbers(container, video, file)
         shown = _shown_in_index(video, file.size)
-        if not shown or not (numbers["fps"] and numbers["height"] and numbers["width"] and numbers["duration_s"]):
+        if not shown or not (numbers.fps and numbers.height and numbers.width and numbers.duration_s):
             return None
-        return numbers | {"num_frames": shown, "packet_frames": shown}
+        return _Read(replace(numbers, num_frames=shown, packet_frames=shown))
 
 
 def _shown_in_index(video: VideoStream, file_size: int) -> int:
@@ -86,16 +96,17 @@ def _shown_in_index(video: VideoStream, file_size: int) -> int:
     return n_shown
 
 
-def _packet_numbers(file: ClipFile) -> dict[str, Any]:
+def _read_packets(file: ClipFile) -> _Read:
     file.seek(0)
     with open_container(file) as container:
         streams = choose_streams(container, is_video_only=True)
         video = streams.video
         numbers = stream_numbers(container, video, file)
         if video is None or is_picture(video):
-            return {"reason": "no_frames" if streams.idle_video else "no_video", "duration_s": numbers["duration_s"]}
+            reason = "no_frames" if streams.idle_video else "no_video"
+            return _Read(ClipNumbers(duration_s=numbers.duration_s), reason)
         shown = _shown_in_packets(container, streams)
-        return numbers | {"reason": "" if shown else "no_frames", "num_frames": shown, "packet_frames": shown}
+        return _Read(replace(numbers, num_frames=shown, packet_frames=shown), "" if shown else "no_frames")
 
 
 def _shown_in_packets(container: InputContainer, streams: Chosen) -> int:
@@ -106,5 +117,4 @@ def _shown_in_packets(container: InputContainer, streams: Chosen) -> int:
     except FFmpegError:
         # A damaged clip: what could be read is what there is, and the decode check will say what is wrong with it.
         return n_shown
-    return n_shown
     return n_shown

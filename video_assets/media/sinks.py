@@ -3,6 +3,7 @@
 Belongs here: one stream. Does not belong here: the clip and its verdict (`decode`), the arithmetic of times (`clock`).
 """
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -105,6 +106,16 @@ class _Sink:
         return self._decoder.is_encrypted
 
 
+@dataclass(frozen=True)
+class Shape:
+    """A decoded frame without its pixels: sides in pixels before rotation, FFmpeg's name of the pixel format, degrees."""
+
+    height: int
+    width: int
+    pix_fmt: str
+    rotation_deg: int
+
+
 class VideoSink(_Sink):
     """Decodes the video stream; knows its frames, its packets (all, and those that are shown), the first frame's shape."""
 
@@ -122,7 +133,7 @@ class VideoSink(_Sink):
         self.n_delivered = 0
         self.n_packets = 0
         self.n_frames = 0
-        self.shape: dict[str, Any] = {}
+        self.shape: Shape | None = None
 
     def take(self, packet: Packet | None) -> None:
         """Decode one packet; None takes what the decoder still holds."""
@@ -138,12 +149,7 @@ class VideoSink(_Sink):
             self.steps.add(now - self._last_time)
         else:
             self._first_time = now
-            self.shape = {
-                "height": frame.height,
-                "width": frame.width,
-                "pix_fmt": frame.format.name,
-                "rotation_deg": frame.rotation,
-            }
+            self.shape = Shape(frame.height, frame.width, frame.format.name, frame.rotation)
         self.n_frames += 1
         self._last_time = now
 

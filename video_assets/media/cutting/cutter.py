@@ -108,9 +108,9 @@ def _wanted(span: Span) -> CutResult:
 def _proved(draft: Path, made: CutResult, *, tolerance: int) -> tuple[CutResult, str]:
     """The result with the frames that decode, and why the draft is not what was wanted ("" when it is)."""
     verdict = decode_clip(str(draft))
-    made = replace(made, n_frames=verdict["num_frames"] or 0)
-    if verdict["verdict"] != "good":
-        return made, f"{made.method}: {verdict['reason'] or verdict['verdict']} ({verdict['errors'][:120]})"
+    made = replace(made, n_frames=verdict.num_frames or 0)
+    if verdict.verdict != "good":
+        return made, f"{made.method}: {verdict.reason or verdict.verdict} ({verdict.errors[:120]})"
     if abs(made.n_frames - made.n_wanted) > tolerance:
         return made, f"{made.method}: {made.n_frames} frames decode, {made.n_wanted} were wanted"
     return made, ""
