@@ -73,9 +73,9 @@ def judge(job: tuple[str, dict[str, str]]) -> Row:
     theirs = {release: ask_ffmpeg(binary, clip) for release, binary in binaries.items()}
     return Row(
         name=Path(clip).name,
-        verdict=ours["verdict"],
-        reason=ours["reason"],
-        errors=(ours["errors"] or "").replace("\n", " | "),
+        verdict=ours.verdict,
+        reason=ours.reason,
+        errors=ours.errors.replace("\n", " | "),
         releases={release: verdict for release, (verdict, _) in theirs.items()},
         first_lines=next((lines for _, lines in reversed(theirs.values()) if lines), ""),
     )

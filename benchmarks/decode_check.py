@@ -211,7 +211,7 @@ def ours(clips: list[Path], jobs: int, *, is_full_decode: bool = False) -> Calla
         tasks = [ClipTask(clip_key=clip.name, path=str(clip), cost=clip.stat().st_size) for clip in clips]
         tasks.sort(key=lambda task: -task.cost)
         rows = [row for _, row in decode_clips(tasks, settings=Decode(workers=jobs, is_full_decode=is_full_decode))]
-        assert all(row["verdict"] == "good" for row in rows), [row for row in rows if row["verdict"] != "good"][:2]
+        assert all(row.verdict == "good" for row in rows), [row for row in rows if row.verdict != "good"][:2]
 
     return run
 

@@ -25,8 +25,12 @@ SAME = [name for name in VERDICTS.names if name not in OF_THE_RUN]
 def both(clip: str) -> tuple[str, str, float, float, list[str]]:
     """Codec, verdict, CPU seconds lean and full, and what differs."""
     lean, full = decode_clip(clip), decode_clip(clip, is_full_decode=True)
-    different = [f"{clip}: {name}: {lean[name]!r} {full[name]!r}" for name in SAME if lean[name] != full[name]]
-    return lean["video_codec"] or "none", lean["verdict"], lean["decode_seconds"], full["decode_seconds"], different
+    different = [
+        f"{clip}: {name}: {lean.as_record[name]!r} {full.as_record[name]!r}"
+        for name in SAME
+        if lean.as_record[name] != full.as_record[name]
+    ]
+    return lean.video_codec or "none", lean.verdict, lean.decode_seconds, full.decode_seconds, different
 
 
 def print_table(rows: list[tuple[str, str, float, float, list[str]]]) -> None:

@@ -23,7 +23,7 @@ FFPROBE = "/usr/bin/ffprobe"
 
 def ours(clip: str) -> int | None:
     """The probe."""
-    return probe_clip(clip)["num_frames"]
+    return probe_clip(clip).num_frames
 
 
 def ffprobe_header(clip: str) -> int | None:
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     clips = [str(path) for path in sorted(options.folder.iterdir()) if path.suffix != ".err"][: options.clips]
-    truth = {clip: row["num_frames"] for clip in clips if (row := decode_clip(clip))["verdict"] == "good"}
+    truth = {clip: row.num_frames for clip in clips if (row := decode_clip(clip)).verdict == "good"}
     methods = {
         "ours": ours,
         "ffprobe, header": ffprobe_header,

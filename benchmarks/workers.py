@@ -67,7 +67,7 @@ def decode(clip, n_clips, n_workers):
     tasks = (ClipTask(str(number), str(clip), 1.0) for number in range(n_clips))
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     wall, cpu = time.perf_counter(), time.process_time()
-    verdicts = [verdict["verdict"] for _, verdict in decode_clips(tasks, settings=Decode(workers=n_workers))]
+    verdicts = [verdict.verdict for _, verdict in decode_clips(tasks, settings=Decode(workers=n_workers))]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert set(verdicts) == {"good"}, set(verdicts)
@@ -93,7 +93,7 @@ def _sleep_tasks(n_workers):
 BARE = """
 import sys
 from video_assets.media.decode import decode_clip
-assert {decode_clip(sys.argv[1])["verdict"] for _ in range(int(sys.argv[2]))} == {"good"}
+assert {decode_clip(sys.argv[1]).verdict for _ in range(int(sys.argv[2]))} == {"good"}
 """
 
 

@@ -18,7 +18,8 @@ import pytest
 from faulty_mount import faulty_mount, why_no_mount
 from processes import survivors
 
-from video_assets.checking.check import ClipTask, check_clips, decode_clips, probe_clips
+from video_assets.checking.check import ClipTask, decode_clips, probe_clips
+from video_assets.core.results import ClipVerdict
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import CHECKER_VERSION
 from video_assets.settings.sections import Decode
@@ -62,8 +63,7 @@ def verdicts(results):
 
 def good(path):
     """What a stand-in for the decoder answers."""
-    row = dict.fromkeys(name for name in VERDICTS.names if name != "clip_key")
-    return row | {"verdict": "good", "reason": "", "errors": "", "file_size": path.stat().st_size}
+    return dict(ClipVerdict(verdict="good", file_size=path.stat().st_size).as_record)
 
 
 @pytest.fixture
@@ -73,18 +73,17 @@ def clips(tmp_path):
 
 def test_real_clips_get_rows_of_the_verdicts_table(clips):
     found = verdicts(decode_clips(iter(clips), settings=settings()))
-    assert {verdict["verdict"] for verdict in found.values()} == {"good"}
+    assert {verdict.verdict for verdict in found.values()} == {"good"}
     assert list(found) != []
     for clip in clips:
-        assert set(found[clip.clip_key]) == set(VERDICTS.names)
-        assert found[clip.clip_key]["clip_key"] == clip.clip_key
-        assert found[clip.clip_key]["num_frames"] == 10
-    assert len(VERDICTS.frame(list(found.values()))) == len(clips)
+        assert found[clip.clip_key].num_frames == 10
+    rows = VERDICTS.frame([{"clip_key": clip.clip_key, **found[clip.clip_key].as_record} for clip in clips])
+    assert rows["num_frames"].tolist() == [10] * len(clips)
 
 
 def test_probes_tell_the_numbers_of_the_container(clips):
     found = verdicts(probe_clips(iter(clips), settings=settings()))
-    assert {(probe["probe_status"], probe["num_frames"], probe["width"]) for probe in found.values()} == {("ok", 10, 64)}
+    assert {(probe.probe_status, probe.num_frames, probe.width) for probe in found.values()} == {("ok", 10, 64)}
 
 
 def test_a_worker_killed_in_the_middle_of_a_decode_costs_a_second_try_and_no_verdict(tmp_path):
@@ -107,7 +106,7 @@ def test_a_worker_killed_in_the_middle_of_a_decode_costs_a_second_try_and_no_ver
     stopped.set()
     killer.join()
     assert was_killed
-    assert (found[long.clip_key]["verdict"], found[long.clip_key]["num_frames"]) == ("good", 600)
+    assert (found[long.clip_key].verdict, found[long.clip_key].num_frames) == ("good", 600)
 
 
 @pytest.mark.parametrize(
@@ -128,49 +127,49 @@ def test_what_ends_a_worker_is_the_verdict_on_its_clip_alone(how, verdict, error
     healthy = [script(tmp_path, f"{n}.mp4", how="answer", answer=good(Path(__file__))) for n in range(5)]
     bad = script(tmp_path, "bad.mp4", how=how)
     tasks = [*healthy[:2], bad, *healthy[2:]]
-    found = verdicts(check_clips("decode", tasks, settings=settings(**changes), work=HOSTILE))
+    found = verdicts(decode_clips(tasks, settings=settings(**changes), work=HOSTILE))
     row = found.pop(bad.clip_key)
-    assert (row["verdict"], row["reason"], row["errors"]) == (verdict, "", errors)
-    assert row["file_size"] == Path(bad.path).stat().st_size
-    assert row["mtime_ns"] == Path(bad.path).stat().st_mtime_ns
-    assert row["checker_version"] == CHECKER_VERSION
-    assert len(VERDICTS.frame([row])) == 1
-    assert {key: row["verdict"] for key, row in found.items()} == {clip.clip_key: "good" for clip in healthy}
+    assert (row.verdict, row.reason, row.errors) == (verdict, "", errors)
+    assert row.file_size == Path(bad.path).stat().st_size
+    assert row.mtime_ns == Path(bad.path).stat().st_mtime_ns
+    assert row.checker_version == CHECKER_VERSION
+    assert len(VERDICTS.frame([{"clip_key": "bad", **row.as_record}])) == 1
+    assert {key: row.verdict for key, row in found.items()} == {clip.clip_key: "good" for clip in healthy}
 
 
 def test_the_death_of_a_probe_is_told_in_its_own_columns(tmp_path):
     bad = script(tmp_path, "bad.mp4", how="segfault")
-    [(_, probe)] = check_clips("probe", [bad], settings=settings(), work=HOSTILE)
-    assert (probe["probe_status"], probe["probe_detail"]) == ("crashed", "killed by SIGSEGV")
-    assert probe["file_size"] == Path(bad.path).stat().st_size
+    [(_, probe)] = probe_clips([bad], settings=settings(), work=HOSTILE)
+    assert (probe.probe_status, probe.probe_detail) == ("crashed", "killed by SIGSEGV")
+    assert probe.file_size == Path(bad.path).stat().st_size
 
 
 @pytest.mark.parametrize("how", ["sleep", "kill_itself"])
 def test_what_a_busy_machine_can_cause_counts_only_when_it_happens_twice(how, tmp_path):
     clip = script(tmp_path, "busy.mp4", how="die_once", marker=str(tmp_path / "m"), first=how, answer=good(Path(__file__)))
-    [(_, verdict)] = check_clips("decode", [clip], settings=settings(timeout_s=1), work=HOSTILE)
-    assert verdict["verdict"] == "good"
+    [(_, verdict)] = decode_clips([clip], settings=settings(timeout_s=1), work=HOSTILE)
+    assert verdict.verdict == "good"
 
 
 def test_a_crash_counts_at_once(tmp_path):
     clip = script(tmp_path, "x.mp4", how="die_once", marker=str(tmp_path / "m"), first="segfault", answer=good(Path(__file__)))
-    [(_, verdict)] = check_clips("decode", [clip], settings=settings(), work=HOSTILE)
-    assert verdict["verdict"] == "crashed"
+    [(_, verdict)] = decode_clips([clip], settings=settings(), work=HOSTILE)
+    assert verdict.verdict == "crashed"
 
 
 def test_a_missing_file_is_unreadable_and_tried_again_with_growing_pauses(tmp_path):
     started = time.monotonic()
     [(_, verdict)] = decode_clips([task(tmp_path / "gone.mp4")], settings=settings(retries=3, retry_wait_s=0.1))
-    assert verdict["verdict"] == "unreadable_now"
-    assert "ENOENT" in verdict["errors"]
-    assert str(tmp_path / "gone.mp4") in verdict["errors"]
+    assert verdict.verdict == "unreadable_now"
+    assert "ENOENT" in verdict.errors
+    assert str(tmp_path / "gone.mp4") in verdict.errors
     assert 0.7 <= time.monotonic() - started < 5
 
 
 def test_a_clip_that_died_and_whose_file_is_gone_is_unreadable(tmp_path):
     clip = script(tmp_path, "gone.mp4", how="remove_and_die", path=str(tmp_path / "gone.mp4"))
-    [(_, verdict)] = check_clips("decode", [clip], settings=settings(), work=HOSTILE)
-    assert verdict["verdict"] == "unreadable_now"
+    [(_, verdict)] = decode_clips([clip], settings=settings(), work=HOSTILE)
+    assert verdict.verdict == "unreadable_now"
 
 
 def test_retries_do_not_hold_up_other_clips(clips, tmp_path):
@@ -187,7 +186,7 @@ def test_a_file_that_comes_back_between_two_tries_gets_its_verdict(clips):
     mender.start()
     [(_, verdict)] = decode_clips([clips[0]], settings=settings(retries=5, retry_wait_s=0.2))
     mender.join()
-    assert verdict["verdict"] == "good"
+    assert verdict.verdict == "good"
 
 
 @needs_mount
@@ -208,12 +207,12 @@ def test_storage_errors_say_nothing_about_the_clip(step, error, on, clips, tmp_p
         tasks = [task(mount.folder / path.name) for path in (broken, whole)]
         found = verdicts(step(tasks, settings=settings()))
         column = "verdict" if step is decode_clips else "probe_status"
-        assert found[tasks[0].clip_key][column] == "unreadable_now"
-        assert found[tasks[1].clip_key][column] in {"good", "ok"}
-        said = found[tasks[0].clip_key]["errors" if step is decode_clips else "probe_detail"]
+        assert getattr(found[tasks[0].clip_key], column) == "unreadable_now"
+        assert getattr(found[tasks[1].clip_key], column) in {"good", "ok"}
+        said = getattr(found[tasks[0].clip_key], "errors" if step is decode_clips else "probe_detail")
         assert os.strerror(errno.__dict__[error]) in said or error in said
         mount.mend()
-        assert verdicts(step(tasks, settings=settings()))[tasks[0].clip_key][column] in {"good", "ok"}
+        assert getattr(verdicts(step(tasks, settings=settings()))[tasks[0].clip_key], column) in {"good", "ok"}
 
 
 @needs_mount
@@ -222,7 +221,7 @@ def test_short_reads_say_nothing_about_the_clip(clips, tmp_path):
     with faulty_mount(path.parent, tmp_path / "mount") as mount:
         mount.shorten_reads()
         [(_, verdict)] = decode_clips([task(mount.folder / path.name)], settings=settings())
-    assert verdict["verdict"] == "unreadable_now"
+    assert verdict.verdict == "unreadable_now"
 
 
 @needs_mount
@@ -235,7 +234,7 @@ def test_a_mount_that_recovers_while_clips_are_tried_again_costs_no_clip(clips, 
         tasks = [task(mount.folder / Path(clip.path).name) for clip in clips]
         found = verdicts(decode_clips(tasks, settings=settings(retries=5, retry_wait_s=0.2)))
         mender.join()
-    assert {verdict["verdict"] for verdict in found.values()} == {"good"}
+    assert {verdict.verdict for verdict in found.values()} == {"good"}
 
 
 @needs_mount
@@ -247,9 +246,9 @@ def test_a_mount_that_hangs_holds_up_neither_other_clips_nor_the_end(clips, tmp_
         started = time.monotonic()
         found = verdicts(decode_clips(tasks, settings=settings(timeout_s=0.5)))
         assert time.monotonic() - started < 6
-    assert found["own_clips/0.mp4"]["verdict"] == "unreadable_now"
-    assert "does not answer" in found["own_clips/0.mp4"]["errors"]
-    assert {found[f"own_clips/{number}.mp4"]["verdict"] for number in (1, 2, 3)} == {"good"}
+    assert found["own_clips/0.mp4"].verdict == "unreadable_now"
+    assert "does not answer" in found["own_clips/0.mp4"].errors
+    assert {found[f"own_clips/{number}.mp4"].verdict for number in (1, 2, 3)} == {"good"}
 
 
 def test_names_that_look_like_something_else_are_files(tmp_path):
@@ -258,18 +257,18 @@ def test_names_that_look_like_something_else_are_files(tmp_path):
     for name in names:
         (tmp_path / name).write_bytes(first.read_bytes())
     found = verdicts(decode_clips([task(tmp_path / name) for name in names], settings=settings()))
-    assert {verdict["verdict"] for verdict in found.values()} == {"good"}
+    assert {verdict.verdict for verdict in found.values()} == {"good"}
 
 
 def test_an_interrupt_ends_the_workers_and_comes_through(tmp_path):
     code = f"""
-from video_assets.checking.check import ClipTask, check_clips
+from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.settings.sections import Decode
 import sys
 sys.path.append({str(Path(__file__).parents[1] / "fakes")!r})
 tasks = [ClipTask(str(n), {str(tmp_path / "slow.mp4")!r}, 1.0) for n in range(9)]
 print("started", flush=True)
-for _ in check_clips("decode", tasks, settings=Decode(workers=2), work="hostile:work"):
+for _ in decode_clips(tasks, settings=Decode(workers=2), work="hostile:work"):
     pass
 """
     script(tmp_path, "slow.mp4", how="sleep")
@@ -292,9 +291,9 @@ def test_a_clip_that_needs_more_memory_than_the_limit_is_out_of_memory(tmp_path)
         container.mux(stream.encode(av.VideoFrame(8000, 8000, "yuv420p")))
         container.mux(stream.encode())
     [(_, verdict)] = decode_clips([task(path)], settings=settings(memory_mib=256))
-    assert (verdict["verdict"], verdict["file_size"]) == ("out_of_memory", path.stat().st_size)
+    assert (verdict.verdict, verdict.file_size) == ("out_of_memory", path.stat().st_size)
     [(_, verdict)] = decode_clips([task(path)], settings=settings(memory_mib=2048))
-    assert verdict["verdict"] == "good"
+    assert verdict.verdict == "good"
 
 
 def test_a_header_that_promises_more_than_any_file_holds_is_the_clip_s_fault_unless_the_limit_decides(tmp_path):
@@ -306,5 +305,5 @@ def test_a_header_that_promises_more_than_any_file_holds_is_the_clip_s_fault_unl
     verdicts = {}
     for memory_mib in (4096, 1024):
         [(_, row)] = decode_clips([task(clip)], settings=settings(memory_mib=memory_mib))
-        verdicts[memory_mib] = (row["verdict"], row["reason"])
+        verdicts[memory_mib] = (row.verdict, row.reason)
     assert verdicts == {4096: ("bad", "unreadable_container"), 1024: ("out_of_memory", "")}

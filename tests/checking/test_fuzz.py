@@ -9,6 +9,7 @@ import random
 import pytest
 
 from video_assets.checking.check import ClipTask, decode_clips, probe_clips
+from video_assets.core.results import ClipVerdict
 from video_assets.core.verdicts import REASONS, VERDICTS
 from video_assets.samples.broken.bases import damage_bases, encode_base
 from video_assets.settings.sections import Decode
@@ -62,7 +63,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[ClipTask]:
     return made
 
 
-def answers(tasks: list[ClipTask], *, workers: int) -> dict[str, dict]:
+def answers(tasks: list[ClipTask], *, workers: int) -> dict[str, ClipVerdict]:
     return {task.clip_key: row for task, row in decode_clips(tasks, settings=Decode(workers=workers, **SETTINGS))}
 
 
@@ -70,11 +71,15 @@ def test_every_mutant_gets_a_verdict_of_the_vocabulary_and_the_same_one_again(ta
     first = answers(tasks, workers=2)
     again = answers(tasks[::-1], workers=3)
     assert set(first) == set(again) == {task.clip_key for task in tasks}
-    assert {row["verdict"] for row in first.values()} <= set(VERDICTS) - {"unreadable_now"}
-    assert {row["reason"] for row in first.values()} <= {"", *REASONS}
-    assert all(row["reason"] for row in first.values() if row["verdict"] == "bad")
+    assert {row.verdict for row in first.values()} <= set(VERDICTS) - {"unreadable_now"}
+    assert {row.reason for row in first.values()} <= {"", *REASONS}
+    assert all(row.reason for row in first.values() if row.verdict == "bad")
     differing = {
-        name: [(column, row[column], again[name][column]) for column in ANSWER if row[column] != again[name][column]]
+        name: [
+            (column, getattr(row, column), getattr(again[name], column))
+            for column in ANSWER
+            if getattr(row, column) != getattr(again[name], column)
+        ]
         for name, row in first.items()
     }
     assert {name: difference for name, difference in differing.items() if difference} == {}
@@ -84,5 +89,5 @@ def test_every_mutant_can_be_probed_and_the_probe_agrees_with_itself(tasks):
     first = {task.clip_key: row for task, row in probe_clips(tasks, settings=Decode(workers=2, **SETTINGS))}
     again = {task.clip_key: row for task, row in probe_clips(tasks[::-1], settings=Decode(workers=3, **SETTINGS))}
     assert set(first) == {task.clip_key for task in tasks}
-    assert {row["probe_status"] for row in first.values()} <= {"ok", "timeout", "crashed", "out_of_memory", *REASONS}
+    assert {row.probe_status for row in first.values()} <= {"ok", "timeout", "crashed", "out_of_memory", *REASONS}
     assert first == again

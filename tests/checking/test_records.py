@@ -85,16 +85,16 @@ def test_paths_are_checked_as_they_were_given(sample: Sample, monkeypatch: pytes
     path = str((sample.clips / "aquarium.mp4").relative_to(sample.clips.parent))
     settings = Decode(workers=1)
     [checked] = clip_records([Path(path)], step="decode", settings=settings, progress=no_progress)
-    assert (checked["path"], checked["verdict"]) == (path, "good")
+    assert (checked.path, checked.verdict) == (path, "good")
     [probed] = clip_records([Path(path)], step="probe", settings=settings, progress=no_progress)
-    assert (probed["path"], probed["verdict"]) == (path, "unchecked")
+    assert (probed.path, probed.verdict) == (path, "unchecked")
 
 
 def test_records_without_a_clip_need_no_worker_and_stream_before_the_first_clip(sample: Sample, tmp_path: Path) -> None:
     paths = [tmp_path / "gone.mp4", sample.clips / "aquarium.mp4", tmp_path]
     records = clip_records(paths, step="decode", settings=Decode(workers=1), progress=no_progress)
-    assert next(records)["path"] == str(paths[0])
-    assert [(record["path"], record["verdict"]) for record in records] == [(str(paths[1]), "good"), (str(paths[2]), "no_clips")]
+    assert next(records).path == str(paths[0])
+    assert [(record.path, record.verdict) for record in records] == [(str(paths[1]), "good"), (str(paths[2]), "no_clips")]
 
 
 def test_what_is_done_out_of_order_comes_out_before_an_interrupt_goes_on(sample: Sample, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_what_is_done_out_of_order_comes_out_before_an_interrupt_goes_on(sample:
 
     settings = Decode(workers=1, retry_wait_s=600)
     records = clip_records([tmp_path], step="decode", settings=settings, progress=interrupting)
-    assert next(records)["path"] == str(tmp_path / "b.mp4")
+    assert next(records).path == str(tmp_path / "b.mp4")
     with pytest.raises(KeyboardInterrupt):
         next(records)
 
@@ -120,7 +120,7 @@ def test_what_is_no_file_is_bad_at_once(name: str, tmp_path: Path) -> None:
     os.mknod(tmp_path / name, 0o600 | (stat.S_IFSOCK if name == "socket.mp4" else stat.S_IFIFO))
     for step in ("decode", "probe"):
         [record] = clip_records([tmp_path / name], step=step, settings=Decode(workers=1), progress=no_progress)
-        assert (record["verdict"], record["reason"]) == ("bad", "not_a_file")
+        assert (record.verdict, record.reason) == ("bad", "not_a_file")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from command_line import command
 from data_roots import Clip, fill
 
+from video_assets.checking.records import ClipRecord
 from video_assets.cli import terminal
 from video_assets.publish.publish import publish
 from video_assets.samples.demo.make import Sample
@@ -158,8 +159,8 @@ def test_an_interrupted_check_says_that_nothing_is_kept(sample: Sample, tmp_path
 
 
 def test_a_table_shows_what_was_done_before_ctrl_c(capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted() -> Iterator[dict[str, object]]:
-        yield dict.fromkeys(KEYS) | {"path": "a.mp4", "verdict": "good", "reason": "", "errors": []}
+    def interrupted() -> Iterator[ClipRecord]:
+        yield ClipRecord(path="a.mp4", verdict="good", reason="", errors=())
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

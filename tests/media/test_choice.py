@@ -19,8 +19,8 @@ CONTAINERS = {"matroska": "libx264", "nut": "libx264", "mpegts": "libx264", "mp4
 def test_a_larger_default_track_without_packets_is_not_taken(tmp_path, muxer, encoder):
     path = make_tracks(tmp_path / "dead.bin", [(LARGE, True, None), (SMALL, False, 0)], muxer=muxer, video=encoder)
     decoded, probed = decode_clip(str(path)), probe_clip(str(path))
-    assert (decoded["verdict"], decoded["errors"], decoded["num_frames"], decoded["width"]) == ("good", "", 50, WIDTH)
-    assert (probed["probe_status"], probed["num_frames"], probed["width"]) == ("ok", 50, WIDTH)
+    assert (decoded.verdict, decoded.errors, decoded.num_frames, decoded.width) == ("good", "", 50, WIDTH)
+    assert (probed.probe_status, probed.num_frames, probed.width) == ("ok", 50, WIDTH)
     assert thumbnail(str(path), width_px=64, height_px=64)["width"] == 64
 
 
@@ -45,20 +45,20 @@ def test_an_error_in_the_living_sound_beside_a_dead_track_is_found(tmp_path):
         data[start + 8 : start + 60] = bytes(byte ^ 0xFF for byte in data[start + 8 : start + 60])
 
     row = decode_clip(str(damaged(path, tmp_path / "bad.mkv", break_sound)))
-    assert (row["verdict"], row["reason"]) == ("bad", "corrupt_audio")
+    assert (row.verdict, row.reason) == ("bad", "corrupt_audio")
 
 
 @pytest.mark.parametrize(("first_s", "width", "frames"), [(8, WIDTH, 250), (1, 2 * WIDTH, 225)])
 def test_a_larger_track_counts_when_it_begins_within_the_seconds_that_ffmpeg_looks_at(tmp_path, first_s, width, frames):
     path = make_tracks(tmp_path / "late.mkv", [(SMALL, False, 0), (LARGE, True, first_s)], muxer="matroska", n_seconds=10)
     for row in (decode_clip(str(path)), probe_clip(str(path))):
-        assert (row["num_frames"], row["width"]) == (frames, width)
+        assert (row.num_frames, row.width) == (frames, width)
 
 
 def test_several_living_tracks_lose_no_packet_to_the_choice(tmp_path):
     path = make_tracks(tmp_path / "two.mkv", [(SMALL, True, 0), (LARGE, False, 0)], muxer="matroska", sound="ll")
     row = decode_clip(str(path))
-    assert (row["verdict"], row["num_frames"], row["packet_frames"], row["width"]) == ("good", 50, 50, WIDTH)
+    assert (row.verdict, row.num_frames, row.packet_frames, row.width) == ("good", 50, 50, WIDTH)
 
 
 def test_a_video_track_without_packets_is_not_called_a_missing_stream(tmp_path):
@@ -76,6 +76,6 @@ def test_a_video_track_without_packets_is_not_called_a_missing_stream(tmp_path):
     for number, change in enumerate((keep_header, unknown_codec)):
         path = damaged(clip, tmp_path / f"{number}.mp4", change)
         row = decode_clip(str(path))
-        assert (row["verdict"], row["reason"]) == ("bad", "no_frames")
-        assert "video stream 0 has no packets" in row["errors"]
-        assert probe_clip(str(path))["probe_status"] == "no_frames"
+        assert (row.verdict, row.reason) == ("bad", "no_frames")
+        assert "video stream 0 has no packets" in row.errors
+        assert probe_clip(str(path)).probe_status == "no_frames"

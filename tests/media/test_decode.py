@@ -57,44 +57,44 @@ def whole(folder):
 
 def judged(path, **options):
     row = decode_clip(str(path), **options)
-    return (row["verdict"], row["reason"])
+    return (row.verdict, row.reason)
 
 
 @pytest.mark.parametrize(("video", "audio", "muxer", "decoder"), CODECS)
 def test_a_whole_clip_is_good_and_measured_exactly(folder, video, audio, muxer, decoder):
     path = make_clip(folder / f"{video}.{muxer}", video=video, audio=audio, muxer=muxer)
     row = decode_clip(str(path))
-    assert (row["verdict"], row["reason"], row["errors"]) == ("good", "", "")
-    assert (row["num_frames"], row["packet_frames"], row["height"], row["width"]) == (FRAMES, FRAMES, HEIGHT, WIDTH)
-    assert row["fps"] == float(RATE)
-    assert row["duration_s"] == pytest.approx(1.2, abs=0.1)
-    assert row["video_codec"] in {decoder, decoder.removeprefix("lib").replace("vpx-", "").replace("vpx", "vp8")}
-    assert row["pix_fmt"] == "yuv420p"
-    assert row["rotation_deg"] == 0
-    assert row["is_variable_rate"] is False
-    assert row["is_count_consistent"] is (row["header_frames"] in {None, FRAMES})
-    assert row["content_hash"] == xxhash.xxh3_128_hexdigest(path.read_bytes())
-    assert row["file_size"] == path.stat().st_size
-    assert row["mtime_ns"] == path.stat().st_mtime_ns
-    assert row["decode_seconds"] > 0
-    assert re.search(r"libavcodec \d+\.\d+", row["ffmpeg_versions"])
+    assert (row.verdict, row.reason, row.errors) == ("good", "", "")
+    assert (row.num_frames, row.packet_frames, row.height, row.width) == (FRAMES, FRAMES, HEIGHT, WIDTH)
+    assert row.fps == float(RATE)
+    assert row.duration_s == pytest.approx(1.2, abs=0.1)
+    assert row.video_codec in {decoder, decoder.removeprefix("lib").replace("vpx-", "").replace("vpx", "vp8")}
+    assert row.pix_fmt == "yuv420p"
+    assert row.rotation_deg == 0
+    assert row.is_variable_rate is False
+    assert row.is_count_consistent is (row.header_frames in {None, FRAMES})
+    assert row.content_hash == xxhash.xxh3_128_hexdigest(path.read_bytes())
+    assert row.file_size == path.stat().st_size
+    assert row.mtime_ns == path.stat().st_mtime_ns
+    assert row.decode_seconds > 0
+    assert re.search(r"libavcodec \d+\.\d+", row.ffmpeg_versions)
 
 
 def test_a_row_has_the_columns_of_the_table_and_goes_through_json(whole, tmp_path):
     for path in (whole, tmp_path / "missing.mp4", tmp_path):
         row = decode_clip(str(path))
-        assert set(row) == set(VERDICTS.names) - {"clip_key"}
-        assert json.loads(json.dumps(row)) == row
-        VERDICTS.frame([{"clip_key": "x", **row}])
+        assert set(row.as_record) == set(VERDICTS.names) - {"clip_key"}
+        assert type(row).from_json(json.loads(json.dumps(row.as_record))) == row
+        VERDICTS.frame([{"clip_key": "x", **row.as_record}])
 
 
 def test_flipped_bytes_that_raise_no_exception_are_found_in_the_log(folder, whole):
     row = decode_clip(str(damaged(whole, folder / "flipped.mp4", flip_media)))
-    assert row["verdict"] == "bad"
-    assert row["reason"] in {"corrupt_video", "corrupt_audio"}
-    assert row["errors"]
-    assert " @ 0x" not in row["errors"]
-    lines = row["errors"].split("\n")
+    assert row.verdict == "bad"
+    assert row.reason in {"corrupt_video", "corrupt_audio"}
+    assert row.errors
+    assert " @ 0x" not in row.errors
+    lines = row.errors.split("\n")
     assert len(lines) <= MAX_LINES
     assert max(map(len, lines)) <= MAX_LINE_CHARS
 
@@ -107,9 +107,9 @@ def test_a_clip_gets_the_same_answer_whatever_was_decoded_before(folder, whole):
         for number in range(25)
     ]
     fields = ("verdict", "reason", "errors", "num_frames", "content_hash")
-    first = {path: [decode_clip(str(path))[name] for name in fields] for path in paths}
+    first = {path: [getattr(decode_clip(str(path)), name) for name in fields] for path in paths}
     rng.shuffle(paths)
-    assert {path: [decode_clip(str(path))[name] for name in fields] for path in paths} == first
+    assert {path: [getattr(decode_clip(str(path)), name) for name in fields] for path in paths} == first
     assert first[whole][0] == "good"
 
 
@@ -133,8 +133,8 @@ def test_text_pages_and_empty_files_have_reasons_of_their_own(folder):
     (folder / "page.mp4").write_text("<!DOCTYPE html><html><body>404</body></html>")
     (folder / "empty.mp4").touch()
     row = decode_clip(str(folder / "page.mp4"))
-    assert (row["verdict"], row["reason"]) == ("bad", "not_media")
-    assert "Invalid data" in row["errors"]
+    assert (row.verdict, row.reason) == ("bad", "not_media")
+    assert "Invalid data" in row.errors
     assert judged(folder / "empty.mp4") == ("bad", "empty_file")
 
 
@@ -153,8 +153,8 @@ def test_what_is_not_a_file_is_bad_and_blocks_nobody(tmp_path):
 def test_what_the_storage_does_not_deliver_is_unreadable_now(tmp_path, name):
     (tmp_path / "loop.mp4").symlink_to("loop.mp4")
     row = decode_clip(str(tmp_path / name))
-    assert (row["verdict"], row["reason"], row["content_hash"]) == ("unreadable_now", "", None)
-    assert row["errors"]
+    assert (row.verdict, row.reason, row.content_hash) == ("unreadable_now", "", None)
+    assert row.errors
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_a_name_that_is_not_utf8_is_a_file(tmp_path, whole):
     assert judged(path) == ("good", "")
     os.unlink(path)  # noqa: PTH108
     row = decode_clip(path)
-    assert "caf\\udce9" in row["errors"]
-    row["errors"].encode()
+    assert "caf\\udce9" in row.errors
+    row.errors.encode()
 
 
 PLAYLISTS = {
@@ -254,9 +254,9 @@ def test_a_header_without_media_has_no_frames(folder, whole):
         del data[at:]
 
     row = decode_clip(str(damaged(whole, folder / "init.mp4", drop_media)))
-    assert row["verdict"] == "bad"
-    assert row["reason"] in {"no_frames", "truncated"}
-    assert row["num_frames"] == 0
+    assert row.verdict == "bad"
+    assert row.reason in {"no_frames", "truncated"}
+    assert row.num_frames == 0
 
 
 def test_frames_closer_than_the_clip_s_rate_have_bad_timestamps(folder):
@@ -264,29 +264,29 @@ def test_frames_closer_than_the_clip_s_rate_have_bad_timestamps(folder):
     ticks[20] = ticks[19] + 1
     path = make_clip(folder / "jumps.mkv", muxer="matroska", ticks=ticks, tick=Fraction(1, 1000))
     row = decode_clip(str(path))
-    assert (row["verdict"], row["reason"]) == ("bad", "timestamps")
-    assert "non monotonically increasing dts" in row["errors"]
-    assert row["num_frames"] == FRAMES
+    assert (row.verdict, row.reason) == ("bad", "timestamps")
+    assert "non monotonically increasing dts" in row.errors
+    assert row.num_frames == FRAMES
 
 
 def test_a_variable_rate_is_reported_and_no_fault(folder):
     ticks = [number * 40 + (number // 10) * 80 for number in range(FRAMES)]
     row = decode_clip(str(make_clip(folder / "vfr.mkv", muxer="matroska", ticks=ticks, tick=Fraction(1, 1000))))
-    assert row["verdict"] == "good"
-    assert row["is_variable_rate"] is True
+    assert row.verdict == "good"
+    assert row.is_variable_rate is True
 
 
 def test_rotation_is_reported_and_height_and_width_are_as_coded(folder):
     row = decode_clip(str(make_clip(folder / "rotated.mp4", rotation_deg=90)))
-    assert (row["verdict"], row["height"], row["width"]) == ("good", HEIGHT, WIDTH)
-    assert abs(row["rotation_deg"]) == 90
+    assert (row.verdict, row.height, row.width) == ("good", HEIGHT, WIDTH)
+    assert abs(row.rotation_deg) == 90
 
 
 def test_a_clip_longer_than_the_limit_is_not_decoded(whole):
     row = decode_clip(str(whole), max_duration_s=1.0)
-    assert (row["verdict"], row["reason"]) == ("bad", "too_long")
-    assert "limit of 1.000 s" in row["errors"]
-    assert row["num_frames"] is None
+    assert (row.verdict, row.reason) == ("bad", "too_long")
+    assert "limit of 1.000 s" in row.errors
+    assert row.num_frames is None
     assert judged(whole, max_duration_s=10.0) == ("good", "")
 
 
@@ -298,7 +298,7 @@ def test_the_full_decode_says_the_same(folder, whole):
     fields = ("verdict", "reason", "errors", "num_frames")
     for path in paths:
         lean, full = decode_clip(str(path)), decode_clip(str(path), is_full_decode=True)
-        assert [lean[name] for name in fields] == [full[name] for name in fields]
+        assert [getattr(lean, name) for name in fields] == [getattr(full, name) for name in fields]
 
 
 def test_many_clips_leave_no_descriptor_and_no_memory_behind(tmp_path):
@@ -326,20 +326,20 @@ print(after[0] - before[0], after[1] - before[1])
 
 def test_a_container_without_a_rate_gets_the_mean_rate_of_its_frames(tmp_path):
     row = decode_clip(str(make_clip(tmp_path / "clip.ivf", video="libvpx", muxer="ivf", rate=Fraction(24))))
-    assert row["verdict"] == "good"
-    assert row["fps"] == pytest.approx(24.0)
+    assert row.verdict == "good"
+    assert row.fps == pytest.approx(24.0)
 
 
 def test_a_clip_that_is_renamed_over_while_it_is_decoded_gets_no_verdict(tmp_path):
     clip = make_clip(tmp_path / "clip.mp4", n_frames=100, size=(320, 240))
     other = make_clip(tmp_path / "other.mp4", n_frames=1)
     row = decode_clip(str(clip))
-    assert row["verdict"] == "good"
+    assert row.verdict == "good"
     replacing = threading.Thread(target=rename_over_when_open, args=(other, clip))
     replacing.start()
     row = decode_clip(str(clip))
     replacing.join()
-    assert (row["verdict"], row["errors"]) == ("unreadable_now", f"{clip}: replaced by another file while it was read")
+    assert (row.verdict, row.errors) == ("unreadable_now", f"{clip}: replaced by another file while it was read")
 
 
 def rename_over_when_open(source, target):
@@ -351,7 +351,7 @@ def rename_over_when_open(source, target):
 @pytest.mark.parametrize("muxer", LATE_SOUND)
 def test_a_stream_that_first_appears_in_mid_file_is_ignored(tmp_path, muxer):
     row = decode_clip(str(make_late_sound(tmp_path / "late", muxer)))
-    assert (row["verdict"], row["reason"], row["errors"], row["num_frames"]) == ("good", "", "", LATE_FRAMES)
+    assert (row.verdict, row.reason, row.errors, row.num_frames) == ("good", "", "", LATE_FRAMES)
 
 
 @pytest.mark.parametrize("muxer", ["mpegts", "mpeg"])
@@ -362,4 +362,4 @@ def test_faults_inside_a_stream_that_appears_late_do_not_count(tmp_path, muxer):
     assert n_spoiled > 1
     late.write_bytes(spoiled)
     row = decode_clip(str(late))
-    assert (row["verdict"], row["errors"], row["num_frames"]) == ("good", "", LATE_FRAMES)
+    assert (row.verdict, row.errors, row.num_frames) == ("good", "", LATE_FRAMES)

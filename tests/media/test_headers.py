@@ -45,16 +45,16 @@ def make_late(path, kind, *, start_s, n_frames=FRAMES, has_sound=True):
 def test_a_clip_that_does_not_start_at_0_is_as_good_and_as_long_as_one_that_does(tmp_path, kind, start_s, has_sound):
     path = str(make_late(tmp_path / "late.bin", kind, start_s=start_s, has_sound=has_sound))
     decoded, probed = decode_clip(path, max_duration_s=3.0), probe_clip(path)
-    assert (decoded["verdict"], decoded["reason"], decoded["errors"]) == ("good", "", "")
-    assert decoded["num_frames"] == probed["num_frames"] == FRAMES
-    assert decoded["duration_s"] == LENGTH_S
-    assert probed["duration_s"] == decoded["duration_s"]
+    assert (decoded.verdict, decoded.reason, decoded.errors) == ("good", "", "")
+    assert decoded.num_frames == probed.num_frames == FRAMES
+    assert decoded.duration_s == LENGTH_S
+    assert probed.duration_s == decoded.duration_s
 
 
 @pytest.mark.parametrize("kind", ["mp4", "flv", "flv without duration", "matroska", "webm", "mpegts"])
 def test_a_late_clip_longer_than_the_limit_is_too_long(tmp_path, kind):
     path = str(make_late(tmp_path / "late.bin", kind, start_s=4))
-    assert decode_clip(path, max_duration_s=0.9)["reason"] == "too_long"
+    assert decode_clip(path, max_duration_s=0.9).reason == "too_long"
 
 
 def test_an_mp4_whose_header_counts_the_pause_before_its_start_has_the_length_of_its_contents(tmp_path):
@@ -67,8 +67,8 @@ def test_an_mp4_whose_header_counts_the_pause_before_its_start_has_the_length_of
 
     path = str(damaged(path, tmp_path / "standard.mp4", count_pause))
     decoded, probed = decode_clip(path), probe_clip(path)
-    assert (decoded["verdict"], decoded["duration_s"]) == ("good", LENGTH_S)
-    assert probed["duration_s"] == decoded["duration_s"]
+    assert (decoded.verdict, decoded.duration_s) == ("good", LENGTH_S)
+    assert probed.duration_s == decoded.duration_s
 
 
 @pytest.mark.parametrize("kind", ["matroska", "webm"])
@@ -78,8 +78,8 @@ def test_half_of_a_late_clip_is_still_found(tmp_path, kind):
     for share in (0.4, 0.5, 0.6):
         half = damaged(path, tmp_path / "half.bin", lambda data, share=share: data.__delitem__(slice(round(size * share), None)))
         row = decode_clip(str(half))
-        assert row["verdict"] == "bad"
-        assert row["reason"] in {"fewer_frames", "truncated", "corrupt_container", "corrupt_video"}
+        assert row.verdict == "bad"
+        assert row.reason in {"fewer_frames", "truncated", "corrupt_container", "corrupt_video"}
 
 
 def still(path, *, n_frames=75, every=15, **options):
@@ -91,14 +91,14 @@ def still(path, *, n_frames=75, every=15, **options):
 
 def test_frames_that_an_avi_dropped_are_not_missing(tmp_path):
     row = decode_clip(str(still(tmp_path / "screen.avi")))
-    assert row["header_frames"] > 1000
-    assert (row["verdict"], row["reason"], row["num_frames"]) == ("good", "", 75)
+    assert row.header_frames > 1000
+    assert (row.verdict, row.reason, row.num_frames) == ("good", "", 75)
 
 
 def test_an_avi_that_does_not_start_at_0_is_good(tmp_path):
     path = make_clip(tmp_path / "cut.avi", video="mpeg4", muxer="avi", edit=shift_packets(Fraction(4)))
     row = decode_clip(str(path))
-    assert (row["verdict"], row["num_frames"]) == ("good", FRAMES)
+    assert (row.verdict, row.num_frames) == ("good", FRAMES)
 
 
 def test_an_avi_that_ends_with_dropped_frames_is_good(tmp_path):
@@ -110,7 +110,7 @@ def test_an_avi_that_ends_with_dropped_frames_is_good(tmp_path):
         assert struct.unpack_from("<I", data, at) == (FRAMES,)
         struct.pack_into("<I", data, at, 3 * FRAMES)
 
-    assert decode_clip(str(damaged(path, tmp_path / "still.avi", promise_more)))["verdict"] == "good"
+    assert decode_clip(str(damaged(path, tmp_path / "still.avi", promise_more))).verdict == "good"
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
@@ -121,8 +121,8 @@ def test_an_avi_that_is_cut_is_bad_with_and_without_dropped_frames(tmp_path, sha
     size = path.stat().st_size
     cut = damaged(path, tmp_path / "cut.avi", lambda data: data.__delitem__(slice(round(size * share), None)))
     row = decode_clip(str(cut))
-    assert row["verdict"] == "bad"
-    assert row["reason"] in {"fewer_frames", "truncated", "corrupt_container", "corrupt_video"}
+    assert row.verdict == "bad"
+    assert row.reason in {"fewer_frames", "truncated", "corrupt_container", "corrupt_video"}
 
 
 def test_a_hole_in_an_avi_with_dropped_frames_is_found(tmp_path):
@@ -133,4 +133,4 @@ def test_a_hole_in_an_avi_with_dropped_frames_is_found(tmp_path):
         start, end = len(data) // 4, 3 * len(data) // 4
         data[start:end] = bytes(end - start)
 
-    assert decode_clip(str(damaged(path, tmp_path / "hole.avi", punch)))["verdict"] == "bad"
+    assert decode_clip(str(damaged(path, tmp_path / "hole.avi", punch))).verdict == "bad"

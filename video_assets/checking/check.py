@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from video_assets.core.results import ClipProbe, ClipVerdict, Fingerprint
-from video_assets.core.verdicts import first_lines
+from video_assets.core.verdicts import Verdict, first_lines
 from video_assets.settings.sections import Decode
 from video_assets.workers.cpus import cpu_count
 from video_assets.workers.memory import Crew, memory_limit_bytes, plan_crews
@@ -67,9 +67,7 @@ def decode_clips(
     return _check(ClipVerdict, request, tasks, settings=settings, stop=stop or Stop(0.0), work=work)
 
 
-def probe_clips(
-    tasks: Iterable[ClipTask], *, settings: Decode, work: str = WORK
-) -> Iterator[tuple[ClipTask, ClipProbe]]:
+def probe_clips(tasks: Iterable[ClipTask], *, settings: Decode, work: str = WORK) -> Iterator[tuple[ClipTask, ClipProbe]]:
     """Read container and packets of every clip; otherwise as `decode_clips`.
 
     Raises:
@@ -187,7 +185,8 @@ class _Checker(Generic[_Result]):
         if death.is_load_dependent and trial.n_deaths == 1:
             self._put_off(trial, self._settings.retry_wait_s)
             return None
-        return self._without_answer(death.status, death.detail, storage)
+        status: Verdict = "crashed" if death.status == "done" else death.status  # done, but no answer
+        return self._without_answer(status, death.detail, storage)
 
     def _judge_squeezed(self, trial: _Try, storage: Fingerprint) -> _Result | None:
         """It had less memory than the settings promise a clip, which is nothing that the clip did."""
@@ -210,5 +209,5 @@ class _Checker(Generic[_Result]):
     def _put_off(self, trial: _Try, wait_s: float) -> None:
         heapq.heappush(self._later, (time.monotonic() + wait_s, next(self._ids), trial))
 
-    def _without_answer(self, status: str, detail: str, storage: Fingerprint) -> _Result:
+    def _without_answer(self, status: Verdict, detail: str, storage: Fingerprint) -> _Result:
         return self._kind.without_answer(status, first_lines([detail]), storage)

@@ -15,10 +15,12 @@ from typing import Literal
 from video_assets.checking.check import ClipTask, Step, decode_clips, probe_clips
 from video_assets.core.results import ClipProbe, ClipVerdict
 from video_assets.core.units import shorten_middle
+from video_assets.core.verdicts import Verdict
 from video_assets.progress import Progress
 from video_assets.settings.model import Decode
 from video_assets.settings.sources import VIDEO_SUFFIXES
 
+RecordVerdict = Verdict | Literal["unchecked", "no_clips"]
 NOT_CHECKED = frozenset({"unreadable_now", "no_clips"})
 _PASSED = frozenset({"good", "unchecked"})
 _PATH_CHARS = 300  # of a path in a message; the record has it whole
@@ -37,13 +39,14 @@ class NoClip:
 class ClipRecord:
     """What is known of one clip. Numbers are None where the file does not say.
 
-    `verdict` is "good", "bad", "unreadable_now" (the storage did not deliver it: nothing is known), or "no_clips" for a folder
-    without any. After a probe it is "unchecked" instead of "good": that a container can be read says nothing about its frames.
+    `verdict` is "good", "bad", "unreadable_now" (the storage did not deliver it: nothing is known), "timeout", "crashed" or
+    "out_of_memory" when its worker came to no answer, or "no_clips" for a folder without any. After a probe it is "unchecked"
+    instead of "good": that a container can be read says nothing about its frames.
     `reason` says what is wrong with a bad clip; `errors` are the first lines that FFmpeg said.
     """
 
     path: str
-    verdict: Literal["good", "bad", "unreadable_now", "unchecked", "no_clips"]
+    verdict: RecordVerdict
     reason: str
     errors: tuple[str, ...]
     num_frames: int | None = None
@@ -71,9 +74,7 @@ def exit_code(verdicts: AbstractSet[str]) -> int:
     return 1 if verdicts - _PASSED else 0
 
 
-def clip_records(
-    paths: Iterable[Path], *, step: Step, settings: Decode, progress: Progress
-) -> Generator[ClipRecord, None, None]:
+def clip_records(paths: Iterable[Path], *, step: Step, settings: Decode, progress: Progress) -> Generator[ClipRecord, None, None]:
     """One record per clip.
 
     A clip that was only probed is `unchecked`: that its container can be read says nothing about its frames. Paths without a clip
@@ -240,7 +241,7 @@ def _record(path: str, result: ClipVerdict | ClipProbe) -> ClipRecord:
     )
 
 
-def _judged(result: ClipVerdict | ClipProbe) -> tuple[Verdict, str, str]:
+def _judged(result: ClipVerdict | ClipProbe) -> tuple[RecordVerdict, str, str]:
     """Verdict, reason and words; a container that can be read is unchecked."""
     if isinstance(result, ClipVerdict):
         return result.verdict, result.reason, result.errors

@@ -24,6 +24,7 @@ from video_assets.progress import Advance, LogProgress
 from video_assets.progress import Progress as ProgressLike
 
 if TYPE_CHECKING:
+    from video_assets.checking.records import ClipRecord
     from video_assets.explain.why import Explanation
     from video_assets.local.run import RunSummary
     from video_assets.pipeline.shard_states import ShardState
@@ -217,7 +218,7 @@ def _short(value: Any) -> str:
 
 def clips_json(records: Iterable["ClipRecord"]) -> set[str]:
     """One JSON object per clip, on stdout, each at once; returns the verdicts that occurred."""
-    verdicts = set()
+    verdicts: set[str] = set()
     for record in records:
         verdicts.add(record.verdict)
         try:
@@ -238,7 +239,8 @@ def clips_table(records: Iterable["ClipRecord"]) -> set[str]:
     for name in ("frames", "width", "height", "fps", "seconds", "bytes"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("details", overflow="fold")
-    verdicts, troubles = set(), []
+    verdicts: set[str] = set()
+    troubles = []
     try:
         for record in records:
             verdicts.add(record.verdict)

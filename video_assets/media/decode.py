@@ -20,6 +20,7 @@ from video_assets.core.results import ClipNumbers, ClipVerdict
 from video_assets.core.verdicts import (
     CHECKER_VERSION,
     Speakers,
+    Verdict,
     first_lines,
     reason_of_lines,
 )
@@ -109,7 +110,7 @@ def _judge(file: ClipFile, *, max_duration_s: float | None, is_full_decode: bool
     )
 
 
-def _verdict(file: ClipFile, seen: _Pass, max_duration_s: float | None) -> tuple[str, str]:
+def _verdict(file: ClipFile, seen: _Pass, max_duration_s: float | None) -> tuple[Verdict, str]:
     if seen.is_out_of_memory and not (seen.is_unopened and _has_memory()):
         return "out_of_memory", ""
     if not file.size:

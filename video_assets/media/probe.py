@@ -18,6 +18,7 @@ from video_assets.media.headers import stream_numbers
 from video_assets.media.iso_boxes import has_whole_index
 from video_assets.media.libav_log import libav_log
 
+
 @dataclass(frozen=True)
 class _Read:
     """What the container gave: numbers, and why they cannot be relied on ("" when they can)."""

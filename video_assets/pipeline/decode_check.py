@@ -12,9 +12,9 @@ Belongs here: that order of things. Does not belong here: what is done with one 
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
 
 from video_assets.checking.check import ClipTask, decode_clips
+from video_assets.core.results import ClipVerdict
 from video_assets.pipeline.shard import HeldShard, Shard, ShardOutcome, unchanged
 from video_assets.progress import Advance, Progress
 from video_assets.settings.sections import Decode
@@ -133,10 +133,10 @@ class _Work:
             else:
                 yield from self._tasks_of(Shard(self._layout, name, self._settings, lease))
 
-    def record(self, task: ClipTask, verdict: dict[str, Any]) -> None:
+    def record(self, task: ClipTask, verdict: ClipVerdict) -> None:
         """Take one clip's verdict; the last one finishes its shard."""
         shard = self._owners.pop(task.clip_key)
-        shard.record(verdict)
+        shard.record(task.clip_key, verdict)
         self._advance(1)
         if shard.is_done:
             self._finish(shard)

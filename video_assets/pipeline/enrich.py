@@ -96,7 +96,7 @@ def _probe(
     results = []
     with PartWriter(layout.probe_parts) as part, progress("probe", len(tasks), "clips") as advance:
         for task, probe in probe_clips(tasks, settings=settings):
-            results.append({"clip_key": task.clip_key, "prober_version": PROBER_VERSION, **probe})
+            results.append({"clip_key": task.clip_key, "prober_version": PROBER_VERSION, **probe.as_record})
             part.append(results[-1])
             advance(1)
     return results, [part.path]

@@ -16,6 +16,7 @@ import pandas as pd
 from video_assets.checking.check import ClipTask
 from video_assets.core.filters import drop_changed, split_by_verdict
 from video_assets.core.matching import merge_verdicts
+from video_assets.core.results import ClipVerdict
 from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
 from video_assets.core.takeover import standing_verdicts
 from video_assets.pipeline.recipes import decode_check_recipe
@@ -123,14 +124,14 @@ class Shard:
             yield ClipTask(clip_key=clip_key, path=path, cost=clip_cost)
         self._is_issued = True
 
-    def record(self, verdict: dict[str, Any]) -> None:
+    def record(self, clip_key: str, verdict: ClipVerdict) -> None:
         """Take one verdict; durable within seconds."""
         self._in_flight -= 1
-        if verdict["verdict"] == "unreadable_now":
-            self._unreadable.append(f"{verdict['clip_key']}: {verdict['errors'] or verdict['reason']}")
+        if verdict.is_unreadable:
+            self._unreadable.append(f"{clip_key}: {verdict.errors or verdict.reason}")
             return
-        self._records.append(verdict)
-        self._writer.append(verdict)
+        self._records.append({"clip_key": clip_key, **verdict.as_record})
+        self._writer.append(self._records[-1])
 
     def finish(self) -> ShardOutcome:
         """Write the verdicts as a table and, when every clip has one, the shard's result.

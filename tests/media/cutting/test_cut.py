@@ -98,13 +98,13 @@ def test_a_cut_shows_exactly_the_frames_of_its_span(tmp_path, name, mode):
         verdict = decode_clip(str(target))
         assert result.reason == "", result
         assert numbers == wanted, (start_s, end_s, result)
-        assert verdict["verdict"] == "good"
-        assert result.n_frames == result.n_wanted == verdict["num_frames"] == len(wanted)
+        assert verdict.verdict == "good"
+        assert result.n_frames == result.n_wanted == verdict.num_frames == len(wanted)
         assert result.start_s == pytest.approx(wanted[0] / RATE, abs=0.002)
         assert result.end_s == pytest.approx((wanted[-1] + 1) / RATE, abs=0.002)
         assert times[0] == pytest.approx(0, abs=0.002)
         if mode == "exact":
-            assert verdict["header_frames"] == len(wanted), "nothing is hidden"
+            assert verdict.header_frames == len(wanted), "nothing is hidden"
 
 
 @pytest.mark.parametrize("mode", ["copy", "exact"])
@@ -118,7 +118,7 @@ def test_sources_of_variable_rate_keep_the_times_of_their_frames(tmp_path, mode)
     numbers, times = numbers_in(tmp_path / "clip.mp4")
     assert numbers == wanted
     assert times == pytest.approx([(ticks[n] - ticks[wanted[0]]) / 1000 for n in wanted], abs=0.002)
-    assert decode_clip(str(tmp_path / "clip.mp4"))["is_variable_rate"]
+    assert decode_clip(str(tmp_path / "clip.mp4")).is_variable_rate
     assert result.reason == ""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from video_assets.checking.check import ClipTask, decode_clips
+from video_assets.core.results import ClipVerdict
 from video_assets.core.verdicts import REASONS, VERDICTS
 from video_assets.samples.broken.kit import MANIFEST, content_hash, expectation, kit_clips, make_broken_kit, measured_clips
 from video_assets.settings.sections import Decode
@@ -38,7 +39,7 @@ def manifest(kit: Path) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-def verdicts(kit: Path, manifest: Manifest) -> dict[str, dict]:
+def verdicts(kit: Path, manifest: Manifest) -> dict[str, ClipVerdict]:
     """What our checker says."""
     tasks = [ClipTask(name, str(kit / name), 1.0) for name in manifest]
     return {task.clip_key: row for task, row in decode_clips(tasks, settings=Decode(workers=2))}
@@ -98,29 +99,27 @@ def test_the_measured_bytes_are_still_what_the_encoders_make(manifest):
 def test_our_checker_gives_the_expected_verdict_on_every_certain_clip(manifest, verdicts):
     assert set(verdicts) == set(manifest)
     wrong = {
-        name: (row["expected_verdict"], verdicts[name]["verdict"], verdicts[name]["reason"], verdicts[name]["errors"])
+        name: (row["expected_verdict"], verdicts[name].verdict, verdicts[name].reason, verdicts[name].errors)
         for name, row in manifest.items()
         if row["expected_verdict"] in {"good", "bad"}
-        and (row["expected_verdict"] == "good") != (verdicts[name]["verdict"] == "good")
+        and (row["expected_verdict"] == "good") != (verdicts[name].verdict == "good")
     }
     assert wrong == {}
 
 
 def test_our_checker_gives_the_expected_reason_where_one_is_certain(manifest, verdicts):
     wrong = {
-        name: (row["expected_reason"], verdicts[name]["reason"], verdicts[name]["errors"])
+        name: (row["expected_reason"], verdicts[name].reason, verdicts[name].errors)
         for name, row in manifest.items()
-        if row["expected_reason"] and verdicts[name]["reason"] != row["expected_reason"]
+        if row["expected_reason"] and verdicts[name].reason != row["expected_reason"]
     }
     assert wrong == {}
-    assert {row["verdict"] for row in verdicts.values()} <= set(VERDICTS) - {"unreadable_now"}
+    assert {row.verdict for row in verdicts.values()} <= set(VERDICTS) - {"unreadable_now"}
 
 
 def test_whole_clips_of_every_combination_are_good_and_have_their_20_frames(manifest, verdicts):
     counts = {
-        name: (verdicts[name]["verdict"], verdicts[name]["num_frames"])
-        for name, row in manifest.items()
-        if row["damage"] == "whole"
+        name: (verdicts[name].verdict, verdicts[name].num_frames) for name, row in manifest.items() if row["damage"] == "whole"
     }
     assert len(counts) >= 80
     assert {name: count for name, count in counts.items() if count != ("good", 20)} == {}

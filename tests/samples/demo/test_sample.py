@@ -10,6 +10,7 @@ import time
 import pytest
 
 from video_assets.checking.check import ClipTask, decode_clips
+from video_assets.core.results import ClipVerdict
 from video_assets.samples.demo.clips import CLIPS, KEPT
 from video_assets.samples.demo.make import EXPECTED, SAMPLE_MAX_FILE_SIZE_MIB, Sample, encode_sample_clip, make_sample
 from video_assets.settings.sections import Decode
@@ -37,7 +38,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 
 @pytest.fixture(scope="module")
-def verdicts(sample: Sample) -> dict[str, dict]:
+def verdicts(sample: Sample) -> dict[str, ClipVerdict]:
     """What the decode check says about every clip of the sample that is on the disk, without any filter before it."""
     names = [name for name in EXPECTED if (sample.clips / name).is_file()]
     tasks = [ClipTask(name, str(sample.clips / name), 1.0) for name in names]
@@ -106,7 +107,7 @@ def test_exactly_one_clip_is_larger_than_the_limit_and_the_whole_is_small(sample
 
 
 def test_clips_dropped_by_the_decode_check_get_the_promised_reason_and_all_others_decode(verdicts):
-    got = {name: row["reason"] or row["verdict"] for name, row in verdicts.items()}
+    got = {name: row.reason or row.verdict for name, row in verdicts.items()}
     promised = {
         name: EXPECTED[name].removeprefix("decode_check: ") if "decode_check" in EXPECTED[name] else "good" for name in verdicts
     }
@@ -115,20 +116,20 @@ def test_clips_dropped_by_the_decode_check_get_the_promised_reason_and_all_other
 
 def test_whole_clips_decode_to_exactly_the_frames_that_were_painted(verdicts):
     painted = {clip.name: round(clip.seconds * clip.rate) - clip.cut_frames for clip in CLIPS}
-    assert {name: verdicts[name]["num_frames"] for name in painted} == painted
-    assert {name: (verdicts[name]["width"], verdicts[name]["height"]) for name in painted} == {
+    assert {name: verdicts[name].num_frames for name in painted} == painted
+    assert {name: (verdicts[name].width, verdicts[name].height) for name in painted} == {
         clip.name: (clip.width, clip.height) for clip in CLIPS
     }
 
 
 def test_the_special_clips_are_what_they_are_called(verdicts):
-    assert verdicts["trimmed-road.mp4"]["header_frames"] == 90
-    assert verdicts["trimmed-road.mp4"]["num_frames"] == 50
-    assert [name for name, row in verdicts.items() if row["verdict"] == "good" and row["is_variable_rate"]] == [
+    assert verdicts["trimmed-road.mp4"].header_frames == 90
+    assert verdicts["trimmed-road.mp4"].num_frames == 50
+    assert [name for name, row in verdicts.items() if row.verdict == "good" and row.is_variable_rate] == [
         "road-variable-rate.mp4"
     ]
-    assert [name for name, row in verdicts.items() if row["rotation_deg"]] == ["portrait/phone-turned.mp4"]
-    assert verdicts["copy-of-ball.mp4"]["content_hash"] == verdicts["bouncing-ball.mp4"]["content_hash"]
-    assert {row["video_codec"] for row in verdicts.values() if row["verdict"] == "good"} >= {"h264", "hevc", "vp9", "mpeg4"}
+    assert [name for name, row in verdicts.items() if row.rotation_deg] == ["portrait/phone-turned.mp4"]
+    assert verdicts["copy-of-ball.mp4"].content_hash == verdicts["bouncing-ball.mp4"].content_hash
+    assert {row["video_codec"] for row in verdicts.values() if row.verdict == "good"} >= {"h264", "hevc", "vp9", "mpeg4"}
     assert "broken/lost.mp4" not in verdicts
     assert sum(outcome == KEPT for outcome in EXPECTED.values()) >= 20
