@@ -6,7 +6,7 @@ import threading
 import pytest
 from dagster_server import wait_for
 
-from video_assets.pipeline.decode_check import check_shards
+from video_assets.pipeline.decode_check import CHECK, check_shards
 from video_assets.pipeline.workplaces import workplaces
 from video_assets.progress import LogProgress
 from video_assets.publish.publish import publish
@@ -71,7 +71,7 @@ def test_an_array_over_two_nodes_gives_the_csv_of_one_machine(site, opened, layo
 
 
 def test_shards_are_reported_while_others_are_at_work(site, opened, layout, settings_of):
-    with hold(layout.shard_lease(site.shards[1])):
+    with hold(layout.lease(CHECK, site.shards[1])):
         outcomes = check_shards_on_slurm(layout, site.shards[:2], settings=settings_of(layout), progress=LogProgress(quiet))
         first = next(outcomes)
         assert (first.shard, first.failure) == (site.shards[0], "")

@@ -40,7 +40,9 @@ def nodes_png(rows: pd.DataFrame) -> bytes:
     axes.set_xlim(0, max(1.0, float(drawn["percent"].max()) * 1.5))
     name_rows(axes, drawn["node"].tolist(), min_rows=4)
     label(axes, "dropped, % of the node's clips", "")
-    for row, node in enumerate(drawn.itertuples(index=False)):
-        words = f"{share(node.dropped, node.listed)} of {count(int(node.listed), 'clips')} in {count(int(node.shards), 'shards')}"
-        text(axes, float(node.percent), row, f" {words}", color=MUTED)
+    for row, node in enumerate(drawn.to_dict("records")):
+        words = (
+            f"{share(node['dropped'], node['listed'])} of {count(node['listed'], 'clips')} in {count(node['shards'], 'shards')}"
+        )
+        text(axes, node["percent"], row, f" {words}", color=MUTED)
     return png(figure)

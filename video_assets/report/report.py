@@ -13,9 +13,11 @@ import pandas as pd
 from video_assets.core.report import Funnel, funnel, shard_outliers
 from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
+from video_assets.pipeline.workplaces import workplaces
 from video_assets.publish.audit import shard_counts
 from video_assets.report import plots
 from video_assets.report.contact_sheet import contact_sheets
+from video_assets.report.nodes import by_node, nodes_png
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write, hash_file, write_text
 from video_assets.storage.layout import Layout
@@ -51,6 +53,7 @@ def write_report(layout: Layout, settings: Settings) -> Report:
         "histograms": plots.histograms_png(kept),
         "drop_reasons": plots.drop_reasons_png(counted),
         "shards": plots.shards_png(counts, outliers=outliers),
+        **({"nodes": nodes_png(rows)} if len(rows := by_node(counts, workplaces(layout, counts["shard"].tolist()))) else {}),
         **contact_sheets(layout, settings),
     }
     for name, png in pictures.items():

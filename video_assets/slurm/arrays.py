@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Literal
 
 from video_assets.settings.sections import Decode
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
-from video_assets.storage.tables import write_text
 
 _TAIL_BYTES = 4_000
 

@@ -12,8 +12,8 @@ from video_assets.slurm import client
 from video_assets.slurm.arrays import Array, new_array
 from video_assets.slurm.client import SlurmError
 from video_assets.slurm.rules import escaped, task_script
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
-from video_assets.storage.tables import write_text
 
 
 def submit_array(layout: Layout, shards: list[str], *, slurm: Slurm, decode: Decode) -> Array:

@@ -62,7 +62,7 @@ class Work:
         idle = self._idle()
         if not idle or any(watch.task and watch.task.is_waiting for watch in self._watches()):
             return
-        lease = self._layout.slurm_lease
+        lease = self._layout.lease("slurm", "submit")
         with hold(lease, stale_after_s=self._stale_after_s, patience_s=_LEASE_PATIENCE_S, run_id=self._run_id):
             self._find(set(idle))
             if idle := [s for s in self._idle() if unchanged(self._layout, s, self._settings.decode) is None]:

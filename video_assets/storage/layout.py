@@ -140,11 +140,6 @@ class Layout:
         return self.root / "decode" / "slurm"
 
     @property
-    def slurm_lease(self) -> Path:
-        """Held by the run that looks which shards need a task, and submits those."""
-        return self.root / "decode" / "leases" / "slurm"
-
-    @property
     def training(self) -> Path:
         """Folder of the product."""
         return self.root / "training"
