@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from video_assets.core.report import funnel_from_counts, shard_outliers
-from video_assets.report.plots import bin_edges, drop_reasons_png, funnel_png, histograms_png, png_markdown, shards_png
+from video_assets.core.report import funnel_from_counts, png_markdown, shard_outliers
+from video_assets.report.plots import bin_edges, drop_reasons_png, funnel_png, histograms_png, shards_png
 
 LONG = "a_reason_with_a_name_that_is_longer_than_any_that_we_have_today"
 FUNNEL = funnel_from_counts(

@@ -4,6 +4,7 @@ Belongs here: counting and its text (markdown, plain lines, records). Does not b
 metadata types (`defs`), the meaning of a reason (`core.verdicts`).
 """
 
+import base64
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -165,6 +166,11 @@ def _cell(text: str) -> str:
 def _markdown(header: list[str], rows: list[list[str]], *, numeric: set[int]) -> str:
     rule = ["---:" if i in numeric else "---" for i in range(len(header))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
+
+
+def png_markdown(picture: bytes, alt: str) -> str:
+    """The picture inside markdown, nothing to serve beside it."""
+    return f"![{alt}](data:image/png;base64,{base64.b64encode(picture).decode()})"
 
 
 def finite(values: pd.Series) -> np.ndarray:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from video_assets.pipeline.stage_result import StageResult
     from video_assets.publish.manifest import Published
     from video_assets.report.report import Report
+    from video_assets.storage.layout import Layout
     from video_assets.storage.tables import Table
 
-_NUMBERS = ["num_frames", "height", "width", "aspect_ratio", "fps", "resolution", "file_size"]
 GROUP = "video_assets"
 """One group: the UI shows all assets at once. Several would open as grey boxes."""
 
@@ -58,35 +58,32 @@ def listing_metadata(listing: "Table") -> dict[str, Any]:
     }
 
 
-def stage_metadata(result: "StageResult") -> dict[str, Any]:
+def stage_metadata(layout: "Layout", asset: str, result: "StageResult") -> dict[str, Any]:
     """A stage: rows kept, clips it dropped itself with reasons, distributions with pictures."""
-    from video_assets.core.report import preview
-    from video_assets.report.plots import histograms_png, png_markdown
+    from video_assets.report.about import stage_facts
 
-    columns = ["clip_key", "text", "num_frames", "height", "width", "fps", "duration_s", "file_size", "probe_status"]
+    facts = stage_facts(layout, asset, result)
     return {
-        "dagster/row_count": len(result.kept),
-        "dropped_clips": len(result.dropped),
-        "dropped_by_reason": dg.MetadataValue.json(_counts(result.dropped["reason"])),
-        "total_bytes": int(result.kept["file_size"].sum()),
-        "total_hours": float(result.kept["duration_s"].sum()) / 3600,
-        "preview": records_table(preview(result.kept, columns)),
-        "dropped_preview": records_table(preview(result.dropped, ["clip_key", "reason", "detail"])),
-        "histograms": dg.MetadataValue.md(png_markdown(histograms_png(result.kept), "size, duration, resolution, frame rate")),
+        "dagster/row_count": facts["rows"],
+        "dropped_clips": facts["dropped_clips"],
+        "dropped_by_reason": dg.MetadataValue.json(facts["dropped_by_reason"]),
+        "total_bytes": facts["total_bytes"],
+        "total_hours": facts["total_hours"],
+        "preview": records_table(facts["preview"]),
+        "dropped_preview": records_table(facts["dropped_preview"]),
+        "histograms": dg.MetadataValue.md(facts["histograms"]),
     }
 
 
-def published_metadata(published: "Published") -> dict[str, Any]:
+def published_metadata(layout: "Layout", published: "Published") -> dict[str, Any]:
     """The product: where it is, how many clips, why the others are not in it, and its first rows."""
-    from video_assets.core.report import funnel_from_counts, funnel_markdown, preview
-    from video_assets.core.schema import TRAINING
-    from video_assets.report.plots import funnel_png, png_markdown
-    from video_assets.storage.tables import read_head
+    from video_assets.core.report import funnel_from_counts, funnel_markdown
+    from video_assets.report.about import product_pictures
 
+    pictures = product_pictures(layout, published)
     counted = funnel_from_counts(published.n_kept, published.dropped)
-    first = read_head(published.table, TRAINING, 5)
     return {
-        "preview": records_table(preview(_in_short(first), ["clip", *_NUMBERS, "text"], max_chars=60)),
+        "preview": records_table(pictures["preview"]),
         "dagster/row_count": published.n_kept,
         "dagster/uri": dg.MetadataValue.path(str(published.csv)),
         "listed_clips": counted.listed,
@@ -103,15 +100,14 @@ def published_metadata(published: "Published") -> dict[str, Any]:
         "dropped_by_reason": dg.MetadataValue.json(published.dropped),
         "sources": dg.MetadataValue.json(published.sources),
         "funnel_table": dg.MetadataValue.md(funnel_markdown(counted)),
-        "funnel": dg.MetadataValue.md(png_markdown(funnel_png(counted), "funnel")),
+        "funnel": dg.MetadataValue.md(pictures["funnel"]),
     }
 
 
 def report_metadata(report: "Report") -> dict[str, Any]:
     """The report: funnel as numbers, table and picture; all pictures inline."""
-    from video_assets.core.report import funnel_markdown
+    from video_assets.core.report import funnel_markdown, png_markdown
     from video_assets.explain.reasons import MEANINGS
-    from video_assets.report.plots import png_markdown
 
     counted = report.funnel
     pictures = "\n\n".join(
@@ -125,11 +121,6 @@ def report_metadata(report: "Report") -> dict[str, Any]:
         "dropped_clips": counted.dropped,
         "funnel_table": dg.MetadataValue.md(funnel_markdown(counted, meanings=MEANINGS)),
     }
-
-
-def _in_short(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Rows of the product with the clip's file name for its path: the numbers beside it stay in sight."""
-    return rows.assign(clip=rows["path"].str.rpartition("/")[2])
 
 
 def _counts(reasons: "pd.Series") -> dict[str, int]:

@@ -39,7 +39,7 @@ def enriched_metadata(sources: tuple[Source, ...]) -> dg.AssetsDefinition:
             progress=project.progress(context.log.info),
         )
         return dg.MaterializeResult(
-            metadata={**stage_metadata(result), "newly_probed_clips": result.n_new},
+            metadata={**stage_metadata(project.layout, "enriched_metadata", result), "newly_probed_clips": result.n_new},
             data_version=dg.DataVersion(result.content_hash),
         )
 
@@ -66,6 +66,6 @@ def size_filtered(context: dg.AssetExecutionContext, project: dg.ResourceParam[P
     for written in changed_lists(context.instance, lists):
         report_or_log(context, list_report(written), asset=SHARD_LISTS)
     return dg.MaterializeResult(
-        metadata={**stage_metadata(result), "max_file_size_bytes": f"{max_bytes:,}"},
+        metadata={**stage_metadata(project.layout, "size_filtered", result), "max_file_size_bytes": f"{max_bytes:,}"},
         data_version=dg.DataVersion(result.content_hash),
     )

@@ -35,7 +35,9 @@ def training_csv(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any
     from video_assets.publish.publish import publish
 
     published = publish(project.layout, project.settings)
-    return dg.MaterializeResult(metadata=published_metadata(published), data_version=dg.DataVersion(published.csv_hash))
+    return dg.MaterializeResult(
+        metadata=published_metadata(project.layout, published), data_version=dg.DataVersion(published.csv_hash)
+    )
 
 
 @dg.asset(

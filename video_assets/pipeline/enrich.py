@@ -22,9 +22,11 @@ from video_assets.progress import Progress
 from video_assets.settings.model import Source
 from video_assets.settings.sections import Decode
 from video_assets.sources.ledgers import ledgers
+from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
-from video_assets.storage.stages import StageError, read_stage, stage_note, write_stage
+from video_assets.storage.row_groups import opened, rows_with
+from video_assets.storage.stages import StageError, read_stage, stage_note, unchanged_stage, write_stage
 from video_assets.storage.tables import Table, read_table
 from video_assets.tombstones.rules import drop_taken_down
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
@@ -33,11 +35,15 @@ from video_assets.tombstones.table import read_tombstones, tombstones_hash
 def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progress: Progress) -> StageResult:
     """Probe new and changed clips, join captions, drop clips that the source could not give and empty captions.
 
+    When nothing has changed since the last time, and no clip is left to be measured again, nothing is read or written.
+
     Raises:
         StageError: a source's ledger is missing, or no source was materialized yet.
     """
     # Taken before the tombstones are read: one that is added meanwhile makes this table stale.
     buried = tombstones_hash(layout)
+    if content_hash := _unchanged(layout, sources, buried):
+        return StageResult(layout.enriched_metadata, content_hash)
     captioned, inputs = _captioned(layout, sources)
     previous = _measured_before(layout)
     records, parts = read_parts(layout.probe_parts)
@@ -45,10 +51,28 @@ def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progr
     todo = plan_probes(captioned.kept, previous, PROBES.frame(earlier))
     fresh, written = _probe(layout, todo, settings=settings, progress=progress)
     clips = merge_probes(captioned.kept, previous, PROBES.frame([*earlier, *fresh]))
-    note = {"inputs": inputs, **enriched_metadata_recipe().note, "tombstones": buried}
+    note = _note(inputs, buried)
     content_hash = write_stage(layout.enriched_metadata, CLIPS, kept=clips, dropped=captioned.dropped, note=note)
     remove_parts([*parts, *written])
-    return StageResult(kept=clips, dropped=captioned.dropped, content_hash=content_hash, n_new=len(fresh))
+    return StageResult(layout.enriched_metadata, content_hash, n_new=len(fresh))
+
+
+def _note(inputs: dict[str, str], buried: str) -> dict[str, Any]:
+    return {"inputs": inputs, **enriched_metadata_recipe().note, "tombstones": buried}
+
+
+def _unchanged(layout: Layout, sources: Sequence[Source], buried: str) -> str | None:
+    """Hash of the table that is there when it would come out the same; None when there is work to do."""
+    try:
+        inputs = {name: hash_file(path) for name, path in ledgers(layout, sources).items()}
+    except FileNotFoundError:
+        return None
+    content_hash = unchanged_stage(layout.enriched_metadata, _note(inputs, buried)) if inputs else None
+    if content_hash is None or any(layout.probe_parts.glob("*.jsonl")):
+        return None
+    with opened(layout.enriched_metadata) as file:
+        is_unread = any(rows_with(file, "probe_status", ["unreadable_now"], ["probe_status"]))
+    return None if is_unread else content_hash
 
 
 def _captioned(layout: Layout, sources: Sequence[Source]) -> tuple[filters.Split, dict[str, str]]:

@@ -7,11 +7,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pandas as pd
+
 from video_assets.core.schema import CLIPS, DROPPED
 from video_assets.core.sharding import assign_shards
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import read_stage, write_stage
+from video_assets.storage.stages import read_stage, stage_hash, unchanged_stage, write_stage
 
 
 @dataclass(frozen=True)
@@ -28,25 +30,42 @@ class ShardList:
 def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> Iterator[ShardList]:
     """Write the lists of `shards`: each clip ever listed is in exactly one shard, kept or dropped.
 
-    A list whose clips stay as they are keeps its hash, so only shards with news are checked again. What it was made from
-    therefore lies beside it (`Layout.shard_origin`), not in it.
+    A list whose clips stay as they are keeps its hash and is not written, so only shards with news are checked again. What it was
+    made from therefore lies beside it (`Layout.shard_origin`), not in it. When all were made from this table, nothing is read.
 
     Raises:
         StageError: size_filtered is missing.
     """
+    source = stage_hash(layout.size_filtered)
+    known = [_known_list(layout, shard, source) for shard in shards]
+    if all(known):
+        yield from (shard_list for shard_list in known if shard_list)
+        return
     stage = read_stage(layout.size_filtered, CLIPS)
     kept = dict(iter(stage.kept.groupby(assign_shards(stage.kept["clip_key"], n_shards=n_shards))))
     dropped = dict(iter(stage.dropped.groupby(assign_shards(stage.dropped["clip_key"], n_shards=n_shards))))
     for shard in shards:
-        rows = kept.get(shard, CLIPS.frame()).sort_values("clip_key", ignore_index=True)
-        gone = dropped.get(shard, DROPPED.frame()).sort_values("clip_key", ignore_index=True)
-        content_hash = write_stage(layout.shard_list(shard), CLIPS, kept=rows, dropped=gone, note={"shard": shard})
-        origin = {"inputs": {"size_filtered": stage.content_hash}, "shard_lists": content_hash}
-        write_text(layout.shard_origin(shard), json.dumps(origin, sort_keys=True) + "\n")
-        yield ShardList(
-            shard=shard,
-            n_clips=len(rows),
-            n_dropped=len(gone),
-            n_bytes=int(rows["file_size"].sum()),
-            content_hash=content_hash,
-        )
+        yield _write_list(layout, shard, kept.get(shard, CLIPS.frame()), dropped.get(shard, DROPPED.frame()), stage.content_hash)
+
+
+def _write_list(layout: Layout, shard: str, kept: pd.DataFrame, dropped: pd.DataFrame, source: str) -> ShardList:
+    rows, gone = (half.sort_values("clip_key", ignore_index=True) for half in (kept, dropped))
+    content_hash = write_stage(layout.shard_list(shard), CLIPS, kept=rows, dropped=gone, note={"shard": shard})
+    facts = {"n_clips": len(rows), "n_dropped": len(gone), "n_bytes": int(rows["file_size"].sum())}
+    origin = {"inputs": {"size_filtered": source}, "shard_lists": content_hash, "facts": facts}
+    write_text(layout.shard_origin(shard), json.dumps(origin, sort_keys=True) + "\n")
+    return ShardList(shard=shard, content_hash=content_hash, **facts)
+
+
+def _known_list(layout: Layout, shard: str, source: str) -> ShardList | None:
+    """The list that is there when it is whole and was made from this size_filtered; else None."""
+    try:
+        origin = json.loads(layout.shard_origin(shard).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    content_hash = unchanged_stage(layout.shard_list(shard), {"shard": shard})
+    # An origin that the version before wrote has no facts.
+    is_current = origin["inputs"] == {"size_filtered": source} and origin["shard_lists"] == content_hash
+    if content_hash is None or not is_current or "facts" not in origin:
+        return None
+    return ShardList(shard=shard, content_hash=content_hash, **origin["facts"])

@@ -1,18 +1,17 @@
 """What the stages that work on whole tables give back.
 
-Belongs here: that value. Does not belong here: making it (`pipeline.enrich`, `pipeline.size_filter`).
+Belongs here: that value. Does not belong here: making it (`pipeline.enrich`, `pipeline.size_filter`), describing it
+(`report.about`).
 """
 
 from dataclasses import dataclass
-
-import pandas as pd
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """A stage that was written: its rows, what it dropped itself, and its hash."""
+    """A stage that is on disk and current: where, its hash, and how many clips were measured for it (0: nothing had changed)."""
 
-    kept: pd.DataFrame
-    dropped: pd.DataFrame
+    path: Path
     content_hash: str
     n_new: int = 0

@@ -4,7 +4,6 @@ Millions of clips are binned by numpy before anything is drawn. Belongs here: wh
 Does not belong here: colours, text and PNG bytes (`report.figure`), the numbers (`core.report`).
 """
 
-import base64
 from collections.abc import Sequence
 
 import numpy as np
@@ -285,8 +284,3 @@ def _shares(axes: Axes, bars: pd.DataFrame, percent: pd.Series) -> None:
     names = bars["shard"].tolist()
     axes.set_xticks(ticks, [names[tick].partition("-of-")[0].lstrip("0") or "0" for tick in ticks])
     axes.set_xlim(-0.6, max(len(bars), 4) - 0.4)
-
-
-def png_markdown(picture: bytes, alt: str) -> str:
-    """The picture inside markdown, nothing to serve beside it."""
-    return f"![{alt}](data:image/png;base64,{base64.b64encode(picture).decode()})"

@@ -10,14 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from video_assets.core.report import Funnel, funnel, shard_outliers
+from video_assets.core.report import Funnel, funnel_from_counts, shard_outliers
 from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.workplaces import workplaces
 from video_assets.publish.audit import shard_counts
-from video_assets.report import plots
-from video_assets.report.contact_sheet import contact_sheets
-from video_assets.report.nodes import by_node, nodes_png
+from video_assets.publish.manifest import read_published
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write, hash_file, write_text
 from video_assets.storage.layout import Layout
@@ -41,21 +39,12 @@ def write_report(layout: Layout, settings: Settings) -> Report:
     Raises:
         StageError, FileNotFoundError: nothing is published.
     """
-    kept, dropped = _published(layout, settings)
-    counted = funnel(kept, dropped)
+    published = read_published(layout, settings)
+    counted = funnel_from_counts(published.n_kept, published.dropped)
     subject = {"manifest": hash_file(layout.manifest(settings.product_name)), "checks": settings.checks.model_dump()}
     if pictures := _drawn(layout, subject):
         return Report(funnel=counted, pictures=pictures)
-    counts = shard_counts(layout, shard_keys(settings.decode.n_shards))
-    outliers = shard_outliers(counts, max_excess=settings.checks.max_shard_excess)
-    pictures = {
-        "funnel": plots.funnel_png(counted),
-        "histograms": plots.histograms_png(kept),
-        "drop_reasons": plots.drop_reasons_png(counted),
-        "shards": plots.shards_png(counts, outliers=outliers),
-        **({"nodes": nodes_png(rows)} if len(rows := by_node(counts, workplaces(layout, counts["shard"].tolist()))) else {}),
-        **contact_sheets(layout, settings),
-    }
+    pictures = _draw(layout, settings, counted)
     for name, png in pictures.items():
         with durable_write(layout.report / f"{name}.png") as file:
             file.write(png)
@@ -63,12 +52,31 @@ def write_report(layout: Layout, settings: Settings) -> Report:
     return Report(funnel=counted, pictures=pictures)
 
 
-def _published(layout: Layout, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measurements of the clips in the training table, and all dropped clips."""
+def _draw(layout: Layout, settings: Settings, counted: Funnel) -> dict[str, bytes]:
+    # Not at the top: what draws costs a second to import, and most reports are drawn already.
+    from video_assets.report import plots
+    from video_assets.report.contact_sheet import contact_sheets
+    from video_assets.report.nodes import by_node, nodes_png
+
+    kept = _kept(layout, settings)
+    counts = shard_counts(layout, shard_keys(settings.decode.n_shards))
+    outliers = shard_outliers(counts, max_excess=settings.checks.max_shard_excess)
+    return {
+        "funnel": plots.funnel_png(counted),
+        "histograms": plots.histograms_png(kept),
+        "drop_reasons": plots.drop_reasons_png(counted),
+        "shards": plots.shards_png(counts, outliers=outliers),
+        **({"nodes": nodes_png(rows)} if len(rows := by_node(counts, workplaces(layout, counts["shard"].tolist()))) else {}),
+        **contact_sheets(layout, settings),
+    }
+
+
+def _kept(layout: Layout, settings: Settings) -> pd.DataFrame:
+    """Measurements of the clips in the training table."""
     shards = shard_keys(settings.decode.n_shards)
     kept = pd.concat([read_stage(layout.checked(shard), CHECKED, columns=_MEASURED).kept for shard in shards])
-    dropped = read_table(layout.dropped, DROPPED).rows
-    return kept[~kept["clip_key"].isin(dropped["clip_key"])], dropped
+    dropped = read_table(layout.dropped, DROPPED, columns=["clip_key"]).rows
+    return kept[~kept["clip_key"].isin(dropped["clip_key"])]
 
 
 def _index(layout: Layout) -> Path:

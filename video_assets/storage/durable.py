@@ -31,20 +31,33 @@ def is_draft(name: str) -> bool:
 
 
 @contextmanager
-def durable_write(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears at `path` whole (fsynced, renamed) when the block ends without an exception, or not at all."""
+def durable_write(path: Path, *, is_same_kept: bool = False) -> Iterator[IO[bytes]]:
+    """A binary file that appears at `path` whole (fsynced, renamed) when the block ends without an exception, or not at all.
+
+    With `is_same_kept` a file that has these bytes already stays as it is: nothing reaches the disk, its time does not change.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = draft_of(path)
     try:
         with draft.open("xb") as file:
             yield file
             file.flush()
+            if is_same_kept and _is_same(draft, path):
+                draft.unlink()
+                return
             os.fsync(file.fileno())
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
     fsync_folder(path.parent)
+
+
+def _is_same(draft: Path, path: Path) -> bool:
+    try:
+        return draft.stat().st_size == path.stat().st_size and hash_file(draft) == hash_file(path)
+    except FileNotFoundError:
+        return False
 
 
 def fsync_folder(folder: Path) -> None:
@@ -57,8 +70,8 @@ def fsync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small UTF-8 file durably."""
-    with durable_write(path) as file:
+    """Write a small UTF-8 file durably; one that says so already stays as it is."""
+    with durable_write(path, is_same_kept=True) as file:
         file.write(text.encode())
 
 

@@ -171,6 +171,10 @@ class Layout:
         """Folder of the report's pictures."""
         return self.training / "report"
 
+    def about(self, asset: str) -> Path:
+        """What the UI shows of an asset's table, kept until the table changes."""
+        return self.root / "about" / f"{asset}.json"
+
     @property
     def takedowns(self) -> Path:
         """Folder of what was taken down: requests, reports, tombstones. The one folder to never delete."""

@@ -5,6 +5,7 @@ So the hash of `X.parquet` stands for the whole stage, and a kill between the tw
 Belongs here: that pairing. Does not belong here: what is kept or dropped (`core.filters`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,17 @@ def read_stage(path: Path, spec: TableSpec, *, columns: list[str] | None = None)
             f"materialize {_asset(path)} again"
         )
     return Stage(kept=kept.rows, dropped=dropped.rows, note=kept.note, content_hash=kept.content_hash)
+
+
+def unchanged_stage(path: Path, note: Mapping[str, Any]) -> str | None:
+    """The hash of the stage at `path` when it is whole and its note says all that `note` says; else None: it must be made."""
+    try:
+        there = stage_note(path)
+        is_as_wanted = all(there.get(name) == value for name, value in note.items())
+        is_whole = is_as_wanted and hash_file(dropped_path(path)) == there.get("dropped_hash")
+    except (StageError, FileNotFoundError):
+        return None
+    return stage_hash(path) if is_whole else None
 
 
 def stage_hash(path: Path) -> str:

@@ -34,7 +34,7 @@ class Table:
 def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: dict[str, Any] | None = None) -> str:
     """Write `rows` as Parquet in the contract's columns and order; return the file's hash.
 
-    Same rows, same note, same library versions: same bytes.
+    Same rows, same note, same library versions: same bytes. A file that has them already is not written again.
 
     Raises:
         ValueError: the rows break the contract; the message names table and column.
@@ -42,7 +42,7 @@ def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: dict[s
     """
     schema = spec.arrow.with_metadata(note_metadata(note or {}))
     table = pa.Table.from_pandas(spec.frame(rows), schema=schema, preserve_index=False).replace_schema_metadata(schema.metadata)
-    with durable_write(path) as file:
+    with durable_write(path, is_same_kept=True) as file:
         pq.write_table(table, file, compression="zstd", row_group_size=ROWS_PER_GROUP)
     return hash_file(path)
 
@@ -88,6 +88,19 @@ def read_note(path: Path) -> dict[str, Any]:
 def count_rows(path: Path) -> int:
     """Rows of a table, from its footer."""
     return pq.read_metadata(path).num_rows
+
+
+def count_nulls(path: Path, name: str) -> int:
+    """Missing values of a column, from the footer."""
+    metadata = pq.read_metadata(path)
+    index = metadata.schema.names.index(name)
+    statistics = [metadata.row_group(group).column(index).statistics for group in range(metadata.num_row_groups)]
+    return sum(each.null_count for each in statistics)
+
+
+def read_empty(path: Path) -> pd.DataFrame:
+    """A table's columns and types, whatever they are, without its rows."""
+    return pq.read_schema(path).empty_table().to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def note_metadata(note: dict[str, Any]) -> dict[bytes, bytes]:

@@ -115,9 +115,10 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
     roots = [layout.root, own.folder, own.root, own.captions and own.captions.parent]
     removals = [_remove(clip, [root for root in roots if root is not None]) for clip in planned.clips]
     tables, problems = _scrub(layout, planned)
-    if layout.report.exists():
-        # Contact sheets show clips; the next dataset_report draws new ones.
-        shutil.rmtree(layout.report)
+    # Contact sheets and previews show clips; the next runs make new ones.
+    for shown in (layout.report, layout.about("x").parent):
+        if shown.exists():
+            shutil.rmtree(shown)
     return TakedownReport(
         id=planned.id,
         lines=dict(planned.n_clips),

@@ -4,6 +4,7 @@ Belongs here: the rules. Does not belong here: reading tables (`publish.audit`),
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,9 +36,9 @@ def columns_and_types(rows: pd.DataFrame, spec: TableSpec) -> CheckFinding:
     return CheckFinding("columns_and_types", is_passed, text, {"columns": len(rows.columns)})
 
 
-def no_nulls(rows: pd.DataFrame) -> CheckFinding:
-    """No value is missing, no caption is blank, no number is zero or negative."""
-    nulls = {name: int(rows[name].isna().sum()) for name in rows.columns}
+def no_nulls(rows: pd.DataFrame, *, missing: Mapping[str, int] | None = None) -> CheckFinding:
+    """No value is missing, no number is zero or negative. `missing` are counts of columns that `rows` does not have."""
+    nulls = {**{name: int(rows[name].isna().sum()) for name in rows.columns}, **(missing or {})}
     numbers = rows.select_dtypes("number").fillna(0)
     not_positive = {name: int((numbers[name] <= 0).sum()) for name in numbers.columns}
     wrong = {name: count for counts in (nulls, not_positive) for name, count in counts.items() if count}
