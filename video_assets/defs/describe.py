@@ -7,13 +7,11 @@ import dagster as dg
 from video_assets.core.schema import TableSpec
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from video_assets.pipeline.stage_result import StageResult
     from video_assets.publish.manifest import Published
     from video_assets.report.report import Report
+    from video_assets.sources.ledgers import Listing
     from video_assets.storage.layout import Layout
-    from video_assets.storage.tables import Table
 
 GROUP = "video_assets"
 """One group: the UI shows all assets at once. Several would open as grey boxes."""
@@ -40,21 +38,18 @@ def records_table(records: list[dict[str, Any]]) -> dg.TableMetadataValue | dg.T
     return dg.MetadataValue.table(records=[dg.TableRecord(record) for record in records])
 
 
-def listing_metadata(listing: "Table") -> dict[str, Any]:
+def listing_metadata(layout: "Layout", asset: str, listing: "Listing") -> dict[str, Any]:
     """A source's ledger: counts by status and reason, notes, first rows, first rows that are not ok."""
-    from video_assets.core.report import preview
+    from video_assets.report.about import ledger_facts
 
-    rows = listing.rows
-    not_ok = rows[rows["status"] != "ok"]
+    facts = ledger_facts(layout, asset, listing)
     return {
-        "dagster/row_count": len(rows),
-        "ok_clips": int((rows["status"] == "ok").sum()),
-        "waiting_clips": int((rows["status"] == "waiting").sum()),
-        "failed_clips": int((rows["status"] == "failed").sum()),
-        "reasons": dg.MetadataValue.json(_counts(not_ok["reason"])),
-        "notes": " ".join(listing.note["notes"]) or "none",
-        "preview": records_table(preview(rows, ["clip_key", "status", "text", "origin"])),
-        "not_ok": records_table(preview(not_ok, ["clip_key", "status", "reason", "detail"])),
+        "dagster/row_count": listing.n_rows,
+        **{f"{status}_clips": facts["by_status"].get(status, 0) for status in ("ok", "waiting", "failed")},
+        "reasons": dg.MetadataValue.json(facts["reasons"]),
+        "notes": " ".join(listing.notes) or "none",
+        "preview": records_table(facts["preview"]),
+        "not_ok": records_table(facts["not_ok"]),
     }
 
 
@@ -121,7 +116,3 @@ def report_metadata(report: "Report") -> dict[str, Any]:
         "dropped_clips": counted.dropped,
         "funnel_table": dg.MetadataValue.md(funnel_markdown(counted, meanings=MEANINGS)),
     }
-
-
-def _counts(reasons: "pd.Series") -> dict[str, int]:
-    return {str(reason): int(count) for reason, count in reasons.value_counts().sort_index().items()}

@@ -29,8 +29,10 @@ def own_clips(context: dg.AssetExecutionContext, project: dg.ResourceParam[Proje
     from video_assets.sources.ledgers import refresh_own_clips
 
     listing = refresh_own_clips(project.layout, project.settings)
-    context.log.info(" ".join([f"listed {len(listing.rows):,} clips", *listing.note["notes"]]))
-    return dg.MaterializeResult(metadata=listing_metadata(listing), data_version=dg.DataVersion(listing.content_hash))
+    context.log.info(" ".join([f"listed {listing.n_rows:,} clips", *listing.notes]))
+    return dg.MaterializeResult(
+        metadata=listing_metadata(project.layout, "own_clips", listing), data_version=dg.DataVersion(listing.content_hash)
+    )
 
 
 def own_clips_sensors(settings: Settings) -> list[dg.SensorDefinition]:

@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 from video_assets.core.report import funnel_from_counts, preview
-from video_assets.core.schema import CLIPS, TRAINING
+from video_assets.core.schema import CLIPS, LEDGER, TRAINING
 from video_assets.pipeline.stage_result import StageResult
 from video_assets.publish.manifest import Published
+from video_assets.sources.ledgers import Listing
 from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import read_stage
-from video_assets.storage.tables import read_head
+from video_assets.storage.tables import read_head, read_table
 
 _NUMBERS = ["num_frames", "height", "width", "aspect_ratio", "fps", "resolution", "file_size"]
 _MEASURED = ["file_size", "duration_s", "height", "width", "fps"]
@@ -35,6 +36,27 @@ def kept_until_changed(layout: Layout, asset: str, content_hash: str, make: Call
     facts = make()
     write_text(path, json.dumps({"of": content_hash, "facts": facts}) + "\n")
     return facts
+
+
+def ledger_facts(layout: Layout, asset: str, listing: Listing) -> dict[str, Any]:
+    """A ledger: clips `by_status`, `reasons` of those that are not ok, `preview` and `not_ok` (records).
+
+    Raises:
+        FileNotFoundError, ValueError: the table is not there, or unreadable.
+    """
+    return kept_until_changed(layout, asset, listing.content_hash, lambda: _ledger_facts(listing))
+
+
+def _ledger_facts(listing: Listing) -> dict[str, Any]:
+    shown = ["clip_key", "status", "reason", "detail"]
+    rows = read_table(listing.path, LEDGER, columns=shown).rows
+    not_ok = rows[rows["status"] != "ok"]
+    return {
+        "by_status": _counts(rows["status"]),
+        "reasons": _counts(not_ok["reason"]),
+        "preview": preview(read_head(listing.path, LEDGER, 10), ["clip_key", "status", "text", "origin"]),
+        "not_ok": preview(not_ok, shown),
+    }
 
 
 def stage_facts(layout: Layout, asset: str, result: StageResult) -> dict[str, Any]:

@@ -7,16 +7,20 @@ Belongs here: which ledgers a source has, and writing that of own clips. Does no
 import json
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from video_assets.core.schema import LEDGER
 from video_assets.settings.model import Settings, Source
-from video_assets.sources.own_clips.listing import list_own_clips
-from video_assets.storage.durable import write_text
+from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.listing import list_own_clips, scan_own_clips, tables_of
+from video_assets.sources.own_clips.scan import Scan
+from video_assets.sources.own_clips.unchanged import is_as_remembered, remember
+from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.layout import Layout
-from video_assets.storage.tables import Table, read_table, write_table
+from video_assets.storage.tables import count_rows, read_table, write_table
 from video_assets.tombstones.rules import bury
-from video_assets.tombstones.table import read_tombstones
+from video_assets.tombstones.table import read_tombstones, tombstones_hash
 
 
 def ledgers(layout: Layout, sources: Iterable[Source]) -> dict[str, Path]:
@@ -39,15 +43,36 @@ def own_clips_notes(layout: Layout) -> list[str]:
         return []
 
 
-def refresh_own_clips(layout: Layout, settings: Settings) -> Table:
-    """List the user's own clips into their ledger; the result's note holds sentences that the user should read (`notes`).
+@dataclass(frozen=True)
+class Listing:
+    """A ledger that is on disk and current: where, its hash, its rows, and sentences that the user should read."""
+
+    path: Path
+    content_hash: str
+    n_rows: int
+    notes: list[str]
+
+
+def refresh_own_clips(layout: Layout, settings: Settings) -> Listing:
+    """List the user's own clips into their ledger. When nothing has changed since the last time, nothing is parsed or written.
 
     Raises:
         SourceError: the folder or the captions table as a whole cannot be used; the ledger stays as it was.
     """
+    own, path, buried = settings.own_clips, layout.ledger("own_clips"), tombstones_hash(layout)
+    scan = scan_own_clips(own, (layout.root,))
+    if own.folder is None or not is_as_remembered(
+        layout.own_clips_origin, ledger=path, tombstones=buried, settings=own, scan=scan, tables=tables_of(own, scan, notes=[])
+    ):
+        _list_anew(layout, own, scan, buried)
+    return Listing(path, hash_file(path), count_rows(path), own_clips_notes(layout))
+
+
+def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
     path = layout.ledger("own_clips")
     previous = read_table(path, LEDGER).rows if path.exists() else None
-    listed = list_own_clips(settings.own_clips, previous=previous, now_ns=time.time_ns(), ignore=(layout.root,))
+    listed = list_own_clips(own, previous=previous, now_ns=time.time_ns(), ignore=(layout.root,), scan=scan)
     write_text(layout.own_clips_notes, json.dumps(listed.attrs["notes"], indent=1, ensure_ascii=False) + "\n")
     rows = bury(listed, read_tombstones(layout))
-    return Table(rows=rows, note={"notes": listed.attrs["notes"]}, content_hash=write_table(path, LEDGER, rows))
+    content_hash = write_table(path, LEDGER, rows)
+    remember(layout.own_clips_origin, listed.attrs["origin"], rows, ledger_hash=content_hash, tombstones=buried)

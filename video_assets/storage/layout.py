@@ -81,6 +81,11 @@ class Layout:
         return self.lease("training_csv", "versions")
 
     @property
+    def own_clips_origin(self) -> Path:
+        """What the ledger of the user's own clips was made from."""
+        return self.root / "raw" / "own_clips.origin.json"
+
+    @property
     def own_clips_notes(self) -> Path:
         """What the user should know of the last listing of own clips."""
         return self.root / "raw" / "own_clips.notes.json"

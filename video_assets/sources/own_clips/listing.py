@@ -27,6 +27,7 @@ from video_assets.sources.own_clips.rules import Finding, carry_forward, has_los
 from video_assets.sources.own_clips.scan import Scan, Sidecar, scan_folder
 from video_assets.sources.own_clips.sidecars import SidecarReader
 from video_assets.sources.own_clips.table_rows import TableOptions
+from video_assets.sources.own_clips.unchanged import Origin, state_of
 
 SOURCE = "own_clips"
 _BATCH = 16_384
@@ -34,24 +35,28 @@ _BATCH = 16_384
 Line = tuple[Any, ...]  # the columns of LEDGER, in order
 
 
-def list_own_clips(settings: OwnClips, *, previous: pd.DataFrame | None, now_ns: int, ignore: tuple[Path, ...]) -> pd.DataFrame:
+def list_own_clips(
+    settings: OwnClips, *, previous: pd.DataFrame | None, now_ns: int, ignore: tuple[Path, ...], scan: Scan | None = None
+) -> pd.DataFrame:
     """List the user's clips: one LEDGER line per clip, per row that is no clip, and per clip that is gone; sorted by clip key.
 
     The same files, table and previous ledger give the same lines. What the user should know beside them is in `attrs["notes"]`, a
-    list of sentences.
+    list of sentences; what they were made from is in `attrs["origin"]` (`sources.own_clips.unchanged.Origin`).
 
     Args:
         settings: where the clips are.
         previous: the ledger of the last listing; None at first.
         now_ns: the time, ns since 1970: files younger than `settings.settle_s` wait.
         ignore: folders that are no clips, although they may lie below the clips folder (the data root).
+        scan: what `scan_own_clips` found a moment ago.
 
     Raises:
         SourceError: the folder or a table as a whole cannot be used, there is no clip at all, or every clip is away at once.
         OSError: the storage failed; nothing is listed rather than half.
     """
     notes: list[str] = []
-    listing = _Listing(settings, _scan(settings, ignore), previous, now_ns, notes)
+    listing = _Listing(settings, scan or scan_own_clips(settings, ignore), previous, now_ns, notes)
+    state = state_of(settings, listing.scan, tables_of(settings, listing.scan, notes=[]))
     rows = mark_duplicates(_frame(listing.lines()))
     if rows.empty:
         raise SourceError(_no_clip(settings, listing.scan))
@@ -62,11 +67,18 @@ def list_own_clips(settings: OwnClips, *, previous: pd.DataFrame | None, now_ns:
         )
     rows = settle(rows, previous=previous, now_ns=now_ns, settle_ns=listing.settle_ns)
     out = carry_forward(previous, rows)
+    out.attrs["origin"] = Origin(state, listing.others)
     out.attrs["notes"] = [*notes, *listing.notes(), *_notes_on(listing.scan, settings)]
     return out
 
 
-def _scan(settings: OwnClips, ignore: tuple[Path, ...]) -> Scan:
+def scan_own_clips(settings: OwnClips, ignore: tuple[Path, ...]) -> Scan:
+    """Look at the clips folder; nothing is found when there is none.
+
+    Raises:
+        SourceError: the folder cannot be used.
+        OSError: the storage failed.
+    """
     if settings.folder is None:
         return Scan()
     try:
@@ -117,6 +129,17 @@ class _NearRow(NamedTuple):
         return plain(self.row.path).rpartition("/")[2]
 
 
+def tables_of(settings: OwnClips, scan: Scan, *, notes: list[str]) -> list[Path]:
+    """The captions tables that were named, else those of the folder, the nearest to the clips first.
+
+    Raises:
+        SourceError: no table fits, or two of one folder do.
+    """
+    if settings.captions is not None:
+        return tables_named(settings.captions)
+    return [] if settings.folder is None else tables_found(settings.folder, scan.tables, notes=notes)
+
+
 class _Listing:
     """One listing while it is made."""
 
@@ -133,6 +156,11 @@ class _Listing:
         self._near: dict[str, list[_NearRow]] = {}
         self._n_near, self._first_near = 0, ""
         self._n_several = 0
+
+    @property
+    def others(self) -> dict[str, Finding]:
+        """What was looked at outside the scan."""
+        return self._places.others
 
     def notes(self) -> list[str]:
         """What the user should know when all lines were made."""
@@ -151,7 +179,7 @@ class _Listing:
 
     def lines(self) -> Iterator[Line]:
         """Rows of tables in their order, then the clips and the faults of the folder that no row named."""
-        for table in self._tables():
+        for table in tables_of(self._settings, self.scan, notes=self._notes):
             yield from self._lines_of_table(table)
         yield from self._near_lines()
         prefix = self._places.folder_prefix
@@ -163,13 +191,6 @@ class _Listing:
             is_whole = finding.reason == "still_being_copied" and below in self.scan.clips
             if prefix + below not in self._taken and not is_whole:
                 yield self._line(prefix + below, f"{self._places.root}/{prefix}{below}", finding, origin="folder")
-
-    def _tables(self) -> list[Path]:
-        """The captions tables that were named, else those of the folder, the nearest to the clips first."""
-        if self._settings.captions is not None:
-            return tables_named(self._settings.captions)
-        folder = self._settings.folder
-        return [] if folder is None else tables_found(folder, self.scan.tables, notes=self._notes)
 
     def _lines_of_table(self, table: Path) -> Iterator[Line]:
         settings, places = self._settings, self._places

@@ -17,6 +17,9 @@ from video_assets.sources.own_clips.rules import Finding
 _READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
+MAX_OTHERS = 1_000
+"""Paths outside a scan that are remembered with what was found there; of more, nothing is."""
+
 
 def look_at(path: str) -> Finding:
     """What one path is; symbolic links are followed.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from video_assets.core.errors import SourceError
 from video_assets.core.text import escape, is_storable
 from video_assets.settings.sources import OwnClips
-from video_assets.sources.own_clips.look import look_at
+from video_assets.sources.own_clips.look import MAX_OTHERS, look_at
 from video_assets.sources.own_clips.near_names import NearNames, names_in, plain
 from video_assets.sources.own_clips.rules import Finding
 from video_assets.sources.own_clips.scan import Scan
@@ -55,6 +55,8 @@ class Places:
         self._real_root = os.path.realpath(root)
         self._suffixes = frozenset(settings.suffixes)
         self._scan = scan
+        self.others: dict[str, Finding] = {}
+        """What was found at paths that the scan does not know."""
         self._folder = _fold(os.fspath(settings.folder)) if settings.folder else None
         self.folder_prefix = self._folder_prefix()
         self._folders_near: dict[str, NearNames] = {}
@@ -155,7 +157,7 @@ class Places:
             if finding.reason != "missing_file":
                 return Located(name, path if name.startswith("/") else f"{self.root}/{name}", finding)
             lost.append((name, path))
-        if outside and not (lost and look_at(outside[0]).reason == "missing_file"):
+        if outside and not (lost and self._look_elsewhere(outside[0]).reason == "missing_file"):
             detail = f"{outside[0]} is not in {self.root}; set own_clips.root to a folder that holds all clips"
             return Located(outside[0], outside[0], Finding("outside_root", detail))
         name, path = lost[0]
@@ -171,6 +173,12 @@ class Places:
         real = f"{_real_folder(folder)}/{base}"
         return real[len(self._real_root) + 1 :] if real.startswith(f"{self._real_root}/") else None
 
+    def _look_elsewhere(self, path: str) -> Finding:
+        finding = look_at(path)
+        if len(self.others) <= MAX_OTHERS:
+            self.others[path] = finding
+        return finding
+
     def _look(self, name: str, path: str) -> Finding:
         if name.startswith(self.folder_prefix):
             below = name[len(self.folder_prefix) :]
@@ -178,7 +186,7 @@ class Places:
                 return clip
             if (fault := self._scan.faults.get(below)) is not None:
                 return fault
-        finding = look_at(path)
+        finding = self._look_elsewhere(path)
         suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a million names
         if not finding.reason and suffix not in self._suffixes:
             detail = f"{suffix or 'no ending'} is not among own_clips.suffixes ({' '.join(sorted(self._suffixes))})"

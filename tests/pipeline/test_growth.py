@@ -1,0 +1,85 @@
+"""What is written when a data root grows: nothing for nothing new, and only what a new clip changes."""
+
+import json
+
+import pytest
+from data_roots import Clip, after_listing, check, fill, make_lists
+
+from video_assets.core.sharding import shard_of
+from video_assets.pipeline.enrich import enrich
+from video_assets.pipeline.size_filter import filter_by_size
+from video_assets.progress import no_progress
+from video_assets.publish.publish import publish
+from video_assets.storage.layout import Layout
+
+N_SHARDS = 5
+CLIPS = [Clip(f"{number:02d}.mp4", text=f"clip {number}") for number in range(12)]
+
+
+def written(root):
+    """Number and time of every file below the data root."""
+    found = (path for path in root.rglob("*") if path.is_file() and "leases" not in path.parts)
+    return {path.relative_to(root).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+
+def everything(root, clips):
+    """All stages on what is listed there."""
+    layout, settings = fill(root, clips, upto="own_clips", decode={"n_shards": N_SHARDS})
+    enrich(layout, settings.sources, settings=settings.decode, progress=no_progress)
+    filter_by_size(layout, max_bytes=settings.filter.max_file_size_bytes)
+    make_lists(layout, settings)
+    return layout, settings
+
+
+@pytest.fixture
+def root(tmp_path):
+    layout, settings = fill(tmp_path, CLIPS, decode={"n_shards": N_SHARDS})
+    publish(layout, settings)
+    return tmp_path
+
+
+def test_nothing_new_writes_nothing(root):
+    before = written(root)
+    layout, settings = everything(root, CLIPS)
+    check(layout, settings, [])
+    publish(layout, settings)
+    changed = {name for name, stamp in written(root).items() if before.get(name) != stamp}
+    # The test itself leaves empty files of verdicts.
+    assert {name for name in changed if not name.endswith(".jsonl")} == set()
+
+
+def test_a_new_clip_changes_the_list_and_the_check_of_its_own_shard_only(root):
+    before, new = written(root), Clip("new.mp4", text="a new one")
+    layout, settings = after_listing(*_listed(root, [*CLIPS, new]), upto="decode_check", decode={"n_shards": N_SHARDS})
+    shard = shard_of(new.key, n_shards=N_SHARDS)
+    changed = {name for name, stamp in written(root).items() if before.get(name) != stamp}
+    lists = {name for name in changed if name.startswith("decode/shard_lists/") and name.endswith(".parquet")}
+    checks = {name for name in changed if name.startswith("decode/checked/")}
+    assert lists == {f"decode/shard_lists/{shard}.parquet"}
+    assert checks == {f"decode/checked/{shard}.parquet"}
+    assert publish(layout, settings).n_kept == 13
+
+
+def test_a_list_of_the_version_before_is_taken_over(root):
+    layout = Layout(root)
+    shard = shard_of(CLIPS[0].key, n_shards=N_SHARDS)
+    origin = json.loads(layout.shard_origin(shard).read_text())
+    layout.shard_origin(shard).write_text(json.dumps({name: origin[name] for name in ("inputs", "shard_lists")}))
+    before = layout.checked(shard).stat().st_mtime_ns
+    layout, settings = everything(root, CLIPS)
+    check(layout, settings, [])
+    assert json.loads(layout.shard_origin(shard).read_text()) == origin
+    assert layout.checked(shard).stat().st_mtime_ns == before
+
+
+def test_a_table_that_was_torn_is_made_again(root):
+    layout = Layout(root)
+    whole = layout.size_filtered.read_bytes()
+    layout.size_filtered.write_bytes(whole[: len(whole) // 2])
+    everything(root, CLIPS)
+    assert layout.size_filtered.read_bytes() == whole
+
+
+def _listed(root, clips):
+    fill(root, clips, upto="own_clips", decode={"n_shards": N_SHARDS})
+    return root, clips

@@ -1,0 +1,118 @@
+"""A listing that would come out the same is not made again; whatever could change a line is noticed."""
+
+import os
+
+import pandas as pd
+import pytest
+
+from video_assets.core.schema import LEDGER
+from video_assets.settings.model import Settings
+from video_assets.sources.ledgers import refresh_own_clips
+from video_assets.storage.layout import Layout
+from video_assets.storage.tables import read_table
+from video_assets.tombstones.table import add_tombstones
+
+OLD_NS = 1_700_000_000 * 10**9
+TOMBSTONE = pd.DataFrame([{"kind": "clip_key", "value": "own_clips/b.mp4", "cause": "b", "request": "1"}])
+
+
+def put(path, content="clip", *, mtime_ns=OLD_NS):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    os.utime(path, ns=(mtime_ns, mtime_ns))
+    return path
+
+
+class Source:
+    def __init__(self, folder):
+        self.clips, self.root = folder / "clips", folder / "data"
+        self.captions = folder / "captions.csv"
+        for name in ("a", "b"):
+            put(self.clips / f"{name}.mp4")
+        self.tell(a="a dog", b="a cat")
+        self.options = {}
+
+    @property
+    def layout(self):
+        return Layout(self.root)
+
+    def tell(self, **texts):
+        put(self.captions, "path,text\n" + "".join(f"{name}.mp4,{text}\n" for name, text in texts.items()))
+
+    def refresh(self):
+        own = {"folder": self.clips, "captions": self.captions, **self.options}
+        return refresh_own_clips(self.layout, Settings(data_root=self.root, own_clips=own))
+
+    def rows(self):
+        return read_table(self.layout.ledger("own_clips"), LEDGER).rows.set_index("clip_key")
+
+    def origin(self):
+        """What the ledger was made from; empty when it must be made again anyway."""
+        path = self.layout.own_clips_origin
+        return path.read_text() if path.exists() else ""
+
+    def files(self):
+        """Number and time of every file below the data root."""
+        found = (path for path in self.root.rglob("*") if path.is_file())
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+
+@pytest.fixture
+def source(tmp_path):
+    source = Source(tmp_path)
+    source.refresh()
+    return source
+
+
+def test_nothing_new_writes_nothing(source):
+    before = source.files()
+    again = source.refresh()
+    assert source.files() == before
+    assert again.n_rows == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda source: source.tell(a="a dog", b="a cow"),  # as many bytes, the same time
+        lambda source: put(source.clips / "b.mp4", "another clip"),
+        lambda source: put(source.clips / "b.mp4", mtime_ns=OLD_NS + 1),
+        lambda source: (source.clips / "b.mp4").unlink(),
+        lambda source: put(source.clips / "c.mp4"),
+        lambda source: source.options.update(suffixes=[".mp4", ".mkv"], text_column="text"),
+        lambda source: add_tombstones(source.layout, TOMBSTONE),
+    ],
+    ids=["bytes of the table", "size", "time", "gone", "new", "settings", "take-down"],
+)
+def test_whatever_changes_a_line_is_listed_anew(source, change):
+    state = source.origin()
+    change(source)
+    source.refresh()
+    assert source.origin() != state
+
+
+def test_a_file_that_appears_where_only_the_table_looks_is_noticed(tmp_path):
+    source = Source(tmp_path)
+    source.options = {"root": tmp_path}
+    put(source.captions, f"path,text\na.mp4,a dog\n{tmp_path}/elsewhere/c.mp4,a cow\n")
+    source.refresh()
+    assert source.rows()["reason"]["own_clips/elsewhere/c.mp4"] == "missing_file"
+    put(tmp_path / "elsewhere" / "c.mp4")
+    source.refresh()
+    assert source.rows()["status"]["own_clips/elsewhere/c.mp4"] == "ok"
+
+
+def test_a_clip_that_waits_is_looked_at_again(source):
+    put(source.clips / "c.mp4", mtime_ns=4_000_000_000 * 10**9)
+    source.refresh()
+    assert source.rows()["status"]["own_clips/c.mp4"] == "waiting"
+    source.refresh()
+    assert source.rows()["status"]["own_clips/c.mp4"] == "ok"
+
+
+def test_a_ledger_that_somebody_replaced_is_made_again(source):
+    ledger = source.layout.ledger("own_clips")
+    whole = ledger.read_bytes()
+    ledger.unlink()
+    source.refresh()
+    assert ledger.read_bytes() == whole

@@ -1,0 +1,79 @@
+"""Whether a listing would come out as the last one did: the folder by names, sizes and times, tables by their bytes.
+
+What a listing was made from is remembered beside the ledger, with every path that it looked at outside its scan. It is remembered
+only when time alone can change nothing: no clip waits, no caption file was refused.
+Belongs here: that memory. Does not belong here: looking at files (`sources.own_clips.scan`), noticing news cheaply for a sensor
+(`sources.own_clips.watch`).
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import pandas as pd
+import xxhash
+
+from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS
+from video_assets.sources.own_clips.look import MAX_OTHERS, look_at
+from video_assets.sources.own_clips.rules import Finding
+from video_assets.sources.own_clips.scan import Scan
+from video_assets.storage.durable import hash_file, write_text
+
+_BLOCK = 4_096
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a listing was made from: `state` of settings, folder and tables; `others`: findings at paths outside the scan."""
+
+    state: str
+    others: Mapping[str, Finding]
+
+
+def is_as_remembered(memory: Path, *, ledger: Path, tombstones: str, settings: OwnClips, scan: Scan, tables: list[Path]) -> bool:
+    """True when the ledger that is there was made from the same, and every path outside the scan still is what it was."""
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+        others = {path: Finding(*finding) for path, finding in known["others"].items()}
+        is_same = known["ledger"] == hash_file(ledger) and known["tombstones"] == tombstones
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False
+    if not is_same or known["state"] != state_of(settings, scan, tables):
+        return False
+    return all(look_at(path) == finding for path, finding in others.items())
+
+
+def remember(memory: Path, origin: Origin, rows: pd.DataFrame, *, ledger_hash: str, tombstones: str) -> None:
+    """Write down what the ledger was made from; nothing is left there when it must be made again anyway."""
+    is_final = not rows["status"].eq("waiting").any() and not rows["reason"].eq("invalid_caption").any()
+    if is_final and len(origin.others) <= MAX_OTHERS:
+        write_text(memory, json.dumps({**asdict(origin), "ledger": ledger_hash, "tombstones": tombstones}) + "\n")
+    else:
+        memory.unlink(missing_ok=True)
+
+
+def state_of(settings: OwnClips, scan: Scan, tables: Iterable[Path]) -> str:
+    """A hash of settings, folder and tables. Ask before the tables are read: one that changes meanwhile is then noticed."""
+    digest = xxhash.xxh3_128()
+    rest = [scan.faults, scan.sidecars, scan.tables, scan.other_suffixes, asdict(scan.other_videos), scan.n_known_folders]
+    contents = [_contents(table) for table in tables]
+    program = installed_version("video_assets")
+    digest.update(json.dumps([program, settings.model_dump(mode="json"), rest, contents], default=str).encode())
+    lines: list[str] = []
+    for name, finding in scan.clips.items():
+        lines.append(f"{name}\0{finding.file_size}\0{finding.mtime_ns}")
+        if len(lines) == _BLOCK:
+            digest.update("\n".join(lines).encode("utf-8", "surrogateescape"))
+            lines.clear()
+    digest.update("\n".join(lines).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _contents(table: Path) -> list[tuple[str, str]]:
+    """Names and hashes of a table and, of a list of videos, of what may be its other half; links of its folder resolved."""
+    others = [table.with_name(name) for name in PROMPT_LISTS] if table.suffix == ".txt" else []
+    return [(os.path.realpath(path), hash_file(path)) for path in (table, *others) if path.is_file()]
