@@ -67,13 +67,21 @@ clean:  ## remove the environment and the sample's results
 setup: $(VENV)/.run-ready
 setup-dev: $(VENV)/.dev-ready
 
+# uv does not read what pip was told (private index, certificate of a proxy): it is handed on.
+LIKE_PIP = eval "$$($(PYTHON) requirements/uv_like_pip.py)"
+HELP = Behind a proxy or a private index: docs/install.md
+
 $(VENV)/.uv-ready:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install it, or name another Python >= 3.11 with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null || { echo "$(PYTHON) has no pip: install it (Debian: python3-pip)" >&2; exit 1; }
 	$(PYTHON) -m venv --without-pip $(VENV)
-	$(PYTHON) -m pip --quiet --disable-pip-version-check --python $(VENV) install "uv==0.13.*"
+	@$(PYTHON) -m pip --quiet --disable-pip-version-check --python $(VENV) install "uv==0.13.*" \
+	  || { echo "make: step 1 of 3 failed: pip could not fetch uv, see above. $(HELP)" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.%-ready: requirements/%.txt pyproject.toml $(VENV)/.uv-ready
-	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/$*.txt
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(LIKE_PIP); $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/$*.txt \
+	  || { echo "make: step 2 of 3 failed: uv could not fetch the packages of requirements/$*.txt, see above. $(HELP)" >&2; exit 1; }
+	@$(LIKE_PIP); $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . \
+	  || { echo "make: step 3 of 3 failed: this checkout could not be installed into $(VENV), see above" >&2; exit 1; }
 	@touch $@
