@@ -71,7 +71,6 @@ def test_a_source_that_is_not_set_is_not_in_the_graph(tmp_path: Path) -> None:
 def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
     for node in defs.resolve_asset_graph().asset_nodes:
         assert node.description, node.key
-        assert node.owners, node.key
         assert node.kinds, node.key
         assert node.code_version, node.key
         assert node.group_name != "default", node.key

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import os
 import runpy
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 import video_assets
 from video_assets.samples.demo.make import Sample
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "own_project" / "definitions.py"
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "own_project" / "definitions.py"
 HEAVY = ("av", "dagster", "pandas", "pyarrow", "pydantic_settings", "matplotlib")
 
 
@@ -68,3 +70,50 @@ def test_the_sensor_of_all_conditions_leaves_other_assets_alone(tmp_path: Path, 
     watched = sensor.asset_selection.resolve(graph)
     assert dg.AssetKey("training_csv") in watched
     assert dg.AssetKey("caption_lengths") not in watched
+
+
+def test_a_component_in_a_defs_folder_builds_the_assets_of_its_settings(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    folder = project / "team" / "defs" / "clips"
+    folder.mkdir(parents=True)
+    (project / "pyproject.toml").write_text(
+        '[tool.dg]\ndirectory_type = "project"\n[tool.dg.project]\nroot_module = "team"\nregistry_modules = []\n'
+    )
+    for module in (project / "team", project / "team" / "defs"):
+        (module / "__init__.py").write_text("")
+    (folder / "defs.yaml").write_text(
+        f"type: video_assets.VideoDataset\nattributes:\n  data_root: {tmp_path}/root\n  own_clips: {{folder: {tmp_path}/clips}}\n"
+        "  decode: {n_shards: 5}\n"
+    )
+    program = (
+        "from pathlib import Path\nimport dagster as dg\n"
+        "defs = dg.load_from_defs_folder(path_within_project=Path('team'))\n"
+        "keys = sorted(key.to_user_string() for key in defs.resolve_all_asset_keys())\n"
+        "print(len(keys), len(defs.resolve_assets_def('decode_check').partitions_def.get_partition_keys()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["7", "5"]
+    wrong = folder / "defs.yaml"
+    wrong.write_text(wrong.read_text().replace("n_shards", "n_shard"))
+    refused = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode != 0
+    assert "n_shard" in refused.stderr
+
+
+@pytest.mark.parametrize("arguments", [("check", "defs"), ("list", "defs")])
+def test_dagsters_own_command_works_in_the_checkout(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "VIDEO_ASSETS_DATA_ROOT": str(tmp_path),
+        "VIDEO_ASSETS_OWN_CLIPS__FOLDER": str(tmp_path / "clips"),
+    }
+    dg_command = Path(sys.executable).with_name("dg")
+    environment["PATH"] = f"{dg_command.parent}:{environment['PATH']}"
+    done = subprocess.run([dg_command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "training_csv" in done.stdout or "successfully" in done.stdout

@@ -2,9 +2,9 @@
 
 Ask what the program does for a user: that word is the folder. Pure decisions are in the folder's `rules`.
 
-As a library: `check` and `probe` clips, `Settings` and `build_defs` for the assets in a Dagster project of your own,
-`read_training` for the published table (docs/library.md). Each is loaded when it is first asked for: workers, the command line
-and Dagster's code server load only what they need.
+As a library: `check` and `probe` clips, `Settings` and `build_defs` (or the component `VideoDataset`) for the assets in a Dagster
+project of your own, `read_training` for the published table (docs/library.md). Each is loaded when it is first asked for:
+workers, the command line and Dagster's code server load only what they need.
 """
 
 from importlib import import_module
@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from video_assets.checking.library import ClipRecord, check, probe
+    from video_assets.component import VideoDataset
     from video_assets.definitions import build_defs
     from video_assets.publish.manifest import read_training
     from video_assets.settings.model import Settings
 
-__all__ = ["ClipRecord", "Settings", "build_defs", "check", "probe", "read_training"]
+__all__ = ["ClipRecord", "Settings", "VideoDataset", "build_defs", "check", "probe", "read_training"]
 
 _HOMES = {
     "ClipRecord": "checking.library",
     "Settings": "settings.model",
+    "VideoDataset": "component",
     "build_defs": "definitions",
     "check": "checking.library",
     "probe": "checking.library",

@@ -24,7 +24,9 @@ from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, a
 _STOP_S = 20.0
 _STALE_AFTER_S = 60.0
 _MAX_LOG_BYTES = 20_000_000  # the log of the last start but one is let go
-_WORTH_SAYING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |Traceback|^\w*Error: ")
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
+_WORTH_SAYING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^[\w.]*(Error|Exception): ")
+_EVERY_TIME = re.compile(r"No cursor for event type")  # at the first start, and of no meaning
 _SHOWN_CHARS = 300
 _LAST_LINES = 15
 
@@ -154,8 +156,8 @@ def _watch(server: Server, processes: Processes, lease: Lease | None, say: Calla
         log.seek(start)
         while True:
             for line in iter(log.readline, b""):
-                text = line.decode(errors="replace").rstrip()
-                if _WORTH_SAYING.search(text):
+                text = _COLORS.sub("", line.decode(errors="replace").rstrip())
+                if _WORTH_SAYING.search(text) and not _EVERY_TIME.search(text):
                     say(text[:_SHOWN_CHARS])
             _require_alive(server, processes)
             if lease is not None and lease.is_lost:
