@@ -8,7 +8,9 @@ from pathlib import Path
 import tomlkit
 
 from video_assets.core.sharding import shard_keys, shard_of
-from video_assets.pipeline.enrich import enrich, filter_by_size, write_shard_lists
+from video_assets.pipeline.enrich import enrich
+from video_assets.pipeline.shard_lists import write_shard_lists
+from video_assets.pipeline.size_filter import filter_by_size
 from video_assets.progress import LogProgress
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import refresh_own_clips
