@@ -116,14 +116,14 @@ class Server:
     def run_job(self, job: str, *, timeout_s: float = 300) -> str:
         """Launch a job and wait for the end of its run; returns its status."""
         run_id = self.start_job(job)
-        return wait_for(lambda: self._run_ended(run_id), timeout_s=timeout_s)
+        return wait_for(lambda: self.run_ended(run_id), timeout_s=timeout_s)
 
     def start_job(self, job: str, *, tags: dict[str, str] | None = None) -> str:
         """Launch a job; returns the id of its run."""
         launched = self.query(LAUNCH_JOB, params=job_params(job, tags=tags))["launchPipelineExecution"]
         return launched["run"]["runId"]
 
-    def _run_ended(self, run_id: str) -> str | None:
+    def run_ended(self, run_id: str) -> str | None:
         status = self.query(RUN, id=run_id)["runOrError"]["status"]
         return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
 

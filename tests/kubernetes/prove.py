@@ -248,7 +248,7 @@ class Proof:
         tags = {"dagster-k8s/config": json.dumps(too_much), "dagster/max_retries": "1", "proof": "cannot start"}
         told = time.monotonic()
         first = self.ui.start_job("prepare", tags=tags)
-        expect("run", wait_for(lambda: self.ui._run_ended(first), timeout_s=900), "FAILURE")
+        expect("run", wait_for(lambda: self.ui.run_ended(first), timeout_s=900), "FAILURE")
         waited_s = time.monotonic() - told
         expect("it waited for the start timeout", waited_s > START_TIMEOUT_S, True)
         messages = [text for _, text in self.ui.messages(first)]
@@ -257,7 +257,7 @@ class Proof:
         runs = wait_for(lambda: len(found := self.ui.tagged("proof", "cannot start")) > 1 and found, timeout_s=120)
         expect("runs, with the one that was started instead", len(runs), 2)
         second = next(item["runId"] for item in runs if item["runId"] != first)
-        expect("that one", wait_for(lambda: self.ui._run_ended(second), timeout_s=900), "FAILURE")
+        expect("that one", wait_for(lambda: self.ui.run_ended(second), timeout_s=900), "FAILURE")
         jobs = [f"job/dagster-run-{run_id}" for run_id in (first, second)]
         left = kubectl("get", "pods", "--field-selector=status.phase=Pending", "--output=name").split()
         say(f"   pods that still wait for room: {len(left)}; deleting their Jobs")
