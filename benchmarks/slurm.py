@@ -66,9 +66,8 @@ def measure(cluster, layout, settings) -> None:
     print(f"head: {head_s / n:.3f} CPU-s per shard")
     print(f"node: {node_s / n:.2f} CPU-s per shard, {decode_s / n:.2f} of them decoding: {(node_s - decode_s) / n:.2f} added")
     print(f"CPUs given {given:.0f} s, busy {node_s:.0f} s: {1 - node_s / given:.1%} idle")
-    print(
-        f"queue: {sum(outcome.queue_s or 0 for outcome, _ in tasks) / n:.0f} s on average; load {os.getloadavg()[0]:.1f} at the end"
-    )
+    waited = sum(outcome.queue_s or 0 for outcome, _ in tasks) / n
+    print(f"queue: {waited:.0f} s on average; load {os.getloadavg()[0]:.1f} at the end")
 
 
 def cpu_s() -> float:
