@@ -27,7 +27,8 @@ def submit_array(layout: Layout, shards: list[str], *, slurm: Slurm, decode: Dec
         log = f"{escaped(str(layout.slurm_arrays))}/"
     except ValueError as error:
         raise SlurmError(str(error)) from None
-    array = new_array(layout, shards, decode)
+    # As many workers as the task has CPUs, whatever is set for this machine.
+    array = new_array(layout, shards, decode.model_copy(update={"workers": 0}))
     python = str(slurm.python or sys.executable)
     command = [*slurm.prefix, python, "-P", "-m", "video_assets.slurm.task", str(array.folder)]
     write_text(array.script, task_script(command))
