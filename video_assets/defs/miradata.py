@@ -17,7 +17,7 @@ from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
 
 if TYPE_CHECKING:
-    from video_assets.sources.miradata.batch import BatchOutcome
+    from video_assets.sources.miradata.ledgers import BatchOutcome
     from video_assets.storage.layout import Layout
 
 
@@ -39,11 +39,13 @@ def miradata_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     description="MiraData's table of clips, every row checked; its batches become partitions of miradata_clips." + _TERMS,
 )
 def miradata_listing(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
-    """Read the table and make its batches known to Dagster."""
+    """Read the table, make its batches known to Dagster, and write ledgers anew whose rows have changed."""
+    from video_assets.sources.miradata.ledgers import refresh_ledgers
     from video_assets.sources.miradata.listing import refresh_listing
 
     listing = refresh_listing(project.layout, project.settings.miradata)
     context.instance.add_dynamic_partitions(MIRADATA_BATCHES.name or "", list(listing.batches))
+    rewritten = [_log_rewritten(context, outcome) for outcome in refresh_ledgers(project.layout, project.settings)]
     metadata = {
         "dagster/row_count": listing.n_rows,
         "table": f"{listing.table} ({listing.version})",
@@ -51,10 +53,20 @@ def miradata_listing(context: dg.AssetExecutionContext, project: dg.ResourcePara
         "source_videos": listing.n_videos,
         "captioned_clips": listing.n_captioned,
         "rows_of_no_use": dg.MetadataValue.json(listing.reasons),
+        "batches_with_other_rows": len(rewritten),
         "problems": "\n".join([*listing.notes, *listing.problems]) or "none",
         "terms": listing.terms,
     }
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(listing.revision))
+
+
+def _log_rewritten(context: dg.AssetExecutionContext, outcome: "BatchOutcome") -> str:
+    """Tell Dagster that the ledger of a batch has other rows, so that what is made from it follows."""
+    metadata = {"dagster/partition_row_count": outcome.n_clips, "ok_clips": outcome.n_ok, "waiting_clips": outcome.n_waiting}
+    tags = {"dagster/data_version": outcome.content_hash}
+    key = dg.AssetKey("miradata_clips")
+    context.log_event(dg.AssetMaterialization(asset_key=key, partition=outcome.batch, metadata=metadata, tags=tags))
+    return outcome.batch
 
 
 def _miradata_clips() -> dg.AssetsDefinition:
@@ -106,7 +118,7 @@ def _obtainable(layout: "Layout") -> dict[str, Any]:
     from video_assets.core.report import funnel_from_counts, funnel_markdown, png_markdown
     from video_assets.explain.reasons import MEANINGS
     from video_assets.report.plots import drop_reasons_png, funnel_png
-    from video_assets.sources.miradata.batch import obtainable
+    from video_assets.sources.miradata.ledgers import obtainable
 
     n_ok, reasons = obtainable(layout)
     counted = funnel_from_counts(n_ok, {"miradata_clips": reasons})

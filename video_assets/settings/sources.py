@@ -215,6 +215,12 @@ class MiraData(Section):
     alarms: int = Field(
         3, ge=1, description="bot checks or rate limits in a row after which the batch stops, to be continued later"
     )
+    refusals: int = Field(
+        12,
+        ge=1,
+        description="answers in a row with which a site also sends robots away (403, a web page instead of a video) after which "
+        "it is left alone, as after `alarms`",
+    )
     alarm_pause_s: float = Field(3600.0, ge=0, description="seconds after such a stop in which no batch asks that site")
     retry_lost_after_days: float = Field(
         30.0, ge=0, description="days after which web videos that were lost for good are asked for again with their batch"

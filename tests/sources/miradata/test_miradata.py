@@ -16,9 +16,10 @@ from web_server import serving
 from video_assets.progress import no_progress
 from video_assets.settings.model import Settings
 from video_assets.sources.fetching.ledger import FetchLedger
-from video_assets.sources.miradata.batch import due_batches, fetch_batches, obtainable
+from video_assets.sources.miradata.batch import fetch_batches
+from video_assets.sources.miradata.ledgers import due_batches, obtainable, refresh_ledgers
 from video_assets.sources.miradata.listing import read_listing, refresh_listing
-from video_assets.sources.miradata.rules.rows import parse_span
+from video_assets.sources.miradata.rules.cells import parse_span
 from video_assets.storage.layout import Layout
 from video_assets.takedown.take_down import plan_takedown, take_down
 
@@ -133,6 +134,69 @@ def test_losses_are_asked_for_again_when_their_time_has_come(tmp_path, web, vide
     again = mira(tmp_path, rows, retry_lost_after_days=0)
     assert fetch(again).n_ok == 1
     assert lines(again)["attempts"].to_list() == [2, 2]
+
+
+# --- what earlier versions have left --------------------------------------------------------------------------------------------
+
+
+def clip_10(url, start_s, end_s):
+    """Clip 10 of a video, whose clip_id was written as a number."""
+    return v1_row("1.10", url, start_s, end_s) | {"clip_id": "1.1"}
+
+
+def test_clip_10_that_was_here_as_clip_1_is_renamed_and_nobody_is_asked(tmp_path, web, video):
+    url = web.put("/a.mp4", video)
+    settings = mira(tmp_path, [v1_row("1.1", url, 0.5, 2.5)])
+    fetch(settings)
+    folder = Layout(settings.data_root).clips_folder("miradata", BATCH)
+    clip = (folder / "000000000001_video1-000001.mp4").read_bytes()
+    web.log.clear()
+    settings = mira(tmp_path, [clip_10(url, 0.5, 2.5)])
+    assert [outcome.n_ok for outcome in refresh_ledgers(Layout(settings.data_root), settings)] == [1]
+    assert (fetch(settings).n_ok, web.log) == (1, [])
+    assert [path.name for path in folder.iterdir()] == ["000000000001_video1-000010.mp4"]
+    assert (folder / "000000000001_video1-000010.mp4").read_bytes() == clip
+
+
+def test_clips_1_and_10_are_both_had_and_only_the_one_that_was_lost_is_cut(tmp_path, web, video):
+    url = web.put("/a.mp4", video)
+    settings = mira(tmp_path, [v1_row("1.1", url, 0.5, 2.5), v1_row("1.1", url, 1, 4)])
+    assert fetch(settings).by_reason == {"duplicate_row": 1}
+    settings = mira(tmp_path, [clip_10(url, 0.5, 2.5), v1_row("1.1", url, 1, 4)])
+    (told,) = refresh_ledgers(Layout(settings.data_root), settings)
+    assert (told.n_ok, told.by_reason) == (1, {"not_asked_yet": 1})
+    assert due_batches(Layout(settings.data_root), settings.miradata) == [BATCH]
+    outcome = fetch(settings)
+    assert (outcome.n_ok, outcome.n_cut_now, outcome.by_reason) == (2, 1, {})
+    assert [line["detail"][:29] for line in lines(settings).to_dict("records") if line["status"] == "ok"] == [
+        "copy: 1.000000 s to 4.000000 ", "copy: 0.520000 s to 2.520000 ",
+    ]  # fmt: skip
+    assert list(refresh_ledgers(Layout(settings.data_root), settings)) == []
+
+
+def test_a_clip_that_was_taken_down_under_its_former_name_stays_away(tmp_path, web, video):
+    url = web.put("/a.mp4", video)
+    settings = mira(tmp_path, [v1_row("1.1", url, 0.5, 2.5)])
+    fetch(settings)
+    layout = Layout(settings.data_root)
+    (tmp_path / "request.txt").write_text(f"miradata/{BATCH}/000000000001_video1-000001.mp4\n")
+    take_down(layout, settings, plan_takedown(layout, tmp_path / "request.txt"))
+    settings = mira(tmp_path, [clip_10(url, 0.5, 2.5)])
+    assert fetch(settings).by_reason == {"taken_down": 1}
+
+
+def test_a_listing_of_an_earlier_version_is_read_again_by_the_next_batch(tmp_path, web, video):
+    settings = mira(tmp_path, [v1_row("1.1", web.put("/a.mp4", video), 0.5, 2.5)])
+    layout = Layout(settings.data_root)
+    path = layout.listing("miradata", read_listing(layout).revision)
+    old = {key: value for key, value in json.loads(path.read_text()).items() if key not in {"row_hashes", "sites", "reader"}}
+    path.write_text(json.dumps(old))
+    layout.pauses("miradata").parent.mkdir(parents=True)
+    layout.pauses("miradata").write_text('{"elsewhere": 1.5}')
+    path.with_suffix(".parquet").unlink()
+    assert due_batches(layout, settings.miradata) == [BATCH]
+    assert fetch(settings).n_ok == 1
+    assert read_listing(layout).sites == {BATCH: {"127.0.0.1": 1}}
 
 
 # --- the web, as it is ----------------------------------------------------------------------------------------------------------

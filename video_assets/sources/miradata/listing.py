@@ -7,7 +7,7 @@ fetching videos.
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +24,7 @@ from video_assets.sources.fetching.current import Listings
 from video_assets.sources.hub.download import download
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.miradata.rules.rows import INVALID_BATCH, MIRA_ROWS, SOURCE, TERMS, MiraRow, RowReader
+from video_assets.sources.web.rules.patience import site_of
 from video_assets.storage.durable import durable_write, hash_file
 from video_assets.storage.encodings import opened_as_text
 from video_assets.storage.layout import Layout
@@ -32,11 +33,15 @@ from video_assets.storage.stages import StageError
 _ROWS_PER_GROUP = 4096
 _MAX_PROBLEMS = 50
 _MAX_INVALID_SHARE = 0.5  # more is no accident but another format
+_READER = 2  # raised when the same table gives other rows than before
 
 
 @dataclass(frozen=True)
 class MiraListing:
-    """What the table offers. `batches`: rows by partition; `problems`: the first rows of no use; `terms`: the licence."""
+    """What the table offers. `batches`: rows by partition; `problems`: the first rows of no use; `terms`: the licence.
+
+    `row_hashes` and `sites` (clips by site) are by partition too; `reader` is the version of the rules that read the rows.
+    """
 
     revision: str
     table: str
@@ -49,6 +54,9 @@ class MiraListing:
     n_videos: int
     n_captioned: int
     terms: str = TERMS
+    row_hashes: dict[str, str] = field(default_factory=dict)
+    sites: dict[str, dict[str, int]] = field(default_factory=dict)
+    reader: int = 1
 
 
 def refresh_listing(layout: Layout, miradata: MiraData) -> MiraListing:
@@ -66,6 +74,18 @@ def refresh_listing(layout: Layout, miradata: MiraData) -> MiraListing:
         listings.write(revision, json.dumps(asdict(listing), indent=1, sort_keys=True))
     listings.make_current(revision, csv=miradata.csv)
     return read_listing(layout)
+
+
+def ensure_listing(layout: Layout, miradata: MiraData) -> None:
+    """Read the table again when the current listing was read by the rules of an earlier version.
+
+    Raises:
+        StageError: there is no listing yet.
+        SourceError: the table is not there any more.
+        FetchError: the hub does not give it.
+    """
+    if read_listing(layout).reader != _READER:
+        refresh_listing(layout, miradata)
 
 
 def read_listing(layout: Layout) -> MiraListing:
@@ -93,8 +113,7 @@ def read_batch(layout: Layout, batch: str) -> pd.DataFrame:
         raise StageError(f"{batch}: no such batch in {listing.table}; materialize miradata_listing when the table has changed")
     with pq.ParquetFile(_rows_path(layout, listing.revision)) as file:
         groups = [n for n in range(file.num_row_groups) if _may_have(file.metadata.row_group(n), batch)]
-        read = (file.read_row_group(n, columns=MIRA_ROWS.names) for n in groups)
-        found = [group.filter(pyarrow.dataset.field("batch") == batch) for group in read]
+        found = [file.read_row_group(n).filter(pyarrow.dataset.field("batch") == batch) for n in groups]
     rows = pa.concat_tables([MIRA_ROWS.arrow.empty_table(), *found]).to_pandas(types_mapper=pd.ArrowDtype)
     return rows.sort_values(["download_id", "line"], ignore_index=True)
 
@@ -129,37 +148,59 @@ def _table(layout: Layout, miradata: MiraData) -> Path:
 
 def _revision(table: Path, miradata: MiraData) -> str:
     """Changes when the table changes, or what is read from it."""
-    return xxhash.xxh3_64_hexdigest(json.dumps([hash_file(table), miradata.text_columns]).encode())
+    return xxhash.xxh3_64_hexdigest(json.dumps([hash_file(table), miradata.text_columns, _READER]).encode())
+
+
+@dataclass
+class _Tally:
+    """What is counted while the rows go by."""
+
+    batches: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    videos: set[tuple[str, str]] = field(default_factory=set)
+    hashes: dict[str, xxhash.xxh3_64] = field(default_factory=dict)
+    sites: dict[str, Counter[str]] = field(default_factory=dict)
+    n_captioned: int = 0
+
+    def take(self, row: MiraRow) -> None:
+        """Count one row."""
+        self.batches[row.batch] += 1
+        digest = self.hashes.setdefault(row.batch, xxhash.xxh3_64())
+        digest.update(repr(replace(row, line=0, detail="")).encode("utf-8", "backslashreplace"))
+        if row.reason:
+            self.reasons[row.reason] += 1
+            self.problems += [row.detail] if len(self.problems) < _MAX_PROBLEMS else []
+            return
+        self.videos.add((row.batch, row.url))
+        self.sites.setdefault(row.batch, Counter())[site_of(row.url)] += 1
+        self.n_captioned += bool(row.text)
 
 
 def _convert(table: Path, target: Path, miradata: MiraData, revision: str) -> MiraListing:
     """Write all rows to `target`, in bounded memory."""
-    batches, reasons, problems, notes = Counter[str](), Counter[str](), list[str](), list[str]()
-    videos, n_captioned, version = set[tuple[str, str]](), 0, ""
+    tally, notes, version = _Tally(), list[str](), ""
     with durable_write(target) as file, pq.ParquetWriter(file, MIRA_ROWS.arrow, compression="zstd") as writer:
         for version, group in _groups(table, miradata, notes):  # noqa: B007 - the same for all groups, told afterwards
             for row in group:
-                batches[row.batch] += 1
-                if row.reason:
-                    reasons[row.reason] += 1
-                    problems += [row.detail] if len(problems) < _MAX_PROBLEMS else []
-                else:
-                    videos.add((row.batch, row.url))
-                    n_captioned += bool(row.text)
+                tally.take(row)
             records = [asdict(row) for row in group]
             writer.write_table(pa.Table.from_pylist(records, schema=MIRA_ROWS.arrow), row_group_size=_ROWS_PER_GROUP)
-        _refuse_other_formats(table, batches.total(), reasons["invalid_row"], problems)
+        _refuse_other_formats(table, tally.batches.total(), tally.reasons["invalid_row"], tally.problems)
     return MiraListing(
         revision=revision,
         table=table.name,
         version=version,
-        n_rows=batches.total(),
-        batches=dict(sorted(batches.items(), key=lambda item: (item[0] == INVALID_BATCH, item[0]))),
-        reasons=dict(sorted(reasons.items())),
-        problems=problems,
+        n_rows=tally.batches.total(),
+        batches=dict(sorted(tally.batches.items(), key=lambda item: (item[0] == INVALID_BATCH, item[0]))),
+        reasons=dict(sorted(tally.reasons.items())),
+        problems=tally.problems,
         notes=notes,
-        n_videos=len(videos),
-        n_captioned=n_captioned,
+        n_videos=len(tally.videos),
+        n_captioned=tally.n_captioned,
+        row_hashes={batch: digest.hexdigest() for batch, digest in tally.hashes.items()},
+        sites={batch: dict(sites) for batch, sites in tally.sites.items()},
+        reader=_READER,
     )
 
 

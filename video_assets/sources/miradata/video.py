@@ -9,7 +9,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ from video_assets.workers.pool import Outcome, Task, WorkerPool
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+_CLIPS_PER_READER = 16
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ class SourceVideo:
 
 @dataclass(frozen=True)
 class VideoResult:
-    """Ledger lines of all its clips; `reason` is why the video as a whole was not had ("" when it was)."""
+    """`lines` of the clips that were not had because the video was not; `reason` and `detail` say why ("" when it was had)."""
 
-    lines: list[Fetch]
+    lines: list[Fetch] = field(default_factory=list)
     reason: str = ""
+    detail: str = ""
     wait_s: float | None = None
     n_bytes: int = 0
 
@@ -69,8 +71,10 @@ class VideoWork:
         """True when an earlier run has brought all of it: then nobody is asked."""
         return self._note(video).exists()
 
-    def handle(self, video: SourceVideo) -> VideoResult:
-        """Bring the video and cut all clips that are wanted; call `finish` when the lines are durable.
+    def handle(self, video: SourceVideo, note: Callable[[Fetch], None]) -> VideoResult:
+        """Bring the video and cut all clips that are wanted; call `finish` when the result's lines are durable.
+
+        `note` takes the line of each clip as soon as it is cut, or turned out not to be in the video.
 
         Raises:
             NoSpaceError: the disk is full.
@@ -79,12 +83,22 @@ class VideoWork:
         started, self._n_bytes = timestamp(), 0
         try:
             files = self._have(video)
-            lines = list(self._cut(video, files, started))
         except WebFaultError as error:
-            fault = error.fault
-            lines = [self._failed(clip, fault, started) for clip in video.clips]
-            return VideoResult(lines, fault.reason, fault.wait_s, self._n_bytes)
-        return VideoResult(lines, n_bytes=self._n_bytes)
+            return self._not_had(video.clips, error.fault, started)
+        clips = video.clips
+        if not any(file.url for file in files.values()):
+            self._cut(files, [[clip] for clip in clips], started, note)
+            return VideoResult(n_bytes=self._n_bytes)
+        # One connection at a time, and a kill costs no more than the clips of one worker's task.
+        for start in range(0, len(clips), _CLIPS_PER_READER):
+            fault = self._cut(files, [clips[start : start + _CLIPS_PER_READER]], started, note)
+            if fault is not None:
+                return self._not_had(clips[start + fault[0] :], fault[1], started)
+        return VideoResult(n_bytes=self._n_bytes)
+
+    def _not_had(self, clips: Sequence[Wanted], fault: Fault, started: str) -> VideoResult:
+        lines = [self._failed(clip, fault, started) for clip in clips]
+        return VideoResult(lines, fault.reason, fault.detail, fault.wait_s, self._n_bytes)
 
     def finish(self, video: SourceVideo, result: VideoResult) -> None:
         """Delete the video; parts of its files stay when they can be continued."""
@@ -130,23 +144,30 @@ class VideoWork:
 
     # --- cutting ----------------------------------------------------------------------------------------------------------------
 
-    def _cut(self, video: SourceVideo, files: dict[str, SourceFile], started: str) -> Iterator[Fetch]:
-        """A line per clip. From the disk each clip is a task of its own; parts of the web are read by one worker."""
-        is_remote = any(file.url for file in files.values())
-        groups = [list(video.clips)] if is_remote else [[clip] for clip in video.clips]
+    def _cut(
+        self, files: dict[str, SourceFile], groups: Sequence[Sequence[Wanted]], started: str, note: Callable[[Fetch], None]
+    ) -> tuple[int, Fault] | None:
+        """Cut each group in a worker; returns how many clips came before the site did not go on, and why it did not."""
+        is_remote, stopped = any(file.url for file in files.values()), None
         timeout_s = self._settings.max_source_s if is_remote else None
         self._folder.mkdir(parents=True, exist_ok=True)
         tasks = [Task(str(number), self._request(files, group).as_json(), timeout_s) for number, group in enumerate(groups)]
         for outcome in self._pool.run(tasks):
-            yield from self._lines(groups[int(outcome.id)], outcome, started)
+            answer = CutAnswer() if outcome.result is None else CutAnswer.from_json(outcome.result)
+            self._n_bytes += answer.n_bytes
+            if is_remote and answer.fault is not None:
+                stopped = (len(answer.results), answer.fault)
+            clips = groups[int(outcome.id)]
+            for line in self._lines(clips if stopped is None else clips[: stopped[0]], answer, outcome, started):
+                note(line)
+        return stopped
 
     def _request(self, files: dict[str, SourceFile], clips: Sequence[Wanted]) -> CutRequest:
         places = [ClipPlace(clip.line.path, clip.start_s, clip.end_s) for clip in clips]
         return CutRequest(files, places, self._settings.cut, self._settings.model_dump(mode="json"), str(self._folder))
 
-    def _lines(self, clips: Sequence[Wanted], outcome: Outcome, started: str) -> Iterator[Fetch]:
-        answer = CutAnswer() if outcome.result is None else CutAnswer.from_json(outcome.result)
-        self._n_bytes += answer.n_bytes
+    def _lines(self, clips: Sequence[Wanted], answer: CutAnswer, outcome: Outcome, started: str) -> Iterator[Fetch]:
+        """A line for each clip: what the worker says, or that it died."""
         for clip, result in zip(clips, answer.results, strict=False):
             yield self._line(clip, result, started)
         died = Fault("cut_failed", f"the worker that cut it {outcome.status}: {outcome.detail}; tried again")

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from mira_tables import v1_row
 
 from video_assets.core.errors import SourceError
+from video_assets.sources.miradata.rules.cells import parse_span
 from video_assets.sources.miradata.rules.cuts import Cut, parse_cut, plan_sections
-from video_assets.sources.miradata.rules.rows import INVALID_BATCH, RowReader, batch_of, parse_span
+from video_assets.sources.miradata.rules.rows import INVALID_BATCH, RowReader, batch_of
 
 COLUMNS = ("dense_caption", "short_caption")
 V0 = {
@@ -38,8 +39,40 @@ def test_a_row_of_v1_is_a_place_in_a_web_video():
 
 
 def test_ids_that_are_equal_as_numbers_are_different_clips():
-    first, second = (read(v1_row(number, "https://example.org/a", 1, 2)).file_name for number in ("12.1", "12.10"))
-    assert first != second
+    """The authors wrote clip_id as a number; file_path has the truth."""
+    first, second = (read(v1_row(number, "https://example.org/a", 1, 2) | {"clip_id": "12.1"}) for number in ("12.1", "12.10"))
+    assert (first.file_name, first.former_key) == ("000000000012_video12-000001.mp4", "")
+    assert second.file_name == "000000000012_video12-000010.mp4"
+    assert second.former_key == first.clip_key, "by which clips of an earlier version are found"
+
+
+@given(st.integers(0, 9_999_999), st.integers(0, 999))
+def test_every_id_that_was_written_as_a_number_is_read_from_the_path(video, clip):
+    written = v1_row(f"{video}.{clip}", "https://e.org/a", 1, 2)
+    as_number = repr(float(f"{video}.{clip}"))
+    for clip_id in (f"{video}.{clip}", as_number, as_number.removesuffix(".0")):
+        row = read(written | {"clip_id": clip_id})
+        assert (row.reason, row.batch, row.file_name[-10:]) == ("", batch_of(video), f"{clip:06d}.mp4")
+
+
+@given(st.integers(0, 9_999_999), st.integers(0, 999), st.integers(0, 9_999_999), st.integers(0, 999))
+def test_ids_that_do_not_agree_are_named_both(video, clip, other_video, other_clip):
+    row = read(v1_row(f"{video}.{clip}", "https://e.org/a", 1, 2) | {"clip_id": f"{other_video}.{other_clip}"})
+    if float(f"{video}.{clip}") == float(f"{other_video}.{other_clip}"):
+        assert row.reason == ""
+    else:
+        assert row.reason == "invalid_row"
+        assert f"{other_video}.{other_clip}" in row.detail
+        assert f"{video:012d}.{clip}.mp4" in row.detail
+
+
+@pytest.mark.parametrize("path", ["a.mp4", "12.1", "000000000012.mp4", "000000000012.1", "x/12.1.mp4/", "\u0661\u0662.1.mp4"])
+def test_a_path_that_names_no_clip_is_no_proof_and_none_at_all_leaves_the_id(path):
+    row = v1_row("12.1", "https://e.org/a", 1, 2)
+    assert read(row | {"file_path": path}).reason == "invalid_row"
+    assert read(row | {"file_path": ""}).file_name == "000000000012_video12-000001.mp4"
+    del row["file_path"]
+    assert read(row).reason == ""
 
 
 def test_a_row_of_v0_counts_in_frames():
@@ -62,7 +95,8 @@ def test_the_caption_is_the_first_column_that_says_something():
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
-        ({"clip_id": "12"}, "clip_id"),
+        ({"clip_id": "12", "file_path": ""}, "clip_id"),
+        ({"clip_id": "12.7"}, "do not name the same clip"),
         ({"clip_id": "../../etc/passwd"}, "clip_id"),
         ({"timestamp": "__import__('os').system('x')"}, "timestamp"),
         ({"timestamp": "['00:00:02', '00:00:01']"}, "timestamp"),
@@ -81,7 +115,7 @@ def test_a_row_that_cannot_be_read_says_line_and_column(cells, told):
     assert row.reason == "invalid_row"
     assert told in row.detail
     assert "line 77" in row.detail
-    assert row.batch == (INVALID_BATCH if "clip_id" in cells else "mira_000000")
+    assert row.batch == (INVALID_BATCH if cells.get("clip_id", "").startswith(".") else "mira_000000")
     assert row.clip_key.endswith("/line-000000077")
 
 

@@ -10,7 +10,7 @@ from yt_dlp.utils import ContentTooShortError, DownloadError, ExtractorError, Ge
 
 from video_assets.sources.fetching.rules import REASONS as FETCH_REASONS
 from video_assets.sources.web.rules.faults import CAUSES, SHARED, cause_of, classify, content_kind, plain_words
-from video_assets.sources.web.rules.patience import Breaker, site_of, wait_before_retry
+from video_assets.sources.web.rules.patience import Limits, SiteState, site_of, wait_before_retry
 from video_assets.sources.web.videos import fault_of
 
 # Sentences of YouTube's player, as yt-dlp 2026.8 passes them on (extractor/youtube/_video.py and what it appends).
@@ -137,18 +137,47 @@ def test_waits_grow_and_end():
     assert wait_before_retry("rate_limited", n_tries=1, first_wait_s=5, asked_s=3600) is None, "an hour is not waited for"
 
 
-def test_alarms_in_a_row_open_the_breaker_for_one_site_and_for_a_time():
-    breaker = Breaker(max_alarms=2, pause_s=100)
-    assert not breaker.take("a", "bot_check", now_s=0)
-    breaker.take("a", "private", now_s=0)
-    assert not breaker.take("b", "bot_check", now_s=0)
-    assert breaker.take("a", "bot_check", now_s=0)
-    assert (breaker.remaining_s("a", now_s=30), breaker.remaining_s("b", now_s=30)) == (70, 0)
-    assert breaker.remaining_s("a", now_s=101) == 0
-    again = Breaker(max_alarms=2, pause_s=100)
-    again.take("a", "bot_check", now_s=0)
-    again.take("a", "", now_s=0)
-    assert not again.take("a", "bot_check", now_s=0), "a video that came says that we are welcome"
+LIMITS = Limits(alarms=2, refusals=3, pause_s=100)
+
+
+def after(*reasons, state=None, now_s=0):
+    state = state or SiteState()
+    for reason in reasons:
+        state = state.after(reason, LIMITS, now_s=now_s)
+    return state
+
+
+def left_s(state, now_s=0):
+    return state.remaining_s(LIMITS, now_s=now_s)
+
+
+def test_alarms_in_a_row_pause_a_site_for_a_time():
+    assert not left_s(after("bot_check", "private"))
+    paused = after("bot_check", "private", "rate_limited")
+    assert (left_s(paused, 30), left_s(paused, 101)) == (70, 0)
+    assert not left_s(after("bot_check", "", "bot_check")), "a video that came says that we are welcome"
+    assert left_s(after("bot_check", state=paused, now_s=500), 501) == 99, "after the pause one more is enough"
+    asked = SiteState().after("rate_limited", Limits(1, 1, 100), now_s=0, asked_s=5000)
+    assert asked.until == 5000, "the site said for how long"
+
+
+@pytest.mark.parametrize("reason", ["forbidden", "not_a_video"])
+def test_refusals_in_a_row_pause_a_site_and_single_ones_do_not(reason):
+    assert not left_s(after(reason, reason, "", reason, "not_found", reason))
+    assert left_s(after(reason, "not_found", reason, reason))
+
+
+def test_nothing_permanent_is_decided_while_a_site_may_be_sending_us_away():
+    assert after("not_found").decides("not_found", attempts=1)
+    assert not after("bot_check", "not_found").decides("not_found", attempts=1)
+    assert not after("not_a_video").decides("not_a_video", attempts=1), "it may be what every robot gets"
+    assert after("not_a_video").decides("not_a_video", attempts=3)
+    assert not after("forbidden", "not_a_video").decides("not_a_video", attempts=3)
+
+
+def test_what_was_noted_by_earlier_versions_is_read():
+    assert SiteState.of(12.5) == SiteState(until=12.5)
+    assert SiteState.of({"alarms": 1, "refusals": 2, "until": 3}) == SiteState(1, 2, 3.0)
 
 
 def test_all_addresses_of_youtube_are_one_site():

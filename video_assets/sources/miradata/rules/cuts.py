@@ -5,7 +5,7 @@ Belongs here: arithmetic and words. Does not belong here: cutting (`media.cuttin
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # One more request costs a second or two of waiting, and what a container has beside its frames.
 _SECTION_OVERHEAD_BYTES = 1_500_000
@@ -56,6 +56,10 @@ class Cut(NamedTuple):
     end_s: float
     n_frames: int
     n_wanted: int
+
+    def as_json(self) -> dict[str, Any]:
+        """For the clip's extras."""
+        return self._asdict()
 
     def as_text(self) -> str:
         """A sentence for the ledger, which `parse_cut` reads."""

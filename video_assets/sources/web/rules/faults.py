@@ -25,12 +25,16 @@ class Fault:
 
 
 class Cause(NamedTuple):
-    """What a cause means: in words; whether asking again is useless; tries in one run; whether the site wants us to stop."""
+    """What a cause means: in words; whether asking again is useless; tries in one run; whether the site wants us to stop.
+
+    `is_refusal`: single ones say nothing, but a site that sends robots away answers so every time.
+    """
 
     meaning: str
     is_permanent: bool = True
     max_tries: int = 1
     is_alarm: bool = False
+    is_refusal: bool = False
 
 
 CAUSES = {
@@ -47,7 +51,7 @@ CAUSES = {
     "bot_check": Cause("the site wants proof that we are no robot; wait, and use miradata.cookies", False, 1, is_alarm=True),
     "live_or_premiere": Cause("a live stream or premiere that has not ended; asked for again", is_permanent=False),
     "no_format": Cause("no format of the web video can be downloaded: copy protection, or only formats that need other programs"),
-    "not_a_video": Cause("the address gives a web page, a picture or something else that is no video"),
+    "not_a_video": Cause("the address gives a web page, a picture or something else that is no video", is_refusal=True),
     "unsupported_site": Cause("yt-dlp does not know the site, and the address is not that of a video file"),
     "source_too_large": Cause("the web video is larger than miradata.max_source_gib; raise it and materialize again", False),
     "address_refused": Cause("not http(s), or it leads into a private network (miradata.allowed_networks)"),
@@ -56,6 +60,7 @@ CAUSES = {
     "cut_failed": Cause("the clip could not be cut out of the web video, or what was cut out does not decode"),
     "out_of_range": Cause("the web video is shorter than the clip's place in it"),
     "invalid_row": Cause("the row's id, address or times cannot be read; the detail names line and column"),
+    "not_asked_yet": Cause("the table lists it, and nobody has asked for it yet; the next run of its batch does", False),
     "duplicate_row": Cause("an earlier row has the same id; that one counts"),
 }
 """Causes that only web videos have."""
@@ -65,7 +70,7 @@ REASONS = {name: cause.meaning for name, cause in CAUSES.items()}
 # Causes that the fetch ledger knows of all sources (`sources.fetching.rules.REASONS`).
 SHARED = {
     "not_found": Cause("", is_permanent=True),
-    "forbidden": Cause("", is_permanent=False, max_tries=2),
+    "forbidden": Cause("", is_permanent=False, max_tries=2, is_refusal=True),
     "network": Cause("", is_permanent=False, max_tries=3),
     "rate_limited": Cause("", is_permanent=False, max_tries=2, is_alarm=True),
 }

@@ -1,0 +1,217 @@
+"""The ledgers of MiraData's batches: what the rest of the program reads, and what they say of the work that is left.
+
+Belongs here: writing a batch's ledger, doing so again when the table has changed, the state of every batch. Does not belong here:
+fetching (`sources.miradata.batch`), choosing batches (`rules.due`).
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from video_assets.core.schema import LEDGER
+from video_assets.settings.model import Settings
+from video_assets.settings.sources import MiraData
+from video_assets.sources.fetching.ledger import FetchLedger, timestamp
+from video_assets.sources.fetching.rules import FETCHES, Fetch, summarize, to_ledger
+from video_assets.sources.miradata.listing import MiraListing, read_batch, read_listing
+from video_assets.sources.miradata.rules.cuts import parse_cut
+from video_assets.sources.miradata.rules.due import BatchState, choose_batches
+from video_assets.sources.miradata.rules.rows import ROW_REASONS, SOURCE
+from video_assets.sources.miradata.wanted import Batch, Plan, plan_batch
+from video_assets.sources.web.pauses import Pauses
+from video_assets.sources.web.rules.patience import Limits
+from video_assets.storage.layout import Layout
+from video_assets.storage.leases import LeaseHeldError, hold
+from video_assets.storage.tables import read_note, read_table, write_table
+from video_assets.tombstones.rules import bury
+from video_assets.tombstones.table import read_tombstones
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What became of one batch. `failure` says why it is not complete ("" when it is); `content_hash` is then its ledger's."""
+
+    batch: str
+    failure: str = ""
+    content_hash: str = ""
+    n_clips: int = 0
+    n_ok: int = 0
+    n_waiting: int = 0
+    n_cut_now: int = 0
+    n_videos_asked: int = 0
+    n_bytes_fetched: int = 0
+    n_bytes: int = 0
+    by_reason: dict[str, int] = field(default_factory=dict)
+
+
+def read_batch_rows(layout: Layout, name: str, settings: MiraData) -> Batch:
+    """The batch as the current listing has it.
+
+    Raises:
+        StageError: no listing yet, or it has no such batch.
+    """
+    revision = read_listing(layout).revision
+    return Batch(layout, name, read_batch(layout, name), revision, settings, read_tombstones(layout))
+
+
+def pauses_of(layout: Layout, settings: MiraData) -> Pauses:
+    """What the sites have done lately."""
+    return Pauses(layout.pauses(SOURCE), Limits(settings.alarms, settings.refusals, settings.alarm_pause_s))
+
+
+def write_ledger(batch: Batch, ledger: FetchLedger, left: dict[str, int]) -> BatchOutcome:
+    """Make one table of the batch's lines; its ledger too, when no clip is `left` to be asked for (clips by site)."""
+    listing = read_listing(batch.layout)
+    ledger.flush()
+    fetches = ledger.read()
+    fetches = fetches[fetches["clip_key"].isin(batch.rows["clip_key"])]
+    note = {"revision": batch.revision, "rows": listing.row_hashes.get(batch.name), "left": left, "lost_at": _lost_at(fetches)}
+    ledger.compact(note=note)
+    fetches = _with_refusals(fetches, batch.rows)
+    content_hash = ""
+    if not left:
+        path = batch.layout.partition_ledger(SOURCE, batch.name)
+        content_hash = write_table(path, LEDGER, _ledger_rows(fetches, batch), note={"revision": batch.revision})
+    counted = summarize(fetches)
+    return BatchOutcome(
+        batch=batch.name,
+        content_hash=content_hash,
+        n_clips=len(batch.rows),
+        n_ok=counted.ok,
+        n_waiting=counted.waiting,
+        n_bytes=counted.n_bytes,
+        by_reason=counted.by_reason,
+    )
+
+
+def _lost_at(fetches: pd.DataFrame) -> float | None:
+    """When the oldest loss was noted that is asked for again one day, seconds since 1970."""
+    lost = fetches[(fetches["status"] == "failed") & fetches["is_permanent"] & ~fetches["reason"].isin(ROW_REASONS)]
+    return datetime.fromisoformat(lost["finished_at"].min()).timestamp() if len(lost) else None
+
+
+def _with_refusals(fetches: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """A clip that is here, and whose row is of no use now, counts as its row says."""
+    useless = {row["clip_key"]: row for row in rows[rows["reason"] != ""].to_dict("records")}
+    told = [
+        line | {"status": "failed", "is_permanent": True, "path": "", "reason": row["reason"], "detail": row["detail"]}
+        if (row := useless.get(line["clip_key"]))
+        else line
+        for line in fetches.to_dict("records")
+    ]
+    return FETCHES.frame(told) if useless else fetches
+
+
+def _ledger_rows(fetches: pd.DataFrame, batch: Batch) -> pd.DataFrame:
+    cuts = dict(zip(fetches["clip_key"], fetches["detail"], strict=True))
+    rows = zip(batch.rows["clip_key"], batch.rows["extras"], strict=True)
+    extras = [_with_cut(text, cuts.get(key, "")) for key, text in rows]
+    captions = batch.rows[["clip_key", "text"]].assign(extras=extras)
+    return bury(to_ledger(fetches, captions), batch.tombstones)
+
+
+def _with_cut(extras: str, detail: str) -> str:
+    """The row's columns with what is known of the cut."""
+    cut = parse_cut(detail)
+    if cut is None:
+        return extras
+    return json.dumps({**json.loads(extras), "cut": cut.as_json()}, ensure_ascii=False, sort_keys=True)
+
+
+# --- when the table has changed -------------------------------------------------------------------------------------------------
+
+
+def refresh_ledgers(layout: Layout, settings: Settings) -> Iterator[BatchOutcome]:
+    """Write the ledgers of complete batches anew whose rows have changed: captions, ids, places. Nobody is asked for anything.
+
+    Clips that are wanted now and are not here wait; a batch that another run works on is left to that run.
+    """
+    listing = read_listing(layout)
+    for name in listing.batches:
+        if not _is_stale(layout, name, listing):
+            continue
+        try:
+            with hold(layout.fetch_lease(SOURCE, name)), FetchLedger(layout, SOURCE, name) as ledger:
+                batch = read_batch_rows(layout, name, settings.miradata)
+                plan = plan_batch(batch, ledger.read())
+                for line in (*plan.lines, *_waiting_lines(plan)):
+                    ledger.append(line)
+                yield write_ledger(batch, ledger, {})
+        except LeaseHeldError:
+            continue
+
+
+def _is_stale(layout: Layout, name: str, listing: MiraListing) -> bool:
+    if not layout.partition_ledger(SOURCE, name).exists():
+        return False
+    return FetchLedger(layout, SOURCE, name).note().get("rows") != listing.row_hashes.get(name)
+
+
+def _waiting_lines(plan: Plan) -> Iterator[Fetch]:
+    now = timestamp()
+    for clip in (clip for video in plan.videos for clip in video.clips):
+        waiting = replace(clip.line, attempts=clip.line.attempts - 1, path="", started_at=now, finished_at=now)
+        yield replace(waiting, reason="not_asked_yet", detail="the table has changed since its batch was complete")
+
+
+# --- what there is to do --------------------------------------------------------------------------------------------------------
+
+
+def due_batches(layout: Layout, miradata: MiraData) -> list[str]:
+    """The batches to work on next, at most `batches_per_night`, see `rules.due`.
+
+    Raises:
+        StageError: there is no listing yet.
+    """
+    pauses = pauses_of(layout, miradata)
+    paused = pauses.paused()
+    lost_before = time.time() - miradata.retry_lost_after_days * 24 * 3600
+    return choose_batches(
+        batch_states(layout),
+        paused=paused,
+        suspects=pauses.sites().keys() - paused.keys(),
+        lost_before=lost_before,
+        limit=miradata.batches_per_night,
+    )
+
+
+def batch_states(layout: Layout) -> list[BatchState]:
+    """What is known of each batch, in their order.
+
+    Raises:
+        StageError: there is no listing yet.
+    """
+    listing = read_listing(layout)
+    return [_state(layout, name, listing.sites.get(name, {})) for name in listing.batches]
+
+
+def _state(layout: Layout, name: str, sites: dict[str, int]) -> BatchState:
+    ledger, fetches = layout.partition_ledger(SOURCE, name), layout.fetches(SOURCE, name)
+    if not fetches.exists():
+        return BatchState(name, sites)
+    note, worked_at = read_note(fetches), fetches.stat().st_mtime
+    if not ledger.exists():
+        return BatchState(name, note.get("left") or sites, worked_at)
+    lost_at = note["lost_at"] if "lost_at" in note else _lost_at(read_table(fetches, FETCHES).rows)
+    return BatchState(name, sites, worked_at, is_complete=True, has_waiting=_has_waiting(ledger), lost_at=lost_at)
+
+
+def _has_waiting(ledger: Any) -> bool:
+    return bool((read_table(ledger, LEDGER, columns=["status"]).rows["status"] == "waiting").any())
+
+
+def obtainable(layout: Layout) -> tuple[int, dict[str, int]]:
+    """Of all batches that were materialized: clips that are here, and the others by reason."""
+    n_ok, reasons = 0, Counter[str]()
+    for path in sorted(layout.partition_ledger(SOURCE, "x").parent.glob("*.parquet")):
+        rows = read_table(path, LEDGER, columns=["status", "reason"]).rows
+        is_ok = rows["status"] == "ok"
+        n_ok += int(is_ok.sum())
+        reasons.update({str(reason): int(n) for reason, n in rows.loc[~is_ok, "reason"].value_counts().items()})
+    return n_ok, dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
