@@ -191,6 +191,11 @@ class MiraData(Section):
         min_length=1,
         description="columns with the caption; the first that is not empty counts",
     )
+    segments: Literal["join", "first", "longest", "split"] = Field(
+        "join",
+        description="captions of clips longer than two minutes come in segments of 120 s: join all, take the `first` or the "
+        "`longest` one, or make a clip of each (`split`)",
+    )
     cut: Literal["copy", "exact"] = Field(
         "copy",
         description="`copy`: no re-encoding, frames before the clip's first one are in the file and hidden; "

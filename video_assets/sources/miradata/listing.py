@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -148,7 +149,7 @@ def _table(layout: Layout, miradata: MiraData) -> Path:
 
 def _revision(table: Path, miradata: MiraData) -> str:
     """Changes when the table changes, or what is read from it."""
-    return xxhash.xxh3_64_hexdigest(json.dumps([hash_file(table), miradata.text_columns, _READER]).encode())
+    return xxhash.xxh3_64_hexdigest(json.dumps([hash_file(table), miradata.text_columns, miradata.segments, _READER]).encode())
 
 
 @dataclass
@@ -218,10 +219,10 @@ def _groups(table: Path, miradata: MiraData, notes: list[str]) -> Iterator[tuple
     with opened_unchanging(table) as file, opened_as_text(file, table, encoding=None, notes=notes) as text:
         lines = _readable(CsvRows(text), table)
         header = [name.strip("\ufeff ") for name in next(lines, CsvRow(0, [])).cells]
-        reader = RowReader(header, table=table.name, text_columns=miradata.text_columns)
+        reader = RowReader(header, table=table.name, text_columns=miradata.text_columns, segments=miradata.segments)
         # Fields without a name are the authors' own (v0's table has them); a row that is too short has empty cells.
-        rows = (reader.read(dict.fromkeys(header, "") | dict(zip(header, cells, strict=False)), line) for line, cells in lines)
-        for group in in_groups(rows, _ROWS_PER_GROUP):
+        read = (reader.read(dict.fromkeys(header, "") | dict(zip(header, cells, strict=False)), line) for line, cells in lines)
+        for group in in_groups(chain.from_iterable(read), _ROWS_PER_GROUP):
             yield reader.version, group
 
 

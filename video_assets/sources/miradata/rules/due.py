@@ -79,11 +79,15 @@ def _last_worked(states: Iterable[BatchState]) -> dict[str, float]:
 
 
 def _by_turns(states: Sequence[BatchState], last: Mapping[str, float], suspects: Collection[str]) -> list[BatchState]:
-    """Every site's first batch, every site's second one, and so on; of a suspect its first, the others after all else."""
+    """Every site's first batch, every site's second one, and so on.
+
+    Of a suspect the first alone; its others, and batches of which no site is known, come after all else.
+    """
     queues: dict[str, list[BatchState]] = {}
     for state in states:
         queues.setdefault(_main_site(state), []).append(state)
     order = sorted(queues, key=lambda site: (last.get(site, 0.0), site in suspects))
-    turns = [queues[site][:1] if site in suspects else queues[site] for site in order]
-    late = [state for site in order if site in suspects for state in queues[site][1:]]
+    n_turns = {site: 0 if not site else 1 if site in suspects else len(queues[site]) for site in order}
+    turns = [queues[site][: n_turns[site]] for site in order]
+    late = [state for site in order for state in queues[site][n_turns[site] :]]
     return [*(state for turn in zip_longest(*turns) for state in turn if state is not None), *late]

@@ -13,10 +13,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from video_assets.core.captions import extras_json, is_empty_caption
+from video_assets.core.captions import extras_json
 from video_assets.core.errors import SourceError
 from video_assets.core.schema import KEY, Column, TableSpec
 from video_assets.core.text import escape, is_storable
+from video_assets.sources.miradata.rules.captions import (
+    CaptionError,
+    Segment,
+    Segments,
+    choose_cell,
+    is_markup,
+    one_caption,
+    parse_segments,
+)
 from video_assets.sources.miradata.rules.cells import RowError, address_in, checked_span, number_in, parse_span
 from video_assets.sources.miradata.rules.ids import ClipId, clip_id_in, download_id_in, index_in
 
@@ -52,7 +61,7 @@ MIRA_ROWS = TableSpec(
         Column("line", "int64", "line of the authors' table on which the row begins"),
         Column("reason", "string", "why the row is of no use; empty when it is"),
         Column("detail", "string", "the reason in words"),
-        Column("text", "string", "caption, chosen by miradata.text_columns"),
+        Column("text", "string", "caption, chosen by miradata.text_columns and miradata.segments"),
         Column("extras", "string", "the table's other columns, all captions among them, a JSON object"),
     ),
 )
@@ -101,7 +110,7 @@ class RowReader:
         SourceError: the header is neither v1's nor v0's, or has none of the caption columns.
     """
 
-    def __init__(self, header: Sequence[str], *, table: str, text_columns: Sequence[str]) -> None:
+    def __init__(self, header: Sequence[str], *, table: str, text_columns: Sequence[str], segments: Segments = "join") -> None:
         names = {name.strip("\ufeff ") for name in header}
         if not (is_v1 := names.issuperset(_V1)) and not names.issuperset(_V0):
             raise SourceError(
@@ -115,42 +124,70 @@ class RowReader:
             )
         self.version = "v1" if is_v1 else "v0"
         self._place_of = _place_v1 if is_v1 else _place_v0
-        self._text_columns = text_columns
+        self._text_columns: Sequence[str] = text_columns
+        self._segments: Segments = segments
         self._lines: dict[str, int] = {}
 
-    def read(self, row: Mapping[str, str], line: int) -> MiraRow:
-        """The row that begins on `line`, whatever is wrong with it; `row` has text only, by column name."""
-        broken = download_id_in(row)
-        blank = MiraRow(
-            batch=batch_of(broken) if broken is not None else INVALID_BATCH,
-            download_id=broken,
-            clip_key="",
-            former_key="",
-            file_name="",
-            url="",
-            video_id="",
-            start_s=None,
-            end_s=None,
-            line=line,
-            reason="",
-            detail="",
-            text="",
-            extras="{}",
-        )
+    def read(self, row: Mapping[str, str], line: int) -> list[MiraRow]:
+        """The clips of the row that begins on `line`, whatever is wrong with it; `row` has text only, by column name.
+
+        One, unless `segments` is "split" and its caption has several segments.
+        """
+        blank = _blank(download_id_in(row), line)
         try:
             place = self._place_of(row)
         except RowError as error:
-            return _refused(blank, "invalid_row", f"line {line}: {escape(str(error))}")
+            return [_refused(blank, "invalid_row", f"line {line}: {escape(str(error))}")]
         name, former = (_file_name(place, number) for number in (place.clip_id.clip, place.clip_id.former))
         full = replace(
             blank, clip_key=f"{SOURCE}/{blank.batch}/{name}", file_name=name, url=place.url, video_id=place.video_id,
             former_key=f"{SOURCE}/{blank.batch}/{former}" if former != name else "", start_s=place.start_s,
-            end_s=place.end_s, text=choose_caption(row, self._text_columns), extras=_extras(row, place),
+            end_s=place.end_s, extras=_extras(row, place),
         )  # fmt: skip
         first = self._lines.setdefault(name, line)
         if first != line:
-            return _refused(full, "duplicate_row", f"line {line}: line {first} has the same id")
-        return full
+            return [_refused(full, "duplicate_row", f"line {line}: line {first} has the same id")]
+        column, cell = choose_cell(row, self._text_columns)
+        try:
+            return self._captioned(full, cell)
+        except CaptionError as error:
+            return [replace(full, reason="invalid_caption", detail=f"line {line}: {column}: {escape(str(error))}")]
+
+    def _captioned(self, row: MiraRow, cell: str) -> list[MiraRow]:
+        if self._segments == "split" and is_markup(cell):
+            return [_segment(row, segment) for segment in parse_segments(cell)]
+        return [replace(row, text=one_caption(cell, self._segments))]
+
+
+def _segment(row: MiraRow, segment: Segment) -> MiraRow:
+    """A clip of its own for a segment of a clip."""
+    start_s, clip_end_s = row.start_s or 0.0, row.end_s or 0.0
+    if start_s + segment.start_s >= clip_end_s:
+        raise CaptionError(f"the segment from {segment.start_s} s on begins after the clip's end")
+    name = f"{row.file_name.removesuffix('.mp4')}-{segment.start_s:06d}.mp4"
+    return replace(
+        row, clip_key=f"{SOURCE}/{row.batch}/{name}", former_key="", file_name=name, text=segment.text,
+        start_s=round(start_s + segment.start_s, 6), end_s=round(min(start_s + segment.end_s, clip_end_s), 6),
+    )  # fmt: skip
+
+
+def _blank(download_id: int | None, line: int) -> MiraRow:
+    return MiraRow(
+        batch=INVALID_BATCH if download_id is None else batch_of(download_id),
+        download_id=download_id,
+        clip_key="",
+        former_key="",
+        file_name="",
+        url="",
+        video_id="",
+        start_s=None,
+        end_s=None,
+        line=line,
+        reason="",
+        detail="",
+        text="",
+        extras="{}",
+    )
 
 
 def _file_name(place: Place, clip: int) -> str:
@@ -158,7 +195,7 @@ def _file_name(place: Place, clip: int) -> str:
 
 
 def _refused(row: MiraRow, reason: str, detail: str) -> MiraRow:
-    """A row of no use has a key of its own, so that it is a line of the ledger."""
+    """A row without a place of its own has a key of its own, so that it is a line of the ledger."""
     name = f"line-{row.line:09d}"
     return replace(row, clip_key=f"{SOURCE}/{row.batch}/{name}", former_key="", file_name=name, reason=reason, detail=detail)
 
@@ -170,16 +207,6 @@ def batch_of(download_id: int) -> str:
     'mira_000123'
     """
     return f"mira_{download_id // VIDEOS_PER_BATCH:06d}"
-
-
-def choose_caption(row: Mapping[str, str], columns: Sequence[str]) -> str:
-    """The first of `columns` that has more than white space; empty when none has.
-
-    >>> choose_caption({"dense_caption": " ", "short_caption": "a dog"}, ["dense_caption", "short_caption"])
-    'a dog'
-    """
-    cells = (row.get(name) or "" for name in columns)
-    return next((cell for cell in cells if not is_empty_caption(cell) and is_storable(cell)), "")
 
 
 def _extras(row: Mapping[str, str], place: Place) -> str:
