@@ -24,6 +24,7 @@ from video_assets.media.clip_file import ClipFile
 from video_assets.media.container import open_container
 from video_assets.media.cutting.cutter import cut_clip
 from video_assets.media.cutting.exact import cut_exact
+from video_assets.media.cutting.place import Place
 from video_assets.media.cutting.span import audio_of, copy_clip, read_span, video_of
 from video_assets.media.making.encode import AudioTrack, VideoTrack, write_clip
 
@@ -73,7 +74,7 @@ def with_proof(mode, jobs):
     """Ours, as the pipeline does it."""
     for source, target, start_s, end_s in jobs:
         opener = partial(ClipFile, source)
-        result = cut_clip(opener, opener, target=Path(target), start_s=start_s, end_s=end_s, mode=mode)
+        result = cut_clip(opener, opener, target=Path(target), place=Place(start_s, end_s), mode=mode)
         assert not result.reason, result
 
 

@@ -12,6 +12,7 @@ from mira_tables import make_video
 
 from video_assets.media.clip_file import ClipFile
 from video_assets.media.cutting.cutter import cut_clip
+from video_assets.media.cutting.place import Frames, Place
 from video_assets.media.decode import decode_clip
 from video_assets.media.making.encode import AudioTrack, VideoTrack, write_clip
 
@@ -41,16 +42,16 @@ def numbers_in(path):
     return [int(number) for number, _ in found], [time for _, time in found]
 
 
-def numbered_video(path, *, seconds=6, muxer="mp4", encoder="libx264", options=None, ticks=None, sound=True):
+def numbered_video(path, *, seconds=6, rate=Fraction(RATE), muxer="mp4", encoder="libx264", options=None, ticks=None, sound=True):
     """A video whose frame n shows n; its sound has a click at each whole second."""
-    n_frames = len(ticks) if ticks is not None else seconds * RATE
+    n_frames = len(ticks) if ticks is not None else int(seconds * rate)
     samples = np.zeros(seconds * 48_000, np.int16)
     for second in range(seconds):
         samples[second * 48_000 : second * 48_000 + 96] = 20_000
     track = VideoTrack(
         encoder,
         *SIZE,
-        Fraction(RATE),
+        rate,
         numbered(n_frames),
         options=options or {},
         ticks=ticks,
@@ -61,8 +62,12 @@ def numbered_video(path, *, seconds=6, muxer="mp4", encoder="libx264", options=N
 
 
 def cut(source, target, start_s, end_s, mode="copy"):
+    return cut_at(source, target, Place(start_s, end_s), mode)
+
+
+def cut_at(source, target, place, mode="copy"):
     opener = partial(ClipFile, str(source))
-    return cut_clip(opener, opener, target=target, start_s=start_s, end_s=end_s, mode=mode)
+    return cut_clip(opener, opener, target=target, place=place, mode=mode)
 
 
 def clicks(path):
@@ -177,6 +182,40 @@ def test_a_video_that_ends_a_little_early_gives_the_frames_that_are_there(tmp_pa
     source = make_video(tmp_path / "source.mp4")
     result = cut(source, tmp_path / "clip.mp4", 5.0, 6.5)
     assert (result.reason, result.n_frames) == ("", 25)
+
+
+@pytest.mark.parametrize("mode", ["copy", "exact"])
+def test_a_rate_cut_to_a_whole_number_is_mended_by_counting_frames(tmp_path, mode):
+    """As the authors' rows of pixabay: 29 for 29.97, and an end computed with it."""
+    rate = Fraction(30_000, 1001)
+    source = numbered_video(tmp_path / "source.mp4", rate=rate, seconds=10, options={"g": "60", "bf": "2"})
+    n = len(numbers_in(source)[0])
+    whole = cut_at(source, tmp_path / "clip.mp4", Place(0, n / 29, Frames(29, 0, n)), mode)
+    assert (whole.reason, whole.n_frames) == ("", n)
+    assert numbers_in(tmp_path / "clip.mp4")[0] == list(range(n))
+    assert whole.note == "by frames: the rate of 29 is 29.97 cut short"
+    part = cut_at(source, tmp_path / "clip.mp4", Place(90 / 29, 190 / 29, Frames(29, 90, 100)), mode)
+    assert numbers_in(tmp_path / "clip.mp4")[0] == list(range(90, 190)), "both ends are off by the clock"
+    short = cut_at(source, tmp_path / "clip.mp4", Place(0, 320 / 29, Frames(29, 0, 320)), mode)
+    assert (short.n_frames, part.reason) == (n, "")
+    assert short.note.endswith(f"the video ends {320 - n} frames earlier")
+    gone = cut_at(source, tmp_path / "clip.mp4", Place(0, 2000 / 29, Frames(29, 0, 2000)), mode)
+    assert (gone.reason, "29.97 frames per second" in gone.detail) == ("out_of_range", True)
+
+
+def test_a_video_that_has_another_rate_now_is_cut_by_the_clock(tmp_path):
+    source = numbered_video(tmp_path / "source.mp4", seconds=8)
+    result = cut_at(source, tmp_path / "clip.mp4", Place(0, 4, Frames(50, 0, 200)))
+    assert numbers_in(tmp_path / "clip.mp4")[0] == list(range(100))
+    assert result.note == ""
+
+
+def test_what_may_be_missing_at_the_end_grows_with_the_length(tmp_path):
+    source = numbered_video(tmp_path / "source.mp4", seconds=40)
+    result = cut(source, tmp_path / "clip.mp4", 2, 42)
+    assert (result.reason, result.n_frames) == ("", 38 * RATE)
+    assert result.note == "the video ends 2.00 s before the clip's end"
+    assert cut(source, tmp_path / "clip.mp4", 38, 42).reason == "out_of_range"
 
 
 def test_damaged_and_foreign_sources_give_no_clip(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from mira_tables import QUICK, make_video
 from web_server import serving
 
+from video_assets.media.cutting.place import Place
 from video_assets.media.decode import decode_clip
 from video_assets.settings.sources import MiraData
 from video_assets.sources.miradata.cut_request import ClipPlace, CutAnswer, CutRequest, SourceFile
@@ -22,7 +23,7 @@ def video(tmp_path_factory):
 def cut(web, video, folder, clips):
     url = web.put("/v.mp4", video)
     files = {"video": SourceFile(url=url, headers={"X-Token": "7"}, n_bytes=video.stat().st_size)}
-    places = [ClipPlace(str(folder / f"{start}.mp4"), start, end) for start, end in clips]
+    places = [ClipPlace(str(folder / f"{start}.mp4"), Place(start, end)) for start, end in clips]
     request = CutRequest(files, places, "copy", MiraData(**QUICK).model_dump(mode="json"), str(folder))
     return CutAnswer.from_json(json.loads(json.dumps(work(**json.loads(json.dumps(request.as_json()))))))
 

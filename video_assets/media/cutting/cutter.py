@@ -17,6 +17,7 @@ from av.error import FFmpegError
 from video_assets.media.clip_file import ClipFile
 from video_assets.media.container import open_container
 from video_assets.media.cutting.exact import cut_exact, encode_clip
+from video_assets.media.cutting.place import Place, why_frames_count
 from video_assets.media.cutting.result import CutResult
 from video_assets.media.cutting.span import (
     COPIED_VIDEO,
@@ -26,7 +27,9 @@ from video_assets.media.cutting.span import (
     Span,
     audio_of,
     copy_clip,
+    rate_of,
     read_span,
+    seconds_of_frames,
     video_of,
 )
 from video_assets.media.decode import decode_clip
@@ -35,6 +38,8 @@ from video_assets.media.libav_log import libav_log
 Opener = Callable[[], ClipFile | BinaryIO]
 # The last way may differ from what the packets promise by a frame that the decoder does not give, or gives twice.
 _MAX_DIFFERENCE = 2
+# A clip that ends this much before its place in the table says so.
+_TOLD_S = 0.1
 # How to write the span, and how many key frames earlier than necessary its packets begin.
 _Way = tuple[Callable[[Path, Span, Source | None], str], int]
 
@@ -57,8 +62,8 @@ _WAYS: dict[str, tuple[_Way, ...]] = {
 }
 
 
-def cut_clip(video: Opener, audio: Opener, *, target: Path, start_s: float, end_s: float, mode: str) -> CutResult:
-    """Write the clip from `start_s` to `end_s` (seconds of the source video) to `target`, whole or not at all.
+def cut_clip(video: Opener, audio: Opener, *, target: Path, place: Place, mode: str) -> CutResult:
+    """Write the clip at `place` to `target`, whole or not at all.
 
     Returns:
         The result; its `reason` is empty, `cut_failed` or `out_of_range`.
@@ -75,8 +80,8 @@ def cut_clip(video: Opener, audio: Opener, *, target: Path, start_s: float, end_
             is_last = number == len(_WAYS[mode]) - 1
             try:
                 with libav_log().capture(), _opened(video, audio) as (source, sound):
-                    span = read_span(source, start_s, end_s, earlier=earlier)
-                    wanted = _wanted(span)  # before it is written: that moves the packets' times
+                    span, note = _span_at(source, place, earlier=earlier)
+                    wanted = _wanted(span, note)  # before it is written: that moves the packets' times
                     made = replace(wanted, method=write(draft, span, sound))
             except OutOfRangeError as error:
                 return CutResult("out_of_range", str(error))
@@ -100,9 +105,29 @@ def _opened(video: Opener, audio: Opener) -> Iterator[tuple[Source, Source | Non
         yield pictures, sound
 
 
-def _wanted(span: Span) -> CutResult:
+def _span_at(source: Source, place: Place, *, earlier: int) -> tuple[Span, str]:
+    """The clip's span, and how it was found when not by its seconds alone."""
+    rate = float(rate_of(source) or 0)
+    try:
+        return _found(source, place, earlier=earlier, rate=rate)
+    except OutOfRangeError as error:
+        raise OutOfRangeError(f"{error}; the video has {rate:.5g} frames per second") from None
+
+
+def _found(source: Source, place: Place, *, earlier: int, rate: float) -> tuple[Span, str]:
+    why = why_frames_count(place, rate)
+    if place.frames is None or not why:
+        span = read_span(source, place.start_s, place.end_s, earlier=earlier)
+        early_s = place.end_s - float(span.seconds(span.end))
+        return span, f"the video ends {early_s:.2f} s before the clip's end" if early_s > _TOLD_S else ""
+    start_s, end_s, n = seconds_of_frames(source, place.frames.first, place.frames.n)
+    short = f", the video ends {place.frames.n - n:,} frames earlier" if n < place.frames.n else ""
+    return read_span(source, start_s, end_s, earlier=earlier), f"by frames: {why}{short}"
+
+
+def _wanted(span: Span, note: str) -> CutResult:
     start_s, end_s = float(span.seconds(span.first)), float(span.seconds(span.end))
-    return CutResult(start_s=start_s, end_s=end_s, n_wanted=span.n_shown)
+    return CutResult(start_s=start_s, end_s=end_s, n_wanted=span.n_shown, note=note)
 
 
 def _proved(draft: Path, made: CutResult, *, tolerance: int) -> tuple[CutResult, str]:

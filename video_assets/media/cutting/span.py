@@ -34,7 +34,11 @@ MOVIE_TIMESCALE = 1_000_000
 _US = 1_000_000
 # A clip's place is given in rounded seconds: a frame that is less than this before the start belongs to the clip.
 _EARLY = Fraction(1, 500)
-_MAX_MISSING_S = Fraction(1)
+# How much of a clip may be missing at the end of the video: clocks run apart over the length of a clip.
+_MAX_MISSING_S, _MAX_MISSING_SHARE = Fraction(1), Fraction(1, 20)
+# With less than this share of its frames it is another video.
+_MIN_FRAMES_SHARE = 0.5
+_REORDERED = 64  # packets may come this much later than their frames are shown
 
 
 class OutOfRangeError(Exception):
@@ -122,7 +126,7 @@ def read_span(source: Source, start_s: float, end_s: float, *, earlier: int = 0)
         earlier: begin this many key frames before the last one that would do, for streams whose key frames do not hold alone.
 
     Raises:
-        OutOfRangeError: no frames there, or the source video ends more than a second before `end_s`.
+        OutOfRangeError: no frames there, or the source video ends more than a second and a twentieth of the span before `end_s`.
         av.error.FFmpegError: the demuxer gave up.
     """
     low = _ticks(source, Fraction(start_s) - _EARLY)
@@ -134,11 +138,40 @@ def read_span(source: Source, start_s: float, end_s: float, *, earlier: int = 0)
     last = max(shown, key=lambda packet: packet.pts or 0)
     end = (last.pts or 0) + (last.duration or 0)
     missing_s = (high - end) * source.tick_s
-    if missing_s > _MAX_MISSING_S:
+    if missing_s > _MAX_MISSING_S + _MAX_MISSING_SHARE * Fraction(end_s - start_s):
         raise OutOfRangeError(f"the source video ends {float(missing_s):.1f} s before the clip's end at {end_s:.3f} s")
     until = max(number for number, packet in enumerate(read) if packet.pts is not None and packet.pts < high)
     first = min(packet.pts or 0 for packet in shown)
     return Span(source, read[: until + 1], first, max(end, (last.pts or 0) + 1))
+
+
+def seconds_of_frames(source: Source, first: int, n: int) -> tuple[float, float, int]:
+    """Start and end, seconds of the source video, of `n` frames from frame `first` on, and how many of them there are.
+
+    Raises:
+        OutOfRangeError: less than half of them.
+        av.error.FFmpegError: the demuxer gave up.
+    """
+    rate = rate_of(source) or Fraction(25)
+    low = _ticks(source, Fraction(first) / rate - _EARLY)
+    source.container.seek(max(low, 0), stream=source.stream, backward=True)
+    found: list[tuple[int, int]] = []
+    for packet in packets(source.container, [source.stream]):
+        if packet.pts is not None and packet.pts >= low and not packet.is_discard:
+            found.append((packet.pts, packet.duration or 0))
+        if len(found) > n + _REORDERED:
+            break
+    found.sort()
+    if len(found) < max(1, n * _MIN_FRAMES_SHARE):
+        raise OutOfRangeError(f"{len(found):,} of {n:,} frames from frame {first:,} on")
+    end = found[n][0] if len(found) > n else found[-1][0] + max(found[-1][1], 1)
+    start_s, end_s = (float(ticks * source.tick_s - source.origin_s) for ticks in (found[0][0], end))
+    return start_s, end_s, min(n, len(found))
+
+
+def rate_of(source: Source) -> Fraction | None:
+    """Frames per second on average, None when the file does not say."""
+    return cast("VideoStream", source.stream).average_rate
 
 
 def _ticks(source: Source, seconds: Fraction) -> int:

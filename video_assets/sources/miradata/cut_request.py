@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from video_assets.media.cutting.place import Frames, Place
 from video_assets.media.cutting.result import CutResult
 from video_assets.sources.web.rules.faults import Fault
 
@@ -24,11 +25,16 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class ClipPlace:
-    """A clip's file and its place in the source video, seconds."""
+    """A clip's file and its place in the source video."""
 
     target: str
-    start_s: float
-    end_s: float
+    place: Place
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """What `dataclasses.asdict` gave."""
+        frames = values["place"]["frames"]
+        return cls(values["target"], Place(**{**values["place"], "frames": frames and Frames(**frames)}))
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class CutRequest:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """What `as_json` gave."""
         files = {role: SourceFile(**file) for role, file in values["files"].items()}
-        clips = [ClipPlace(**clip) for clip in values["clips"]]
+        clips = [ClipPlace.from_json(clip) for clip in values["clips"]]
         return cls(files, clips, mode=values["mode"], settings=values["settings"], folder=values["folder"])
 
 

@@ -57,4 +57,4 @@ def _cut_from_web(wanted: CutRequest) -> CutAnswer:
 
 def _cut(openers: dict[str, Opener], clip: ClipPlace, mode: str) -> CutResult:
     audio = openers.get("audio", openers["video"])
-    return cut_clip(openers["video"], audio, target=Path(clip.target), start_s=clip.start_s, end_s=clip.end_s, mode=mode)
+    return cut_clip(openers["video"], audio, target=Path(clip.target), place=clip.place, mode=mode)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from video_assets.media.cutting.place import Place
 from video_assets.media.cutting.result import CutResult
 from video_assets.settings.sources import MiraData
 from video_assets.sources.fetching.ledger import timestamp
@@ -32,11 +33,10 @@ _CLIPS_PER_READER = 16
 
 @dataclass(frozen=True)
 class Wanted:
-    """A clip that is to be cut: its ledger line as far as it is known, and its place in the source video, seconds."""
+    """A clip that is to be cut: its ledger line as far as it is known, and its place in the source video."""
 
     line: Fetch
-    start_s: float
-    end_s: float
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class VideoWork:
         return {role: SourceFile(path=str(path)) for role, path in paths.items()}
 
     def _is_cheaper_by_parts(self, found: WebVideo, video: SourceVideo) -> bool:
-        spans = [(clip.start_s, clip.end_s) for clip in video.clips]
+        spans = [(clip.place.start_s, clip.place.end_s) for clip in video.clips]
         return plan_sections(spans, duration_s=found.duration_s, n_bytes=found.n_bytes) is not None
 
     def _patiently(self, ask: Callable[[], T]) -> T:
@@ -163,7 +163,7 @@ class VideoWork:
         return stopped
 
     def _request(self, files: dict[str, SourceFile], clips: Sequence[Wanted]) -> CutRequest:
-        places = [ClipPlace(clip.line.path, clip.start_s, clip.end_s) for clip in clips]
+        places = [ClipPlace(clip.line.path, clip.place) for clip in clips]
         return CutRequest(files, places, self._settings.cut, self._settings.model_dump(mode="json"), str(self._folder))
 
     def _lines(self, clips: Sequence[Wanted], answer: CutAnswer, outcome: Outcome, started: str) -> Iterator[Fetch]:
@@ -177,7 +177,7 @@ class VideoWork:
     def _line(self, clip: Wanted, result: CutResult, started: str) -> Fetch:
         if result.reason:
             return self._failed(clip, Fault(result.reason, result.detail), started)
-        cut = Cut(result.method, result.start_s, result.end_s, result.n_frames, result.n_wanted)
+        cut = Cut(result.method, result.start_s, result.end_s, result.n_frames, result.n_wanted, result.note)
         detail = f"{cut.as_text()}; {result.detail}" if result.detail else cut.as_text()
         return replace(
             clip.line, status="ok", reason="", detail=detail, is_permanent=False, n_bytes=result.n_bytes,

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from video_assets.media.cutting.place import Frames, Place
 from video_assets.settings.sources import MiraData
 from video_assets.sources.fetching.ledger import crc32_of, files_in, timestamp
 from video_assets.sources.fetching.rules import Fetch, merge_fetches, plan_fetches
@@ -157,12 +158,17 @@ def _by_video(clips: list[tuple[dict[Any, Any], Fetch]]) -> list[SourceVideo]:
     """Source videos in the order of their numbers, those of different sites by turns."""
     groups: dict[tuple[int, str], list[Wanted]] = {}
     for row, line in sorted(clips, key=lambda clip: (clip[0]["download_id"], clip[0]["start_s"])):
-        groups.setdefault((row["download_id"], row["url"]), []).append(Wanted(line, row["start_s"], row["end_s"]))
+        groups.setdefault((row["download_id"], row["url"]), []).append(Wanted(line, _place(row)))
     sites: dict[str, list[SourceVideo]] = {}
     for (number, url), wanted in groups.items():
         video = SourceVideo(f"{number:012d}-{zlib.crc32(url.encode()):08x}", url, tuple(wanted))
         sites.setdefault(site_of(url), []).append(video)
     return [video for turn in zip_longest(*sites.values()) for video in turn if video is not None]
+
+
+def _place(row: dict[Any, Any]) -> Place:
+    frames = None if pd.isna(row["n_frames"]) else Frames(row["rate"], row["first_frame"], row["n_frames"])
+    return Place(row["start_s"], row["end_s"], frames)
 
 
 def _fetch(record: dict[Any, Any]) -> Fetch:

@@ -76,6 +76,24 @@ def test_a_path_that_names_no_clip_is_no_proof_and_none_at_all_leaves_the_id(pat
     assert read(row).reason == ""
 
 
+@pytest.mark.parametrize(
+    ("cells", "frames"),
+    [
+        ({"fps": "29.0", "frame_number": "1747", "framestamp": "[0, 1747.0]"}, (29.0, 0, 1747)),
+        ({"fps": "29.0", "frame_number": "1747"}, (29.0, 0, 1747)),
+        ({"fps": "25.0", "frame_number": "1747", "framestamp": "[0, 1747]"}, None),
+        ({"fps": "fast", "frame_number": "1747"}, None),
+        ({"fps": "29.0", "frame_number": "nan"}, None),
+        ({"fps": "29.0", "frame_number": "1747", "framestamp": "['a', 'b']"}, None),
+        ({}, None),
+    ],
+)
+def test_frames_are_known_where_they_agree_with_the_seconds(cells, frames):
+    row = read(v1_row("12.10", "https://example.org/a.mp4", 0, 60.241) | cells)
+    assert row.reason == ""
+    assert ((row.rate, row.first_frame, row.n_frames) if row.n_frames else None) == frames
+
+
 def test_a_row_of_v0_counts_in_frames():
     row = read(V0)
     assert row.url == "https://www.youtube.com/watch?v=AJp_ANXoGoM"
@@ -182,3 +200,6 @@ def test_what_was_cut_can_be_read_again():
     cut = Cut("smart", 1.04, 4.5, 87, 88)
     assert parse_cut(f"{cut.as_text()}; copy: 80 frames decode, 88 were wanted") == cut
     assert parse_cut("http 404") is None
+    told = Cut("copy", 0.0, 119.25, 3574, 3574, "by frames: the rate of 29 is 29.97 cut short")
+    assert parse_cut(told.as_text()) == told
+    assert "note" not in cut.as_json()

@@ -34,7 +34,7 @@ def still_counting(fetches: pd.DataFrame, rows: pd.DataFrame, *, now: datetime, 
     is_known = [_is_as_listed(line, listed.get(line["clip_key"])) for line in fetches.to_dict("records")]
     known = fetches[pd.Series(is_known, index=fetches.index, dtype=bool)]
     oldest = (now - timedelta(days=days)).isoformat()
-    is_mended = _series(known, lambda line: _is_mended(line, max_gib))
+    is_mended = _series(known, lambda line: _is_mended(line, max_gib) or _is_judged_by_older_rules(line))
     is_old = known["finished_at"].lt(oldest) & ~known["reason"].isin(ROW_REASONS)
     return known.assign(is_permanent=known["is_permanent"] & ~is_old & ~is_mended)
 
@@ -47,6 +47,11 @@ def _is_as_listed(line: dict[Any, Any], row: dict[Any, Any] | None) -> bool:
     if row is None or row["reason"] or line["reason"] == "taken_down":
         return True
     return line["reason"] not in ROW_REASONS and line["member"] == place_of(row)
+
+
+def _is_judged_by_older_rules(line: dict[Any, Any]) -> bool:
+    """True for a clip that was not found in its video before frames were counted: details did not name the video's rate then."""
+    return line["reason"] == "out_of_range" and "frames per second" not in line["detail"]
 
 
 def _is_mended(line: dict[Any, Any], max_gib: float) -> bool:

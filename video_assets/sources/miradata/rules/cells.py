@@ -90,3 +90,23 @@ def address_in(cell: str) -> str:
     if len(url) > _MAX_URL_CHARS or not url.isprintable() or not is_storable(url):
         raise RowError("video_url is too long, or has characters that no address has")
     return url
+
+
+def frames_in(row: Mapping[str, str], span: tuple[float, float]) -> tuple[float, int, int] | None:
+    """Rate, first frame and number of frames of a v1 row; None when the row does not say, or they contradict its seconds.
+
+    >>> frames_in({"fps": "29.0", "frame_number": "3574", "framestamp": "[0, 3574.0]"}, (0.0, 123.241))
+    (29.0, 0, 3574)
+    >>> frames_in({"fps": "23.926", "frame_number": "1944", "framestamp": "[3696, 5640]"}, (10.0, 60.0)) is None
+    True
+    """
+    try:
+        rate, n = float(row.get("fps") or "nan"), float(row.get("frame_number") or "nan")
+    except ValueError:
+        return None
+    stamps = pair_in(row.get("framestamp") or "") or ((0.0, n) if span[0] == 0 else (None, None))
+    first = stamps[0]
+    if not (1 <= rate <= 1000 and 1 <= n <= 1e7) or not isinstance(first, int | float) or not 0 <= first <= 1e9:
+        return None
+    length_s = span[1] - span[0]
+    return (rate, int(first), int(n)) if abs(n / rate - length_s) <= max(0.1, 0.005 * length_s) else None

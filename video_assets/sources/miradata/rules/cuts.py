@@ -48,7 +48,8 @@ class Cut(NamedTuple):
     """A clip as it was cut.
 
     `method`: copy, smart (some frames encoded) or encode (all). `start_s`, `end_s`: where it really starts and ends, seconds of
-    the source video. `n_frames` decode; `n_wanted` is what the source video has in the span that was wanted.
+    the source video. `n_frames` decode; `n_wanted` is what the source video has in the span that was wanted. `note` says how
+    that span was found when not by its seconds.
     """
 
     method: str
@@ -56,25 +57,29 @@ class Cut(NamedTuple):
     end_s: float
     n_frames: int
     n_wanted: int
+    note: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """For the clip's extras."""
-        return self._asdict()
+        """For the clip's extras; no empty note."""
+        return {name: value for name, value in self._asdict().items() if value != ""}
 
     def as_text(self) -> str:
         """A sentence for the ledger, which `parse_cut` reads."""
         place = f"{self.start_s:.6f} s to {self.end_s:.6f} s"
-        return f"{self.method}: {place}, {self.n_frames} frames decode, {self.n_wanted} were wanted"
+        said = f"{self.method}: {place}, {self.n_frames} frames decode, {self.n_wanted} were wanted"
+        return f"{said} ({self.note})" if self.note else said
 
 
-_CUT = re.compile(r"(\w+): ([\d.]+) s to ([\d.]+) s, (\d+) frames decode, (\d+) were wanted")
+_CUT = re.compile(r"(\w+): ([\d.-]+) s to ([\d.]+) s, (\d+) frames decode, (\d+) were wanted(?: \(([^()]*)\))?")
 
 
 def parse_cut(text: str) -> Cut | None:
     """What `Cut.as_text` wrote; None when it is something else.
 
     >>> parse_cut(Cut("copy", 20.5, 30.5, 300, 300).as_text())
-    Cut(method='copy', start_s=20.5, end_s=30.5, n_frames=300, n_wanted=300)
+    Cut(method='copy', start_s=20.5, end_s=30.5, n_frames=300, n_wanted=300, note='')
     """
     match = _CUT.search(text)
-    return Cut(match[1], float(match[2]), float(match[3]), int(match[4]), int(match[5])) if match else None
+    if match is None:
+        return None
+    return Cut(match[1], float(match[2]), float(match[3]), int(match[4]), int(match[5]), match[6] or "")

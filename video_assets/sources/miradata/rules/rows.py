@@ -26,7 +26,7 @@ from video_assets.sources.miradata.rules.captions import (
     one_caption,
     parse_segments,
 )
-from video_assets.sources.miradata.rules.cells import RowError, address_in, checked_span, number_in, parse_span
+from video_assets.sources.miradata.rules.cells import RowError, address_in, checked_span, frames_in, number_in, parse_span
 from video_assets.sources.miradata.rules.ids import ClipId, clip_id_in, download_id_in, index_in
 
 SOURCE = "miradata"
@@ -58,6 +58,9 @@ MIRA_ROWS = TableSpec(
         Column("video_id", "string", "the site's id of the source video; empty when the table has none"),
         Column("start_s", "double", "where the clip starts in the source video, seconds", is_nullable=True),
         Column("end_s", "double", "where it ends, seconds", is_nullable=True),
+        Column("rate", "double", "frames per second, as the table has it; null when the frames are not known", is_nullable=True),
+        Column("first_frame", "int64", "number of the clip's first frame in the source video", is_nullable=True),
+        Column("n_frames", "int64", "frames of the clip", is_nullable=True),
         Column("line", "int64", "line of the authors' table on which the row begins"),
         Column("reason", "string", "why the row is of no use; empty when it is"),
         Column("detail", "string", "the reason in words"),
@@ -86,6 +89,9 @@ class MiraRow:
     video_id: str
     start_s: float | None
     end_s: float | None
+    rate: float | None
+    first_frame: int | None
+    n_frames: int | None
     line: int
     reason: str
     detail: str
@@ -94,13 +100,17 @@ class MiraRow:
 
 
 class Place(NamedTuple):
-    """Where a clip lies: numbers of source video and clip, address and id of the video, seconds from its start."""
+    """Where a clip lies: numbers of source video and clip, address and id of the video, seconds from its start.
+
+    `frames`: rate, first one, how many; None when they are not known.
+    """
 
     clip_id: ClipId
     url: str
     video_id: str
     start_s: float
     end_s: float
+    frames: tuple[float, int, int] | None = None
 
 
 class RowReader:
@@ -144,6 +154,8 @@ class RowReader:
             former_key=f"{SOURCE}/{blank.batch}/{former}" if former != name else "", start_s=place.start_s,
             end_s=place.end_s, extras=_extras(row, place),
         )  # fmt: skip
+        if place.frames:
+            full = replace(full, rate=place.frames[0], first_frame=place.frames[1], n_frames=place.frames[2])
         first = self._lines.setdefault(name, line)
         if first != line:
             return [_refused(full, "duplicate_row", f"line {line}: line {first} has the same id")]
@@ -168,6 +180,7 @@ def _segment(row: MiraRow, segment: Segment) -> MiraRow:
     return replace(
         row, clip_key=f"{SOURCE}/{row.batch}/{name}", former_key="", file_name=name, text=segment.text,
         start_s=round(start_s + segment.start_s, 6), end_s=round(min(start_s + segment.end_s, clip_end_s), 6),
+        rate=None, first_frame=None, n_frames=None,
     )  # fmt: skip
 
 
@@ -182,6 +195,9 @@ def _blank(download_id: int | None, line: int) -> MiraRow:
         video_id="",
         start_s=None,
         end_s=None,
+        rate=None,
+        first_frame=None,
+        n_frames=None,
         line=line,
         reason="",
         detail="",
@@ -217,7 +233,7 @@ def _extras(row: Mapping[str, str], place: Place) -> str:
 
 def _place_v1(row: Mapping[str, str]) -> Place:
     clip_id, span = clip_id_in(row), parse_span(row["timestamp"])
-    return Place(clip_id, address_in(row["video_url"]), _video_id(row.get("video_id") or ""), *span)
+    return Place(clip_id, address_in(row["video_url"]), _video_id(row.get("video_id") or ""), *span, frames_in(row, span))
 
 
 def _place_v0(row: Mapping[str, str]) -> Place:
