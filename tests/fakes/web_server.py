@@ -14,9 +14,10 @@ from pathlib import Path
 
 @dataclass
 class Fault:
-    """What happens instead of an answer, `times` times: a status, a cut after some bytes (with RST), or slow sending."""
+    """What happens instead of an answer, `times` times: a status with a page, a cut after some bytes (with RST), slow sending."""
 
     status: int = 200
+    body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
     bytes_per_s: int | None = None
@@ -104,7 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._head(302, {"Location": web.redirects[path], "Content-Length": "0"})
             elif fault.status != 200 or path not in web.files:
                 status = fault.status if fault.status != 200 else 404
-                self._head(status, {"Content-Length": "0", **fault.headers})
+                self._head(status, {"Content-Length": str(len(fault.body)), **fault.headers})
+                self.wfile.write(fault.body)
             else:
                 status, sent = self._file(*web.files[path], asked, fault)
         finally:

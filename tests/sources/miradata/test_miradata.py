@@ -361,6 +361,52 @@ def test_rate_limits_stop_the_batch_with_a_time_and_a_later_run_goes_on(tmp_path
     assert web.asked("/0.mp4") == 2, "what was here was not fetched again"
 
 
+CHECK = b"<html><title>Just a moment...</title>" + b"<p>Prove that you are no robot: solve the captcha</p>" * 200
+
+
+def test_a_page_that_asks_robots_to_go_is_an_alarm_and_decides_nothing(tmp_path, web, video):
+    rows = [v1_row(f"{number}.0", web.put(f"/{number}.mp4", CHECK, kind="text/html"), 1, 2) for number in range(5)]
+    settings = mira(tmp_path, rows, alarms=2)
+    assert "4 clips are still to be asked for" in fetch(settings).failure
+    assert set(lines(settings)["reason"]) == {"bot_check"}
+    assert not lines(settings)["is_permanent"].any()
+    assert len(web.log) == 2
+    Layout(settings.data_root).pauses("miradata").unlink()
+    for number in range(5):
+        web.put(f"/{number}.mp4", video)
+    assert fetch(settings).n_ok == 5
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "page"])
+def test_refusals_in_a_row_pause_their_site_and_none_of_them_is_permanent(tmp_path, web, kind):
+    page = b"<html>hello</html>" * 99
+    rows = [v1_row(f"{number}.0", web.put(f"/{number}.mp4", page, kind="text/html"), 1, 2) for number in range(6)]
+    for number in range(6 if kind == "forbidden" else 0):
+        web.fail(f"/{number}.mp4", status=403, times=99)
+    settings = mira(tmp_path, rows, refusals=3)
+    assert "still to be asked for" in fetch(settings).failure
+    assert not lines(settings)["is_permanent"].any()
+    assert len(lines(settings)) == 3
+    asked = len(web.log)
+    assert "left alone" in fetch(settings).failure
+    assert len(web.log) == asked
+
+
+def test_a_page_between_videos_is_a_loss(tmp_path, web, video):
+    rows = [v1_row(f"{number}.0", web.put(f"/{number}.mp4", video), 1, 2) for number in range(3)]
+    web.put("/1.mp4", b"<html>this video was moved</html>" * 99, kind="text/html")
+    settings = mira(tmp_path, rows)
+    assert fetch(settings).by_reason == {"not_a_video": 1}
+    assert lines(settings).set_index("reason").loc["not_a_video", "is_permanent"], "the site gave us the next one"
+
+
+def test_a_captcha_with_status_403_is_a_bot_check_and_not_forbidden(tmp_path, web, video):
+    url = web.put("/a.mp4", video)
+    web.fail("/a.mp4", status=403, body=CHECK, times=99)
+    line = one(tmp_path, url)
+    assert (line["reason"], line["http_status"]) == ("bot_check", 403)
+
+
 def test_retry_after_is_honoured(tmp_path, web, video):
     web.fail("/a.mp4", status=429, headers={"Retry-After": "1"})
     started = time.monotonic()

@@ -33,8 +33,9 @@ class ClipPlace:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """What `dataclasses.asdict` gave."""
-        frames = values["place"]["frames"]
-        return cls(values["target"], Place(**{**values["place"], "frames": frames and Frames(**frames)}))
+        place = values["place"]
+        frames = Frames(**place["frames"]) if place["frames"] else None
+        return cls(values["target"], Place(place["start_s"], place["end_s"], frames))
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from yt_dlp.utils import YoutubeDLError
 from video_assets.settings.sources import MiraData
 from video_assets.sources.web.client import WebClient
 from video_assets.sources.web.guard import AddressRefusedError, check_url
-from video_assets.sources.web.rules.faults import Fault, classify, content_kind, plain_words, status_in
+from video_assets.sources.web.rules.faults import Fault, classify, content_kind, page_reason, plain_words, status_in
 from video_assets.storage.space import explained_space, require_space
 
 _HEAD_BYTES = 4096
+_PAGE_BYTES = 1 << 16
 _PROTOCOLS = {"http", "https", "m3u8_native", "http_dash_segments"}
 _MAX_CAUSES = 8
 
@@ -161,10 +162,10 @@ class WebVideos:
         if not is_whole or not path.exists():
             raise WebFaultError("network", "the download ended before its end")
         with path.open("rb") as opened:
-            head = opened.read(_HEAD_BYTES)
-        if content_kind(head) in {"page", "manifest"}:
+            head = opened.read(_PAGE_BYTES)
+        if content_kind(head[:_HEAD_BYTES]) in {"page", "manifest"}:
             path.unlink()
-            raise WebFaultError("not_a_video", f"the server sent text instead of a video: {_excerpt(head)}")
+            raise _no_video(head, "text instead of a video")
 
     def _ask_extractors(self, url: str) -> WebVideo:
         info = self._client.extract_info(url, download=False)
@@ -182,20 +183,32 @@ class WebVideos:
     def _ask_server(self, url: str) -> WebVideo:
         """A first look at a plain address: its status, and by its first bytes what it is."""
         request = Request(url, headers={"Range": f"bytes=0-{_HEAD_BYTES - 1}", "Accept-Encoding": "identity"})
-        with self._client.urlopen(request) as answer:
-            head = _read_at_least(answer, 1024)
+        with self._open(request) as answer:
+            head = _read_at_least(answer, 1024, most=_HEAD_BYTES)
             kind, headers = content_kind(head), answer.headers
             status, final = answer.status, answer.url
+            page = head + _read_at_least(answer, _PAGE_BYTES, most=_PAGE_BYTES) if kind == "page" else head
         if kind == "manifest":
             return self._ask_extractors(final)
         said = headers.get_content_type() if "Content-Type" in headers else ""
         if kind == "page" or said.startswith(("text/", "image/")) or not head:
-            raise WebFaultError("not_a_video", f"the server sent {said or 'something'} that begins {_excerpt(head)}")
+            raise _no_video(page, said or "something")
         total = re.fullmatch(r"bytes \d+-\d+/(\d+)", headers.get("Content-Range", "")) if status == 206 else None
         length = headers.get("Content-Length", "")
         n_bytes = int(total[1]) if total else (int(length) if status == 200 and length.isdigit() else None)
         info = {"url": url, "protocol": urlsplit(url).scheme.lower(), "http_headers": {}, "ext": "mp4", "id": "video"}
         return WebVideo(files=(WebFile("video", info, n_bytes, has_ranges=total is not None),))
+
+    def _open(self, request: Request) -> Any:
+        """The answer; a page that comes with an error's status may say that it is for robots."""
+        try:
+            return self._client.urlopen(request)
+        except HTTPError as error:
+            with contextlib.suppress(OSError, ValueError, YoutubeDLError):  # without its page the status says enough
+                page = error.response.read(_PAGE_BYTES)
+                if reason := page_reason(page):
+                    raise WebFaultError(reason, f"{error}: {_excerpt(page)}", http_status=error.status) from error
+            raise
 
 
 def _is_of_known_site(url: str) -> bool:
@@ -211,15 +224,22 @@ def _file(info: dict[str, Any]) -> WebFile:
     return WebFile(role, {**info, "id": info.get("id", "video")}, n_bytes, has_ranges=protocol in {"http", "https"})
 
 
-def _read_at_least(answer: Any, n_bytes: int) -> bytes:
+def _read_at_least(answer: Any, n_bytes: int, *, most: int) -> bytes:
     head = b""
-    while len(head) < n_bytes and (block := answer.read(_HEAD_BYTES - len(head))):
+    while len(head) < n_bytes and (block := answer.read(most - len(head))):
         head += block
     return head
 
 
-def _excerpt(head: bytes) -> str:
-    return repr(head[:60].decode("utf-8", "replace").strip())
+def _no_video(page: bytes, what: str) -> WebFaultError:
+    return WebFaultError(page_reason(page) or "not_a_video", f"the server sent {what} that begins {_excerpt(page)}")
+
+
+def _excerpt(page: bytes) -> str:
+    """The title of a page, else how it begins."""
+    title = re.search(rb"<title[^>]*>(.*?)</title", page, re.IGNORECASE | re.DOTALL)
+    words = " ".join((title[1] if title else page[:60]).decode("utf-8", "replace").split())
+    return repr(words[:80])
 
 
 # --- faults ---------------------------------------------------------------------------------------------------------------------

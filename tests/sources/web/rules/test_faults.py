@@ -9,7 +9,7 @@ from yt_dlp.networking.exceptions import HTTPError, IncompleteRead, ProxyError, 
 from yt_dlp.utils import ContentTooShortError, DownloadError, ExtractorError, GeoRestrictedError, UnsupportedError, UserNotLive
 
 from video_assets.sources.fetching.rules import REASONS as FETCH_REASONS
-from video_assets.sources.web.rules.faults import CAUSES, SHARED, cause_of, classify, content_kind, plain_words
+from video_assets.sources.web.rules.faults import CAUSES, SHARED, cause_of, classify, content_kind, page_reason, plain_words
 from video_assets.sources.web.rules.patience import Limits, SiteState, site_of, wait_before_retry
 from video_assets.sources.web.videos import fault_of
 
@@ -96,6 +96,25 @@ def test_the_servers_wish_to_wait_is_known():
 
 def test_a_bot_check_counts_whatever_the_status():
     assert classify("HTTP Error 403: Sign in to confirm you're not a bot", http_status=403) == "bot_check"
+
+
+PAGES = {
+    "<title>Just a moment...</title><script src=/cdn-cgi/challenge-platform/x>": "bot_check",
+    "<p>Please verify you are a human</p>": "bot_check",
+    "<h1>Prove that you&#39;re not a robot</h1>": "bot_check",
+    "<div class=g-recaptcha>": "bot_check",
+    "<title>Attention Required! | Cloudflare</title>": "bot_check",
+    "<p>Our systems have detected unusual traffic from your network</p>": "bot_check",
+    "<h1>Too many requests</h1>": "rate_limited",
+    "<title>404</title><p>This video is no longer here</p>": "",
+    "<title>Free stock footage of humans and robots</title>": "",
+    '{"error": "not found"}': "",
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_that_keep_robots_out_are_known_by_their_words(page):
+    assert page_reason(page.encode()) == PAGES[page]
 
 
 def test_every_reason_has_a_policy_and_a_meaning():

@@ -100,6 +100,20 @@ _SENTENCES = (
     ("network", r"timed? ?out|connection|reset by peer|incomplete|bytes read|more expected|temporary failure|name resolution"),
     ("network", r"unable to connect|remote end closed|giving up after|eof occurred|content too short|broken pipe"),
 )
+# What pages say that stand before a site's files to keep robots out (Cloudflare, DataDome, PerimeterX, Imperva, DDoS-Guard, ...).
+_ROBOT_PAGE = "|".join(
+    (
+        r"captcha|turnstile|not a (?:ro)?bot|(?:are|you.re|you are) (?:a )?human|verify(?:ing)? (?:that )?you",
+        r"prove (?:that )?you|checking your browser|just a moment|attention required|unusual (?:traffic|activity)",
+        r"automated (?:access|queries|requests)|enable javascript and cookies",
+        r"ddos.guard|incapsula|perimeterx|datadome|cf-chl|challenge-platform",
+    )
+)
+_PAGES = (
+    ("bot_check", _ROBOT_PAGE),
+    ("rate_limited", r"rate.?limit|too many requests|slow down|try again (?:later|in a few)"),
+)
+_PAGE_PATTERNS = [(reason, re.compile(pattern)) for reason, pattern in _PAGES]
 _PATTERNS = [(reason, re.compile(pattern)) for reason, pattern in _SENTENCES]
 _KINDS = {
     "GeoRestrictedError": "geo_blocked",
@@ -142,6 +156,16 @@ def classify(text: str, *, kinds: Collection[str] = (), http_status: int | None 
     if known == "geo_blocked":
         return known
     return _of_status(status) or (said if said and said != "network" else "") or known or said or "site_error"
+
+
+def page_reason(page: bytes) -> str:
+    """What a web page that came instead of a video says of us: "bot_check", "rate_limited", or "" for anything else.
+
+    >>> page_reason(b"<title>Just a moment...</title>"), page_reason(b"<h1>Page not found</h1>")
+    ('bot_check', '')
+    """
+    text = " ".join(page.decode("utf-8", "replace").lower().replace("\u2019", "'").replace("&#39;", "'").split())
+    return next((reason for reason, pattern in _PAGE_PATTERNS if pattern.search(text)), "")
 
 
 def _of_status(status: int | None) -> str:
