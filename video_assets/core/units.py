@@ -9,12 +9,13 @@ _SIZES = ((1024**4, "TiB"), (1024**3, "GiB"), (MIB, "MiB"), (1024, "KiB"))
 
 
 def count(number: int, unit: str = "") -> str:
-    """`1,312,480 clips`; one of them loses its plural s.
+    """`1,312,480 clips`; one of them loses its plural s, or es.
 
-    >>> count(1312480, "clips"), count(1, "clips"), count(0)
-    ('1,312,480 clips', '1 clip', '0')
+    >>> count(1312480, "clips"), count(1, "clips"), count(1, "batches"), count(0)
+    ('1,312,480 clips', '1 clip', '1 batch', '0')
     """
-    word = unit.removesuffix("s") if number == 1 else unit
+    ending = "es" if unit.endswith(("tches", "rches", "shes", "sses", "xes")) else "s"
+    word = unit.removesuffix(ending) if number == 1 else unit
     return f"{number:,} {word}".rstrip()
 
 

@@ -199,7 +199,7 @@ class MiraData(Section):
     cut: Literal["copy", "exact"] = Field(
         "copy",
         description="`copy`: no re-encoding, frames before the clip's first one are in the file and hidden; "
-        "`exact`: nothing hidden, at most the ends are re-encoded where that is possible",
+        "`exact`: nothing hidden, at most the ends are re-encoded where that is possible. Clips that are here stay as they are",
     )
     max_height: int = Field(720, ge=144, description="pixels; the best format that is not higher is taken, else the lowest")
     is_sectioned: bool = Field(True, description="read only the needed parts of a web video where that costs fewer bytes")

@@ -11,6 +11,7 @@ import pytest
 from mira_tables import make_video
 
 from video_assets.media.clip_file import ClipFile
+from video_assets.media.cutting import cutter
 from video_assets.media.cutting.cutter import cut_clip
 from video_assets.media.cutting.place import Frames, Place
 from video_assets.media.decode import decode_clip
@@ -216,6 +217,46 @@ def test_what_may_be_missing_at_the_end_grows_with_the_length(tmp_path):
     assert (result.reason, result.n_frames) == ("", 38 * RATE)
     assert result.note == "the video ends 2.00 s before the clip's end"
     assert cut(source, tmp_path / "clip.mp4", 38, 42).reason == "out_of_range"
+
+
+@pytest.mark.parametrize("mode", ["copy", "exact"])
+@pytest.mark.parametrize("degrees", [90, 180, -90])
+def test_a_clip_is_shown_the_way_up_that_its_source_is(tmp_path, mode, degrees):
+    source = make_video(tmp_path / "source.mp4", rotation_deg=degrees)
+    for start_s, end_s in ((1.0, 3.0), (2.0, 4.0)):
+        assert cut(source, tmp_path / "clip.mp4", start_s, end_s, mode).reason == ""
+        assert rotation_of(tmp_path / "clip.mp4") == rotation_of(source) != 0
+
+
+def test_a_copy_that_lost_the_way_up_is_not_kept(tmp_path, monkeypatch):
+    """No muxer at hand loses it, so the copy is damaged on purpose: the next way is tried."""
+    source = make_video(tmp_path / "source.mp4", rotation_deg=90)
+    copy = cutter.copy_clip
+
+    def copy_and_turn(target, *rest):
+        copy(target, *rest)
+        data = target.read_bytes()
+        upright = b"\0\1\0\0" + b"\0" * 12 + b"\0\1\0\0" + b"\0" * 12
+        at = data.index(b"tkhd") + 4 + 40
+        target.write_bytes(data[:at] + upright + data[at + 32 :])
+
+    monkeypatch.setattr(cutter, "copy_clip", copy_and_turn)
+    result = cut(source, tmp_path / "clip.mp4", 2.0, 4.0)
+    assert (result.reason, result.method) == ("", "encode")
+    assert "turned by 0 degrees, the source by 90" in result.detail
+    assert rotation_of(tmp_path / "clip.mp4") == 90
+
+
+def rotation_of(path):
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).rotation
+
+
+def test_sound_without_pictures_is_no_video(tmp_path):
+    sound = AudioTrack("aac", 48_000, np.zeros(96_000, np.int16))
+    write_clip(tmp_path / "sound.m4a", muxer="mp4", video=None, audio=sound)
+    for mode in ("copy", "exact"):
+        assert cut(tmp_path / "sound.m4a", tmp_path / "clip.mp4", 0, 1, mode).reason == "no_video"
 
 
 def test_damaged_and_foreign_sources_give_no_clip(tmp_path):

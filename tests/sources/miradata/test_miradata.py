@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from mira_tables import QUICK, make_video, v1_row, write_v1
 from web_server import serving
 
+from video_assets.media.making.encode import AudioTrack, write_clip
 from video_assets.progress import no_progress
 from video_assets.settings.model import Settings
 from video_assets.sources.fetching.ledger import FetchLedger
@@ -257,7 +260,12 @@ def test_a_server_that_crawls_and_a_video_that_is_too_large_are_given_up(tmp_pat
     web.fail("/a.mp4", bytes_per_s=20_000, times=9)
     assert one(tmp_path / "slow", url, max_source_s=1)["reason"] == "too_slow"
     web.faults.clear()
+    large = one(tmp_path / "large", url, max_source_gib=0.0001)
+    assert (large["reason"], large["is_permanent"]) == ("source_too_large", True)
+    asked = len(web.log)
     assert one(tmp_path / "large", url, max_source_gib=0.0001)["reason"] == "source_too_large"
+    assert len(web.log) == asked, "not asked for again while the limit is what it was"
+    assert one(tmp_path / "large", url, max_source_gib=1)["status"] == "ok"
     web.has_ranges = False
     assert one(tmp_path / "whole", url)["status"] == "ok"
 
@@ -335,8 +343,23 @@ def test_no_address_and_no_redirect_leads_into_a_private_network(tmp_path, web, 
     ):
         web.redirects["/redirect"] = target
         line = one(tmp_path / f"redirect{number}", web.base + "/redirect")
-        assert line["status"] == "failed"
-        assert line["reason"] in {"address_refused", "forbidden", "network", "site_error"}, line["detail"]
+        assert (line["reason"], line["is_permanent"]) == ("address_refused", True), line["detail"]
+
+
+def test_an_address_that_leads_in_a_circle_is_lost_and_not_asked_for_again(tmp_path, web):
+    web.redirects |= {"/a": web.base + "/b", "/b": web.base + "/a"}
+    settings = mira(tmp_path, [v1_row("1.0", web.base + "/a", 1, 2)])
+    assert fetch(settings).by_reason == {"redirect_loop": 1}
+    asked = len(web.log)
+    assert fetch(settings).by_reason == {"redirect_loop": 1}
+    assert len(web.log) == asked
+
+
+def test_sound_alone_is_no_video(tmp_path, web):
+    sound = AudioTrack("aac", 48_000, np.zeros(480_000, np.int16))
+    write_clip(tmp_path / "sound.m4a", muxer="mp4", video=None, audio=sound)
+    line = one(tmp_path, web.put("/a.m4a", tmp_path / "sound.m4a", kind="audio/mp4"))
+    assert (line["reason"], line["is_permanent"]) == ("no_video", True)
 
 
 # --- politeness -----------------------------------------------------------------------------------------------------------------
@@ -483,6 +506,29 @@ def test_after_sigkill_while_cutting_the_video_is_cut_from_the_disk(tmp_path, we
         web.log.clear()
         assert fetch(settings).n_ok == 1
         assert web.log == []
+
+
+def test_after_sigkill_while_many_clips_are_cut_no_finished_one_is_cut_again(tmp_path, web, video):
+    rows = [v1_row(f"1.{n}", web.put("/1.mp4", video), n / 20, n / 20 + 2) for n in range(60)]
+    settings = mira(tmp_path, rows)
+    config = tmp_path / "settings.json"
+    config.write_text(settings.model_dump_json())
+    folder = Layout(settings.data_root).clips_folder("miradata", BATCH)
+    child = subprocess.Popen([sys.executable, "-c", PROGRAM, str(config)], start_new_session=True)
+    try:
+        wait_for(lambda: len(lines(settings)) >= 5)
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    known = lines(settings)
+    done = {path: Path(path).stat().st_mtime_ns for path in known["path"]}
+    assert 5 <= len(done) < 60
+    (folder / ".draft-1-x.mp4").write_bytes(b"x")  # of a worker that died a moment before its file was renamed
+    web.log.clear()
+    outcome = fetch(settings)
+    assert (outcome.n_ok, outcome.n_cut_now, web.log) == (60, 60 - len(done), [])
+    assert {path: Path(path).stat().st_mtime_ns for path in done} == done
+    assert not list(folder.glob(".draft-*"))
 
 
 def parts(settings):

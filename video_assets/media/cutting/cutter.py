@@ -9,8 +9,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from av.error import FFmpegError
 
@@ -22,6 +23,7 @@ from video_assets.media.cutting.result import CutResult
 from video_assets.media.cutting.span import (
     COPIED_VIDEO,
     CutError,
+    NoVideoError,
     OutOfRangeError,
     Source,
     Span,
@@ -34,6 +36,9 @@ from video_assets.media.cutting.span import (
 )
 from video_assets.media.decode import decode_clip
 from video_assets.media.libav_log import libav_log
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
 
 Opener = Callable[[], ClipFile | BinaryIO]
 # The last way may differ from what the packets promise by a frame that the decoder does not give, or gives twice.
@@ -66,7 +71,7 @@ def cut_clip(video: Opener, audio: Opener, *, target: Path, place: Place, mode: 
     """Write the clip at `place` to `target`, whole or not at all.
 
     Returns:
-        The result; its `reason` is empty, `cut_failed` or `out_of_range`.
+        The result; its `reason` is empty, `cut_failed`, `out_of_range` or `no_video`.
 
     Raises:
         StorageError: the source video cannot be read.
@@ -85,10 +90,13 @@ def cut_clip(video: Opener, audio: Opener, *, target: Path, place: Place, mode: 
                     made = replace(wanted, method=write(draft, span, sound))
             except OutOfRangeError as error:
                 return CutResult("out_of_range", str(error))
+            except NoVideoError as error:
+                return CutResult("no_video", str(error))
             except (FFmpegError, CutError, ValueError) as error:
                 faults.append(f"{type(error).__name__}: {error}")
                 continue
             made, fault = _proved(draft, made, tolerance=_MAX_DIFFERENCE if is_last else 0)
+            fault = fault or _turned(video, draft)
             if not fault:
                 return _finished(draft, target, replace(made, detail="; ".join(faults)))
             faults.append(fault)
@@ -139,6 +147,22 @@ def _proved(draft: Path, made: CutResult, *, tolerance: int) -> tuple[CutResult,
     if abs(made.n_frames - made.n_wanted) > tolerance:
         return made, f"{made.method}: {made.n_frames} frames decode, {made.n_wanted} were wanted"
     return made, ""
+
+
+def _turned(video: Opener, draft: Path) -> str:
+    """Why the clip is not shown the way up that its source is ("" when it is): no decoding shows that, players turn pictures."""
+    source, clip = (_rotation(opener) for opener in (video, partial(ClipFile, str(draft))))
+    return f"turned by {clip} degrees, the source by {source}" if source is not None and source != clip else ""
+
+
+def _rotation(opener: Opener) -> int | None:
+    """Degrees by which the first picture is turned for display; None when it does not decode."""
+    with libav_log().capture(), opener() as file, open_container(file) as container:
+        source = video_of(container)
+        try:
+            return next((frame.rotation for frame in container.decode(cast("VideoStream", source.stream))), None)
+        except FFmpegError:
+            return None
 
 
 def _finished(draft: Path, target: Path, made: CutResult) -> CutResult:

@@ -45,6 +45,10 @@ class OutOfRangeError(Exception):
     """The source video has no frames in the span, or ends clearly before its end."""
 
 
+class NoVideoError(Exception):
+    """The source video has no pictures: sound alone, or sound with a cover."""
+
+
 class CutError(Exception):
     """The span cannot be cut."""
 
@@ -67,11 +71,14 @@ def video_of(container: InputContainer) -> Source:
     """The video stream that FFmpeg would take.
 
     Raises:
-        CutError: there is none, or no decoder for it.
+        NoVideoError: there is none.
+        CutError: there is no decoder for it.
     """
     stream = choose_streams(container).video
-    if stream is None or is_picture(stream) or stream.codec_context is None:
-        raise CutError("the source video has no video stream that can be read")
+    if stream is None or is_picture(stream):
+        raise NoVideoError("the file has no video stream")
+    if stream.codec_context is None:
+        raise CutError("there is no decoder for its video stream")
     return Source(container, stream, _origin_s(container))
 
 

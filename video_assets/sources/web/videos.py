@@ -264,10 +264,21 @@ def fault_of(error: BaseException) -> WebFaultError:
     if refused := next((cause for cause in chain if isinstance(cause, AddressRefusedError)), None):
         return WebFaultError("address_refused", str(refused))
     answer = next((cause for cause in chain if isinstance(cause, HTTPError)), None)
+    if answer is not None and 300 <= answer.status < 400:
+        return _of_redirect(answer)
     status = answer.status if answer is not None else status_in(words)
     kinds = {base.__name__ for cause in chain for base in type(cause).__mro__}
     reason = classify(words, kinds=kinds, http_status=status)
     return WebFaultError(reason, words, http_status=status, wait_s=_asked_wait_s(answer))
+
+
+def _of_redirect(answer: HTTPError) -> WebFaultError:
+    """A redirect that was not followed: asking again leads nowhere else."""
+    if answer.redirect_loop:
+        return WebFaultError("redirect_loop", str(answer), http_status=answer.status)
+    target = answer.response.headers.get("Location", "")
+    scheme = urlsplit(target).scheme or "no address"
+    return WebFaultError("address_refused", f"it redirects to {scheme}: only http and https addresses are followed")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -53,7 +53,9 @@ CAUSES = {
     "no_format": Cause("no format of the web video can be downloaded: copy protection, or only formats that need other programs"),
     "not_a_video": Cause("the address gives a web page, a picture or something else that is no video", is_refusal=True),
     "unsupported_site": Cause("yt-dlp does not know the site, and the address is not that of a video file"),
-    "source_too_large": Cause("the web video is larger than miradata.max_source_gib; raise it and materialize again", False),
+    "source_too_large": Cause("the web video is larger than miradata.max_source_gib; asked for again when that is raised"),
+    "redirect_loop": Cause("the address leads in a circle, from one address to the next"),
+    "no_video": Cause("the address gives sound without pictures"),
     "address_refused": Cause("not http(s), or it leads into a private network (miradata.allowed_networks)"),
     "too_slow": Cause("the transfer took longer than miradata.max_source_s; asked for again", is_permanent=False),
     "site_error": Cause("an error that is not known; its words are in the detail; yt-dlp may need an update", False, 2),
@@ -101,13 +103,11 @@ _SENTENCES = (
     ("network", r"unable to connect|remote end closed|giving up after|eof occurred|content too short|broken pipe"),
 )
 # What pages say that stand before a site's files to keep robots out (Cloudflare, DataDome, PerimeterX, Imperva, DDoS-Guard, ...).
-_ROBOT_PAGE = "|".join(
-    (
-        r"captcha|turnstile|not a (?:ro)?bot|(?:are|you.re|you are) (?:a )?human|verify(?:ing)? (?:that )?you",
-        r"prove (?:that )?you|checking your browser|just a moment|attention required|unusual (?:traffic|activity)",
-        r"automated (?:access|queries|requests)|enable javascript and cookies",
-        r"ddos.guard|incapsula|perimeterx|datadome|cf-chl|challenge-platform",
-    )
+_ROBOT_PAGE = (
+    r"captcha|turnstile|not a (?:ro)?bot|(?:are|you.re|you are) (?:a )?human|verify(?:ing)? (?:that )?you"
+    r"|prove (?:that )?you|checking your browser|just a moment|attention required|unusual (?:traffic|activity)"
+    r"|automated (?:access|queries|requests)|enable javascript and cookies"
+    r"|ddos.guard|incapsula|perimeterx|datadome|cf-chl|challenge-platform"
 )
 _PAGES = (
     ("bot_check", _ROBOT_PAGE),
