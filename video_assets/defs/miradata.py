@@ -11,7 +11,7 @@ import dagster as dg
 from video_assets.core.schema import LEDGER
 from video_assets.defs.describe import GROUP, column_schema
 from video_assets.defs.jobs import FETCH_MIRADATA
-from video_assets.defs.partition_reports import PartitionReport, report_each
+from video_assets.defs.partition_reports import PartitionReport, report_each, report_or_log
 from video_assets.defs.partitions import MIRADATA_BATCHES
 from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
@@ -63,9 +63,8 @@ def miradata_listing(context: dg.AssetExecutionContext, project: dg.ResourcePara
 def _log_rewritten(context: dg.AssetExecutionContext, outcome: "BatchOutcome") -> str:
     """Tell Dagster that the ledger of a batch has other rows, so that what is made from it follows."""
     metadata = {"dagster/partition_row_count": outcome.n_clips, "ok_clips": outcome.n_ok, "waiting_clips": outcome.n_waiting}
-    tags = {"dagster/data_version": outcome.content_hash}
-    key = dg.AssetKey("miradata_clips")
-    context.log_event(dg.AssetMaterialization(asset_key=key, partition=outcome.batch, metadata=metadata, tags=tags))
+    report = PartitionReport(outcome.batch, outcome.content_hash, metadata)
+    report_or_log(context, report, asset=dg.AssetKey("miradata_clips"))
     return outcome.batch
 
 
@@ -137,7 +136,7 @@ def miradata_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 
     def batches(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         from video_assets.core.errors import MendableError
-        from video_assets.sources.miradata.batch import due_batches
+        from video_assets.sources.miradata.ledgers import due_batches
         from video_assets.storage.layout import Layout
 
         try:

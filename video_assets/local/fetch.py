@@ -12,7 +12,7 @@ from video_assets.defs.jobs import FETCH_MIRADATA, FETCH_OPENVID, FIND_BROKEN_OP
 from video_assets.defs.partitions import archive_partitions, ranges
 from video_assets.local.jobs import JobFailedError, Jobs
 from video_assets.settings.model import Settings
-from video_assets.sources.miradata.batch import due_batches
+from video_assets.sources.miradata.ledgers import due_batches
 from video_assets.sources.openvid.fetch import due, estimate
 from video_assets.sources.openvid.listing import read_listing
 from video_assets.storage.layout import Layout

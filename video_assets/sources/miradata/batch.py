@@ -44,7 +44,7 @@ def fetch_batches(layout: Layout, batches: list[str], *, settings: Settings, pro
     """
     ensure_listing(layout, settings.miradata)
     for batch in batches:
-        with hold(layout.fetch_lease(SOURCE, batch)) as lease:
+        with hold(layout.lease(SOURCE, batch), stale_after_s=settings.decode.lease_stale_s) as lease:
             yield _Run(layout, batch, settings, lease).run(progress)
 
 

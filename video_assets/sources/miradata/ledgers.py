@@ -137,7 +137,8 @@ def refresh_ledgers(layout: Layout, settings: Settings) -> Iterator[BatchOutcome
         if not _is_stale(layout, name, listing):
             continue
         try:
-            with hold(layout.fetch_lease(SOURCE, name)), FetchLedger(layout, SOURCE, name) as ledger:
+            lease = hold(layout.lease(SOURCE, name), stale_after_s=settings.decode.lease_stale_s)
+            with lease, FetchLedger(layout, SOURCE, name) as ledger:
                 batch = read_batch_rows(layout, name, settings.miradata)
                 plan = plan_batch(batch, ledger.read())
                 for line in (*plan.lines, *_waiting_lines(plan)):
@@ -209,8 +210,8 @@ def _has_waiting(ledger: Any) -> bool:
 def obtainable(layout: Layout) -> tuple[int, dict[str, int]]:
     """Of all batches that were materialized: clips that are here, and the others by reason."""
     n_ok, reasons = 0, Counter[str]()
-    for path in sorted(layout.partition_ledger(SOURCE, "x").parent.glob("*.parquet")):
-        rows = read_table(path, LEDGER, columns=["status", "reason"]).rows
+    for name in layout.partitions(SOURCE):
+        rows = read_table(layout.partition_ledger(SOURCE, name), LEDGER, columns=["status", "reason"]).rows
         is_ok = rows["status"] == "ok"
         n_ok += int(is_ok.sum())
         reasons.update({str(reason): int(n) for reason, n in rows.loc[~is_ok, "reason"].value_counts().items()})

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from video_assets.sources.web.rules.patience import Limits, SiteState
-from video_assets.storage.tables import write_text
+from video_assets.storage.durable import write_text
 
 _log = logging.getLogger(__name__)
 
