@@ -80,20 +80,20 @@ def test_a_person_materializes_everything_mends_what_failed_and_publishes_with_c
         with chromium() as page:
             see_the_graph_and_materialize_all(page, ui, tmp_path)
             see_what_runs_by_itself(page, ui, tmp_path)
-        wait_for((tmp_path / "filter" / "size_filtered.parquet").exists, timeout_s=300)
+        wait_for((tmp_path / "filter" / "size_filtered.parquet").exists, timeout_s=900)
         for clip in away:
             clip.rename(clip.with_suffix(".away"))
-        wait_for(lambda: len(ui.partitions("decode_check")["failed"]) == 2, timeout_s=300)
+        wait_for(lambda: len(ui.partitions("decode_check")["failed"]) == 2, timeout_s=900)
         for clip in away:
             clip.with_suffix(".away").rename(clip)
         with chromium() as page:
             backfill_failed_and_missing(page, ui, tmp_path)
-        wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=300)
-        wait_for(lambda: ui.n_backfills("REQUESTED") == 0, timeout_s=300)
+        wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=900)
+        wait_for(lambda: ui.n_backfills("REQUESTED") == 0, timeout_s=900)
         assert not list((tmp_path / "training").glob("*.csv")), "none was built while shards had failed"
         with chromium() as page:
             launch_a_job_with_config(page, ui, tmp_path)
-            wait_for((tmp_path / "training" / "report" / "funnel.png").exists, timeout_s=300)
+            wait_for((tmp_path / "training" / "report" / "funnel.png").exists, timeout_s=900)
             see_shards_checks_and_report(page, ui, tmp_path)
 
 

@@ -278,7 +278,7 @@ for _ in decode_clips(tasks, settings=Decode(workers=2), work="hostile:work"):
         while len(workers := process.children(recursive=True)) < 2:
             time.sleep(0.01)
         parent.send_signal(signal.SIGINT)
-        _, stderr = parent.communicate(timeout=10)
+        _, stderr = parent.communicate(timeout=300)
         assert parent.returncode == -signal.SIGINT
         assert stderr.strip().endswith("KeyboardInterrupt")
         assert not survivors([worker.pid for worker in workers])

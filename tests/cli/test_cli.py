@@ -151,7 +151,7 @@ def test_an_interrupted_check_says_that_nothing_is_kept(sample: Sample, tmp_path
     with subprocess.Popen(line, text=True, cwd=tmp_path, env=environment, **pipes) as check:
         first = json.loads(check.stdout.readline())
         check.send_signal(signal.SIGINT)
-        rest, stderr = check.communicate(timeout=60)
+        rest, stderr = check.communicate(timeout=300)
     assert (first["path"], first["verdict"], rest) == ("a.mp4", "good", "")
     assert check.returncode == 130, stderr
     assert "stopped; clips without a line were not looked at" in stderr

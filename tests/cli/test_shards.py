@@ -40,7 +40,7 @@ def start(layout, *arguments, **options):
 def call(layout, *arguments):
     """Exit code, lines on stdout, and what was said on stderr."""
     process = start(layout, *arguments)
-    out, said = process.communicate(timeout=240)
+    out, said = process.communicate(timeout=900)
     return process.returncode, out.splitlines(), said
 
 
@@ -86,7 +86,7 @@ def test_with_wait_it_is_checked_when_the_other_has_ended(layout):
         for line in process.stderr:
             if line.startswith("wait for process"):
                 break
-    out, said = process.communicate(timeout=240)
+    out, said = process.communicate(timeout=900)
     assert (process.returncode, out.split()[:2]) == (0, [SHARDS[0], "complete"]), said
 
 
@@ -98,7 +98,7 @@ def test_told_to_stop_it_keeps_what_is_decided(layout, number):
         assert "complete" in line
         process.send_signal(number)
         break
-    process.communicate(timeout=240)
+    process.communicate(timeout=900)
     assert process.returncode in {130, 0}
     code, lines, _ = call(layout, "shards", "--open")
     assert code == 0

@@ -96,7 +96,7 @@ class Server:
         }
         return self.query(LAUNCH_BACKFILL, backfillParams=params)["launchPartitionBackfill"]["backfillId"]
 
-    def backfill(self, assets: list[str], partitions: list[str], *, timeout_s: float = 600) -> str:
+    def backfill(self, assets: list[str], partitions: list[str], *, timeout_s: float = 900) -> str:
         """Launch a backfill as the UI does and wait for its end; returns its status."""
         return self.wait_for_backfill(self.launch(assets, partitions), timeout_s=timeout_s)
 
@@ -105,7 +105,7 @@ class Server:
         answer = self.query(CANCEL_BACKFILL, id=backfill_id)["cancelPartitionBackfill"]
         assert answer["__typename"] == "CancelBackfillSuccess", answer
 
-    def wait_for_backfill(self, backfill_id: str, *, timeout_s: float = 600) -> str:
+    def wait_for_backfill(self, backfill_id: str, *, timeout_s: float = 900) -> str:
         """Wait for the end of a backfill; returns its status."""
         return wait_for(lambda: self._ended(backfill_id), timeout_s=timeout_s)
 
@@ -113,7 +113,7 @@ class Server:
         status = self.query(BACKFILL, id=backfill_id)["partitionBackfillOrError"]["status"]
         return status if status.startswith("COMPLETED") or status in {"FAILED", "CANCELED"} else None
 
-    def run_job(self, job: str, *, timeout_s: float = 300) -> str:
+    def run_job(self, job: str, *, timeout_s: float = 900) -> str:
         """Launch a job and wait for the end of its run; returns its status."""
         run_id = self.start_job(job)
         return wait_for(lambda: self.run_ended(run_id), timeout_s=timeout_s)
@@ -159,7 +159,7 @@ def server(data_root: Path, *arguments: str) -> Iterator[Server]:
     )
     try:
         running = Server(port, process)
-        wait_for(lambda: _is_up(running), timeout_s=300)
+        wait_for(lambda: _is_up(running), timeout_s=900)
         yield running
     finally:
         if process.poll() is None:

@@ -86,17 +86,17 @@ def test_a_backfill_cancelled_in_the_middle_goes_on_where_it_stopped_with_one_ru
             assert ui.run_job("prepare") == "SUCCESS"
             mount.slow(1.5)
             backfill = ui.launch(["shard_lists", "decode_check"], SHARDS)
-            wait_for(lambda: list(Layout(data_root).verdicts_folder.glob("*.part*")), timeout_s=300)
+            wait_for(lambda: list(Layout(data_root).verdicts_folder.glob("*.part*")), timeout_s=900)
             ui.cancel(backfill)
             assert ui.wait_for_backfill(backfill) == "CANCELED"
-            wait_for(lambda: ui.n_runs("STARTED", "CANCELING") == 0, timeout_s=120)
+            wait_for(lambda: ui.n_runs("STARTED", "CANCELING") == 0, timeout_s=300)
             before = decided(data_root)
             assert 0 < len(before) < n_clips
 
             mount.mend()
             shard = next(shard for shard in SHARDS if shard not in ui.partitions("decode_check")["materialized"])
             backfill_by_command(data_root, shard)
-            wait_for(lambda: shard in ui.partitions("decode_check")["materialized"], timeout_s=300)
+            wait_for(lambda: shard in ui.partitions("decode_check")["materialized"], timeout_s=900)
             assert ui.backfill(["decode_check"], SHARDS) == "COMPLETED_SUCCESS"
             assert ui.partitions("decode_check")["materialized"] == SHARDS
             assert ui.n_runs("SUCCESS") >= 1 + 1 + 1 + N_SHARDS, "prepare, lists, the command's run, one run per shard"

@@ -58,7 +58,7 @@ def nginx(folder: Path, upstream: str) -> Iterator[int]:
     (folder / "nginx.conf").write_text(f"{main}http {{\naccess_log off;\n{folders}{site}\n}}\n")
     process = subprocess.Popen(["nginx", "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf"])
     try:
-        wait_for(lambda: process.poll() is not None or is_open(port), timeout_s=30)
+        wait_for(lambda: process.poll() is not None or is_open(port), timeout_s=300)
         assert process.poll() is None, (folder / "error.log").read_text()
         yield port
     finally:

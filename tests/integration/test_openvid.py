@@ -60,7 +60,7 @@ def start(root, hub):
 
 def finish(root, hub):
     process = start(root, hub)
-    out, told = process.communicate(timeout=280)
+    out, told = process.communicate(timeout=900)
     assert process.returncode == 0, f"{out}\n{told}"
     return json.loads(out), told
 

@@ -82,7 +82,7 @@ def results(root):
 
 
 def outcomes_of(program):
-    told, log = program.communicate(timeout=240)
+    told, log = program.communicate(timeout=900)
     assert program.returncode == 0, log
     return json.loads(told), log
 

@@ -108,7 +108,7 @@ class Head:
         )
 
     def outcomes(self) -> dict[str, dict]:
-        out, said = self.process.communicate(timeout=240)
+        out, said = self.process.communicate(timeout=900)
         assert self.process.returncode == 0, said
         return {record["shard"]: record for record in map(json.loads, out.splitlines())}
 

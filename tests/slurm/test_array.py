@@ -84,7 +84,7 @@ def test_a_head_that_was_killed_follows_its_array_when_it_comes_back_also_over_a
 ):
     site.mount.slow(0.3)
     first = head(*site.shards[:4])
-    wait_for(lambda: len(opened()) > 2, timeout_s=240)
+    wait_for(lambda: len(opened()) > 2, timeout_s=900)
     first.end(signal.SIGKILL)
     site.cluster.stop_controller()
     threading.Timer(2.0, site.cluster.start_controller).start()
@@ -112,13 +112,13 @@ def test_ctrl_c_cancels_the_array_and_keeps_what_is_decoded_and_sigterm_leaves_i
 ):
     site.mount.slow(0.3)
     one = head(*site.shards[:2])
-    wait_for(lambda: len(opened()) > 2, timeout_s=240)
+    wait_for(lambda: len(opened()) > 2, timeout_s=900)
     assert "cancelled" in one.end(signal.SIGINT)
-    wait_for(lambda: not site.cluster.call("squeue", "-h"), timeout_s=240)
+    wait_for(lambda: not site.cluster.call("squeue", "-h"), timeout_s=900)
     before = set(opened())
 
     one = head(*site.shards[:2])
-    wait_for(lambda: len(opened()) > len(before), timeout_s=240)
+    wait_for(lambda: len(opened()) > len(before), timeout_s=900)
     assert "the next run follows it" in one.end(signal.SIGTERM)
     assert site.cluster.call("squeue", "-h")
     outcomes = by_slurm(layout, site.shards[:2], settings_of(layout))

@@ -36,10 +36,10 @@ def tasks_at_work(site):
 def test_a_killed_node_costs_the_clips_in_flight(site, opened, head):
     site.mount.slow(0.3)
     one = head(*site.shards[:4])
-    wait_for(lambda: len(opened()) > 3 and len(tasks_at_work(site)) == 4, timeout_s=240)
+    wait_for(lambda: len(opened()) > 3 and len(tasks_at_work(site)) == 4, timeout_s=900)
     site.cluster.kill_node("n1")
     before = opened()
-    wait_for(lambda: site.cluster.call("sinfo", "-h", "-n", "n1", "-o", "%T").startswith("down"), timeout_s=240)
+    wait_for(lambda: site.cluster.call("sinfo", "-h", "-n", "n1", "-o", "%T").startswith("down"), timeout_s=900)
     site.mount.mend()
     assert failures_of(one.outcomes()) == {}
     # Two tasks died with a clip each, and what they had decided in the last two seconds.
@@ -62,7 +62,7 @@ def test_a_task_over_its_memory_fails_its_shard_alone_and_with_more_memory_it_is
 def test_a_task_that_is_cancelled_by_hand_fails_its_shard_alone(site, opened, layout, settings_of, head):
     site.mount.slow(0.3)
     one = head(*site.shards[:2])
-    wait_for(lambda: len(opened()) > 2 and len(tasks_at_work(site)) == 2, timeout_s=240)
+    wait_for(lambda: len(opened()) > 2 and len(tasks_at_work(site)) == 2, timeout_s=900)
     site.cluster.call("scancel", tasks_at_work(site)[0].split()[0])
     site.mount.mend()
     records = one.outcomes()
@@ -87,7 +87,7 @@ def test_before_its_time_limit_a_task_hands_back_and_the_rest_is_submitted_again
     def mend_when_handed_back():
         return len(list(layout.slurm_arrays.glob("*/array.json"))) > 1
 
-    watcher = threading.Thread(target=lambda: (wait_for(mend_when_handed_back, timeout_s=240), site.mount.mend()))
+    watcher = threading.Thread(target=lambda: (wait_for(mend_when_handed_back, timeout_s=900), site.mount.mend()))
     watcher.start()
     [outcome] = outcomes
     watcher.join()
@@ -122,7 +122,7 @@ def test_nothing_from_a_name_reaches_a_shell(site, settings_of, tmp_path):
 def test_a_requeued_task_goes_on_where_it_was(site, opened, head):
     site.mount.slow(0.3)
     one = head(site.shards[0])
-    wait_for(lambda: len(opened()) > 2, timeout_s=240)
+    wait_for(lambda: len(opened()) > 2, timeout_s=900)
     site.cluster.call("scontrol", "requeue", tasks_at_work(site)[0].split()[0])
     site.mount.mend()
     assert failures_of(one.outcomes()) == {}

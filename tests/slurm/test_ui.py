@@ -28,10 +28,10 @@ def test_a_task_fails_alone_is_backfilled_by_the_ui_and_terminate_cancels_the_ar
     site.mount.slow(0.3)
     with server(layout.root) as ui:
         run = ui.start_job("decode", tags=range_tags(site.shards[0], site.shards[2]))
-        wait_for(lambda: len(tasks_at_work(site)) > 1 and len(opened()) > 1, timeout_s=300)
+        wait_for(lambda: len(tasks_at_work(site)) > 1 and len(opened()) > 1, timeout_s=900)
         site.cluster.call("scancel", f"{tasks_at_work(site)[0].partition('_')[0]}_0")
         site.mount.mend()
-        assert wait_for(lambda: ui.run_ended(run), timeout_s=300) == "FAILURE"
+        assert wait_for(lambda: ui.run_ended(run), timeout_s=900) == "FAILURE"
         assert ui.partitions("decode_check")["failed"] == [site.shards[0]]
         assert ui.partitions("decode_check")["materialized"] == site.shards[1:3]
         told = told_of(layout, site.shards[2])
@@ -44,8 +44,8 @@ def test_a_task_fails_alone_is_backfilled_by_the_ui_and_terminate_cancels_the_ar
 
         site.mount.slow(0.3)
         run = ui.start_job("decode", tags=range_tags(site.shards[3], site.shards[4]))
-        wait_for(lambda: tasks_at_work(site), timeout_s=300)
+        wait_for(lambda: tasks_at_work(site), timeout_s=900)
         assert ui.query(TERMINATE, id=run)["terminateRun"]["__typename"] == "TerminateRunSuccess"
-        wait_for(lambda: not site.cluster.call("squeue", "-h"), timeout_s=300)
-        assert wait_for(lambda: ui.run_ended(run), timeout_s=300) == "CANCELED"
+        wait_for(lambda: not site.cluster.call("squeue", "-h"), timeout_s=900)
+        assert wait_for(lambda: ui.run_ended(run), timeout_s=900) == "CANCELED"
     assert shards_to_check(layout, settings_of(layout)) == site.shards[3:]

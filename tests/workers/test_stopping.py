@@ -106,7 +106,7 @@ def test_a_decode_run_that_gets_sigterm_ends_within_ten_seconds_and_the_next_one
             time.sleep(0.05)
         told_at = time.monotonic()
         run.send_signal(signal.SIGTERM)
-        output, _ = run.communicate(timeout=60)
+        output, _ = run.communicate(timeout=300)
         took_s = time.monotonic() - told_at
     assert run.returncode == 130, output.decode()
     assert took_s < 10 + 5  # and some for a machine that is busy with other tests
@@ -115,7 +115,7 @@ def test_a_decode_run_that_gets_sigterm_ends_within_ten_seconds_and_the_next_one
     assert 0 < len(kept) + finished < n_clips
 
     with start(layout.root, first.parent) as run:
-        output, _ = run.communicate(timeout=240)
+        output, _ = run.communicate(timeout=900)
     assert run.returncode == 0, output.decode()
     # Shards that ended in the first run were told then; of the others, what was kept is not decoded again.
     assert newly_decoded(layout.dagster_home) == n_clips - len(kept)
