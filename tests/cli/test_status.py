@@ -32,7 +32,10 @@ def test_a_shard_in_work_says_by_whom_how_far_and_how_fast(tmp_path: Path) -> No
     for path in (layout.checked(shard), dropped_path(layout.checked(shard)), layout.verdicts(shard)):
         path.unlink(missing_ok=True)
     assert {found.state for found in look(layout, settings).shards if found.shard == shard} == {"left"}
-    with hold(layout.lease("decode_check", shard), stale_after_s=90.0, run_id="abc"), PartWriter(layout.verdict_parts(shard)) as parts:
+    with (
+        hold(layout.lease("decode_check", shard), stale_after_s=90.0, run_id="abc"),
+        PartWriter(layout.verdict_parts(shard)) as parts,
+    ):
         parts.append({"clip_key": "own_clips/3.mp4", "file_size": 5_000_000})
         parts.flush()
         status = look(layout, settings)
