@@ -8,7 +8,7 @@ UV := $(BIN)/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: coverage test-kubernetes docs help setup setup-dev run ui ui-read-only test lint format types layers check lock clean
+.PHONY: benchmark coverage test-kubernetes docs help setup setup-dev run ui ui-read-only test lint format types layers check lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -60,6 +60,13 @@ lock: $(VENV)/.uv-ready  ## renew the pins in requirements/
 	$(LOCK) pyproject.toml requirements/build.in -o requirements/run.txt
 	$(LOCK) pyproject.toml requirements/build.in --extra kubernetes -o requirements/image.txt
 	$(LOCK) pyproject.toml requirements/build.in --extra kubernetes --group dev -o requirements/dev.txt
+
+benchmark: setup-dev  ## list the benchmarks, or run one (NAME=growth ARGS="--known 10000")
+ifdef NAME
+	$(BIN)/python benchmarks/$(NAME).py $(ARGS)
+else
+	@for file in benchmarks/*.py; do printf '  %-18s %s\n' "$$(basename $$file .py)" "$$(sed -n '1s/^"""//p' $$file)"; done
+endif
 
 clean:  ## remove the environment and the sample's results
 	rm -rf $(VENV) data

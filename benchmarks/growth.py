@@ -13,7 +13,6 @@ import argparse
 import csv
 import json
 import os
-import random
 import resource
 import shutil
 import subprocess
@@ -44,6 +43,7 @@ LINKS_PER_FILE = 20_000  # ext4 allows 65,000 names per file
 CLIPS_PER_FOLDER = 1_000
 N_SHARDS = 24
 WORDS = tuple(f"word{number % 97}{'xyz'[number % 3]}" for number in range(331))
+LONG = tuple(", " + " ".join(WORDS[(number * step) % len(WORDS)] for number in range(340)) for step in range(1, 200))
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,10 @@ class Folder:
         found = first.stat()
         same = {"file_size": found.st_size, "mtime_ns": found.st_mtime_ns}
         keys = pd.Series([f"own_clips/{name}" for name in self.names], dtype="string[pyarrow]")
-        rows = _repeated({**probe, **same, "source": "own_clips", "path": "", "text": "", "extras": "{}"}, keys)
+        rows = _repeated({**probe.as_record, **same, "source": "own_clips", "path": "", "text": "", "extras": "{}"}, keys)
         note = {"inputs": {}, "versions": {"prober": PROBER_VERSION}}
         write_stage(layout.enriched_metadata, CLIPS, kept=CLIPS.frame(rows), dropped=DROPPED.frame(), note=note)
-        rows = _repeated({**verdict, **same}, keys)
+        rows = _repeated({**verdict.as_record, **same}, keys)
         for shard, mine in rows.groupby(assign_shards(keys, n_shards=N_SHARDS)):
             write_table(layout.verdicts(str(shard)), VERDICTS, mine)
 
@@ -157,7 +157,7 @@ def _repeated(record: dict[str, object], keys: pd.Series) -> pd.DataFrame:
 
 def _words(number: int) -> str:
     """A quarter of the captions is long."""
-    return "" if number % 4 else ", " + " ".join(random.Random(number).choices(WORDS, k=340))
+    return "" if number % 4 else LONG[number // 4 % len(LONG)]
 
 
 def add_new(folder: Folder) -> None:

@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import CHECKER_VERSION
+from video_assets.pipeline.recipes import decode_check_recipe
 from video_assets.pipeline.shard_lists import write_shard_lists
 from video_assets.pipeline.size_filter import filter_by_size
 from video_assets.settings.model import Settings
@@ -154,10 +155,12 @@ def check(layout: Layout, shard: str, bad: set[str]) -> None:
     kept["content_hash"] = [
         f"{position:>032x}" for position in np.random.default_rng(int(shard[:5])).integers(0, 2**62, len(kept))
     ]
+    settings = settings_of(layout.root).decode
+    facts = {"n_clips": len(stage.kept), "n_kept": len(kept), "n_decoded": 0, "n_bytes": 0, "decode_seconds": 0.0}
     note = {
         "inputs": {"shard_lists": stage_hash(layout.shard_list(shard))},
-        "settings": {},
-        "versions": {"checker": CHECKER_VERSION},
+        **decode_check_recipe(settings).note,
+        "outcome": {**facts, "failure": "", "dropped": {"corrupt_video": int(is_bad.sum())}},
     }
     every = pd.concat([stage.dropped, DROPPED.frame(dropped)], ignore_index=True)
     write_stage(layout.checked(shard), CHECKED, kept=kept, dropped=every, note=note)
@@ -191,8 +194,8 @@ def columns_of(rng: np.random.Generator, n_rows: int) -> pd.DataFrame:
 
 def captions(rng: np.random.Generator, n_rows: int) -> pd.Series:
     """A quarter with 350 words (ten pieces of 35), the others with 15; commas, and quotes in some."""
-    words = ["".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), size)) for size in rng.integers(2, 10, 3000)]
-    words += ['"sign"', "dog,", "café"]
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+    words = np.array([*("".join(rng.choice(letters, size)) for size in rng.integers(2, 10, 3000)), '"sign"', "dog,", "café"])
     pieces = pa.array([" ".join(rng.choice(words, 35)) for _ in range(20_000)])
     long = [pieces.take(pa.array(rng.integers(0, len(pieces), n_rows // 4))) for _ in range(10)]
     short = pa.array([" ".join(rng.choice(words, 15)) for _ in range(20_000)])

@@ -4,19 +4,17 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from incremental import add_new, make_known, run
-
-from video_assets.samples.demo.make import Sample
+from growth import Folder, add_new, measure
 
 
 @pytest.mark.slow(25)
 @pytest.mark.timeout(600)
-def test_only_new_clips_are_opened_among_a_hundred_thousand(sample: Sample, tmp_path: Path) -> None:
-    base = sample.clips / "windmill-no-sound.mp4"
-    data_root = make_known(tmp_path, base, n_clips=100_000)
-    add_new(tmp_path, base, n_clips=20)
-    assert run(data_root)["kept"] == 100_020
-    with dg.DagsterInstance.from_config(str(data_root / ".dagster")) as instance:
+def test_only_new_clips_are_opened_among_a_hundred_thousand(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, n_known=100_000, n_new=20)
+    folder.make(is_empty=False)
+    add_new(folder)
+    assert measure("new clips", folder.data_root).kept == 100_020
+    with dg.DagsterInstance.from_config(str(folder.data_root / ".dagster")) as instance:
         probed = instance.get_latest_materialization_event(dg.AssetKey("enriched_metadata"))
         assert number(probed, "newly_probed_clips") == 20
         shards = instance.fetch_materializations(dg.AssetKey("decode_check"), limit=24).records

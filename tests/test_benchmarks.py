@@ -1,0 +1,48 @@
+"""Every benchmark that needs no other program still runs, on next to nothing; no time is asserted."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+TINY = {
+    "growth": ["--known", "12", "--new", "2"],
+    "listing": ["--files", "20", "--rows", "20"],
+    "own_clips_sensor": ["20", "2"],
+    "retention": ["--nights", "2"],
+    "training_csv": ["--rows", "2000"],
+    "versions": ["--rows", "2000"],
+}
+# They compare with ffmpeg, strace or servers, or need a folder of clips.
+OTHERS = {
+    "agreement",
+    "decode_check",
+    "kit_expected",
+    "left_out",
+    "miradata_cut",
+    "openvid",
+    "openvid_connections",
+    "probe",
+    "python_share",
+    "reading",
+    "unattended",
+    "workers",
+}
+
+
+def test_each_benchmark_is_run_here_or_needs_more_than_a_test_has():
+    assert {path.stem for path in BENCHMARKS.glob("*.py")} == TINY.keys() | OTHERS
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_it_runs_wherever_it_is_started(name, tmp_path):
+    # Settings of the folder in which it is started must not reach it.
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "video_assets.toml").write_text("[filter]\nmax_file_size_mib = 0.000001\n")
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *TINY[name]]
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
