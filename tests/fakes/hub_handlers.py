@@ -208,8 +208,7 @@ class CdnHandler(_Handler):
         self.hub.stopping.wait(self.hub.latency_s)
         self.head(request, blob, start, stop, is_ranged)
         if self.command != "HEAD":
-            with self.hub.counted():
-                self.body(request, blob, start, stop, fault)
+            self.body(request, blob, start, stop, fault)
 
     def head(self, request, blob, start, stop, is_ranged):
         request.status = 206 if is_ranged else 200

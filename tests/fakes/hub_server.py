@@ -23,7 +23,7 @@ import json
 import os
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -55,7 +55,6 @@ class FakeHub:
         self.tokens: dict[str, str] = {}  # repo -> the token that a gated repo asks for
         self.bytes_per_s: float | None = None  # of each download
         self.latency_s = 0.0  # before each answer of the CDN
-        self.most_at_once = self.at_once = 0  # downloads
         self._faults: list[Fault] = []
         self._commits: dict[str, list[tuple[str, dict[str, Blob]]]] = {}
         self._signatures = itertools.count()
@@ -153,18 +152,6 @@ class FakeHub:
 
     def is_valid(self, signature):
         return signature.isdigit() and int(signature) >= self._valid_from
-
-    @contextmanager
-    def counted(self):
-        """A download that is under way."""
-        with self._lock:
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.at_once -= 1
 
     def find_blob(self, sha256):
         trees = (tree for history in self._commits.values() for _, tree in history)

@@ -55,7 +55,8 @@ class CsvRows:
         first_line: int = 1,
         max_field_chars: int = CAPTION_CHARS,
     ) -> None:
-        self._reader = csv.reader(map(_hide_lone_returns, lines), delimiter=delimiter, strict=is_strict)
+        self._reader = csv.reader(self._plain(lines), delimiter=delimiter, strict=is_strict)
+        self._has_returns = False
         self._first_line, self._max_field_chars = first_line, max_field_chars
 
     def __iter__(self) -> Self:
@@ -75,16 +76,16 @@ class CsvRows:
             except csv.Error as error:
                 raise BrokenRowError(line, self._reader.line_num + self._first_line - 1, str(error)) from None
             if cells:
-                return CsvRow(line, [cell.replace(_RETURN, "\r") for cell in cells] if self._has_returns(cells) else cells)
+                return CsvRow(line, [cell.replace(_RETURN, "\r") for cell in cells] if self._has_returns else cells)
 
-    @staticmethod
-    def _has_returns(cells: list[str]) -> bool:
-        return any(_RETURN in cell for cell in cells)
-
-
-def _hide_lone_returns(line: str) -> str:
-    """A carriage return in the middle of a line is a character of its caption; the csv module takes it for the end of a row."""
-    return _LONE_RETURN.sub(_RETURN, line) if "\r" in line else line
+    def _plain(self, lines: Iterable[str]) -> Iterator[str]:
+        """A carriage return within a line is a character of its caption; the csv module takes it for the end of a row."""
+        for line in lines:
+            if "\r" in line and _LONE_RETURN.search(line):
+                self._has_returns = True
+                yield _LONE_RETURN.sub(_RETURN, line)
+            else:
+                yield line
 
 
 @contextmanager

@@ -12,6 +12,9 @@ SEGMENT_BYTES = 16 << 20
 """Bytes of one request among several: enough that its round trip does not count, few enough to hold some in memory."""
 
 
+_LOOK_S = 1.0  # how often those who wait look whether they are still wanted
+
+
 class Connections:
     """At most `limit` transfers at a time, whoever asks; after a 429 nobody begins one until the wait is over, then fewer."""
 
@@ -23,11 +26,11 @@ class Connections:
         self._changed = threading.Condition()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold one of the connections during the block."""
+    def turn(self, given_up: threading.Event | None = None) -> Iterator[None]:
+        """Hold one of the connections during the block; when `given_up` is set nobody waits for one any more."""
         with self._changed:
-            while (wait_s := self._wait_s()) != 0:
-                self._changed.wait(wait_s)
+            while (wait_s := self._wait_s()) != 0 and not (given_up and given_up.is_set()):
+                self._changed.wait(_LOOK_S if wait_s is None else min(wait_s, _LOOK_S))
             self._in_use += 1
         try:
             yield

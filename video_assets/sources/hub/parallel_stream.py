@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from types import TracebackType
 from typing import Self
 
@@ -45,7 +46,7 @@ class ParallelStream:
         self._repo, self._connections = repo, connections
         self._urls = urls or SignedUrls()
         self._max_discard_bytes = max_discard_bytes
-        self._is_closed = False
+        self._closing = Event()
         self._todo = self._segments()
         self._ahead: deque[Future[_Segment]] = deque()
         self._workers = ThreadPoolExecutor(connections.limit, thread_name_prefix="hub")
@@ -83,15 +84,16 @@ class ParallelStream:
             urls=self._urls,
             max_discard_bytes=self._max_discard_bytes,
             connections=self._connections,
+            sleep=self._closing.wait,
         )
-        with self._connections.turn(), stream:
-            while not self._is_closed and (block := stream.read()):
+        with self._connections.turn(self._closing), stream:
+            while not self._closing.is_set() and (block := stream.read()):
                 blocks.append(block)
         return _Segment(b"".join(blocks), stream.n_bytes_fetched, stream.n_requests)
 
     def close(self) -> None:
         """End all connections; what they brought ahead of the reader counts as fetched."""
-        self._is_closed = True
+        self._closing.set()
         self._workers.shutdown(wait=True, cancel_futures=True)
         for future in self._ahead:
             if not future.cancelled() and future.exception() is None:

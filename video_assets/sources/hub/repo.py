@@ -41,13 +41,13 @@ class Patience:
     max_wait_s: float = 30.0
     max_asked_wait_s: float = 330.0  # the hub's limits count windows of five minutes
 
-    def wait(self, failures: int, error: FetchError) -> None:
+    def wait(self, failures: int, error: FetchError, *, sleep: Callable[[float], object] = time.sleep) -> None:
         """Wait after this many failures in a row, the last of which was `error`; raise it when it is time to give up."""
         wait_s = self._wait_s(failures, error)
         if wait_s is None:
             raise error
         _log.log(logging.WARNING if wait_s >= _LONG_WAIT_S else logging.INFO, "%s; trying again in %.0f s", error, wait_s)
-        time.sleep(wait_s)
+        sleep(wait_s)
 
     def _wait_s(self, failures: int, error: FetchError) -> float | None:
         if error.needs_person or failures >= self.attempts:

@@ -9,7 +9,8 @@ proxies, certificates, token and user agent are those that its users know.
 """
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from threading import Lock
 from types import TracebackType
@@ -52,7 +53,8 @@ class HubStream:
     """Bytes [start, stop) of one file; `read` goes on where a broken connection ended.
 
     `repo.revision` must be the commit that `file` was listed at. `n_bytes_fetched` counts what came over the wire, also what was
-    thrown away; `max_discard_bytes` bounds that where a server ignores ranges (None: no bound). `connections` are told of a 429.
+    thrown away; `max_discard_bytes` bounds that where a server ignores ranges (None: no bound). `connections` are told of a 429;
+    `sleep` waits before another attempt.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class HubStream:
         urls: SignedUrls | None = None,
         max_discard_bytes: int | None = None,
         connections: Connections | None = None,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.file = file
         self.position = start
@@ -74,7 +77,7 @@ class HubStream:
         self._repo = repo
         self._urls = urls or SignedUrls()
         self._max_discard_bytes = max_discard_bytes
-        self._connections = connections
+        self._connections, self._sleep = connections, sleep
         self._response: httpx.Response | None = None
         self._blocks: Iterator[bytes] = iter(())
         self._failures = 0
@@ -111,7 +114,7 @@ class HubStream:
         if self._connections is not None and isinstance(error, RateLimitedError):
             self._connections.back_off(error.wait_s or self._repo.patience.first_wait_s)
         if not (is_old_address and self._failures == 1 and isinstance(error, NetworkError)):  # expired: a fresh one needs no wait
-            self._repo.patience.wait(self._failures, error)
+            self._repo.patience.wait(self._failures, error, sleep=self._sleep)
 
     def _next_block(self) -> bytes:
         if self._response is None:

@@ -42,7 +42,7 @@ def read_csv(file: IO[bytes], path: Path, options: TableOptions, notes: list[str
         path_at = None if shape.path is None else header.index(shape.path)
         for line, cells in rows:
             _refuse_other_width(path, line, len(cells), len(header), delimiter)
-            if path_at is not None and any("\n" in cell for cell in cells):
+            if path_at is not None and "\n" in "".join(cells):
                 _refuse_swallowed_rows(path, CsvRow(line, cells), path_at, delimiter, options=options)
             row = shape.row(line, dict(zip(header, cells, strict=True)))
             if len(row.text) > CAPTION_CHARS or len(row.path) > CAPTION_CHARS:

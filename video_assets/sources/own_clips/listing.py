@@ -107,6 +107,11 @@ def _notes_on(scan: Scan, settings: OwnClips) -> list[str]:
     if others:
         counts = ", ".join(f"{suffix or 'without ending'}: {n:,}" for suffix, n in _by_count(others))
         notes.append(f"files that are no clips by their endings: {others.total():,} ({counts})")
+    if n_shards := others[".tar"]:
+        notes.append(
+            f"tar files are not read: {n_shards:,}; unpack shards of WebDataset, each into a folder of its own below this one: "
+            "their captions then lie beside the clips"
+        )
     if scan.n_known_folders:
         notes.append(f"links to folders that are listed under another name already: {scan.n_known_folders:,}")
     return notes

@@ -20,6 +20,7 @@ from video_assets.core.captions import (
     find_column,
 )
 from video_assets.core.errors import SourceError
+from video_assets.core.text import is_storable
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
 
@@ -50,9 +51,11 @@ class RowShape:
     def row(self, line: int, values: dict[str, Any]) -> CaptionRow:
         """The row that `values` hold; they are used up."""
         path, path_problem = _path_of(values.pop(self.path, None)) if self.path is not None else self._filled(values)
-        captions: tuple[str, ...] = ()
-        problem = ""
-        for name in self.texts:
+        first = values.pop(self.texts[0], None)
+        if isinstance(first, str) and len(self.texts) == 1 and is_storable(first):  # nearly every row of nearly every table
+            return CaptionRow(line, path, first, extras_json(values), "", (), path_problem)
+        captions, problem = captions_of(first)
+        for name in self.texts[1:]:
             more, trouble = captions_of(values.pop(name, None))
             captions, problem = (*captions, *more), problem or trouble
         if len(captions) < 2:
