@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from video_assets.cli import looking, terminal
+from video_assets.cli import looking, pages, terminal
 from video_assets.cli import shards as shard_commands
 from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, find_data_root, use_data_root
 from video_assets.local.options import remember_options
@@ -88,6 +88,9 @@ def run(
     prepare_only: Annotated[
         bool, typer.Option("--prepare-only", help="Write the shard lists and stop: then `video-assets shard` can run anywhere.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and how long decoding would take; nothing is written.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the training CSV from all enabled sources.
@@ -101,6 +104,9 @@ def run(
         "decode": {"n_shards": shards, "workers": workers},
     }
     forget = [name for name, is_asked in (("own_clips.folder", no_clips), ("own_clips.captions", no_captions)) if is_asked]
+    if dry_run:
+        _forecast(data_root, options, forget, as_json=as_json)
+        return
     with exit_codes():
         # Before Dagster is loaded: what is wrong is said within a second, and nothing of it is saved.
         remember_options(use_data_root(data_root), options, forget=forget, is_sample=sample)
@@ -112,6 +118,20 @@ def run(
     else:
         terminal.run_summary(summary)
     raise typer.Exit(1 if summary.error else 0)
+
+
+def _forecast(data_root: Path, options: dict[str, dict[str, Any]], forget: list[str], *, as_json: bool) -> None:
+    from video_assets.local.options import given_settings
+    from video_assets.pipeline.forecast import forecast
+
+    with exit_codes(stopped="stopped; nothing was written"):
+        use_data_root(data_root)
+        settings = given_settings(options, forget)
+        found = forecast(Layout(settings.data_root), settings)
+    if as_json:
+        typer.echo(json.dumps(found.as_record()))
+    else:
+        pages.forecast(found)
 
 
 @app.command()

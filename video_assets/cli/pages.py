@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from video_assets.cli.terminal import printable
+from video_assets.core.units import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from video_assets.explain.status import Status
     from video_assets.local.status import Activity
+    from video_assets.pipeline.forecast import Forecast
     from video_assets.settings.origins import Setting
 
 
@@ -43,6 +45,27 @@ def status(found: "Status", activity: "Activity", *, is_again: bool) -> None:
         out.print(f"run                {run['what']} {run['state'].lower()}" + (f" since {run['since']}" if run["since"] else ""))
     for name, tick in activity.next_schedules.items():
         out.print(f"next               {name} {tick}")
+
+
+def forecast(found: "Forecast") -> None:
+    """What a run would do."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out.print(f"would be listed    {found.listed:,} clips, {found.with_caption:,} of them with a caption")
+    for reason, count in found.dropped.items():
+        if count:
+            out.print(f"would be dropped   {count:,} {reason}, before decoding")
+    out.print(f"known already      {found.known:,} clips have a verdict")
+    out.print(f"would be decoded   {found.to_decode:,} clips, {size(found.bytes_to_decode)}")
+    if found.decode_cpu_s is not None and found.decode_s is not None:
+        out.print(
+            f"estimated          {found.decode_cpu_s / 3600:,.2f} CPU-hours, about {found.decode_s:,.0f} s here with "
+            f"{found.workers} workers (from {found.sampled} clips that were decoded now)"
+        )
+    for note in found.notes:
+        out.print(f"note               {printable(note)}")
+    for source in found.not_looked_at:
+        out.print(f"not looked at      {source}: what it would bring is known when it is listed")
+    out.print("Nothing was written.")
 
 
 def settings_table(found: "Iterable[Setting]") -> None:

@@ -45,6 +45,19 @@ def remember_options(root: Path, options: Values, *, forget: Iterable[str] = (),
         remember(settings_file(), given, forget=forget)
 
 
+def given_settings(options: Values, forget: Iterable[str] = ()) -> Settings:
+    """The settings with these options, checked and not saved.
+
+    Raises:
+        UsageError, pydantic.ValidationError: they would not work, or there are no own clips.
+    """
+    given = {name: {k: v for k, v in fields.items() if v is not None} for name, fields in options.items()}
+    settings = check_settings({name: fields for name, fields in given.items() if fields}, set(forget))
+    if not settings.own_clips.is_enabled:
+        raise UsageError("--dry-run looks at own clips, and none are set: give --clips FOLDER and/or --captions TABLE")
+    return settings
+
+
 def change_setting(key: str, value: str | None) -> None:
     """Save one setting, or with None forget it; where the file is read, it counts from the next start on.
 
