@@ -33,6 +33,10 @@ def tasks_at_work(site):
     return site.cluster.call("squeue", "-h", "-r", "-t", "R", "-o", "%F_%K %N").splitlines()
 
 
+def waiting_tasks(site):
+    return site.cluster.call("squeue", "-h", "-r", "-t", "PD", "-o", "%F_%K").split()
+
+
 def test_a_killed_node_costs_the_clips_in_flight(site, opened, head):
     site.mount.slow(0.3)
     one = head(*site.shards[:4])
@@ -41,6 +45,8 @@ def test_a_killed_node_costs_the_clips_in_flight(site, opened, head):
     before = opened()
     wait_for(lambda: site.cluster.call("sinfo", "-h", "-n", "n1", "-o", "%T").startswith("down"), timeout_s=900)
     site.mount.mend()
+    for task in wait_for(lambda: waiting_tasks(site), timeout_s=240):  # Slurm lets two minutes pass after a node failure
+        site.cluster.call("scontrol", "update", f"JobId={task}", "StartTime=now")
     assert failures_of(one.outcomes()) == {}
     # Two tasks died with a clip each, and what they had decided in the last two seconds.
     assert sum(opened().values()) <= 16 + 2 + 2 * 2 * 4
@@ -49,7 +55,7 @@ def test_a_killed_node_costs_the_clips_in_flight(site, opened, head):
 
 def test_a_task_over_its_memory_fails_its_shard_alone_and_with_more_memory_it_is_done(site, layout, settings_of):
     site.mount.slow(1.0)
-    outcomes = by_slurm(layout, site.shards[:1], settings_of(layout, mem_per_cpu_mib=256))
+    outcomes = by_slurm(layout, site.shards[:1], settings_of(layout, extra=["--mem-per-cpu=100M"]))
     [why] = failures(outcomes).values()
     assert "out of memory: raise slurm.mem_per_cpu_mib" in why
     assert f"Slurm job {outcomes[site.shards[0]].job} on n" in why
@@ -125,5 +131,6 @@ def test_a_requeued_task_goes_on_where_it_was(site, opened, head):
     wait_for(lambda: len(opened()) > 2, timeout_s=900)
     site.cluster.call("scontrol", "requeue", tasks_at_work(site)[0].split()[0])
     site.mount.mend()
+    site.cluster.call("scontrol", "update", f"JobId={wait_for(lambda: waiting_tasks(site), timeout_s=240)[0]}", "StartTime=now")
     assert failures_of(one.outcomes()) == {}
     assert sum(opened().values()) <= 4 + 1
