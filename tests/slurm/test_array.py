@@ -71,7 +71,7 @@ def test_an_array_over_two_nodes_gives_the_csv_of_one_machine(site, opened, layo
 
 
 def test_shards_are_reported_while_others_are_at_work(site, opened, layout, settings_of):
-    with hold(layout.lease(CHECK, site.shards[1])):
+    with hold(layout.lease(CHECK, site.shards[1]), stale_after_s=90):
         outcomes = check_shards_on_slurm(layout, site.shards[:2], settings=settings_of(layout), progress=LogProgress(quiet))
         first = next(outcomes)
         assert (first.shard, first.failure) == (site.shards[0], "")
