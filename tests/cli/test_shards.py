@@ -69,7 +69,7 @@ def test_what_the_command_decodes_a_run_of_all_shards_finds_and_does_not_decode_
 
 
 def test_a_shard_that_somebody_else_holds_is_told_and_skipped(layout):
-    with hold(layout.lease(CHECK, SHARDS[0]), run_id="abc"):
+    with hold(layout.lease(CHECK, SHARDS[0]), stale_after_s=90.0, run_id="abc"):
         code, lines, said = call(layout, "shard", SHARDS[0], SHARDS[2], "--json")
         _, table, _ = call(layout, "shards")
     told = [json.loads(line) for line in lines]
@@ -81,7 +81,7 @@ def test_a_shard_that_somebody_else_holds_is_told_and_skipped(layout):
 
 
 def test_with_wait_it_is_checked_when_the_other_has_ended(layout):
-    with hold(layout.lease(CHECK, SHARDS[0])):
+    with hold(layout.lease(CHECK, SHARDS[0]), stale_after_s=90.0):
         process = start(layout, "shard", SHARDS[0], "--wait")
         for line in process.stderr:
             if line.startswith("wait for process"):
