@@ -71,16 +71,16 @@ class WebServer:
 
 
 @contextmanager
-def serving() -> Iterator[WebServer]:
-    """A server on a free port of 127.0.0.1."""
+def serving(host: str = "127.0.0.1") -> Iterator[WebServer]:
+    """A server on a free port of this machine; every 127.x.y.z is a site of its own."""
     web = WebServer()
 
     class Handler(_Handler):
         server_content = web
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer((host, 0), Handler) as server:
         server.daemon_threads = True
-        web.base = f"http://127.0.0.1:{server.server_port}"
+        web.base = f"http://{host}:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:

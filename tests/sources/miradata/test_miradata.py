@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -540,6 +541,71 @@ def wait_for(is_so, timeout_s=60):
     while not is_so():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.02)
+
+
+# --- nights ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sites():
+    with ExitStack() as stack:
+        yield [stack.enter_context(serving(f"127.0.0.{number}")) for number in (1, 2, 3, 4)]
+
+
+def night(settings):
+    """What the schedule does; all pauses are over when the next night comes."""
+    layout = Layout(settings.data_root)
+    due = due_batches(layout, settings.miradata)
+    for batch in due:
+        fetch(settings, batch)
+    if (path := layout.pauses("miradata")).exists():
+        states = json.loads(path.read_text())
+        path.write_text(json.dumps({site: state | {"until": state["until"] and 1.0} for site, state in states.items()}))
+    return due
+
+
+def test_a_blocked_site_costs_the_others_no_night_and_comes_back_by_itself(tmp_path, sites, video):
+    """Four batches of a site that blocks us come first in the table, and two batches a night are done."""
+    blocked, *healthy = sites
+    places = [(n, blocked) for n in range(4)] + [(4 + n, healthy[n % 3]) for n in range(6)]
+    rows = [v1_row(f"{500 * n}.0", site.put(f"/{n}.mp4", video), 1, 2) for n, site in places]
+    for n in range(4):
+        blocked.fail(f"/{n}.mp4", status=429, times=99)
+    settings = mira(tmp_path, rows, alarms=1, batches_per_night=2)
+    layout = Layout(settings.data_root)
+    nights = [night(settings) for _ in range(5)]
+    assert sum(layout.partition_ledger("miradata", f"mira_{n:06d}").exists() for n in range(4, 10)) == 6, nights
+    assert all(len({batch for batch in due if batch <= "mira_000003"}) <= 1 for due in nights[:4]), nights
+    blocked.faults.clear()
+    nights += [night(settings) for _ in range(4)]
+    assert due_batches(layout, settings.miradata) == [], nights
+    assert not layout.pauses("miradata").exists() or json.loads(layout.pauses("miradata").read_text()) == {}
+
+
+def test_within_a_batch_a_blocked_site_is_passed_over_and_the_others_go_on(tmp_path, sites, video):
+    blocked, healthy, *_ = sites
+    rows = [v1_row(f"{n}.0", (blocked, healthy)[n % 2].put(f"/{n}.mp4", video), 1, 2) for n in range(8)]
+    for n in range(0, 8, 2):
+        blocked.fail(f"/{n}.mp4", status=429, times=99)
+    settings = mira(tmp_path, rows, alarms=1)
+    outcome = fetch(settings)
+    assert (outcome.n_ok, outcome.n_cut_now) == (4, 4)
+    assert "4 clips are still to be asked for" in outcome.failure
+    assert len(blocked.log) <= 2
+    assert due_batches(Layout(settings.data_root), settings.miradata) == [], "all that is left of it is in a pause"
+
+
+def test_losses_whose_time_has_come_are_offered_though_their_batch_has_nothing_else_to_do(tmp_path, web, video):
+    rows = [v1_row("1.0", web.base + "/a.mp4", 0.5, 2.5)]
+    settings = mira(tmp_path, rows)
+    fetch(settings)
+    layout = Layout(settings.data_root)
+    assert due_batches(layout, settings.miradata) == []
+    again = mira(tmp_path, rows, retry_lost_after_days=0)
+    assert due_batches(layout, again.miradata) == [BATCH]
+    web.put("/a.mp4", video)
+    assert fetch(again).n_ok == 1
+    assert due_batches(layout, again.miradata) == []
 
 
 # --- which batches --------------------------------------------------------------------------------------------------------------
