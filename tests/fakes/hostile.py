@@ -206,7 +206,7 @@ def work(step, path, **_options):
     """Stands in for the work with a clip: the file's text says how to behave; a fingerprint is what it is."""
     if step == "fingerprint":
         status = Path(path).stat()
-        return {"file_size": status.st_size, "mtime_ns": status.st_mtime_ns, "ffmpeg_versions": "none"}
+        return {"trouble": "", "file_size": status.st_size, "mtime_ns": status.st_mtime_ns, "ffmpeg_versions": "none"}
     return behave(**json.loads(Path(path).read_text()))
 
 

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from video_assets.core.report import funnel_from_counts, png_markdown, shard_outliers
+from video_assets.core.funnel import funnel_from_counts
+from video_assets.core.outliers import shard_outliers
 from video_assets.report.plots import bin_edges, drop_reasons_png, funnel_png, histograms_png, shards_png
+from video_assets.report.rules import png_markdown
 
 LONG = "a_reason_with_a_name_that_is_longer_than_any_that_we_have_today"
 FUNNEL = funnel_from_counts(
@@ -100,7 +102,7 @@ def test_a_matplotlibrc_of_the_user_changes_nothing_and_is_left_alone(tmp_path):
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\naxes.facecolor: black\nfont.size: 30\nsavefig.dpi: 300\n")
     draw = (
         "import sys, matplotlib\n"
-        "from video_assets.core.report import funnel_from_counts\n"
+        "from video_assets.core.funnel import funnel_from_counts\n"
         "from video_assets.report.plots import drop_reasons_png\n"
         "sys.stdout.buffer.write(drop_reasons_png(funnel_from_counts(5, {'decode_check': {'truncated': 3, 'a_b': 1}})))\n"
         "assert matplotlib.rcParams['text.usetex'], 'the caller keeps its settings'\n"

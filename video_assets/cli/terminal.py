@@ -104,7 +104,7 @@ def run_summary(summary: "RunSummary") -> None:
     if summary.csv is None:
         say(f"The shard lists are written, nothing is decoded. Their keys: {_program()} shards --open --data-root {root}")
         return
-    from video_assets.core.report import funnel_from_counts, funnel_lines
+    from video_assets.core.funnel import funnel_from_counts, funnel_lines
 
     out = _Console(soft_wrap=True)
     out.print()

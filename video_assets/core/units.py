@@ -1,7 +1,7 @@
 """Numbers as people read them: sizes, shares, durations, shortened texts.
 
 Belongs here: one spelling for each kind of number in reports, plots and terminals.
-Does not belong here: what is counted (`core.report`).
+Does not belong here: what is counted (`core.funnel`).
 """
 
 MIB = 1024 * 1024

@@ -1,4 +1,4 @@
-"""How tables look in the UI: column contracts and previews as Dagster metadata. Does not belong here: numbers (`core.report`)."""
+"""How tables look in the UI: column contracts and previews as Dagster metadata. Does not belong here: numbers (`core.funnel`)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,7 @@ def stage_metadata(layout: "Layout", asset: str, result: "StageResult") -> dict[
 
 def published_metadata(layout: "Layout", published: "Published") -> dict[str, Any]:
     """The product: where it is, how many clips, why the others are not in it, and its first rows."""
-    from video_assets.core.report import funnel_from_counts, funnel_markdown
+    from video_assets.core.funnel import funnel_from_counts, funnel_markdown
     from video_assets.report.about import product_pictures
 
     pictures = product_pictures(layout, published)
@@ -101,8 +101,9 @@ def published_metadata(layout: "Layout", published: "Published") -> dict[str, An
 
 def report_metadata(report: "Report") -> dict[str, Any]:
     """The report: funnel as numbers, table and picture; all pictures inline."""
-    from video_assets.core.report import funnel_markdown, png_markdown
+    from video_assets.core.funnel import funnel_markdown
     from video_assets.explain.reasons import MEANINGS
+    from video_assets.report.rules import png_markdown
 
     counted = report.funnel
     pictures = "\n\n".join(

@@ -114,9 +114,10 @@ def _report(outcome: "BatchOutcome", layout: "Layout") -> PartitionReport:
 
 def _obtainable(layout: "Layout") -> dict[str, Any]:
     """What of all batches so far is obtainable: a table and a picture."""
-    from video_assets.core.report import funnel_from_counts, funnel_markdown, png_markdown
+    from video_assets.core.funnel import funnel_from_counts, funnel_markdown
     from video_assets.explain.reasons import MEANINGS
     from video_assets.report.plots import drop_reasons_png, funnel_png
+    from video_assets.report.rules import png_markdown
     from video_assets.sources.miradata.ledgers import obtainable
 
     n_ok, reasons = obtainable(layout)

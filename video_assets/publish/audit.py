@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from video_assets.core.errors import MendableError
+from video_assets.core.funnel import Funnel, funnel, funnel_from_counts
 from video_assets.core.matching import positions
-from video_assets.core.report import Funnel, funnel, funnel_from_counts
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.publish.manifest import verify_published

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.errors import MendableError
+from video_assets.core.funnel import funnel_from_counts
 from video_assets.core.matching import positions
-from video_assets.core.report import funnel_from_counts
 from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.currency import IncompleteInputError, current_inputs

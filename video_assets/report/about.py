@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from video_assets.core.report import funnel_from_counts, preview
+from video_assets.core.funnel import funnel_from_counts
 from video_assets.core.schema import CLIPS, LEDGER, TRAINING
 from video_assets.pipeline.stage_result import StageResult
 from video_assets.publish.manifest import Published
+from video_assets.report.rules import preview
 from video_assets.sources.ledgers import Listing
 from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.layout import Layout
@@ -77,8 +78,8 @@ def product_pictures(layout: Layout, published: Published) -> dict[str, Any]:
 
 
 def _product_pictures(published: Published) -> dict[str, Any]:
-    from video_assets.core.report import png_markdown
     from video_assets.report.plots import funnel_png
+    from video_assets.report.rules import png_markdown
 
     counted = funnel_from_counts(published.n_kept, published.dropped)
     return {
@@ -88,8 +89,8 @@ def _product_pictures(published: Published) -> dict[str, Any]:
 
 
 def _stage_facts(asset: str, result: StageResult) -> dict[str, Any]:
-    from video_assets.core.report import png_markdown
     from video_assets.report.plots import histograms_png
+    from video_assets.report.rules import png_markdown
 
     stage = read_stage(result.path, CLIPS, columns=_MEASURED)
     dropped = stage.dropped if asset == "enriched_metadata" else stage.dropped[stage.dropped["stage"] == asset]

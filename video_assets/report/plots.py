@@ -1,7 +1,7 @@
 """Pictures for reports: the funnel, histograms, shards, drop reasons. Each is a PNG, 900 pixels wide, a few ten kilobytes.
 
 Millions of clips are binned by numpy before anything is drawn. Belongs here: what is drawn.
-Does not belong here: colours, text and PNG bytes (`report.figure`), the numbers (`core.report`).
+Does not belong here: colours, text and PNG bytes (`report.figure`), the numbers (`core.funnel`).
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from video_assets.core.report import Drop, Funnel, Outlier, finite
+from video_assets.core.funnel import Drop, Funnel
+from video_assets.core.outliers import Outlier
 from video_assets.core.units import MIB, count, number, share, shorten
 from video_assets.report.figure import (
     BAD,
@@ -31,6 +32,7 @@ from video_assets.report.figure import (
     style,
     text,
 )
+from video_assets.report.rules import finite
 
 _MAX_REASONS = 20
 _MAX_CLASSES = 7
@@ -232,7 +234,7 @@ def shards_png(counts: pd.DataFrame, *, outliers: Sequence[Outlier] = ()) -> byt
     Args:
         counts: columns shard, listed, dropped (clips), one row per shard in shard order. When there are more than 100, neighbours
             share a bar, whose dropped share is the worst of them.
-        outliers: what `core.report.shard_outliers` found in `counts`.
+        outliers: what `core.outliers.shard_outliers` found in `counts`.
     """
     figure = new_figure(540)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])

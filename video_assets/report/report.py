@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from video_assets.core.report import Funnel, funnel_from_counts, shard_outliers
+from video_assets.core.funnel import Funnel, funnel_from_counts
+from video_assets.core.outliers import shard_outliers
 from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.workplaces import workplaces

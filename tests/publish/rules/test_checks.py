@@ -2,7 +2,7 @@
 
 import pytest
 
-from video_assets.core.report import funnel_from_counts
+from video_assets.core.funnel import funnel_from_counts
 from video_assets.publish.rules.checks import reasons_as_before
 
 

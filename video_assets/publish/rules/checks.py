@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from video_assets.core.report import Funnel, log_tail, shard_outliers
+from video_assets.core.funnel import Funnel
+from video_assets.core.outliers import log_tail, shard_outliers
 from video_assets.core.schema import TableSpec
 from video_assets.core.units import share
 from video_assets.sources.openvid.rules.members import NOT_WANTED

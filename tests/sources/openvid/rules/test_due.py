@@ -1,6 +1,6 @@
 """Decisions of the source OpenVid that join its parts."""
 
-from video_assets.core.report import funnel_from_counts
+from video_assets.core.funnel import funnel_from_counts
 from video_assets.publish.rules.checks import drop_rate
 from video_assets.sources.openvid.rules.due import due_archives, estimate_bytes, ledger_version
 from video_assets.sources.openvid.rules.members import Selection

@@ -1,26 +1,19 @@
-"""What a run did, in numbers and words: the funnel, table previews, distributions, shards that stand out.
+"""From listed to kept: the funnel of a run, in numbers and words.
 
-Belongs here: counting and its text (markdown, plain lines, records). Does not belong here: pictures (`report.plots`), Dagster's
-metadata types (`defs`), the meaning of a reason (`core.verdicts`).
+Belongs here: counting drops, and the count as text (plain lines, markdown). Does not belong here: pictures (`report.plots`), the
+meaning of a reason (`core.verdicts`).
 """
 
-import base64
-import math
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from video_assets.core.units import count, share, shorten
+from video_assets.core.units import count, share
 
 # Raw sources come before these, whatever they are called.
 _STAGES = ("enriched_metadata", "size_filtered", "shard_lists", "decode_check", "training_csv")
-# A false alarm in a thousand runs is what a user bears.
-_FALSE_ALARM = 0.001
 
 
 @dataclass(frozen=True)
@@ -138,25 +131,6 @@ def funnel_markdown(result: Funnel, *, meanings: Mapping[str, str] | None = None
     return _markdown(["stage", "reason", "clips", "share", "meaning"][:width], [row[:width] for row in rows], numeric={2, 3})
 
 
-def preview(frame: pd.DataFrame, columns: Sequence[str], n: int = 10, *, max_chars: int = 120) -> list[dict[str, Any]]:
-    """The first `n` rows as records that survive JSON: plain Python values, missing and infinite numbers as None.
-
-    Texts are one line of at most `max_chars` characters: a caption of 350 words must not swell Dagster's event log.
-    """
-    return [
-        {name: _plain(value, max_chars) for name, value in zip(columns, row, strict=True)}
-        for row in frame[list(columns)].head(n).itertuples(index=False, name=None)
-    ]
-
-
-def _plain(value: Any, max_chars: int) -> Any:
-    if value is None or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    if isinstance(value, np.generic):
-        return _plain(value.item(), max_chars)
-    return value if isinstance(value, bool | int | float) else shorten(str(value), max_chars)
-
-
 def _cell(text: str) -> str:
     for mark in "\\|`*_[]":
         text = text.replace(mark, f"\\{mark}")
@@ -166,69 +140,3 @@ def _cell(text: str) -> str:
 def _markdown(header: list[str], rows: list[list[str]], *, numeric: set[int]) -> str:
     rule = ["---:" if i in numeric else "---" for i in range(len(header))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rule, *rows])
-
-
-def png_markdown(picture: bytes, alt: str) -> str:
-    """The picture inside markdown, nothing to serve beside it."""
-    return f"![{alt}](data:image/png;base64,{base64.b64encode(picture).decode()})"
-
-
-def finite(values: pd.Series) -> np.ndarray:
-    """The finite numbers of a column as float64, in order."""
-    numbers = values.to_numpy(dtype="float64", na_value=np.nan)
-    return numbers[np.isfinite(numbers)]
-
-
-@dataclass(frozen=True)
-class Outlier:
-    """A shard that lost far more than its siblings; shares are parts of 1."""
-
-    shard: str
-    listed: int
-    dropped: int
-    median_share: float
-
-    @property
-    def message(self) -> str:
-        """What is odd, in numbers, and where to look. Clips are spread by hash: bad ones are spread too, bad machines are not."""
-        return (
-            f"shard {self.shard}: {share(self.dropped, self.listed)} of {count(self.listed, 'clips')} dropped, "
-            f"median shard {share(self.median_share, 1)}: look at the mount, not at the clips"
-        )
-
-
-def shard_outliers(counts: pd.DataFrame, *, max_excess: float) -> list[Outlier]:
-    """Shards whose dropped share is more than `max_excess` above the median shard's, when that is no accident of few clips.
-
-    Shards are random samples of all clips, so the clips a healthy shard drops follow a binomial law with the share of the other
-    shards. A shard is reported only when its count has a probability below 0.001 over all shards (Bonferroni). So one bad clip of
-    two is no alarm.
-
-    Args:
-        counts: columns shard, listed, dropped (clips); shards without clips are passed over.
-        max_excess: part of 1.
-    """
-    rows = [(str(s), int(n), int(d)) for s, n, d in zip(counts["shard"], counts["listed"], counts["dropped"], strict=True) if n]
-    if len(rows) < 2:
-        return []
-    median = statistics.median(dropped / listed for _, listed, dropped in rows)
-    all_listed, all_dropped = sum(row[1] for row in rows), sum(row[2] for row in rows)
-    log_alarm = math.log(_FALSE_ALARM / len(rows))
-    odd: list[Outlier] = []
-    for shard, listed, dropped in rows:
-        # Laplace's rule keeps the expected share off 0 and 1, where a single clip would be a miracle.
-        expected = (all_dropped - dropped + 1) / (all_listed - listed + 2)
-        if dropped / listed > median + max_excess and log_tail(listed, dropped / listed, expected) < log_alarm:
-            odd.append(Outlier(shard=shard, listed=listed, dropped=dropped, median_share=median))
-    return odd
-
-
-def log_tail(n: int, observed: float, expected: float) -> float:
-    """Upper bound (Chernoff) of the log probability to see at least the share `observed` in `n` draws when `expected` is true.
-
-    `-n * KL(observed || expected)`; shares are parts of 1, `expected` is neither 0 nor 1.
-    """
-    if observed <= expected:
-        return 0.0
-    rest = (1.0 - observed) * math.log((1.0 - observed) / (1.0 - expected)) if observed < 1.0 else 0.0
-    return -n * (observed * math.log(observed / expected) + rest)

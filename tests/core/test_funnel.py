@@ -2,21 +2,13 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core.report import (
-    funnel,
-    funnel_from_counts,
-    funnel_lines,
-    funnel_markdown,
-    preview,
-    shard_outliers,
-)
-from video_assets.core.schema import CLIPS, DROPPED
+from video_assets.core.funnel import funnel, funnel_from_counts, funnel_lines, funnel_markdown
+from video_assets.core.schema import DROPPED
 
 
 def dropped_rows(*stage_and_reason):
@@ -105,76 +97,3 @@ def test_funnel_markdown_explains_the_reasons_that_it_is_told():
     table = funnel_markdown(funnel_from_counts(1, {"decode_check": {"truncated": 1}}), meanings={"truncated": "ends <early>"})
     assert "| decode_check | `truncated` | -1 | 50 % | ends &lt;early&gt; |" in table
     assert len({line.count("|") for line in table.splitlines()}) == 1
-
-
-def test_a_preview_is_json_without_nulls_trouble():
-    common = {"source": "s", "mtime_ns": 1, "probe_status": "ok", "probe_detail": "", "extras": "{}"}
-    one = {"clip_key": "a", "path": "/a", "text": "word " * 350, "file_size": 2**40, "fps": float("nan"), **common}
-    two = {"clip_key": "b", "path": "/b", "text": "None", "file_size": 1, "fps": float("inf"), "height": 3, **common}
-    rows = CLIPS.frame([one, two])
-    records = preview(rows, ["clip_key", "text", "height", "fps", "file_size"])
-    assert json.loads(json.dumps(records, allow_nan=False)) == records
-    assert records[0]["file_size"] == 2**40
-    assert [record["height"] for record in records] == [None, 3]
-    assert [record["fps"] for record in records] == [None, None]
-    assert records[1]["text"] == "None"
-    assert len(records[0]["text"]) <= 120
-
-
-@pytest.mark.parametrize("value", [np.float64(1.5), np.int32(3), np.bool_(True), "x", 2.5, 7, False])
-def test_a_preview_holds_plain_python_values(value):
-    (record,) = preview(pd.DataFrame({"v": pd.Series([value], dtype=object)}), ["v"])
-    assert type(record["v"]) in {str, int, float, bool}
-    assert record["v"] == value
-
-
-def test_a_preview_of_no_rows_is_empty_and_of_many_is_short():
-    frame = pd.DataFrame({"a": range(1000)})
-    assert preview(frame.head(0), ["a"]) == []
-    assert len(preview(frame, ["a"], 5)) == 5
-
-
-def shards(listed, dropped):
-    return pd.DataFrame(
-        {"shard": [f"{i:05d}-of-{len(listed):05d}" for i in range(len(listed))], "listed": listed, "dropped": dropped}
-    )
-
-
-def test_a_shard_on_a_sick_machine_is_named_with_its_numbers():
-    (outlier,) = shard_outliers(shards([54_000] * 24, [1_080] * 7 + [21_600] + [1_080] * 16), max_excess=0.3)
-    assert outlier.message == (
-        "shard 00007-of-00024: 40 % of 54,000 clips dropped, median shard 2 %: look at the mount, not at the clips"
-    )
-
-
-@pytest.mark.parametrize(
-    ("listed", "dropped"),
-    [
-        ([2, 2, 2, 2, 2, 2], [1, 0, 0, 0, 0, 0]),
-        ([1, 0, 3, 2, 1, 2, 1, 1], [1, 0, 0, 2, 0, 0, 1, 0]),
-        ([15, 16, 14, 15], [4, 2, 0, 1]),
-        ([54_000] * 24, [40_000] * 24),
-        ([54_000], [54_000]),
-        ([0, 0, 0], [0, 0, 0]),
-        ([], []),
-    ],
-)
-def test_few_bad_clips_or_equally_bad_shards_are_no_alarm(listed, dropped):
-    assert shard_outliers(shards(listed, dropped), max_excess=0.3) == []
-
-
-def test_many_of_few_clips_are_an_alarm():
-    found = shard_outliers(shards([15] * 24, [0] * 23 + [13]), max_excess=0.3)
-    assert [outlier.shard for outlier in found] == ["00023-of-00024"]
-
-
-def test_an_excess_within_the_limit_is_no_alarm_however_certain_it_is():
-    assert shard_outliers(shards([54_000] * 24, [0] * 23 + [13_500]), max_excess=0.3) == []
-    assert shard_outliers(shards([54_000] * 24, [0] * 23 + [13_500]), max_excess=0.2)
-
-
-@given(seed=st.integers(0, 10**6), size=st.integers(1, 60), bad_share=st.floats(0, 1))
-def test_healthy_shards_of_any_size_raise_no_alarm(seed, size, bad_share):
-    random = np.random.default_rng(seed)
-    listed = random.poisson(size, 24)
-    assert shard_outliers(shards(listed, random.binomial(listed, bad_share)), max_excess=0.05) == []
