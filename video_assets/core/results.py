@@ -78,7 +78,19 @@ class ClipProbe(ClipNumbers):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipVerdict(ClipNumbers):
+class VideoExtras:
+    """What only decoding shows of a video, beside its numbers."""
+
+    header_fps: float | None = None
+    size_changes: int | None = None
+    starts_at_s: float | None = None
+    missing_s: float | None = None
+    is_variable_rate: bool | None = None
+    is_count_consistent: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipVerdict(ClipNumbers, VideoExtras):
     """What decoding every frame showed: a row of VERDICTS but for the clip's key."""
 
     verdict: Verdict
@@ -86,8 +98,6 @@ class ClipVerdict(ClipNumbers):
     errors: str = ""
     file_size: int | None = 0
     mtime_ns: int | None = 0
-    is_variable_rate: bool | None = None
-    is_count_consistent: bool | None = None
     content_hash: str | None = None
     decode_seconds: float | None = None
     checker_version: str = ""

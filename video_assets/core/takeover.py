@@ -1,13 +1,15 @@
 """Versions of the rules: which measurements and verdicts of an earlier version still hold, so that they are not made again.
 
 Version 3 of the check (2 of the probe) reads `duration_s` as a length in every container, counts what AVI drops, and passes over
-tracks without packets outside MP4. What cannot come out otherwise by that is taken over; whatever is in doubt is made again.
-Belongs here: that choice, on whole columns. Does not belong here: the rules themselves (`io.media`), joining (`core.matching`).
+tracks without packets outside MP4. The check also refuses pictures that change their size and starts that are missing, corrects
+rates that are none, and names missing reference frames: so good clips are all checked again. What cannot come out otherwise is
+taken over; whatever is in doubt is made again.
+Belongs here: that choice, on whole columns. Does not belong here: the rules themselves (`media`), joining (`core.matching`).
 """
 
 import pandas as pd
 
-from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION
+from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION, is_about_references
 
 _CHECKER_BEFORE = "2"
 _PROBER_BEFORE = "1"
@@ -22,7 +24,7 @@ _LATE_S = 1.0
 def standing_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Rows of VERDICTS that the rules of now would give again; the others are left out."""
     version = verdicts["checker_version"]
-    is_judged = (verdicts["verdict"] == "good") | ((verdicts["verdict"] == "bad") & ~verdicts["reason"].isin(_IN_DOUBT))
+    is_judged = (verdicts["verdict"] == "bad") & ~verdicts["reason"].isin(_IN_DOUBT) & ~_is_about_references(verdicts["errors"])
     holds = verdicts["reason"].isin(_NEVER_OPENED) | (is_judged & _is_settled_mp4(verdicts))
     return verdicts[(version == CHECKER_VERSION) | ((version == _CHECKER_BEFORE) & holds)]
 
@@ -39,6 +41,10 @@ def standing_probes(probes: pd.DataFrame, version: str) -> pd.DataFrame:
     status = probes["probe_status"]
     holds = status.isin(_NEVER_OPENED) | ((status == "ok") & _is_settled_mp4(probes))
     return probes[holds & (version == _PROBER_BEFORE)]
+
+
+def _is_about_references(errors: pd.Series) -> pd.Series:
+    return errors.map(lambda words: is_about_references(words.splitlines())).astype(bool)
 
 
 def _is_settled_mp4(rows: pd.DataFrame) -> pd.Series:

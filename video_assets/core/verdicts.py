@@ -1,7 +1,7 @@
 """The vocabulary of verdicts, and how FFmpeg's words become one of its reasons.
 
 Belongs here: verdicts, reasons, their meaning for people, pure functions on log lines.
-Does not belong here: decoding (`io.media`), what is done with dropped clips (`core.filters`).
+Does not belong here: decoding (`media`), what is done with dropped clips (`core.filters`).
 """
 
 import re
@@ -52,7 +52,17 @@ REASONS: dict[str, Reason] = {
     "no_frames": Reason(
         "a video stream, but not one frame of it decodes", "drop it; often an initialization segment or an encrypted track"
     ),
-    "fewer_frames": Reason("clearly fewer frames decode than the container promises", "fetch the clip again; its end is missing"),
+    "fewer_frames": Reason(
+        "clearly fewer frames decode than the clip promises or has packets for",
+        "fetch the clip again; its start or end is missing",
+    ),
+    "changing_size": Reason(
+        "the picture's size or pixel format changes inside the clip", "cut it where it changes, or tolerate it"
+    ),
+    "reference_frames": Reason(
+        "the video decoder misses reference frames and complains about nothing else",
+        "drop it; or tolerate it after a look at the pictures, which may be whole",
+    ),
     "unreadable_container": Reason("FFmpeg cannot read the container", "fetch the clip again"),
     "corrupt_container": Reason("the demuxer reported errors, the decoders none", "fetch the clip again, or remux it"),
     "unsupported_codec": Reason("FFmpeg has no decoder for a stream it would decode", "transcode it elsewhere"),
@@ -81,6 +91,12 @@ _TELLING = (
     ("too_large", re.compile(r"Picture size \S+ is invalid|dimensions.* (too large|invalid)", re.IGNORECASE)),
 )
 _PLAYLIST = re.compile(r"^\s*(#EXTM3U|ffconcat version|\[playlist\]|v=0\r?\n|RTSPtext)|<(MPD|smil|SmoothStreamingMedia)\b")
+# Often harmless: cuts at open GOPs, and streams of encoders that forget frames otherwise than the standard says.
+_REFERENCE = re.compile(
+    r"mmco: unref short failure|co located POCs unavailable|reference picture missing during reorder"
+    r"|Missing reference picture, default is|number of reference frames .* exceeds max|Could not find ref with POC"
+    r"|^\s+Last message repeated \d+ times"
+)
 _UNSUPPORTED = re.compile(r"no decoder|not implemented|unsupported", re.IGNORECASE)
 
 
@@ -135,12 +151,21 @@ def reason_of_lines(lines: Sequence[str], speakers: Speakers, *, otherwise: str 
         return telling
     names = {context_name(line) for line in lines}
     if names & speakers.video:
-        return "corrupt_video"
+        return "reference_frames" if is_about_references(lines) else "corrupt_video"
     if names & speakers.audio:
         return "corrupt_audio"
     if any(_UNSUPPORTED.search(line) for line in lines):
         return "unsupported_codec"
     return "timestamps" if all(_TIMESTAMPS.search(line) for line in lines) else "corrupt_container"
+
+
+def is_about_references(lines: Sequence[str]) -> bool:
+    """True when every line is about a missing reference frame.
+
+    >>> is_about_references(["[h264] mmco: unref short failure"]), is_about_references(["[h264] error while decoding MB 3 4"])
+    (True, False)
+    """
+    return bool(lines) and all(_REFERENCE.search(line) for line in lines)
 
 
 def reason_of_open_error(lines: Sequence[str]) -> str:

@@ -188,6 +188,11 @@ class VideoClock:
         self.muxer.take(rounded if time >= 0 else -rounded)
         return time
 
+    @property
+    def end(self) -> int:
+        """When the last frame ends, in ticks of the stream."""
+        return (self._last or 0) + self._duration
+
 
 class AudioClock:
     """Frame times of an audio stream, rescaled to 1 / sample rate; coarse stamps are smoothed with the number of samples."""

@@ -16,7 +16,7 @@ from av.error import FFmpegError
 from av.format import Flags
 from av.video.stream import VideoStream
 
-from video_assets.core.results import ClipNumbers, ClipVerdict
+from video_assets.core.results import ClipNumbers, ClipVerdict, VideoExtras
 from video_assets.core.verdicts import (
     CHECKER_VERSION,
     Speakers,
@@ -28,7 +28,7 @@ from video_assets.media.choice import Chosen, choose_streams
 from video_assets.media.clip_file import ClipFile, NotAFileError, StorageError
 from video_assets.media.clock import InputClock, is_variable_rate
 from video_assets.media.container import is_picture, open_container, unopened_reason
-from video_assets.media.headers import Promise, is_longer, places, promised, stream_numbers
+from video_assets.media.headers import Promise, has_lost, is_longer, places, promised, stream_numbers, trusted_rate
 from video_assets.media.libav_log import libav_log
 from video_assets.media.sinks import AudioSink, VideoSink, words
 from video_assets.media.versions import ffmpeg_versions
@@ -42,8 +42,7 @@ class _Pass:
     """What one pass saw. Holds nothing of libav: the container is closed before this is judged."""
 
     numbers: ClipNumbers = field(default_factory=ClipNumbers)
-    is_variable_rate: bool | None = None
-    is_count_consistent: bool | None = None
+    extras: VideoExtras = field(default_factory=VideoExtras)
     speakers: Speakers = field(default_factory=Speakers)
     has_video: bool = False
     lines: list[str] = field(default_factory=list)
@@ -52,6 +51,7 @@ class _Pass:
     end_s: float = 0.0
     is_unopened: bool = False
     is_short: bool = False
+    is_changing: bool = False
     is_out_of_memory: bool = False
     is_encrypted: bool = False
 
@@ -104,8 +104,7 @@ def _judge(file: ClipFile, *, max_duration_s: float | None, is_full_decode: bool
         errors=first_lines([*seen.lines, seen.remark]),
         file_size=size,
         mtime_ns=mtime_ns,
-        is_variable_rate=seen.is_variable_rate if seen.has_video else None,
-        is_count_consistent=seen.is_count_consistent if seen.has_video else None,
+        **vars(seen.extras if seen.has_video else VideoExtras()),
         content_hash=content_hash,
     )
 
@@ -147,7 +146,8 @@ def _reason(seen: _Pass, max_duration_s: float | None) -> str:
         return "encrypted"
     if not seen.numbers.num_frames:
         return reason_of_lines(seen.lines, seen.speakers, otherwise="no_frames")
-    return reason_of_lines(seen.lines, seen.speakers, otherwise="fewer_frames" if seen.is_short else "")
+    own = "fewer_frames" if seen.is_short else "changing_size" if seen.is_changing else ""
+    return reason_of_lines(seen.lines, seen.speakers, otherwise=own)
 
 
 def _decode(file: ClipFile, seen: _Pass, *, max_duration_s: float | None, is_full_decode: bool) -> None:
@@ -213,16 +213,41 @@ def _decode_streams(container: InputContainer, streams: Chosen, promise: Promise
         seen.is_encrypted |= sink.is_encrypted
     seen.end_s = max(sink.end_s for sink in sinks.values())
     if video is not None and streams.video is not None:
-        seen.remark = "" if video.n_delivered else _no_packets(streams.video)
-        n_places = places(video.end_s, streams.video.time_base)
-        seen.is_short = promise.is_broken(n_packets=video.n_delivered, n_places=n_places, video_s=video.end_s, clip_s=seen.end_s)
-        seen.numbers = _counted(video, seen.numbers)
-        seen.is_variable_rate = is_variable_rate(video.steps)
-        seen.is_count_consistent = len({video.n_frames, video.n_packets, seen.numbers.header_frames or video.n_frames}) == 1
+        _take_video(video, streams.video, promise, seen)
+
+
+def _take_video(video: VideoSink, stream: VideoStream, promise: Promise, seen: _Pass) -> None:
+    """What the video showed, in numbers and in remarks about what ffmpeg passes."""
+    n_places = places(video.end_s, stream.time_base)
+    is_broken = promise.is_broken(n_packets=video.n_delivered, n_places=n_places, video_s=video.end_s, clip_s=seen.end_s)
+    is_lost = has_lost(n_frames=video.n_frames, n_packets=video.n_packets, lost_s=sum(video.lost_s))
+    seen.is_short, seen.is_changing = is_broken or is_lost, video.n_changes > 0
+    seen.remark = _remark(video, stream, is_lost=is_lost)
+    header_fps = seen.numbers.fps
+    seen.numbers = _counted(video, seen.numbers)
+    header_frames = seen.numbers.header_frames or video.n_frames
+    seen.extras = VideoExtras(
+        header_fps=header_fps,
+        size_changes=video.n_changes,
+        starts_at_s=round(video.starts_at_s, 6) if video.n_frames else None,
+        missing_s=round(video.starts_at_s + max(0.0, seen.end_s - video.shown_end_s), 6) if video.n_frames else None,
+        is_variable_rate=is_variable_rate(video.steps),
+        is_count_consistent=len({video.n_frames, video.n_packets, header_frames}) == 1,
+    )
+
+
+def _remark(video: VideoSink, stream: VideoStream, *, is_lost: bool) -> str:
+    if not video.n_delivered:
+        return _no_packets(stream)
+    if is_lost:
+        start_s, end_s = video.lost_s
+        lost = f"no picture for {start_s:.3f} s at the start, {end_s:.3f} s at the end"
+        return f"{video.n_frames} frames of {video.n_packets} packets; {lost}"
+    return video.first_change
 
 
 def _counted(video: VideoSink, header: ClipNumbers) -> ClipNumbers:
     """What was counted and seen, in place of what the header says."""
     shape = {} if video.shape is None else vars(video.shape)
-    counts = {"num_frames": video.n_frames, "packet_frames": video.n_packets}
-    return replace(header, **counts, **shape, fps=header.fps or video.mean_rate)
+    fps = trusted_rate(header.fps, video.mean_rate, n_frames=video.n_frames)
+    return replace(header, num_frames=video.n_frames, packet_frames=video.n_packets, fps=fps, **shape)

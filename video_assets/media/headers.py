@@ -22,6 +22,9 @@ _MATROSKA = "matroska"
 _STORE_END = (_MATROSKA, "nut", "asf")
 _FLV = "flv"
 _AVI = "avi"
+_LOST_S = 0.5
+_MAX_RATE_FACTOR = 1.5
+_MIN_RATE_FRAMES = 3
 
 
 def stream_numbers(container: InputContainer, video: VideoStream | None, file: ClipFile) -> ClipNumbers:
@@ -141,6 +144,32 @@ def promised(container: InputContainer, streams: Chosen, file: ClipFile, *, dura
         return Promise(n_places=n_frames)
     is_alone = container.format.name.startswith(_MATROSKA) and len(container.streams) == len(streams.all)
     return Promise(n_packets=n_frames, clip_s=duration_s or None if is_alone else None)
+
+
+def has_lost(*, n_frames: int, n_packets: int, lost_s: float) -> bool:
+    """True when packets at the start or end of the video gave no picture for half a second or more, and a tenth of all gave none.
+
+    Both must be so. Hidden frames (VP8) and fields in packets of their own make fewer frames than packets and lose no time; cuts
+    at an open GOP lose the few frames that lean on the one before.
+
+    >>> has_lost(n_frames=50, n_packets=97, lost_s=2.0), has_lost(n_frames=50, n_packets=97, lost_s=0.0)
+    (True, False)
+    """
+    return lost_s >= _LOST_S and _is_less(n_frames, n_packets, margin=2)
+
+
+def trusted_rate(header_fps: float | None, times_fps: float | None, *, n_frames: int) -> float | None:
+    """The container's frame rate, unless the decoded times say another one by more than half.
+
+    Containers claim clock rates (1000, 90000), field rates, or the rate at which a recorder looked for new pictures.
+
+    >>> trusted_rate(1000.0, 30.0, n_frames=60), trusted_rate(30.0, 24.0, n_frames=60), trusted_rate(None, 24.0, n_frames=60)
+    (30.0, 30.0, 24.0)
+    """
+    if header_fps is None or times_fps is None:
+        return header_fps or times_fps
+    is_other = max(header_fps, times_fps) > _MAX_RATE_FACTOR * min(header_fps, times_fps)
+    return times_fps if is_other and n_frames >= _MIN_RATE_FRAMES else header_fps
 
 
 def places(end_s: float, time_base: Fraction | None) -> float:

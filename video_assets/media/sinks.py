@@ -18,6 +18,8 @@ from video_assets.media.clock import AudioClock, InputClock, NullMuxer, StreamCl
 
 _US = 1_000_000
 _MAX_KEPT_ERRORS = 100
+_NEVER = 1 << 62
+_USUAL_RATES = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 60000 / 1001, 60.0)
 # What nobody sees need not be computed; docs/decode-check.md shows that verdicts and counts stay. "full" leaves nothing out.
 _OPTIONS = {"skip_loop_filter": "all"}
 
@@ -25,6 +27,15 @@ _OPTIONS = {"skip_loop_filter": "all"}
 def words(error: FFmpegError | OSError) -> str:
     """The error's text and kind, without the file's name."""
     return f"{error.strerror} ({type(error).__name__})"
+
+
+def _whole_rate(rate: float, *, n_ticks: int) -> float:
+    """The usual rate that a mean over `n_ticks` means, since both ends are rounded to ticks; otherwise the mean itself.
+
+    Trainers sort 24.01 frames a second into another bucket than 24.
+    """
+    usual = min(_USUAL_RATES, key=lambda candidate: abs(candidate - rate))
+    return usual if abs(usual - rate) * n_ticks <= rate else rate
 
 
 class Decoder:
@@ -115,6 +126,16 @@ class Shape:
     pix_fmt: str
     rotation_deg: int
 
+    @property
+    def pixels(self) -> tuple[int, int, str]:
+        """What frames that are stacked must have in common; the full-range twin of a format is the same layout."""
+        return self.height, self.width, self.pix_fmt.replace("yuvj", "yuv")
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"{self.width}x{self.height} {self.pix_fmt}"
+
 
 class VideoSink(_Sink):
     """Decodes the video stream; knows its frames, its packets (all, and those that are shown), the first frame's shape."""
@@ -129,19 +150,33 @@ class VideoSink(_Sink):
         self._time_base, self._guessed_rate = time_base, rate
         self._first_time: int | None = None
         self._last_time = 0
+        self._first_shown, self._last_shown = _NEVER, -_NEVER  # times of packets
         self.steps: set[int] = set()
         self.n_delivered = 0
         self.n_packets = 0
         self.n_frames = 0
         self.shape: Shape | None = None
+        self._now: Shape | None = None
+        self._width, self._height, self._pix_fmt = 0, 0, ""
+        self.n_changes = 0
+        self.first_change = ""
 
     def take(self, packet: Packet | None) -> None:
         """Decode one packet; None takes what the decoder still holds."""
-        if packet is not None:
-            self.n_delivered += 1
-            self.n_packets += not packet.is_discard
         for frame in self._decoder.decode(packet):
             self._frame(frame)
+        if packet is not None:
+            self.n_delivered += 1
+            if not packet.is_discard:
+                self._count_shown(packet.pts)
+
+    def _count_shown(self, pts: int | None) -> None:
+        self.n_packets += 1
+        if pts is not None:
+            if pts < self._first_shown:  # noqa: PLR1730 - for every packet, and `min` costs more
+                self._first_shown = pts
+            if pts > self._last_shown:  # noqa: PLR1730
+                self._last_shown = pts
 
     def _frame(self, frame: VideoFrame) -> None:
         now = self._clock.take(frame.pts, frame.dts, frame.duration)
@@ -149,9 +184,42 @@ class VideoSink(_Sink):
             self.steps.add(now - self._last_time)
         else:
             self._first_time = now
-            self.shape = Shape(frame.height, frame.width, frame.format.name, frame.rotation)
+        if frame.width != self._width or frame.height != self._height or frame.format.name != self._pix_fmt:
+            self._take_shape(frame)
         self.n_frames += 1
         self._last_time = now
+
+    def _take_shape(self, frame: VideoFrame) -> None:
+        """The first frame's, or another one: rare, unlike frames."""
+        self._width, self._height, self._pix_fmt = frame.width, frame.height, frame.format.name
+        before, self._now = self._now, Shape(frame.height, frame.width, frame.format.name, frame.rotation)
+        if self.shape is None:
+            self.shape = self._now
+        elif before is not None and before.pixels != self._now.pixels:
+            if not self.n_changes:
+                self.first_change = f"frame {self.n_frames}: {before.words}, then {self._now.words}"
+            self.n_changes += 1
+
+    @property
+    def starts_at_s(self) -> float:
+        """When the first picture comes, seconds after the clip's start."""
+        return float((self._first_time or 0) * self._time_base)
+
+    @property
+    def shown_end_s(self) -> float:
+        """When the last picture ends, seconds after the clip's start."""
+        return float(self._clock.end * self._time_base)
+
+    @property
+    def lost_s(self) -> tuple[float, float]:
+        """For how long packets at the start and at the end gave no picture, seconds; 0 where packets have no times.
+
+        Hidden frames and fields in packets of their own lose no time, so they do not count.
+        """
+        if self._first_time is None or self._last_shown < self._first_shown:
+            return 0.0, 0.0
+        lost = (self._first_time - self._first_shown, self._last_shown - self._last_time)
+        return float(max(0, lost[0]) * self._time_base), float(max(0, lost[1]) * self._time_base)
 
     @property
     def mean_rate(self) -> float | None:
@@ -160,7 +228,8 @@ class VideoSink(_Sink):
         `(frames - 1) / (last time - first time)`; of a single frame, or of frames without times, what libavformat guesses.
         """
         if self._first_time is not None and self._last_time > self._first_time:
-            return float((self.n_frames - 1) / ((self._last_time - self._first_time) * self._time_base))
+            n_ticks = self._last_time - self._first_time
+            return _whole_rate(float((self.n_frames - 1) / (n_ticks * self._time_base)), n_ticks=n_ticks)
         return float(self._guessed_rate) if self._guessed_rate else None
 
 

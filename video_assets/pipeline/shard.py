@@ -26,7 +26,7 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
 from video_assets.storage.stages import StageError, dropped_path, read_stage, stage_hash, stage_note, write_stage
-from video_assets.storage.tables import read_table, write_table
+from video_assets.storage.tables import read_older_table, write_table
 
 # A mount that is gone fails every clip: after this many the rest of the shard is left for the backfill.
 MAX_UNREADABLE = 20
@@ -183,7 +183,7 @@ def _known_verdicts(layout: Layout, shard: str, clips: pd.DataFrame) -> tuple[pd
     Another number of shards makes other files: when clips are left over, those are looked through too, so that it decodes
     nothing.
     """
-    tables = [read_table(path, VERDICTS).rows for path in (layout.verdicts(shard),) if path.exists()]
+    tables = [read_older_table(path, VERDICTS) for path in (layout.verdicts(shard),) if path.exists()]
     records, parts = read_parts(layout.verdict_parts(shard))
     known = _latest([*tables, VERDICTS.frame(records)])
     if len(merge_verdicts(clips, known).unchecked):
@@ -198,7 +198,7 @@ def _other_verdicts(layout: Layout, shard: str) -> Iterator[pd.DataFrame]:
     for path in sorted(layout.verdicts_folder.glob("*-of-*")):
         if path.stem.partition("-of-")[2] == suffix:
             continue
-        yield read_table(path, VERDICTS).rows if path.suffix == ".parquet" else VERDICTS.frame(read_parts(path)[0])
+        yield read_older_table(path, VERDICTS) if path.suffix == ".parquet" else VERDICTS.frame(read_parts(path)[0])
 
 
 def _latest(tables: list[pd.DataFrame]) -> pd.DataFrame:

@@ -65,6 +65,24 @@ def read_table(path: Path, spec: TableSpec, *, columns: list[str] | None = None)
     return Table(rows=rows, note=_note(table.schema.metadata), content_hash=hash_file(path))
 
 
+def read_older_table(path: Path, spec: TableSpec) -> pd.DataFrame:
+    """Rows of a table that may be of an earlier version of the program: nullable columns that came later are null.
+
+    Raises:
+        FileNotFoundError: nothing there.
+        ValueError: not a whole Parquet file, or a column that may not be null is missing; the message names the file.
+    """
+    later = {column.name for column in spec.columns if column.is_nullable} - set(_schema(path).names)
+    return spec.frame(read_table(path, spec, columns=[name for name in spec.names if name not in later]).rows)
+
+
+def _schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path}: not a readable table ({error}); delete it and materialize its asset again") from error
+
+
 def read_head(path: Path, spec: TableSpec, n_rows: int) -> pd.DataFrame:
     """The first rows of a table, without reading the others."""
     batches = pq.ParquetFile(path).iter_batches(batch_size=n_rows, columns=spec.names)
