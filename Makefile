@@ -23,7 +23,7 @@ ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts not
 	@exec $(BIN)/video-assets ui --read-only --data-root "$(DATA_ROOT)" --port "$(PORT)"
 
 # Tests of clips, processes and tables use the cores; most of the others' time is waiting for Dagster's daemon.
-WAITING := $(addprefix tests/,browser cli defs helm integration local upstream)
+WAITING := $(addprefix tests/,browser cli defs helm integration local slurm upstream)
 test: setup-dev  ## run all tests, or those of ARGS
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
