@@ -187,7 +187,7 @@ def takedown(
     yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this, only show what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove clips for ever: files, rows, captions; publish without them; write a report for whoever asked.
+    """Remove clips permanently: files, rows, captions; publish without them; write a report for whoever asked.
 
     They never come back, under these names or with the same bytes, also those that no table knows yet. Exit code 1 when something
     could not be removed; run it again then.

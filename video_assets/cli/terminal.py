@@ -186,7 +186,7 @@ def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:
         out.print(f"comment       {printable(line)}")
     for line, why in planned.request.refused.items():
         out.print(f"NOT UNDERSTOOD  {printable(line)}  ({why})")
-    out.print(f"{len(planned.clips):,} clips. Nothing was changed; with --yes all of this is removed for ever.")
+    out.print(f"{len(planned.clips):,} clips. Nothing was changed; with --yes all of this is removed permanently.")
 
 
 def takedown_report(report: "TakedownReport", page: Path) -> None:

@@ -1,6 +1,6 @@
 """What takes a clip out, and by which reason: every filter returns both halves, so that no clip vanishes.
 
-Belongs here: the rules, as functions from a table to `Split`. Does not belong here: reading or writing tables (`io`), what a
+Belongs here: the rules, as functions from a table to `Split`. Does not belong here: reading or writing tables (`storage`), what a
 verdict means (`core.verdicts`), when a caption is empty (`core.captions`).
 """
 

@@ -2,7 +2,7 @@
 
 A measurement belongs to the bytes it was taken from: (clip_key, file_size, mtime_ns) must all agree, or it is nobody's. All is
 done on whole columns: 20 new clips among 100,000 known ones cost what 20 clips cost.
-Belongs here: those joins. Does not belong here: probing and decoding (`io`), what is dropped (`core.filters`).
+Belongs here: those joins. Does not belong here: probing and decoding (`checking`), what is dropped (`core.filters`).
 """
 
 from dataclasses import dataclass

@@ -52,13 +52,13 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         except WebhookError as error:
             context.log.warning(str(error))
             return dg.SensorResult(skip_reason=f"{len(found)} alerts not delivered: {error}", cursor=_try_later(state, after))
-        return dg.SensorResult(skip_reason=f"told {len(found)} alerts", cursor=json.dumps(after))
+        return dg.SensorResult(skip_reason=f"reported {len(found)} alerts", cursor=json.dumps(after))
 
     return alerts
 
 
 def _from_now_on(instance: dg.DagsterInstance) -> dict[str, Any]:
-    """What failed before anybody listened is not told."""
+    """What failed before anybody listened is not reported."""
     last = instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=1)
     return {"failures": last.cursor if last.records else None, "checks": None, "freshness": None, "attempts": 0}
 

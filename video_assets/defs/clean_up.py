@@ -1,4 +1,4 @@
-"""The nightly clean-up: Dagster keeps every event of every run for ever; this job lets go of what nobody needs any more.
+"""The nightly clean-up: Dagster keeps every event of every run; this job deletes what nobody needs any more.
 
 Belongs here: the job and its schedule. Does not belong here: what may go (`defs.history`), the data root's leftovers (`storage`).
 """

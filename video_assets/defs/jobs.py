@@ -19,7 +19,7 @@ FIND_BROKEN_OPENVID = "find_broken_openvid"
 LIST_MIRADATA = "list_miradata"
 FETCH_MIRADATA = "fetch_miradata"
 
-# Of runs that are on their way. Not NOT_STARTED: a run whose server died before it was submitted stays so for ever.
+# Of runs that are on their way. Not NOT_STARTED: a run whose server died before it was submitted stays so.
 AT_WORK = [
     dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING
 ]  # fmt: skip

@@ -55,7 +55,7 @@ class Chosen:
         """All their packets, those that were read for the choice included. To be called once.
 
         Raises:
-            av.error.FFmpegError: the demuxer gave up, or asked to try again for ever.
+            av.error.FFmpegError: the demuxer gave up, or asked to try again without end.
         """
         look = self._look
         if look.rest is None:

@@ -90,7 +90,7 @@ def packets(container: InputContainer, streams: Sequence[VideoStream | AudioStre
     """All packets of the streams that hold something. Streams that first appear in mid-file are ignored, as ffmpeg ignores them.
 
     Raises:
-        av.error.FFmpegError: the demuxer gave up, or asked to try again for ever.
+        av.error.FFmpegError: the demuxer gave up, or asked to try again without end.
     """
     for attempt in range(_MAX_TRY_AGAIN):
         try:

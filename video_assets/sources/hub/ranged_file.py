@@ -17,7 +17,7 @@ from video_assets.sources.hub.stream import HubStream, SignedUrls
 from video_assets.sources.seekable import SeekableReader
 
 TAIL_BYTES = 1 << 20  # the directory of a zip of 5,000 clips takes about 600 kB; it is fetched in one request
-MAX_DISCARD_BYTES = 64 << 20  # of a server that ignores ranges; beyond that it is of no use here
+MAX_DISCARD_BYTES = 64 << 20  # of a server that ignores ranges; beyond that it is unusable here
 GAP_BYTES = 1 << 18  # reading this much in vain is cheaper than another request
 
 

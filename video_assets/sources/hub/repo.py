@@ -111,7 +111,7 @@ class HubRepo:
         return files
 
     def _ask(self, url: str) -> tuple[Any, str | None]:
-        """JSON and the next page's URL. Not by `HfApi`, whose listing waits for ever when the server falls silent."""
+        """JSON and the next page's URL. Not by `HfApi`, whose listing waits without end when the server falls silent."""
         response = get_session().get(url, headers=hub_headers(), timeout=self.timeout_s)
         hf_raise_for_status(response)
         if "json" not in response.headers.get("Content-Type", ""):

@@ -39,7 +39,7 @@ _READER = 2  # raised when the same table gives other rows than before
 
 @dataclass(frozen=True)
 class MiraListing:
-    """What the table offers. `batches`: rows by partition; `problems`: the first rows of no use; `terms`: the licence.
+    """What the table offers. `batches`: rows by partition; `problems`: the first unusable rows; `terms`: the licence.
 
     `row_hashes` and `sites` (clips by site) are by partition too; `reader` is the version of the rules that read the rows.
     """

@@ -122,7 +122,7 @@ def _new_line(batch: Batch, row: dict[Any, Any], n_tries: int) -> Fetch:
 
 
 def _refusal(row: dict[Any, Any], tombstones: Tombstones) -> tuple[str, str] | None:
-    """Reason and detail when a clip is not asked for: its row is of no use, or it was taken down, by this or a former key."""
+    """Reason and detail when a clip is not asked for: its row is unusable, or it was taken down, by this or a former key."""
     if row["reason"]:
         return row["reason"], row["detail"]
     facts = {"url": row["url"], "source_id": row["video_id"]}
