@@ -10,17 +10,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+UV = Path(sys.executable).with_name("uv")
 
 
 @pytest.mark.slow(60)
 def test_the_wheel_makes_the_samples_csv_in_an_empty_folder(tmp_path: Path) -> None:
     wheels, site, empty = tmp_path / "wheels", tmp_path / "site", tmp_path / "empty"
     empty.mkdir()
-    uv = Path(sys.executable).with_name("uv")
-    build = [uv, "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", wheels, ROOT]
-    subprocess.run(build, check=True)
-    (wheel,) = wheels.glob("*.whl")
-    install = [uv, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", site, wheel]
+    wheel = built_wheel(wheels)
+    install = [UV, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", site, wheel]
     subprocess.run(install, check=True)
     # The checkout is installed as well: what is in `site` must come first.
     environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONWARNINGS": "ignore"}
@@ -37,3 +35,29 @@ def test_the_wheel_makes_the_samples_csv_in_an_empty_folder(tmp_path: Path) -> N
     with Path(summary["csv"]).open(newline="") as file:
         assert len(list(csv.DictReader(file))) == summary["kept"] > 0
     assert [path.name for path in empty.iterdir()] == ["data"]
+
+
+@pytest.mark.slow(120)
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_the_wheel_runs_on_newer_pythons_that_are_there(version: str, tmp_path: Path) -> None:
+    found = subprocess.run([UV, "python", "find", "--no-python-downloads", version], capture_output=True, text=True, check=False)
+    if found.returncode:
+        pytest.skip(f"no Python {version} here")
+    environment, python = tmp_path / "venv", tmp_path / "venv" / "bin" / "python"
+    subprocess.run([UV, "venv", "--quiet", "--python", found.stdout.strip(), environment], check=True)
+    pins = ROOT / "requirements" / "run.txt"
+    subprocess.run([UV, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", pins], check=True)
+    subprocess.run(
+        [UV, "pip", "install", "--quiet", "--python", python, "--no-deps", built_wheel(tmp_path / "wheels")], check=True
+    )
+    line = [python.with_name("video-assets"), "run", "--sample", "--shards", "2", "--json"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["kept"] > 0
+
+
+def built_wheel(folder: Path) -> Path:
+    build = [UV, "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", folder, ROOT]
+    subprocess.run(build, check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel

@@ -94,3 +94,30 @@ def test_a_mistyped_data_root_is_said_and_not_made(tmp_path: Path, arguments: li
     assert done.returncode == 2
     assert "is no data root" in done.stderr
     assert not (tmp_path / "mistyped").exists()
+
+
+def test_what_the_system_refuses_names_the_file_and_what_to_do(tmp_path: Path) -> None:
+    missing = command("takedown", tmp_path / "request.txt", "--data-root", tmp_path)
+    assert missing.returncode == 1
+    assert f"{tmp_path}/request.txt" in missing.stderr
+    assert "Errno" not in missing.stderr
+    refused = command("settings", "decode.n_shards", "6", "--data-root", "/proc/data")
+    assert refused.returncode == 1
+    assert "/proc/data" in refused.stderr
+    assert "Errno" not in refused.stderr
+
+
+def test_what_to_try_next_can_be_pasted(tmp_path: Path) -> None:
+    root = tmp_path / "with blanks"
+    done = command("run", "--sample", "--data-root", root, "--shards", "2")
+    assert f"--data-root '{root}'" in done.stdout
+
+
+def test_a_run_that_did_nothing_does_not_say_that_something_is_kept(tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    (clips / "notes.txt").write_text("no clip at all")
+    done = command("run", "--clips", clips, "--data-root", tmp_path / "root")
+    assert done.returncode == 1
+    assert "job prepare failed: " in done.stderr
+    assert "kept" not in done.stderr

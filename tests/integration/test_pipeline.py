@@ -164,7 +164,7 @@ def test_a_run_without_clips_says_what_to_give(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_one_clear_error(tmp_path: Path) -> None:
     done = command("run", "--clips", tmp_path / "nowhere", "--data-root", tmp_path / "data", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2, "wrong usage, said before anything is saved"
     assert str(tmp_path / "nowhere") in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "data" / "training").exists()
+    assert not (tmp_path / "data").exists()
