@@ -110,15 +110,7 @@ def see_what_runs_by_itself(page: Page, ui: Server, folder: Path) -> None:
 def see_the_graph_and_materialize_all(page: Page, ui: Server, folder: Path) -> None:
     go(page, ui, "/asset-groups")
     # All are there at once, none in a box that must be opened first.
-    for asset in (
-        "own_clips",
-        "enriched_metadata",
-        "size_filtered",
-        "shard_lists",
-        "decode_check",
-        "training_csv",
-        "dataset_report",
-    ):
+    for asset in ASSETS:
         expect(page.get_by_text(asset, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
     shoot(page, "graph", folder / "screenshots")
     page.get_by_role("button", name=re.compile("Materialize all")).first.click()
