@@ -116,3 +116,14 @@ def test_a_ledger_that_somebody_replaced_is_made_again(source):
     ledger.unlink()
     source.refresh()
     assert ledger.read_bytes() == whole
+
+
+def test_videos_of_other_endings_are_told_each_time_and_noticed_when_they_come(source):
+    put(source.clips / "x.3gp")
+    (note,) = (note for note in source.refresh().notes if "NOT taken" in note)
+    assert '.3gp: 1), first x.3gp; to take them, add ".3gp"' in note
+    before = source.files()
+    assert note in source.refresh().notes
+    assert source.files() == before
+    put(source.clips / "y.3gp")
+    assert any(".3gp: 2), first x.3gp" in told for told in source.refresh().notes)
