@@ -176,6 +176,17 @@ def test_links_to_folders_are_followed_once_and_never_in_circles(folder, tmp_pat
     assert "waiting until it is quiet" in folder.look().reason
 
 
+def test_tables_that_come_to_a_pattern_are_noticed_and_one_that_fits_none_is_told(folder, tmp_path):
+    folder.settings = OwnClips(folder=folder.path, captions=tmp_path / "captions-*.csv")
+    assert "no captions table fits this pattern" in folder.look().reason
+    for number in range(2):
+        table = tmp_path / f"captions-{number}.csv"
+        table.write_text("path,text\n")
+        os.utime(table, (LONG_AGO, LONG_AGO + number))
+        assert folder.look().run_key
+        assert not folder.look().run_key
+
+
 def test_the_captions_table_and_the_clips_of_the_data_root_are_told_apart(tmp_path):
     folder = Folder(tmp_path)
     table = tmp_path / "captions.csv"

@@ -18,6 +18,7 @@ from typing import Any
 
 import xxhash
 
+from video_assets.core.errors import SourceError
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.caption_tables import tables_named
 from video_assets.storage.durable import hash_file, write_text
@@ -62,6 +63,8 @@ def look_for_news(layout: Layout, settings: OwnClips, *, last: str, budget_s: fl
     try:
         gone = _look(layout, settings, memory, deadline_s=time.monotonic() + budget_s)
         news = News("", gone, last) if gone else _judge(layout, settings, memory, last)
+    except SourceError as error:
+        news = News("", f"{error}; nothing is taken in until then", last)
     except OSError as error:
         memory.position = None
         where = error.filename or settings.folder or settings.captions
