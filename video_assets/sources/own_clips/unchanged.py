@@ -78,4 +78,12 @@ def state_of(settings: OwnClips, scan: Scan, tables: Iterable[Path]) -> str:
 def _contents(table: Path) -> list[tuple[str, str]]:
     """Names and hashes of a table and, of a list of videos, of what may be its other half; links of its folder resolved."""
     others = [table.with_name(name) for name in PROMPT_LISTS] if table.suffix == ".txt" else []
-    return [(os.path.realpath(path), hash_file(path)) for path in (table, *others) if path.is_file()]
+    return [(os.path.realpath(path), _hash_of(path)) for path in (table, *others) if path.is_file()]
+
+
+def _hash_of(path: Path) -> str:
+    """Empty for a table that may not be read: whoever reads it says so."""
+    try:
+        return hash_file(path)
+    except PermissionError:
+        return ""
