@@ -28,6 +28,7 @@ OTHERS = {
     "probe",
     "python_share",
     "reading",
+    "slurm",
     "unattended",
     "workers",
 }
