@@ -57,14 +57,14 @@ def test_what_the_command_decodes_a_run_of_all_shards_finds_and_does_not_decode_
     assert (code, lines) == (0, SHARDS[2:])
     code, lines, _ = call(layout, "shards", "--json")
     states = [json.loads(line) for line in lines]
-    assert [state["state"] for state in states] == ["checked", "checked", "open"]
-    assert sum(state["n_clips"] for state in states) == N_CLIPS
+    assert [state["state"] for state in states] == ["complete", "complete", "left"]
+    assert sum(state["clips"] for state in states) == N_CLIPS
 
     every = check_shards(layout, SHARDS, settings=Decode(n_shards=3, workers=1), progress=LogProgress(lambda _line: None))
     assert {outcome.shard: outcome.n_decoded for outcome in every} == {
         SHARDS[0]: 0,
         SHARDS[1]: 0,
-        SHARDS[2]: states[2]["n_clips"],
+        SHARDS[2]: states[2]["clips"],
     }
 
 

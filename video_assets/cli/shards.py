@@ -56,13 +56,15 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """The shards of a data root: how many clips, checked or open, who is at work on them."""
-    from video_assets.pipeline.shard_states import shard_states
+    from video_assets.explain.status import look_at_shards
+    from video_assets.pipeline.decode_check import require_lists
 
     with exit_codes():
         if only_open and every:
             raise UsageError("--open and --all are two questions: give one")
         layout, settings = _opened(data_root)
-        states = [state for state in shard_states(layout, settings) if state.is_open or not only_open]
+        require_lists(layout, shard_keys(settings.decode.n_shards))
+        states = [state for state in look_at_shards(layout, settings) if state.state != "complete" or not only_open]
     if as_json:
         for state in states:
             typer.echo(json.dumps(asdict(state)))

@@ -25,9 +25,9 @@ from video_assets.progress import Progress as ProgressLike
 
 if TYPE_CHECKING:
     from video_assets.checking.records import ClipRecord
+    from video_assets.explain.status import ShardStatus
     from video_assets.explain.why import Explanation
     from video_assets.local.run import RunSummary
-    from video_assets.pipeline.shard_states import ShardState
     from video_assets.publish.compare import Comparison
     from video_assets.takedown.rules import TakedownReport
     from video_assets.takedown.take_down import Takedown
@@ -205,11 +205,11 @@ def takedown_report(report: "TakedownReport", page: Path) -> None:
     out.print(f"report  {page}")
 
 
-def shards_table(states: "Iterable[ShardState]") -> None:
+def shards_table(states: "Iterable[ShardStatus]") -> None:
     """One line per shard, on stdout."""
     out = Console(highlight=False, markup=False, soft_wrap=True)
     for state in states:
-        out.print(f"{state.shard}  {state.state:<8} {state.n_clips:>9,} clips  {state.holder}".rstrip())
+        out.print(f"{state.shard}  {state.state:<8} {state.checked:>9,} of {state.clips:,} clips  {state.holder}".rstrip())
 
 
 def _short(value: Any) -> str:

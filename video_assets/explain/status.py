@@ -86,15 +86,20 @@ class Status:
 
 def look(layout: Layout, settings: Settings) -> Status:
     """The status of a data root; a table that is torn or of another version counts as missing."""
-    left = set(shards_to_check(layout, settings))
     listed, oldest = _listed(layout, settings)
     return Status(
         data_root=str(layout.root),
         listed=listed,
         stages=list(_stages(layout, settings)),
-        shards=[_shard(layout, name, is_left=name in left) for name in shard_keys(settings.decode.n_shards)],
+        shards=look_at_shards(layout, settings),
         oldest_waiting=oldest,
     )
+
+
+def look_at_shards(layout: Layout, settings: Settings) -> list[ShardStatus]:
+    """All shards, in order."""
+    left = set(shards_to_check(layout, settings))
+    return [_shard(layout, name, is_left=name in left) for name in shard_keys(settings.decode.n_shards)]
 
 
 def _listed(layout: Layout, settings: Settings) -> tuple[dict[str, int], dict[str, str]]:

@@ -24,7 +24,7 @@ from video_assets.storage.stages import StageError
 from video_assets.storage.tables import count_rows
 from video_assets.workers.stopping import Stop, stop_on_sigterm
 
-__all__ = ["CHECK", "ShardOutcome", "check_shards", "list_rows"]
+__all__ = ["CHECK", "ShardOutcome", "check_shards", "require_lists"]
 
 CHECK = "decode_check"
 
@@ -42,11 +42,12 @@ def check_shards(
         WorkerError: workers cannot start at all.
         KeyboardInterrupt: this process was told to stop; the next run goes on from here.
     """
+    require_lists(layout, shards)
     with stop_on_sigterm(settings.stop_grace_s) as stop:
         leases = _Leases(layout, settings, run_id)
         with closing(leases):
             while shards and not stop.is_asked:
-                total = sum(list_rows(layout, name) for name in shards)
+                total = sum(count_rows(layout.shard_list(name)) for name in shards)
                 with (
                     progress("decode check", total, "clips") as advance,
                     closing(_Work(layout, shards, settings, leases, advance)) as work,
@@ -177,15 +178,15 @@ class _Work:
         self._leases.release(shard.name)
 
 
-def list_rows(layout: Layout, shard: str) -> int:
-    """Clips of a shard's list.
+def require_lists(layout: Layout, shards: list[str]) -> None:
+    """Nothing happens when all of these shards have a list.
 
     Raises:
-        StageError: there is none.
+        StageError: one has none.
     """
-    path = layout.shard_list(shard)
-    if not path.exists():
-        raise StageError(
-            f"{path} is missing: materialize shard_lists, partition {shard}, or type: video-assets run --prepare-only"
-        )
-    return count_rows(path)
+    for shard in shards:
+        path = layout.shard_list(shard)
+        if not path.exists():
+            raise StageError(
+                f"{path} is missing: materialize shard_lists, partition {shard}, or type: video-assets run --prepare-only"
+            )

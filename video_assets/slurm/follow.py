@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from video_assets.pipeline.decode_check import list_rows
+from video_assets.pipeline.decode_check import require_lists
 from video_assets.pipeline.shard import ShardOutcome, unchanged
 from video_assets.progress import Progress
 from video_assets.settings.model import Settings
@@ -41,8 +41,7 @@ def check_shards_on_slurm(
         SlurmError: Slurm refuses the array, or does not answer for half an hour (its tasks go on).
         KeyboardInterrupt: this process got SIGTERM; the tasks go on, and the next run follows them.
     """
-    for shard in shards:
-        list_rows(layout, shard)
+    require_lists(layout, shards)
     with stop_on_sigterm(0.0) as stop:
         work = Work(layout, shards, settings, run_id)
         try:
