@@ -14,7 +14,7 @@ from video_assets.slurm.follow import check_shards_on_slurm
 from video_assets.storage.leases import hold
 from video_assets.storage.stages import StageError
 
-pytestmark = pytest.mark.slow(60)
+pytestmark = pytest.mark.slow(8)
 
 
 def quiet(_line):

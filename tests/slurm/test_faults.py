@@ -9,7 +9,7 @@ from video_assets.progress import LogProgress
 from video_assets.slurm.client import SlurmError
 from video_assets.slurm.follow import check_shards_on_slurm
 
-pytestmark = [pytest.mark.slow(60), pytest.mark.usefixtures("opened")]
+pytestmark = [pytest.mark.slow(8), pytest.mark.usefixtures("opened")]
 
 
 def quiet(_line):
