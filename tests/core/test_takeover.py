@@ -20,10 +20,27 @@ def stands(**fields):
     return len(standing_verdicts(VERDICTS.frame([row(**fields)]))) == 1
 
 
+BAD = {"verdict": "bad", "reason": "corrupt_video", "errors": "[h264] error while decoding MB 3 4, bytestream -5"}
+
+
 @pytest.mark.parametrize("name", ["x.mp4", "X.MOV", "archive/x.m4v", "a.b.3gp"])
-def test_good_mp4_clips_are_taken_over(name):
-    assert stands(clip=name)
-    assert stands(clip=name, duration_s=2.9)
+def test_bad_mp4_clips_are_taken_over_and_good_ones_are_not(name):
+    assert stands(clip=name, **BAD)
+    assert stands(clip=name, duration_s=2.9, **BAD)
+    assert not stands(clip=name)  # their pictures may change their size, or their start may be missing
+
+
+@pytest.mark.parametrize(
+    ("errors", "holds"),
+    [
+        ("[h264] mmco: unref short failure", False),
+        ("[h264] mmco: unref short failure\n    Last message repeated 3 times\n[h264] co located POCs unavailable", False),
+        ("[h264] mmco: unref short failure\n[h264] error while decoding MB 3 4, bytestream -5", True),
+        ("", True),
+    ],
+)
+def test_complaints_about_reference_frames_alone_are_checked_again_since_they_have_a_name_now(errors, holds):
+    assert stands(verdict="bad", reason="corrupt_video", errors=errors) == holds
 
 
 @pytest.mark.parametrize(
@@ -45,7 +62,7 @@ def test_good_mp4_clips_are_taken_over(name):
     ],
 )
 def test_what_may_come_out_otherwise_is_checked_again(change):
-    assert not stands(**change)
+    assert not stands(**(BAD | change))
 
 
 def test_every_reason_is_taken_over_or_not():

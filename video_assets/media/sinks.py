@@ -165,18 +165,17 @@ class VideoSink(_Sink):
         """Decode one packet; None takes what the decoder still holds."""
         for frame in self._decoder.decode(packet):
             self._frame(frame)
-        if packet is not None:
-            self.n_delivered += 1
-            if not packet.is_discard:
-                self._count_shown(packet.pts)
-
-    def _count_shown(self, pts: int | None) -> None:
-        self.n_packets += 1
-        if pts is not None:
-            if pts < self._first_shown:  # noqa: PLR1730 - for every packet, and `min` costs more
-                self._first_shown = pts
-            if pts > self._last_shown:  # noqa: PLR1730
-                self._last_shown = pts
+        if packet is None:
+            return
+        self.n_delivered += 1
+        if not packet.is_discard:
+            self.n_packets += 1
+            pts = packet.pts
+            if pts is not None:
+                if pts < self._first_shown:  # noqa: PLR1730 - for every packet, and `min` costs more
+                    self._first_shown = pts
+                if pts > self._last_shown:  # noqa: PLR1730
+                    self._last_shown = pts
 
     def _frame(self, frame: VideoFrame) -> None:
         now = self._clock.take(frame.pts, frame.dts, frame.duration)
