@@ -1,5 +1,6 @@
 """A data root of the version before: what the new rules cannot judge otherwise is not opened again."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -22,6 +23,8 @@ from video_assets.storage.tables import read_table, write_table
 
 SHARDS = shard_keys(1)
 OF_OLD = "0" * 32
+ADDED = ["header_fps", "size_changes", "starts_at_s", "missing_s"]  # columns since version 3
+VERDICTS_OF_2 = replace(VERDICTS, columns=tuple(column for column in VERDICTS.columns if column.name not in ADDED))
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def make_old(layout):
     name = rows["clip_key"].str.rpartition("/")[2]
     rows.loc[name == "late.mkv", ["verdict", "reason", "duration_s"]] = ["bad", "fewer_frames", 31.2]
     rows.loc[name == "crashed.mp4", "verdict"] = "crashed"
-    write_table(path, VERDICTS, rows)
+    write_table(path, VERDICTS_OF_2, rows.drop(columns=ADDED))
     _relabel(layout.checked(SHARDS[0]), CHECKED, {"checker": "2"})
     _relabel(layout.enriched_metadata, CLIPS, {"prober": "1"})
 
@@ -83,10 +86,10 @@ def test_verdicts_that_cannot_change_are_taken_over_and_the_others_made_again_by
         current_inputs(layout, settings)
     prepare(layout, settings)
     outcome = check(layout, settings)
-    assert outcome.n_decoded == 2
+    assert outcome.n_decoded == 3
     rows = read_table(layout.verdicts(SHARDS[0]), VERDICTS).rows
     old = dict(zip(rows["clip_key"].str.rpartition("/")[2], rows["content_hash"] == OF_OLD, strict=True))
-    assert old == {"good.mp4": True, "flipped.mp4": True, "empty.mp4": True, "late.mkv": False, "crashed.mp4": False}
+    assert old == {"good.mp4": False, "flipped.mp4": True, "empty.mp4": True, "late.mkv": False, "crashed.mp4": False}
     kept = read_stage(layout.checked(SHARDS[0]), CHECKED).kept
     assert sorted(kept["clip_key"].str.rpartition("/")[2]) == ["crashed.mp4", "good.mp4", "late.mkv"]
     assert shards_to_check(layout, settings) == []

@@ -17,9 +17,6 @@ CHECKER_VERSION = "3"
 PROBER_VERSION = "2"
 """Version of the probe's rules; measurements of another version are made again, except those that `core.takeover` keeps."""
 
-PROBER_VERSION = "1"
-"""Version of the probe's rules; measurements of another version are made again."""
-
 MAX_LINES = 10
 MAX_LINE_CHARS = 300
 
