@@ -67,6 +67,10 @@ class Layout:
         """Folder of web videos that are being cut; empty between runs."""
         return self.root / "raw" / source / "sources" / partition
 
+    def survey_parts(self, source: str) -> Path:
+        """Folder of what sites said when a sample of web videos was asked for, one JSONL file per writer."""
+        return self.root / "raw" / source / "survey.parts"
+
     def pauses(self, source: str) -> Path:
         """Until when which site is left alone."""
         return self.root / "raw" / source / "pauses.json"

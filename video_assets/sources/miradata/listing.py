@@ -70,8 +70,8 @@ def refresh_listing(layout: Layout, miradata: MiraData) -> MiraListing:
     table = _table(layout, miradata)
     revision = _revision(table, miradata)
     listings = _listings(layout)
-    if not _rows_path(layout, revision).exists() or not listings.has(revision):
-        listing = _convert(table, _rows_path(layout, revision), miradata, revision)
+    if not rows_path(layout, revision).exists() or not listings.has(revision):
+        listing = _convert(table, rows_path(layout, revision), miradata, revision)
         listings.write(revision, json.dumps(asdict(listing), indent=1, sort_keys=True))
     listings.make_current(revision, csv=miradata.csv)
     return read_listing(layout)
@@ -112,7 +112,7 @@ def read_batch(layout: Layout, batch: str) -> pd.DataFrame:
     listing = read_listing(layout)
     if batch not in listing.batches:
         raise StageError(f"{batch}: no such batch in {listing.table}; materialize miradata_listing when the table has changed")
-    with pq.ParquetFile(_rows_path(layout, listing.revision)) as file:
+    with pq.ParquetFile(rows_path(layout, listing.revision)) as file:
         groups = [n for n in range(file.num_row_groups) if _may_have(file.metadata.row_group(n), batch)]
         found = [file.read_row_group(n).filter(pyarrow.dataset.field("batch") == batch) for n in groups]
     rows = pa.concat_tables([MIRA_ROWS.arrow.empty_table(), *found]).to_pandas(types_mapper=pd.ArrowDtype)
@@ -124,7 +124,8 @@ def _may_have(group: pq.RowGroupMetaData, batch: str) -> bool:
     return statistics is None or not statistics.has_min_max or statistics.min <= batch <= statistics.max
 
 
-def _rows_path(layout: Layout, revision: str) -> Path:
+def rows_path(layout: Layout, revision: str) -> Path:
+    """Where the rows of a revision lie (`MIRA_ROWS`)."""
     return layout.listing(SOURCE, revision).with_suffix(".parquet")
 
 
