@@ -536,7 +536,7 @@ def parts(settings):
     return list(Layout(settings.data_root).source_videos("miradata", BATCH).glob("*.part"))
 
 
-def wait_for(is_so, timeout_s=60):
+def wait_for(is_so, timeout_s=240):
     deadline = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < deadline, "waited too long"
