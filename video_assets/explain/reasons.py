@@ -31,19 +31,28 @@ def _of(stages: tuple[str, ...], meanings: Mapping[str, str]) -> Iterator[tuple[
     return ((name, Reason(stages, meaning)) for name, meaning in meanings.items())
 
 
+def _joined(*vocabularies: Mapping[str, Reason]) -> dict[str, Reason]:
+    """One vocabulary; a word of several stages has the meaning of the last of them."""
+    found: dict[str, Reason] = {}
+    for name, reason in (each for vocabulary in vocabularies for each in vocabulary.items()):
+        before = found.get(name, Reason((), "")).stages
+        found[name] = Reason(tuple(dict.fromkeys((*before, *reason.stages))), reason.meaning)
+    return found
+
+
 # A clip whose verdict is not about its contents (timeout, ...) has the verdict as its reason.
 _VERDICTS = {name: meaning for name, meaning in verdicts.VERDICTS.items() if name not in {"good", "bad"}}
 _FAULTS = {name: f"{reason.meaning}; {reason.advice}" for name, reason in verdicts.REASONS.items()}
 
-REASONS: dict[str, Reason] = {
-    **dict(_of(("own_clips",), own_clips.REASONS)),
-    **dict(_of(("openvid", "miradata"), fetches.REASONS)),
-    **dict(_of(("openvid",), members.REASONS)),
-    **dict(_of(("miradata",), web_faults.REASONS)),
-    **{name: Reason((filters.STAGES[name],), meaning) for name, meaning in filters.REASONS.items()},
-    **dict(_of(("enriched_metadata", "training_csv"), takedown.REASONS)),
-    **dict(_of((CHECK,), {**_FAULTS, **_VERDICTS})),
-}
+REASONS: dict[str, Reason] = _joined(
+    dict(_of(("own_clips",), own_clips.REASONS)),
+    dict(_of(("openvid", "miradata"), fetches.REASONS)),
+    dict(_of(("openvid",), members.REASONS)),
+    dict(_of(("miradata",), web_faults.REASONS)),
+    {name: Reason((filters.STAGES[name],), meaning) for name, meaning in filters.REASONS.items()},
+    dict(_of(("enriched_metadata", "training_csv"), takedown.REASONS)),
+    dict(_of((CHECK,), {**_FAULTS, **_VERDICTS})),
+)
 """By reason, in the order of the stages. Of a source's reasons the stage is the source's own name."""
 
 MEANINGS = {name: reason.meaning for name, reason in REASONS.items()}
