@@ -173,7 +173,7 @@ def test_the_clips_that_take_longest_come_first_so_that_no_core_idles_at_the_end
     filter_by_size(layout, max_bytes=1 << 30)
     [shard] = shard_keys(1)
     list(write_shard_lists(layout, [shard], n_shards=1))
-    with hold(tmp_path / "lease") as lease:
+    with hold(tmp_path / "lease", stale_after_s=60.0) as lease:
         tasks = list(Shard(layout, shard, settings.decode, lease).tasks())
     assert [Path(task.path).stem for task in tasks] == ["longest", "middle", "short"]
     assert [task.cost for task in tasks] == sorted((task.cost for task in tasks), reverse=True)
