@@ -63,7 +63,7 @@ def year(nights: int, keep_days: int | None) -> list[dict]:
                 one_day_back(home)
                 if keep_days is not None:
                     clean_up(instance, before=datetime.now(UTC) - timedelta(days=keep_days))
-                if night % (nights // 4) == 0:
+                if night % max(1, nights // 4) == 0:
                     rows.append({"night": night, **sizes(home, instance)})
     return rows
 

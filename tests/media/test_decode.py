@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import xxhash
+from faulty_mount import faulty_mount, why_no_mount
 from media_factory import (
     FRAMES,
     HEIGHT,
@@ -32,6 +33,8 @@ from media_factory import (
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import MAX_LINE_CHARS, MAX_LINES
 from video_assets.media.decode import decode_clip
+
+needs_mount = pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount())
 
 CODECS = [
     ("libx264", "aac", "mp4", "h264"),
@@ -307,11 +310,12 @@ import os, sys, resource
 from video_assets.media.decode import decode_clip
 def state():
     return len(os.listdir("/proc/self/fd")), int(open("/proc/self/statm").read().split()[1]) * 4
-for _ in range(30): [decode_clip(path) for path in sys.argv[1:]]
-before = state()
-for _ in range(120): [decode_clip(path) for path in sys.argv[1:]]
-after = state()
-print(after[0] - before[0], after[1] - before[1])
+states = [state()]
+for _ in range(5):
+    for _ in range(30): [decode_clip(path) for path in sys.argv[1:]]
+    states.append(state())
+# The allocator takes more now and then; what leaks takes more each time.
+print(states[-1][0] - states[1][0], min(after[1] - before[1] for before, after in zip(states, states[1:])))
 """
     small = make_clip(tmp_path / "small.mp4", audio="aac", n_frames=3, size=(32, 32))
     bad = damaged(small, tmp_path / "bad.mp4", flip_media)
@@ -321,7 +325,7 @@ print(after[0] - before[0], after[1] - before[1])
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     n_descriptors, grown_kib = map(int, done.stdout.split())
     assert n_descriptors == 0
-    assert grown_kib < 2048
+    assert grown_kib < 256
 
 
 def test_a_container_without_a_rate_gets_the_mean_rate_of_its_frames(tmp_path):
@@ -330,20 +334,25 @@ def test_a_container_without_a_rate_gets_the_mean_rate_of_its_frames(tmp_path):
     assert row.fps == pytest.approx(24.0)
 
 
+@needs_mount
 def test_a_clip_that_is_renamed_over_while_it_is_decoded_gets_no_verdict(tmp_path):
-    clip = make_clip(tmp_path / "clip.mp4", n_frames=100, size=(320, 240))
+    slow = make_clip(tmp_path / "slow" / "slow.mp4", n_frames=100, size=(320, 240))
     other = make_clip(tmp_path / "other.mp4", n_frames=1)
-    row = decode_clip(str(clip))
-    assert row.verdict == "good"
-    replacing = threading.Thread(target=rename_over_when_open, args=(other, clip))
-    replacing.start()
-    row = decode_clip(str(clip))
-    replacing.join()
+    with faulty_mount(slow.parent, tmp_path / "mount") as mount:
+        clip = tmp_path / "clip.mp4"
+        clip.symlink_to(mount.folder / slow.name)
+        assert decode_clip(str(clip)).verdict == "good"
+        mount.slow(0.3)  # so that there is time between two reads
+        replacing = threading.Thread(target=rename_over_once_opened, args=(mount, other, clip))
+        replacing.start()
+        row = decode_clip(str(clip))
+        replacing.join()
     assert (row.verdict, row.errors) == ("unreadable_now", f"{clip}: replaced by another file while it was read")
 
 
-def rename_over_when_open(source, target):
-    while not any(Path(os.path.realpath(descriptor)) == target for descriptor in Path("/proc/self/fd").iterdir()):
+def rename_over_once_opened(mount, source, target):
+    n_opened = mount.opens().total()
+    while mount.opens().total() == n_opened:
         time.sleep(0.001)
     source.rename(target)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from video_assets.checking import check as checking
-from video_assets.checking.check import ClipTask, check_clips
+from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.schema import VERDICTS
 from video_assets.settings.sections import Decode
 from video_assets.workers.memory import Crew, memory_limit_bytes, own_bytes, plan_crews
@@ -80,7 +80,7 @@ def hungry(folder, name, n_bytes):
 
 def found(tasks, **changes):
     settings = Decode(**{"workers": 4, "timeout_s": 60, "cpu_s": 60, "retry_wait_s": 0.05} | changes)
-    results = [(task.clip_key, row) for task, row in check_clips("decode", tasks, settings=settings, work=HOSTILE)]
+    results = [(task.clip_key, row) for task, row in decode_clips(tasks, settings=settings, work=HOSTILE)]
     assert len(dict(results)) == len(results)
     return dict(results)
 
@@ -89,7 +89,7 @@ def test_a_clip_that_needs_more_than_its_share_comes_last_with_all_that_the_sett
     monkeypatch.setattr(checking, "memory_limit_bytes", lambda: 3 * GIB)
     tasks = [hungry(tmp_path, "large.mp4", 1024 * MIB), *(hungry(tmp_path, f"{n}.mp4", MIB) for n in range(5))]
     rows = found(tasks, memory_mib=2048)
-    assert {key: row["verdict"] for key, row in rows.items()} == {task.clip_key: "good" for task in tasks}
+    assert {key: row.verdict for key, row in rows.items()} == {task.clip_key: "good" for task in tasks}
     assert list(rows)[-1] == "large.mp4"
 
 
@@ -98,26 +98,26 @@ def test_what_the_settings_promise_decides_the_verdict_not_the_size_of_the_conta
     verdicts = []
     for limit_bytes in (None, 3 * GIB, 8 * GIB):
         monkeypatch.setattr(checking, "memory_limit_bytes", lambda limit_bytes=limit_bytes: limit_bytes)
-        verdicts.append(found(tasks, memory_mib=1024)["huge.mp4"]["verdict"])
+        verdicts.append(found(tasks, memory_mib=1024)["huge.mp4"].verdict)
     assert verdicts == ["out_of_memory"] * 3
 
 
 def test_a_container_that_is_too_small_for_the_promise_gives_no_verdict_and_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(checking, "memory_limit_bytes", lambda: 2 * GIB)
     row = found([hungry(tmp_path, "huge.mp4", 2048 * MIB)], memory_mib=4096)["huge.mp4"]
-    assert row["verdict"] == "unreadable_now"
-    assert "needs more than 1536 MiB" in row["errors"]
-    assert "decode.memory_mib" in row["errors"]
+    assert row.verdict == "unreadable_now"
+    assert "needs more than 1536 MiB" in row.errors
+    assert "decode.memory_mib" in row.errors
 
 
 IN_GROUP = """
 import sys
 sys.path.append(sys.argv[1])
-from video_assets.checking.check import ClipTask, check_clips
+from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.settings.sections import Decode
 tasks = [ClipTask(path, path, 1.0) for path in sys.argv[2:]]
-for task, row in check_clips("decode", tasks, settings=Decode(workers=2, memory_mib=1024), work="hostile:work"):
-    print(task.clip_key.rpartition("/")[2], row["verdict"], flush=True)
+for task, row in decode_clips(tasks, settings=Decode(workers=2, memory_mib=1024), work="hostile:work"):
+    print(task.clip_key.rpartition("/")[2], row.verdict, flush=True)
 """
 
 

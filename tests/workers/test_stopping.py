@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from media_factory import make_clip
 
-from video_assets.checking.check import ClipTask, check_clips
+from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.schema import VERDICTS
 from video_assets.settings.sections import Decode
 from video_assets.storage.layout import Layout
@@ -34,9 +34,9 @@ def test_clips_in_flight_come_out_and_no_other_begins(tmp_path):
     stop = Stop(60.0)
     came_out = []
     source = (begun.append(task.clip_key) or task for task in tasks)
-    for task, row in check_clips("decode", source, settings=Decode(workers=2), work=HOSTILE, stop=stop):
+    for task, row in decode_clips(source, settings=Decode(workers=2), work=HOSTILE, stop=stop):
         came_out.append(task.clip_key)
-        assert row["verdict"] == "good"
+        assert row.verdict == "good"
         if len(came_out) == 3:
             stop.ask()
     assert sorted(came_out) == sorted(begun)
@@ -47,7 +47,7 @@ def test_a_clip_that_outlasts_the_grace_is_given_back(tmp_path):
     quick, endless = clip(tmp_path, "quick.mp4", how="answer", answer=GOOD), clip(tmp_path, "endless.mp4", how="sleep")
     stop = Stop(0.2)
     came_out = []
-    for task, _ in check_clips("decode", [endless, quick, quick, quick], settings=Decode(workers=2), work=HOSTILE, stop=stop):
+    for task, _ in decode_clips([endless, quick, quick, quick], settings=Decode(workers=2), work=HOSTILE, stop=stop):
         came_out.append(task.clip_key)
         stop.is_asked or stop.ask()
     assert set(came_out) == {"quick.mp4"}

@@ -130,6 +130,6 @@ def test_the_special_clips_are_what_they_are_called(verdicts):
     ]
     assert [name for name, row in verdicts.items() if row.rotation_deg] == ["portrait/phone-turned.mp4"]
     assert verdicts["copy-of-ball.mp4"].content_hash == verdicts["bouncing-ball.mp4"].content_hash
-    assert {row["video_codec"] for row in verdicts.values() if row.verdict == "good"} >= {"h264", "hevc", "vp9", "mpeg4"}
+    assert {row.video_codec for row in verdicts.values() if row.verdict == "good"} >= {"h264", "hevc", "vp9", "mpeg4"}
     assert "broken/lost.mp4" not in verdicts
     assert sum(outcome == KEPT for outcome in EXPECTED.values()) >= 20
