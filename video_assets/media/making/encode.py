@@ -1,7 +1,7 @@
 """Encode synthetic frames and tones into small clips: the same bytes each time with the same FFmpeg libraries.
 
 Belongs here: PyAV as an encoder and muxer, for the sample and the broken-clip kit. Does not belong here: what the clips show
-(`samples.demo.brushes`), how they are damaged (`samples.broken.damage`), reading clips (`probe`, `decode`).
+(`samples.demo.scenes`), how they are damaged (`samples.broken.damage`), reading clips (`probe`, `decode`).
 """
 
 import os

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from video_assets.media.making.encode import AudioTrack, Planes, VideoTrack, shift_packets, write_clip
-from video_assets.samples.demo.brushes import film, melody, steady
 from video_assets.samples.demo.clips import CLIPS, SampleClip
+from video_assets.samples.demo.scenes import film, melody, steady
 from video_assets.storage.durable import fsync_folder
 
 SAMPLE_MAX_FILE_SIZE_MIB = 1.0
@@ -179,8 +179,8 @@ def encode_sample_clip(path: Path, clip: SampleClip) -> None:
 
 def _pictures(clip: SampleClip, times_s: list[float]) -> Iterator[Planes]:
     is_turned = clip.rotation_deg != 0
-    height, width = (clip.width, clip.height) if is_turned else (clip.height, clip.width)
-    return film(clip.scene(height, width, clip.seed), times_s=times_s, is_turned=is_turned)
+    width, height = (clip.height, clip.width) if is_turned else (clip.width, clip.height)
+    return film(clip.scene, width, height, clip.seed, times_s=times_s, is_turned=is_turned)
 
 
 def _sound(clip: SampleClip) -> AudioTrack | None:
