@@ -85,7 +85,7 @@ def test_a_second_run_opens_no_clip_and_writes_the_same_bytes(first: Path, sampl
     trace = tmp_path / "opened"
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
-    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(first), "--json"]
+    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(first), "--json", "--every-job"]
     subprocess.run(["strace", "-f", "-e", "trace=openat,open", "-o", trace, *line], check=True, capture_output=True)
     opened = [line for line in trace.read_text().splitlines() if str(sample.clips) in line and "O_DIRECTORY" not in line]
     media = [line for line in opened if ".mp4" in line or ".webm" in line or ".mkv" in line or ".mov" in line or ".avi" in line]

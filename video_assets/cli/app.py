@@ -23,6 +23,7 @@ from video_assets.settings.sources import absolute
 from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
+    from video_assets.local.summary import RunSummary
     from video_assets.storage.leases import Lease
 
 app = typer.Typer(
@@ -92,12 +93,15 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and how long decoding would take; nothing is written.")
     ] = False,
+    every_job: Annotated[
+        bool, typer.Option("--every-job", help="Run all jobs, which look at every table, although nothing is new.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the training CSV from all enabled sources.
 
     The options are remembered in DATA_ROOT/video_assets.toml, so that the next run, the UI and its daemon use the same. Run
-    it again at any time: only new and changed clips cost time. Ctrl-C loses nothing.
+    it again at any time: only new and changed clips cost time, and when nothing changed no job is started. Ctrl-C loses nothing.
     """
     options: dict[str, dict[str, Any]] = {
         "own_clips": {"folder": _path("--clips", clips), "captions": _path("--captions", captions)},
@@ -111,14 +115,24 @@ def run(
     with exit_codes():
         # Before Dagster is loaded: what is wrong is said within a second, and nothing of it is saved.
         remember_options(use_data_root(data_root), options, forget=forget, is_sample=sample)
-        from video_assets.local import run as local_run
-
-        summary = local_run.run(load_settings(), terminal=terminal.progress(), say=terminal.say, is_prepare_only=prepare_only)
+        summary = _run(load_settings(), is_prepare_only=prepare_only, is_every_job=every_job)
     if as_json:
         typer.echo(json.dumps(summary.as_record()))
     else:
         terminal.run_summary(summary)
     raise typer.Exit(1 if summary.error else 0)
+
+
+def _run(settings: Settings, *, is_prepare_only: bool, is_every_job: bool) -> "RunSummary":
+    """Without Dagster, which takes seconds to load, when there is nothing to do."""
+    from video_assets.local.nothing_new import nothing_new
+    from video_assets.local.summary import summary_of
+
+    if not (is_prepare_only or is_every_job) and (since := nothing_new(settings)):
+        return summary_of(settings, nothing_new_since=since)
+    from video_assets.local import run as local_run
+
+    return local_run.run(settings, terminal=terminal.progress(), say=terminal.say, is_prepare_only=is_prepare_only)
 
 
 def _forecast(data_root: Path, options: dict[str, dict[str, Any]], forget: list[str], *, as_json: bool) -> None:

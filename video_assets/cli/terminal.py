@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from video_assets.checking.records import ClipRecord
     from video_assets.explain.status import ShardStatus
     from video_assets.explain.why import Explanation
-    from video_assets.local.run import RunSummary
+    from video_assets.local.summary import RunSummary
     from video_assets.publish.compare import Comparison
     from video_assets.takedown.rules import TakedownReport
     from video_assets.takedown.take_down import Takedown
@@ -96,6 +96,8 @@ def run_summary(summary: "RunSummary") -> None:
     root = shlex.quote(str(summary.data_root))
     for note in summary.notes:
         say(f"note: {printable(note)}")
+    if since := summary.nothing_new_since:
+        say(f"Nothing new since the complete run of {since.astimezone():%Y-%m-%d %H:%M:%S}: no job was started.")
     if summary.error:
         fail(summary.error)
         kept = "Everything done so far is kept. " if summary.n_jobs_done else ""

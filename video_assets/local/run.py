@@ -1,14 +1,15 @@
 """Clips to training CSV without a browser: the same jobs, in this process, on the same instance, so the UI shows the runs.
 
-Belongs here: the order of the jobs, what the run came to. Does not belong here: terminal output (`terminal`).
+Belongs here: the order of the jobs, taking down. Does not belong here: what a run came to (`summary`), whether one is needed
+(`nothing_new`), terminal output (`terminal`).
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -18,42 +19,16 @@ from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH
 from video_assets.local.dagster_home import prepare_home, terminal_config
 from video_assets.local.jobs import JobFailedError, Jobs
+from video_assets.local.nothing_new import remember_complete
+from video_assets.local.summary import RunSummary, summary_of
 from video_assets.progress import Progress
 from video_assets.publish.manifest import read_published
 from video_assets.settings import Settings
-from video_assets.sources.ledgers import own_clips_notes
 from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
     from video_assets.defs.history import CleanedUp
     from video_assets.takedown.rules import TakedownReport
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """What a run came to. Paths and counts are those of the published CSV; None and empty when none was to be, or could be."""
-
-    data_root: Path
-    error: str = ""
-    n_jobs_done: int = 0
-    csv: Path | None = None
-    manifest: Path | None = None
-    report: Path | None = None
-    listed: int = 0
-    kept: int = 0
-    dropped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Clips by stage and reason."""
-    notes: Sequence[str] = ()
-    """What the user should know of the clips and captions as they were found."""
-
-    def as_record(self) -> dict[str, Any]:
-        """JSON-able; without the report and the counts when there is no CSV."""
-        record: dict[str, Any] = {"data_root": str(self.data_root), "error": self.error, "csv": None, "manifest": None}
-        record["notes"] = list(self.notes)
-        if self.csv is not None:
-            record |= {"csv": str(self.csv), "manifest": str(self.manifest), "report": str(self.report)}
-            record |= {"listed": self.listed, "kept": self.kept, "dropped": self.dropped}
-        return record
 
 
 def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None], is_prepare_only: bool = False) -> RunSummary:
@@ -71,7 +46,9 @@ def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None], i
     if not settings.sources:
         raise UsageError("no clips are set: give --clips FOLDER and/or --captions TABLE, or try --sample")
     error, n_jobs_done = _run_jobs(settings, terminal=terminal, say=say, is_prepare_only=is_prepare_only)
-    return _summary(settings, error=error, n_jobs_done=n_jobs_done, is_published=not (error or is_prepare_only))
+    if not (error or is_prepare_only):
+        remember_complete(settings)
+    return summary_of(settings, error=error, n_jobs_done=n_jobs_done, is_published=not (error or is_prepare_only))
 
 
 def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> "tuple[TakedownReport, Path]":
@@ -167,22 +144,3 @@ def _prepare(jobs: Jobs, prepare: Sequence[str] | None) -> None:
 def _check(jobs: Jobs, shards: list[str]) -> None:
     """A verdict for each clip."""
     jobs.run(DECODE, first=shards[0], last=shards[-1])
-
-
-def _summary(settings: Settings, *, error: str, n_jobs_done: int, is_published: bool) -> RunSummary:
-    layout = Layout(settings.data_root)
-    notes = own_clips_notes(layout) if settings.own_clips.is_enabled else []
-    if not is_published:
-        return RunSummary(layout.root, error, n_jobs_done, notes=notes)
-    published = read_published(layout, settings)
-    return RunSummary(
-        layout.root,
-        n_jobs_done=n_jobs_done,
-        csv=published.csv,
-        manifest=published.manifest,
-        report=layout.report,
-        listed=published.n_listed,
-        kept=published.n_kept,
-        dropped=published.dropped,
-        notes=notes,
-    )

@@ -57,6 +57,11 @@ def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progr
     return StageResult(layout.enriched_metadata, content_hash, n_new=len(fresh))
 
 
+def is_final(layout: Layout, sources: Sequence[Source]) -> bool:
+    """True when the table is there and would come out the same: all clips are measured, none was unreadable."""
+    return _unchanged(layout, sources, tombstones_hash(layout)) is not None
+
+
 def _note(inputs: dict[str, str], buried: str) -> dict[str, Any]:
     return {"inputs": inputs, **enriched_metadata_recipe().note, "tombstones": buried}
 

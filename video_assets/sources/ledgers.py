@@ -61,11 +61,27 @@ def refresh_own_clips(layout: Layout, settings: Settings) -> Listing:
     """
     own, path, buried = settings.own_clips, layout.ledger("own_clips"), tombstones_hash(layout)
     scan = scan_own_clips(own, (layout.root,))
-    if own.folder is None or not is_as_remembered(
-        layout.own_clips_origin, ledger=path, tombstones=buried, settings=own, scan=scan, tables=tables_of(own, scan, notes=[])
-    ):
+    if not _is_current(layout, own, scan, buried):
         _list_anew(layout, own, scan, buried)
     return Listing(path, hash_file(path), count_rows(path), own_clips_notes(layout))
+
+
+def is_own_clips_current(layout: Layout, settings: Settings) -> bool:
+    """True when the ledger of own clips would come out as it is.
+
+    Raises:
+        SourceError, OSError: the folder or a table cannot be used.
+    """
+    return _is_current(layout, settings.own_clips, scan_own_clips(settings.own_clips, (layout.root,)), tombstones_hash(layout))
+
+
+def _is_current(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> bool:
+    if own.folder is None:
+        return False
+    tables = tables_of(own, scan, notes=[])
+    return is_as_remembered(
+        layout.own_clips_origin, ledger=layout.ledger("own_clips"), tombstones=buried, settings=own, scan=scan, tables=tables
+    )
 
 
 def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
