@@ -138,7 +138,7 @@ def test_the_sensor_asks_for_one_run_and_then_says_that_nothing_is_new(tmp_path:
     [
         ({}, set()),
         ({"filter": {"max_file_size_mib": 7}}, {"size_filtered"}),
-        ({"decode": {"tolerated_reasons": ["late_error"]}}, {"decode_check"}),
+        ({"decode": {"tolerated_reasons": ["truncated"]}}, {"decode_check"}),
         ({"decode": {"workers": 7, "retries": 9}}, set()),
         ({"training": {"duplicates": "keep"}}, {"training_csv"}),
     ],

@@ -51,8 +51,37 @@ video-assets-release: {{ .Release.Name }}
 {{- if lt (float64 .Values.runs.terminationGracePeriodSeconds) (addf $grace 5) }}
 {{- fail (printf "runs.terminationGracePeriodSeconds is %v: give clips in flight settings.decode.stop_grace_s (%v) and 5 seconds more" .Values.runs.terminationGracePeriodSeconds $grace) }}
 {{- end }}
+{{- range $kind, $resources := .Values.runs.resources }}
+{{- include "video-assets.checkResources" (dict "name" (printf "runs.resources.%s" $kind) "resources" $resources) }}
+{{- end }}
+{{- range $name, $pod := dict "webserver" .Values.webserver "daemon" .Values.daemon "codeServer" .Values.codeServer "postgresql.bundled" $pg.bundled }}
+{{- include "video-assets.checkResources" (dict "name" (printf "%s.resources" $name) "resources" $pod.resources) }}
+{{- end }}
+{{- if and .Values.sample.enabled (not (dig "own_clips" "folder" "" .Values.settings)) }}{{ fail "sample.enabled: set settings.own_clips.folder, where the sample's clips are to lie" }}{{ end }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) }}{{ fail "ingress.enabled: set ingress.host" }}{{ end }}
 {{- if and .Values.ingress.readOnly (not .Values.webserver.readOnly.enabled) }}{{ fail "ingress.readOnly needs webserver.readOnly.enabled" }}{{ end }}
+{{- end }}
+
+{{- /* Kubernetes would refuse the pod of each run, one by one, when the release is there already. */}}
+{{- define "video-assets.checkResources" -}}
+{{- $name := .name }}
+{{- $limits := .resources.limits }}
+{{- range $what, $request := .resources.requests }}
+{{- if hasKey $limits $what }}
+{{- $limit := get $limits $what }}
+{{- if gt (include "video-assets.quantity" $request | float64) (include "video-assets.quantity" $limit | float64) }}
+{{- fail (printf "%s: %s is requested as %v, more than its limit of %v" $name $what $request $limit) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* 500m, 2, 1.5Gi as a number. */}}
+{{- define "video-assets.quantity" -}}
+{{- $text := toString . }}
+{{- $factors := dict "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 }}
+{{- $suffix := regexFind "[a-zA-Z]+$" $text }}
+{{- mulf (trimSuffix $suffix $text | float64) (get $factors $suffix | default 1.0) }}
 {{- end }}
 
 {{- define "video-assets.podSecurityContext" -}}
@@ -123,7 +152,8 @@ priorityClassName: {{ . }}
 {{- end }}
 
 {{- /* Pod template of web servers, daemon, code server and the chart's Jobs. dict: root, component, args, resources, more (container
-fields), restartPolicy, isProject (settings and secrets of the program), hasData (the shared volume), canLaunch (rights in the cluster). */}}
+fields), restartPolicy, isProject (settings and secrets of the program), hasData (the shared volume), canLaunch (rights in the cluster),
+isReadOnly (looks only), init (an init container's arguments), isProposed (settings of an upgrade that has not happened yet). */}}
 {{- define "video-assets.podTemplate" -}}
 {{- $root := .root }}
 metadata:
@@ -134,7 +164,7 @@ metadata:
   annotations:
     checksum/config: {{ include (print $root.Template.BasePath "/config.yaml") $root | sha256sum }}
 spec:
-  serviceAccountName: {{ include "video-assets.name" $root }}{{ if not .canLaunch }}-runs{{ end }}
+  serviceAccountName: {{ include "video-assets.name" $root }}{{ if .isReadOnly }}-read-only{{ else if not .canLaunch }}-runs{{ end }}
   automountServiceAccountToken: {{ .canLaunch | default false }}
   {{- with .restartPolicy }}
   restartPolicy: {{ . }}
@@ -150,6 +180,18 @@ spec:
   tolerations: {{ toYaml . | nindent 4 }}
   {{- end }}
   securityContext: {{ include "video-assets.podSecurityContext" $root | nindent 4 }}
+  {{- with .init }}
+  initContainers:
+    - name: init
+      image: {{ include "video-assets.image" $root }}
+      imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+      args: {{ toYaml . | nindent 8 }}
+      securityContext: {{ include "video-assets.containerSecurityContext" $root | nindent 8 }}
+      resources: {{ toYaml $.resources | nindent 8 }}
+      volumeMounts:
+        - {name: tmp, mountPath: /tmp}
+        {{- include "video-assets.dataMount" $root | nindent 8 }}
+  {{- end }}
   containers:
     - name: {{ .component }}
       image: {{ include "video-assets.image" $root }}
@@ -171,19 +213,28 @@ spec:
         {{- end }}
         {{- end }}
         {{- end }}
+        {{- if .isProposed }}
+        - {name: VIDEO_ASSETS_DATA_ROOT, value: {{ $root.Values.data.mountPath | quote }}}
+        {{- end }}
         {{- with $root.Values.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
       volumeMounts:
         - {name: home, mountPath: /opt/dagster}
-        - {name: instance, mountPath: /opt/dagster/dagster.yaml, subPath: dagster.yaml, readOnly: true}
+        - {name: instance, mountPath: /opt/dagster/dagster.yaml, subPath: {{ if .isReadOnly }}read-only.yaml{{ else }}dagster.yaml{{ end }}, readOnly: true}
         - {name: instance, mountPath: /etc/dagster/workspace.yaml, subPath: workspace.yaml, readOnly: true}
         - {name: tmp, mountPath: /tmp}
-        {{- if .isProject }}
+        {{- if or .isProject .isProposed }}
         - {name: settings, mountPath: /etc/video-assets, readOnly: true}
+        {{- end }}
+        {{- if .isProposed }}
+        - {name: proposed, mountPath: /etc/proposed, readOnly: true}
         {{- end }}
         {{- if .hasData }}
         {{- include "video-assets.dataMount" $root | nindent 8 }}
+          {{- if .isReadOnly }}
+          readOnly: true
+          {{- end }}
         {{- end }}
         {{- with $root.Values.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
@@ -192,8 +243,11 @@ spec:
     - {name: home, emptyDir: {sizeLimit: 256Mi}}
     - {name: tmp, emptyDir: {sizeLimit: 1Gi}}
     - {name: instance, configMap: {name: {{ include "video-assets.name" $root }}-instance}}
-    {{- if .isProject }}
+    {{- if or .isProject .isProposed }}
     - {name: settings, configMap: {name: {{ include "video-assets.name" $root }}-settings}}
+    {{- end }}
+    {{- if .isProposed }}
+    - {name: proposed, configMap: {name: {{ include "video-assets.name" $root }}-proposed}}
     {{- end }}
     {{- if .hasData }}
     {{- include "video-assets.dataVolume" $root | nindent 4 }}

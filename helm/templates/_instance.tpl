@@ -48,9 +48,10 @@ run_retries:
   max_retries: {{ .Values.runs.maxRetries }}
   retry_on_asset_or_op_failure: false
 run_launcher:
-  module: dagster_k8s
-  class: K8sRunLauncher
+  module: video_assets.defs.launcher
+  class: ByKindK8sRunLauncher
   config:
+    run_resources: {{ toYaml .Values.runs.resources | nindent 6 }}
     service_account_name: {{ include "video-assets.name" . }}-runs
     job_namespace: {{ .Release.Namespace }}
     instance_config_map: {{ include "video-assets.name" . }}-instance
@@ -111,11 +112,11 @@ pod_spec_config:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 container_config:
-  resources: {{ toYaml .Values.runs.resources | nindent 4 }}
   securityContext: {{ include "video-assets.containerSecurityContext" . | nindent 4 }}
   env:
     {{- include "video-assets.databaseEnv" . | nindent 4 }}
     {{- include "video-assets.projectEnv" . | nindent 4 }}
+    - {name: K8S_NODE_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
     {{- with .Values.extraEnv }}
     {{- toYaml . | nindent 4 }}
     {{- end }}

@@ -12,6 +12,10 @@ No source of clips is set yet: set settings.own_clips.folder (and captions), set
 {{ if and .Values.networkPolicy.enabled .Values.ingress.enabled (not .Values.networkPolicy.webserverFrom) }}
 Only pods of namespace {{ $namespace }} reach the web server: name your Ingress controller's pods in networkPolicy.webserverFrom.
 {{ end }}
+{{- if .Values.sample.enabled }}
+It makes sample clips and goes on by itself. A few minutes after it is up there is a training CSV; watch the assets turn green in the UI, or:
+kubectl -n {{ $namespace }} exec deployment/{{ $name }}-code -- sh -c 'head -3 {{ .Values.data.mountPath }}/training/training.csv'
+{{ end }}
 {{- if .Values.postgresql.bundled.enabled }}
 PostgreSQL is the bundled one, for trials: one replica, no backups.
 {{ end }}

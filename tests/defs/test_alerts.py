@@ -100,15 +100,16 @@ def test_a_failed_run_is_told_once_with_its_own_words_and_old_ones_are_not(monke
         assert len(hook.taken) == 1
 
 
-def test_many_failures_are_one_message_and_runs_that_start_again_by_themselves_are_none(monkeypatch):
+def test_many_failures_are_one_message_and_runs_that_start_again_by_themselves_are_none_unless_a_node_is_ill(monkeypatch):
     with receiver() as hook, dg.DagsterInstance.ephemeral() as instance:
         monkeypatch.setenv(WEBHOOK_VARIABLE, hook.url)
         start = tick(instance).cursor
         for _ in range(3):
             fail(instance)
         fail(instance, **{"dagster/will_retry": "true"})
+        fail(instance, **{"dagster/will_retry": "true", "video_assets/ill_node": "node-7"})
         tick(instance, start)
-        assert [len(posted["alerts"]) for posted in hook.taken] == [3]
+        assert [len(posted["alerts"]) for posted in hook.taken] == [4]
 
 
 def test_a_failed_check_is_told_once_per_failure(monkeypatch):

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +86,16 @@ class Server:
         if result.get("errors"):
             raise RuntimeError(result["errors"])
         return result["data"]
+
+    def status_of(self, text: str) -> tuple[int, str]:
+        """The HTTP status and the body of an answer."""
+        body = json.dumps({"query": text}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
 
     def launch(self, assets: list[str], partitions: list[str]) -> str:
         """Launch a backfill as the UI does; returns its id."""

@@ -10,9 +10,9 @@ def check_pod(spec):
     assert context["runAsUser"] > 0
     assert context["seccompProfile"] == {"type": "RuntimeDefault"}
     assert spec["automountServiceAccountToken"] in {True, False}
-    assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & spec.keys()
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
     assert all(not volume.keys() & {"hostPath"} for volume in spec["volumes"])
-    for container in spec["containers"]:
+    for container in [*spec.get("initContainers", []), *spec["containers"]]:
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

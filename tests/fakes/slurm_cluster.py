@@ -110,6 +110,12 @@ class SlurmCluster:
         controller.terminate()
         controller.wait(60)
 
+    def crash_controller(self) -> None:
+        """SIGKILL: what it learnt since it last saved its state, up to some seconds ago, is lost with it."""
+        controller = psutil.Process(int((self.folder / "slurmctld.pid").read_text()))
+        controller.kill()
+        controller.wait(60)
+
     def start_node(self, node: str) -> None:
         """A node's slurmd."""
         _run("slurmd", "-N", node, "-f", str(self.conf))

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from dagster._config import process_config
 from dagster._core.instance.config import dagster_instance_config
-from dagster_k8s import K8sRunLauncher
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import get_conn_string
 from helm_policies import check_pod
 from kubernetes_api import CHART, ROOT, helm, one, pod_specs, render
 
+from video_assets.defs.launcher import ByKindK8sRunLauncher
 from video_assets.settings.model import Settings
 
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
@@ -64,9 +64,9 @@ def test_every_pod_is_allowed_under_the_restricted_standard_and_has_limits(objec
 
 def test_only_what_launches_runs_has_rights_and_those_are_exactly_dagsters(objects):
     with_token = {name for name, template in pod_specs(objects).items() if template["spec"]["automountServiceAccountToken"]}
-    servers = {"Deployment/video-assets-webserver", "Deployment/video-assets-webserver-read-only"}
-    # The migration opens the whole instance, and the launcher in it refuses to start without a token.
-    assert with_token - servers == {"Deployment/video-assets-daemon", "Job/video-assets-migrate"}
+    # Two hooks open the whole instance, and the launcher in it refuses to start without a token.
+    hooks = {"Job/video-assets-migrate", "Job/video-assets-check-work"}
+    assert with_token - hooks == {"Deployment/video-assets-daemon", "Deployment/video-assets-webserver"}
     [role] = [item for item in objects if item["kind"] == "Role"]
     rights = {
         (group, kind, verb) for r in role["rules"] for group in r["apiGroups"] for kind in r["resources"] for verb in r["verbs"]
@@ -100,8 +100,9 @@ def test_dagster_takes_the_instance_configuration(objects, tmp_path, monkeypatch
     config = instance_of(objects)
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
     loaded, _ = dagster_instance_config(str(tmp_path))
-    assert loaded["run_launcher"]["class"] == "K8sRunLauncher"
-    launcher = process_config(K8sRunLauncher.config_type(), config["run_launcher"]["config"])
+    assert loaded["run_launcher"]["class"] == "ByKindK8sRunLauncher"
+    assert config["run_launcher"]["module"] == ByKindK8sRunLauncher.__module__
+    launcher = process_config(ByKindK8sRunLauncher.config_type(), config["run_launcher"]["config"])
     assert launcher.success, launcher.errors
     monkeypatch.setenv("DAGSTER_PG_PASSWORD", "pass/word")
     monkeypatch.setenv("DAGSTER_PG_URL", "postgresql+psycopg2://dagster:x@host:5432/dagster")
@@ -151,7 +152,22 @@ def test_every_value_has_a_line_that_explains_it():
         ("settings.decode.n_shard=3", "settings.decode: Additional property n_shard is not allowed"),
         ("settings.data_root=/x", "settings: Additional property data_root is not allowed"),
         ("runs.maxConcurent=3", "runs: Additional property maxConcurent is not allowed"),
-        ("runs.resources.limits.cpus=3", "runs.resources.limits: Property name of"),
+        ("runs.resources.decode.limits.cpus=3", "runs.resources.decode.limits: Property name of"),
+        ("runs.resources.limits.cpu=3", "runs.resources: Additional property limits is not allowed"),
+        (
+            "runs.resources.decode.limits.memory=1000Mi",
+            "runs.resources.decode: memory is requested as 1Gi, more than its limit of 1000Mi",
+        ),
+        (
+            "runs.resources.tables.requests.cpu=1001m",
+            "runs.resources.tables: cpu is requested as 1001m, more than its limit of 1",
+        ),
+        ("daemon.resources.requests.memory=3G", "daemon.resources: memory is requested as 3G, more than its limit of 2Gi"),
+        ("settings.automation.timezone=Mars/Base", "settings.automation.timezone: Does not match pattern"),
+        ("settings.automation.nightly_cron=abc", "settings.automation.nightly_cron: Does not match pattern"),
+        ("settings.miradata.nightly_cron=1 2", "settings.miradata.nightly_cron: Does not match pattern"),
+        ("settings.decode.tolerated_reasons={blah}", 'must be one of the following: "changing_size"'),
+        ("settings.own_clips.folder=", "sample.enabled: set settings.own_clips.folder"),
         ("runs.maxConcurrent=many", "runs.maxConcurrent: Invalid type. Expected: integer"),
         ("image.tag=latest", "an image's tag is latest"),
         ("settings.decode.stop_grace_s=40", "runs.terminationGracePeriodSeconds is 30: give clips in flight"),
@@ -163,6 +179,55 @@ def test_what_is_wrong_is_refused_in_clear_words(value, message):
     done = helm("template", "x", str(CHART), "--values", str(TRIAL), "--set", value)
     assert done.returncode != 0
     assert message in done.stderr
+
+
+def test_before_anything_changes_the_program_itself_reads_the_settings(objects):
+    hooks = {item["metadata"]["name"]: item for item in objects if "helm.sh/hook" in item["metadata"].get("annotations", {})}
+    order = {name: int(item["metadata"]["annotations"].get("helm.sh/hook-weight", "0")) for name, item in hooks.items()}
+    assert (
+        order["video-assets-proposed"]
+        < order["video-assets-check"]
+        < order["video-assets-check-work"]
+        < order["video-assets-migrate"]
+    )
+    proposed, check = hooks["video-assets-proposed"], hooks["video-assets-check"]
+    assert {item["metadata"]["annotations"]["helm.sh/hook"] for item in (proposed, check)} == {"pre-install,pre-upgrade"}
+    assert proposed["data"] == one(objects, "ConfigMap", "video-assets-settings")["data"]
+    # When it is installed there is nothing of the release yet.
+    spec = check["spec"]["template"]["spec"]
+    assert spec["serviceAccountName"] == "default"
+    assert {volume["name"]: volume.get("configMap") for volume in spec["volumes"]} == {
+        "tmp": None,
+        "proposed": {"name": "video-assets-proposed"},
+    }
+    assert {variable["name"] for variable in spec["containers"][0]["env"]} == {"VIDEO_ASSETS_DATA_ROOT"}
+    assert check["spec"]["backoffLimit"] == 0
+
+
+def test_who_only_looks_has_an_account_without_rights_and_can_write_nothing():
+    objects = render("--values", str(CHART / "examples" / "everything.yaml"))
+    spec = one(objects, "Deployment", "video-assets-webserver-read-only")["spec"]["template"]["spec"]
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("video-assets-read-only", False)
+    assert "annotations" not in one(objects, "ServiceAccount", "video-assets-read-only")["metadata"]
+    [container] = spec["containers"]
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    assert mounts["/data"]["readOnly"]
+    assert mounts["/opt/dagster/dagster.yaml"]["subPath"] == "read-only.yaml"
+    made = one(objects, "ConfigMap", "video-assets-instance")["data"]
+    full, shown = yaml.safe_load(made["dagster.yaml"]), yaml.safe_load(made["read-only.yaml"])
+    assert full.keys() - shown.keys() == {"run_launcher"}
+    assert {**full, "run_launcher": None} == {**shown, "run_launcher": None}
+
+
+def test_the_trial_makes_its_own_clips_where_its_settings_look_for_them():
+    objects = render("--values", str(TRIAL))
+    spec = one(objects, "Deployment", "video-assets-code")["spec"]["template"]["spec"]
+    [init] = spec["initContainers"]
+    settings = tomllib.loads(one(objects, "ConfigMap", "video-assets-settings")["data"]["video_assets.toml"])
+    assert init["args"] == ["video-assets", "sample", settings["own_clips"]["folder"]]
+    assert settings["own_clips"]["captions"] == f"{settings['own_clips']['folder']}/captions.csv"
+    others = [name for name, template in pod_specs(objects).items() if template["spec"].get("initContainers")]
+    assert others == ["Deployment/video-assets-code"]
 
 
 def test_without_a_database_it_says_which_three_ways_there_are():
@@ -199,7 +264,8 @@ def test_notes_say_the_next_three_commands(example, tmp_path):
     )
     notes = yaml.safe_load(done.stdout)["notes"]
     assert [line[:2] for line in notes.splitlines() if line[:1].isdigit()] == ["1.", "2.", "3."]
-    assert notes.count("kubectl -n video") == 3
+    assert notes.count("kubectl -n video") == (4 if example == TRIAL else 3)
+    assert ("training.csv" in notes) == (example == TRIAL)
     assert (chart / "templates" / "NOTES.txt").read_text() == '{{ include "video-assets.notes" . }}\n'
 
 

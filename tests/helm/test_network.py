@@ -8,7 +8,8 @@ from network_policies import End, may_connect
 TRIAL = CHART / "examples" / "trial.yaml"
 API, WEB, PRIVATE, METADATA = (End(address=address) for address in ("10.96.0.1", "203.0.113.9", "10.1.2.3", "169.254.169.254"))
 STRANGER = End(labels={"app": "somebody-elses"})
-LAUNCHERS = ("webserver", "webserver-read-only", "daemon")
+LAUNCHERS = ("webserver", "daemon")
+CALLERS = (*LAUNCHERS, "webserver-read-only")
 DATABASE, WEBSITE, GRPC, SECURE, PROXY = 5432, 3000, 4000, 443, 3128
 
 
@@ -38,7 +39,7 @@ def release():
 
 
 def test_the_pods_are_all_that_a_release_has(release):
-    assert release.pods.keys() == {*LAUNCHERS, "code", "run_worker", "migrate", "pools", "postgresql"}
+    assert release.pods.keys() == {*CALLERS, "code", "run_worker", "check", "check-work", "migrate", "pools", "postgresql"}
 
 
 def test_all_but_the_database_itself_reach_the_database_and_nobody_else(release):
@@ -51,7 +52,7 @@ def test_all_but_the_database_itself_reach_the_database_and_nobody_else(release)
 
 def test_the_code_server_answers_web_servers_and_daemon_only(release):
     code = release.pods["code"]
-    assert release.who_reaches(code, GRPC) == set(LAUNCHERS)
+    assert release.who_reaches(code, GRPC) == set(CALLERS)
     assert not may_connect(release.policies, STRANGER, code, GRPC)
 
 

@@ -41,6 +41,12 @@ def test_a_read_only_ui_on_loopback_starts_nothing_and_no_secret_is_in_any_file(
         assert {sensor["name"] for sensor in ui.query(SENSORS)["sensorsOrError"]["results"]} >= {"alerts", "automation"}
         launched = ui.query(LAUNCH_JOB, params=job_params("publish"))["launchPipelineExecution"]
         assert launched["__typename"] == "UnauthorizedError"
+        for change in (
+            'setConcurrencyLimit(concurrencyKey: "decode", limit: 1)',
+            'deleteConcurrencyLimit(concurrencyKey: "decode")',
+        ):
+            status, said = ui.status_of(f"mutation {{ {change} }}")
+            assert (status, "shows everything and changes nothing" in said) == (403, True)
         assert not any("daemon" in " ".join(child.cmdline()) for child in psutil.Process(ui.process.pid).children())
     leaks = [path for path in root.rglob("*") if path.is_file() and contains_secret(path)]
     assert leaks == []

@@ -21,6 +21,8 @@ query Messages($id: ID!) {
 }
 """
 
+SET_POOL = 'mutation { setConcurrencyLimit(concurrencyKey: "decode", limit: 99) }'
+
 
 class WrongError(Exception):
     """Something is not as it should be."""
@@ -42,6 +44,17 @@ def run(*command: str, **options: Any) -> str:
     if done.returncode:
         raise WrongError(f"{' '.join(command)} failed: {done.stderr.strip()[-800:]}")
     return done.stdout
+
+
+def run_words(*command: str) -> str:
+    """Everything that it says, whether it works or not."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def namespace() -> str:
+    """The one that KUBECONFIG points at."""
+    return run("kubectl", "config", "view", "--minify", "--output=jsonpath={..namespace}") or "default"
 
 
 def kubectl(*arguments: str) -> str:

@@ -28,6 +28,12 @@ SETTINGS = {
     "automation": {"is_enabled": False, "keep_runs_days": 0},
 }
 
+_LIMITS = {"cpu": os.environ.get("RUN_CPU", "500m"), "memory": "1Gi"}
+RESOURCES = {
+    kind: {"requests": {"cpu": "50m", "memory": memory}, "limits": _LIMITS}
+    for kind, memory in {"decode": "300Mi", "downloads": "200Mi", "tables": "250Mi"}.items()
+}
+
 
 class Opened:
     """How often each clip was opened, counted with inotify where this machine sees the volume."""
@@ -80,6 +86,16 @@ def laptop_run(folder: Path) -> None:
     run(sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(data))
 
 
+def images() -> list[str]:
+    """Options of helm: the images that the nodes have."""
+    repository, _, tag = os.environ.get("IMAGE", "video-assets:dev").rpartition(":")
+    options = [f"image.repository={repository}", f"image.tag={tag}"]
+    if image := os.environ.get("POSTGRES_IMAGE"):
+        name, _, version = image.rpartition(":")
+        options += [f"postgresql.bundled.image.repository={name}", f"postgresql.bundled.image.tag={version}"]
+    return [word for option in options for word in ("--set", option)]
+
+
 def values(folder: Path) -> str:
     repository, _, tag = os.environ.get("IMAGE", "video-assets:dev").rpartition(":")
     small = {"requests": {"cpu": "50m", "memory": "300Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
@@ -94,10 +110,7 @@ def values(folder: Path) -> str:
             "pools": {"decode": 6},
             "nodeLossSeconds": 10,
             "startTimeoutSeconds": START_TIMEOUT_S,
-            "resources": {
-                "requests": {"cpu": "50m", "memory": "300Mi"},
-                "limits": {"cpu": os.environ.get("RUN_CPU", "500m"), "memory": "1Gi"},
-            },
+            "resources": RESOURCES,
         },
         "webserver": {"resources": small},
         "daemon": {"resources": small, "livenessProbe": {"enabled": False}},

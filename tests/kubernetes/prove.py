@@ -8,6 +8,8 @@
     POSTGRES_IMAGE=postgres:17.6      image of the bundled PostgreSQL
     NODE_LOSS="docker stop kind-worker2"  NODE_RETURN="docker start kind-worker2"  NODE=kind-worker2
                                       without them the loss of a node is left out
+    NODE_ILL="…"  NODE_WELL="…"       take the folder clips of the volume away from NODE alone, and give it back;
+                                      without them that step is left out
     FOLDER=/folder                    keeps the clips and the laptop's CSV for the next time
     CLIPS_HERE=/folder                where this machine sees the volume (may end in *): then openings of clips are counted
 
@@ -22,12 +24,14 @@ import tarfile
 import tempfile
 import time
 from collections import Counter
+from csv import DictReader
+from io import StringIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from cluster import RELEASE, Ui, WrongError, exec_code, expect, kubectl, pods, run, say
+from cluster import RELEASE, SET_POOL, Ui, WrongError, exec_code, expect, kubectl, namespace, pods, run, run_words, say
 from dagster_server import LAUNCH_BACKFILL, LAUNCH_JOB, job_params, wait_for
-from material import SHARDS, START_TIMEOUT_S, Opened, laptop_run, make_clips, values
+from material import RESOURCES, SHARDS, START_TIMEOUT_S, Opened, images, laptop_run, make_clips, values
 
 from video_assets.core.sharding import shard_of
 
@@ -57,6 +61,7 @@ class Proof:
         self.usual: Counter[str] = Counter()  # openings when nothing goes wrong; a worker's death costs one more than a decode
         say(f"   {self.n_clips} clips were decoded, {len(self.laptop.splitlines()) - 1} are in its CSV")
         self.values = values(folder)
+        self.backfill = ""
         self.ui: Ui
         self.opened: Opened
 
@@ -158,6 +163,7 @@ class Proof:
         nodes = len(kubectl("get", "nodes", "--output=name").split())
         expect("nodes that took part", len(set(seen.values())), min(nodes, 6))
         expect("runs, one per shard, none repeated", len(self.ui.runs(backfill)), 6)
+        self.backfill = backfill
         self.compare(decoded=self.n_clips, label="backfill")
         why = exec_code("video-assets", "why", "huge.mp4", "--data-root", "/data")
         expect("the clip that needs too much memory costs its worker, not its pod", "out_of_memory" in why, True)
@@ -186,6 +192,94 @@ class Proof:
         )
         # In flight: one clip each; and what the killed process had not flushed yet (2 seconds).
         self.compare(decoded=self.n_clips, redone_at_most=2 + 6, label="SIGKILL and deleted pod")
+
+    def step_resources_by_kind(self) -> None:
+        expect("publish", self.ui.run_job("publish", timeout_s=900), "SUCCESS")
+        jobs = json.loads(kubectl("get", "jobs", "--selector=app.kubernetes.io/component=run_worker", "--output=json"))["items"]
+        seen: dict[str, set[str]] = {}
+        for job in jobs:
+            [container] = job["spec"]["template"]["spec"]["containers"]
+            kind = {"decode": "decode", "__ASSET_JOB": "decode or lists"}.get(job["metadata"]["labels"]["dagster/job"], "tables")
+            seen.setdefault(kind, set()).add(container["resources"]["requests"]["memory"])
+        say(f"   memory requested by runs: {seen}")
+        expect("of the jobs prepare and publish", seen["tables"], {RESOURCES["tables"]["requests"]["memory"]})
+        backfill = {item["runId"] for item in self.ui.runs(self.backfill)}
+        asked = {
+            job["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"]
+            for job in jobs
+            if job["metadata"]["labels"]["dagster/run-id"] in backfill
+        }
+        expect("of the backfill's runs", asked, {RESOURCES["decode"]["requests"]["memory"]})
+
+    def _refused(self, *sets: str) -> str:
+        """What `helm upgrade` says when it does not happen; ConfigMaps and Deployments stay as they were."""
+
+        def live() -> list[str]:
+            maps = [
+                kubectl("get", "configmap", f"{RELEASE}-{name}", "--output=jsonpath={.data}") for name in ("settings", "instance")
+            ]
+            return [*maps, kubectl("get", "deployments", "--output=jsonpath={.items[*].metadata.generation}")]
+
+        before = live()
+        try:
+            self.helm(*(word for value in sets for word in ("--set", value)))
+        except WrongError as error:
+            expect(f"what is live after a refused {', '.join(sets)}", live() == before, True)
+            return str(error)
+        raise WrongError(f"helm upgrade --set {' '.join(sets)} was not refused")
+
+    def step_refused_upgrades(self) -> None:
+        for value, words in {
+            "settings.automation.timezone=Mars/Base": "settings.automation.timezone: Does not match",
+            "settings.automation.nightly_cron=abc": "settings.automation.nightly_cron: Does not match",
+            "settings.decode.tolerated_reasons={blah}": "must be one of the following",
+            "runs.resources.decode.limits.memory=10Mi": "more than its limit of 10Mi",
+        }.items():
+            expect(f"helm says why {value} is refused", words in self._refused(value), True)
+        said = self._refused("settings.automation.timezone=Europe/Nowhere")
+        say(f"   helm says: {said.splitlines()[-1][-200:]}")
+        told = kubectl("logs", f"job/{RELEASE}-check").strip()
+        say(f"   the hook's log: {told}")
+        expect("lines of it", len(told.splitlines()), 1)
+        expect("it says why", "automation.timezone: there is no time zone 'Europe/Nowhere': write an IANA name" in told, True)
+        self.helm()
+
+    def step_n_shards_during_a_backfill(self) -> None:
+        backfill = self.begin()
+        said = self._refused("settings.decode.n_shards=8")
+        told = kubectl("logs", f"job/{RELEASE}-check-work").strip()
+        say(f"   helm says: {said.splitlines()[-1][-200:]}")
+        say(f"   the hook's log: {told}")
+        expect("it names the backfill", f"backfill {backfill} is at work on shards" in told, True)
+        expect("and says how to go on", "Wait for its end, or cancel it in the UI" in told, True)
+        expect("backfill", self.ui.wait(backfill), "COMPLETED_SUCCESS")
+        self.compare(decoded=self.n_clips, label="n_shards refused during a backfill")
+        self.helm("--set", "settings.decode.n_shards=8")
+        say("   afterwards the same upgrade happens")
+        self.helm()
+
+    def step_node_whose_storage_does_not_deliver(self) -> None:
+        ill, well, node = (os.environ.get(name, "") for name in ("NODE_ILL", "NODE_WELL", "NODE"))
+        if not (ill and well and node):
+            say("   left out: set NODE_ILL, NODE_WELL and NODE")
+            return
+        self.forget()
+        subprocess.run(ill, shell=True, check=True)  # noqa: S602 - the user's own command
+        try:
+            backfill = self.ui.launch(SHARDS)
+            expect("backfill, with one node that does not deliver", self.ui.wait(backfill), "COMPLETED_SUCCESS")
+        finally:
+            subprocess.run(well, shell=True, check=True)  # noqa: S602 - the user's own command
+        runs = self.ui.runs(backfill)
+        failed = [item for item in runs if item["status"] == "FAILURE"]
+        say(f"   {len(failed)} runs failed on {node}; {len(runs) - len(failed)} succeeded")
+        expect("where they failed", {item["tags"]["video_assets/not_on_node"] for item in failed}, {node})
+        said = " ".join(text for item in failed for _, text in self.ui.messages(item["runId"]))
+        expect("their logs say what follows", "it is tried once more on another one" in said, True)
+        expect("runs that succeeded", len(runs) - len(failed), len(SHARDS))
+        if len(failed) >= 3:
+            expect("the node is named", f"Node {node} has not delivered" in said, True)
+        self.compare(decoded=self.n_clips, label="node whose storage does not deliver")
 
     def step_daemon_and_upgrade(self) -> None:
         backfill = self.begin()
@@ -291,9 +385,36 @@ class Proof:
             expect("shards that it shows", len(shown.partitions("decode_check")["materialized"]), len(SHARDS))
             answer = shown.query(LAUNCH_JOB, params=job_params("publish"))["launchPipelineExecution"]
             expect("a run started there", answer["__typename"], "UnauthorizedError")
+            expect("a pool changed there", shown.status_of(SET_POOL)[0], 403)
+            touched = run_words("kubectl", "exec", f"deployment/{target['name']}", "--", "touch", "/data/x")
+            expect("a file written there", "Read-only file system" in touched, True)
+            account = f"system:serviceaccount:{namespace()}:{RELEASE}-read-only"
+            asked = run_words("kubectl", "auth", "can-i", "create", "jobs", f"--as={account}")
+            expect("may its account create Jobs", asked.split()[-1], "no")
         finally:
             shown.close()
         self.helm()
+
+    def step_cancel_by_phases(self) -> None:
+        """Where the seconds of a cancellation go."""
+        backfill = self.begin()
+        told = time.monotonic()
+        self.ui.cancel(backfill)
+        seen: dict[str, float] = {}
+        while "CANCELED" not in seen:
+            runs = self.ui.runs(backfill)
+            marks = {
+                "first run CANCELING": any(item["status"] == "CANCELING" for item in runs),
+                "all runs ended": all(item["status"] in {"CANCELED", "SUCCESS", "FAILURE"} for item in runs),
+                "no pod left": not pods(runs),
+                "CANCELED": self.ui._ended(backfill) == "CANCELED",
+            }
+            for name, is_so in marks.items():
+                if is_so:
+                    seen.setdefault(name, round(time.monotonic() - told, 1))
+            time.sleep(0.5)
+        say(f"   seconds after the click: {seen}; load {os.getloadavg()[0]:.0f}")
+        expect("backfill of all shards again", self.ui.wait(self.ui.launch(SHARDS)), "COMPLETED_SUCCESS")
 
     def step_uninstall_and_reinstall(self) -> None:
         self.ui.close()
@@ -309,6 +430,49 @@ class Proof:
         counts = self.opened.counts()
         expect("clips opened", 0 if counts is None else counts.total(), 0)
         self.compare(decoded=0, label="uninstalled and reinstalled")
+
+    def step_trial(self) -> None:
+        """helm/examples/trial.yaml as it is, in place of this release: nothing prepared, nothing clicked."""
+        self.ui.close()
+        run("helm", "uninstall", RELEASE, "--wait", "--timeout", "5m")
+        kubectl("delete", "pvc", "--all", "--wait=true")
+        sample = self.folder / "sample"
+        if not sample.exists():
+            run(sys.executable, "-m", "video_assets.cli.app", "run", "--sample", "--data-root", str(sample))
+        told = time.monotonic()
+        run(
+            "helm",
+            "install",
+            RELEASE,
+            str(CHART),
+            "--values",
+            str(CHART / "examples/trial.yaml"),
+            *images(),
+            "--wait",
+            "--timeout",
+            "10m",
+        )
+        say(f"   helm install --wait took {time.monotonic() - told:.0f} s")
+        look = (
+            "kubectl",
+            "exec",
+            f"deployment/{RELEASE}-code",
+            "--",
+            "sh",
+            "-c",
+            "cat /data/training/training.csv 2>/dev/null || true",
+        )
+        csv = wait_for(lambda: run_words(*look).strip(), timeout_s=1500)
+        say(f"   a training CSV after {time.monotonic() - told:.0f} s")
+        [laptops] = (sample / "training").glob("*.csv")
+        expect("clips in it", sorted(clip_names(csv)), sorted(clip_names(laptops.read_text())))
+        self.ui = Ui()
+
+
+def clip_names(csv: str) -> list[str]:
+    """File names and the number of decoded frames."""
+    rows = DictReader(StringIO(csv))
+    return [f"{row['path'].rpartition('/')[2]} {row['num_frames']}" for row in rows]
 
 
 def main() -> int:

@@ -15,9 +15,12 @@ from faulty_mount import FaultyMount, faulty_mount, why_no_mount
 from prepared_shards import prepare
 from slurm_cluster import SlurmCluster, slurm_cluster, why_no_slurm
 
+from video_assets.core.schema import VERDICTS
 from video_assets.core.sharding import shard_keys
 from video_assets.settings.model import Settings, load_settings
 from video_assets.storage.layout import Layout
+from video_assets.storage.parts import read_parts
+from video_assets.storage.tables import read_table
 
 N_SHARDS, CLIPS_PER_SHARD = 8, 4
 CLIPS = ("aquarium.mp4", "bouncing-ball.mp4", "mountains.mp4", "broken/bad-disk.mp4")
@@ -76,6 +79,21 @@ def opened(site):
         if not (site.cluster.folder / f"{node}.pid").exists():
             site.cluster.start_node(node)
     site.cluster.wait_until_idle()
+
+
+@pytest.fixture
+def decided(layout, site):
+    """Names of the clips whose verdicts are on disk now: whatever dies, these are not opened again."""
+
+    def read() -> set[str]:
+        records = [record for shard in site.shards for record in read_parts(layout.verdict_parts(shard))[0]]
+        tables = [path for path in map(layout.verdicts, site.shards) if path.exists()]
+        keys = [record["clip_key"] for record in records] + [
+            key for path in tables for key in read_table(path, VERDICTS)["clip_key"]
+        ]
+        return {key.rpartition("/")[2] for key in keys}
+
+    return read
 
 
 @pytest.fixture

@@ -64,11 +64,14 @@ def test_a_task_that_may_go_on_is_not_over(state):
         ("JobState=FAILED Reason=NonZeroExitCode ExitCode=127:0", "", "it ended without a result (exit code 127)"),
         ("JobState=FAILED Reason=RaisedSignal:9 ExitCode=0:9", "", "it ended without a result (killed by signal 9)"),
         ("State=COMPLETED ExitCode=0:0", "", "it ended without a result (exit code 0)"),
-        ("", "", "it left no result, and Slurm has forgotten it"),
     ],
 )
 def test_the_reason_of_a_failure_is_slurms_own(line, log, words):
-    assert why_failed(parse_end(line), log).startswith(words)
+    assert why_failed(parse_end(f"JobName=video-assets-1 {line}", name="video-assets-1"), log).startswith(words)
+
+
+def test_a_job_of_another_name_says_nothing_of_ours():
+    assert parse_end("JobName=other JobState=FAILED ExitCode=1:0", name="video-assets-1") == parse_end("", name="x") == End()
 
 
 def test_only_a_program_that_ended_by_itself_has_written_a_result():

@@ -1,4 +1,4 @@
-"""Commands that look at a data root: why, diff, status, settings.
+"""Commands that look at a data root: why, diff, status, settings; and at settings that are to come: check-settings.
 
 Does not belong here: what they find (`explain`, `publish`, `pipeline`), how it looks (`terminal`).
 """
@@ -113,3 +113,22 @@ def settings(
         typer.echo(json.dumps([setting.as_record() for setting in found]))
     else:
         pages.settings_table(found)
+
+
+@app.command("check-settings")
+def check_settings(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A settings file, video_assets.toml.")],
+    instead_of: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The one in use, in $DAGSTER_HOME: may it be replaced now?", show_default=False),
+    ] = None,
+) -> None:
+    """Say whether a settings file can be used. Exit code 2 when not, with a line that says why."""
+    from video_assets.local.release import check_settings as check
+    from video_assets.local.release import refuse_new_shards_at_work
+
+    with exit_codes():
+        check(file)
+        if instead_of is not None and instead_of.exists():
+            refuse_new_shards_at_work(instead_of, file)
+    typer.echo(f"{file}: no objection")

@@ -14,6 +14,7 @@ from dagster._core.definitions.freshness import FreshnessState  # not exported
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus  # not exported
 
 from video_assets.alerts.rules import Alert, message
+from video_assets.defs.elsewhere import ILL_NODE
 from video_assets.defs.failures import why_failed
 from video_assets.settings.model import Settings
 
@@ -91,9 +92,9 @@ def _look(context: dg.SensorEvaluationContext, state: dict[str, Any], ui_url: st
 
 
 def _run_alert(instance: dg.DagsterInstance, run_id: str, ui_url: str) -> Alert | None:
-    """None for a run that Dagster starts again by itself, or that was deleted meanwhile."""
+    """None for a run that was deleted, or that Dagster starts again by itself (unless its node fails again and again)."""
     run = instance.get_run_by_id(run_id)
-    if run is None or run.tags.get("dagster/will_retry") == "true":
+    if run is None or (run.tags.get("dagster/will_retry") == "true" and ILL_NODE not in run.tags):
         return None
     assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
     return Alert("run_failed", assets or run.job_name, why_failed(instance, run_id), f"{ui_url}/runs/{run_id}" if ui_url else "")

@@ -73,8 +73,10 @@ def decode_check(settings: Settings) -> dg.AssetsDefinition:
         "storage that does not deliver fails the shard, which goes on where it stopped when it is materialized again.",
     )
     def asset(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> Iterator[dg.MaterializeResult[Any]]:
+        from video_assets.defs.elsewhere import tried_elsewhere
+
         outcomes = _check(project, list(context.partition_keys), log=context.log.info, run_id=context.run.run_id)
-        report_each(context, "shards", map(_shard_report, outcomes))
+        report_each(context, "shards", map(_shard_report, tried_elsewhere(context, project.layout, outcomes)))
         yield from ()
 
     return asset
@@ -131,7 +133,7 @@ def decode_schedule(settings: Settings) -> dg.ScheduleDefinition:
         from video_assets.pipeline.currency import shards_to_check
         from video_assets.storage.layout import Layout
 
-        if at_work := _at_work(context.instance):
+        if at_work := work_on_shards(context.instance):
             return dg.SkipReason(f"{at_work} is at work on shards: what that leaves is asked for in the next night")
         shards = shards_to_check(Layout(settings.data_root), settings)
         return _requests(shards, settings, night=context.scheduled_execution_time.isoformat())
@@ -149,7 +151,7 @@ def _requests(shards: list[str], settings: Settings, *, night: str) -> list[dg.R
     return [dg.RunRequest(run_key=f"{first}:{night}", tags=range_tags(first, last)) for first, last in blocks]
 
 
-def _at_work(instance: dg.DagsterInstance) -> str:
+def work_on_shards(instance: dg.DagsterInstance) -> str:
     """The backfill or run that is on its way through shards; empty when none is."""
     from video_assets.defs.history import active_backfills
 

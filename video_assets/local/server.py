@@ -61,10 +61,13 @@ class Server:
     @property
     def commands(self) -> dict[str, list[str]]:
         """Arguments of `python -m` by name."""
-        web = ["dagster_webserver", "--workspace", str(self.workspace), "--host", self.host, "--port", str(self.port)]
+        options = ["--workspace", str(self.workspace), "--host", self.host, "--port", str(self.port)]
         if self.is_read_only:
-            return {"web server": [*web, "--read-only"]}
-        return {"web server": web, "daemon": ["dagster._daemon", "run", "--workspace", str(self.workspace)]}
+            return {"web server": ["video_assets.local.read_only", *options]}
+        return {
+            "web server": ["dagster_webserver", *options],
+            "daemon": ["dagster._daemon", "run", "--workspace", str(self.workspace)],
+        }
 
 
 def stop_on_sigterm() -> None:

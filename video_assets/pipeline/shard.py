@@ -59,6 +59,11 @@ class HeldShard(ShardOutcome):
     holder: str = ""
 
 
+@dataclass(frozen=True)
+class UndeliveredShard(ShardOutcome):
+    """Not complete because clips could not be read here: another node may have a better mount."""
+
+
 def _note(layout: Layout, shard: str, settings: Decode) -> dict[str, Any]:
     """What a shard's result depends on."""
     return {
@@ -143,7 +148,8 @@ class Shard:
         if self._records or self._parts:
             self._compact(known)
         if self._unreadable:
-            return self._outcome(failure=_why_unreadable(self._unreadable, n_left=len(self._todo) - len(self._records)))
+            why = _why_unreadable(self._unreadable, n_left=len(self._todo) - len(self._records))
+            return UndeliveredShard(**vars(self._outcome(failure=why)))
         merged = merge_verdicts(self._list.kept, known)
         changed = drop_changed(merged.unchecked).dropped
         split = split_by_verdict(merged.checked, tolerated_reasons=self._settings.tolerated_reasons)

@@ -4,11 +4,22 @@ Belongs here: names, defaults, validation of these sections, each field with its
 sources (`sources`), where values come from (`model`), what is done with a value.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
+from video_assets.core.verdicts import REASONS
+from video_assets.settings.schedules import Cron, TimeZone
 from video_assets.settings.sources import AbsolutePath, Section
+
+
+def _is_reason(name: str) -> str:
+    if name not in REASONS:
+        raise ValueError(f"no clip is bad because of {name!r}; the reasons are {', '.join(sorted(REASONS))}")
+    return name
+
+
+_Reason = Annotated[str, AfterValidator(_is_reason), WithJsonSchema({"type": "string", "enum": sorted(REASONS)})]
 
 
 class Filter(Section):
@@ -35,7 +46,7 @@ class Decode(Section):
     memory_mib: int = Field(4096, ge=256, description="MiB of address space one clip may take")
     max_duration_s: float | None = Field(None, gt=0, description="clips that last longer are bad (too_long); default: no limit")
     is_full_decode: bool = Field(False, description="decode as ffmpeg does, without skipping the loop filter")
-    tolerated_reasons: tuple[str, ...] = Field(
+    tolerated_reasons: tuple[_Reason, ...] = Field(
         (), description="reasons of bad verdicts that do not drop a clip; default: any FFmpeg error drops it"
     )
     retries: int = Field(3, ge=0, description="how often a clip that the storage did not deliver is tried again")
@@ -93,15 +104,15 @@ class Automation(Section):
     backfill: Literal["single_run", "run_per_shard"] = Field(
         "single_run", description="one run for all shards of a backfill (one machine) or one run per shard (a cluster)"
     )
-    nightly_cron: str = Field("0 1 * * *", description="when the sources are listed again, a cron expression")
-    nightly_decode_cron: str = Field(
+    nightly_cron: Cron = Field("0 1 * * *", description="when the sources are listed again, a cron expression")
+    nightly_decode_cron: Cron = Field(
         "0 3 * * *", description="when shards that are not complete are checked again, a cron expression"
     )
-    nightly_publish_cron: str = Field("0 5 * * *", description="when the training CSV is published again, a cron expression")
-    hourly_cron: str = Field(
+    nightly_publish_cron: Cron = Field("0 5 * * *", description="when the training CSV is published again, a cron expression")
+    hourly_cron: Cron = Field(
         "15 * * * *", description="when `hourly_prepare` lists the sources, for those who switch it on; a cron expression"
     )
-    timezone: str = Field("UTC", description="time zone of the schedules, an IANA name")
+    timezone: TimeZone = Field("UTC", description="time zone of the schedules, an IANA name")
     is_grouped: bool = Field(
         True, description="start changed shards together (few runs), or each at once in a run of its own (a minute sooner)"
     )
@@ -110,5 +121,5 @@ class Automation(Section):
         36.0, ge=0, description="hours without a publication after which the training CSV is stale in the UI; 0: never"
     )
     keep_runs_days: int = Field(60, ge=0, description="days that ended runs, their logs and check results are kept at least")
-    clean_up_cron: str = Field("30 3 * * *", description="when old runs are deleted, a cron expression")
+    clean_up_cron: Cron = Field("30 3 * * *", description="when old runs are deleted, a cron expression")
     ui_url: str | None = Field(None, description="address of the web UI, for links in alerts; default: no links")

@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, field_validator, model_validator
 
+from video_assets.settings.schedules import Cron
+
 _log = logging.getLogger(__name__)
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m2ts", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
 
@@ -236,7 +238,7 @@ class MiraData(Section):
     batches_per_night: int = Field(
         2, ge=1, description="batches that one night of the schedule, or one `video-assets run`, works on"
     )
-    nightly_cron: str = Field(
+    nightly_cron: Cron = Field(
         "0 22 * * *", description="when the schedule does so, a cron expression; it is off until you start it"
     )
 

@@ -37,7 +37,7 @@ class Result:
     Times are seconds; `cpu_s` is that of the program with its workers, `wall_s` from its start to its end.
     """
 
-    status: Literal["done", "incomplete", "handed_back", "error"]
+    status: Literal["done", "incomplete", "undelivered", "handed_back", "error"]
     failure: str = ""
     node: str = ""
     n_decoded: int = 0

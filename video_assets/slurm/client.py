@@ -47,13 +47,13 @@ def queue(names: Iterable[str]) -> dict[tuple[str, int], Task]:
     return parse_queue(_call("squeue", "--noheader", "--array", "--states=all", f"--name={','.join(names)}", "-o", QUEUE_FORMAT))
 
 
-def cancel(job: str, tasks: Iterable[int]) -> None:
-    """Cancel tasks of an array; those that have ended are no fault.
+def cancel(job: str, tasks: Iterable[int], *, name: str) -> None:
+    """Cancel tasks of the array `name`; those that have ended are no fault. A controller that has crashed may give an id again.
 
     Raises:
         SlurmDownError: no answer.
     """
-    _call("scancel", f"{job}_[{indices(tasks)}]")
+    _call("scancel", f"--name={name}", f"{job}_[{indices(tasks)}]")
 
 
 def cancel_named(name: str) -> None:
@@ -65,11 +65,11 @@ def cancel_named(name: str) -> None:
     _call("scancel", f"--name={name}")
 
 
-def end_of(job: str, task: int) -> End:
-    """How a task ended; an empty End when Slurm has forgotten it and keeps no accounts, or does not answer."""
+def end_of(job: str, task: int, *, name: str) -> End:
+    """How a task of array `name` ended; an empty End when Slurm has forgotten it and keeps no accounts, or does not answer."""
     for ask in (_ask_scontrol, _ask_sacct):
         try:
-            end = parse_end(ask(f"{job}_{task}"))
+            end = parse_end(ask(f"{job}_{task}"), name=name)
         except SlurmError:
             continue
         if end.state:
@@ -95,9 +95,9 @@ def _ask_scontrol(task: str) -> str:
 
 
 def _ask_sacct(task: str) -> str:
-    lines = _call("sacct", "-n", "-P", "-X", "-j", task, "-o", "State,ExitCode").splitlines()
-    state, _, exit_code = (lines[-1] if lines else "|").partition("|")
-    return f"State={state.partition(' ')[0]} ExitCode={exit_code or '0:0'}" if state else ""
+    lines = _call("sacct", "-n", "-P", "-X", "-j", task, "-o", "State,ExitCode,JobName").splitlines()
+    state, exit_code, name = (lines[-1] if lines else "||").split("|", 2)
+    return f"JobName={name} State={state.partition(' ')[0]} ExitCode={exit_code or '0:0'}" if state else ""
 
 
 def _call(program: str, *arguments: str) -> str:
@@ -126,12 +126,21 @@ def _call(program: str, *arguments: str) -> str:
         process.communicate()
         raise SlurmDownError(f"{program} did not answer within {_TIMEOUT_S:g} seconds") from None
     except BaseException:
-        process.communicate(timeout=_TIMEOUT_S)
+        _see_to_its_end(process)
         raise
     if process.returncode:
         kind = SlurmDownError if _is_down(said) else SlurmError
         raise kind(f"{program}: {' '.join(said.split()) or f'exit code {process.returncode}'}")
     return out
+
+
+def _see_to_its_end(process: "subprocess.Popen[str]") -> None:
+    """Told to stop while it works: it gets its time, and what it says counts for nothing. Never raises anything for it."""
+    try:
+        process.communicate(timeout=_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def _is_down(said: str) -> bool:

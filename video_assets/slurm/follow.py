@@ -18,7 +18,8 @@ from video_assets.pipeline.shard import ShardOutcome, unchanged
 from video_assets.progress import Progress
 from video_assets.settings.model import Settings
 from video_assets.slurm.client import SlurmDownError
-from video_assets.slurm.rules import queue_words
+from video_assets.slurm.rules import End, queue_words
+from video_assets.slurm.watch import TaskOutcome
 from video_assets.slurm.work import Work
 from video_assets.storage.layout import Layout
 from video_assets.workers.stopping import Stop, stop_on_sigterm
@@ -100,9 +101,12 @@ class _Head:
             else:
                 watch.has_result = watch.index in self._seen[watch.array]
                 outcome = watch.outcome(is_slurm_heard=self._is_heard)
-            if outcome is not None and not isinstance(outcome, ShardOutcome):
-                outcome = self._work.again(shard)
+            if isinstance(outcome, End):
+                outcome = self._work.again(shard, outcome)
                 self._due_at = 0.0
+            if isinstance(outcome, TaskOutcome) and outcome.is_undelivered and self._work.goes_elsewhere(shard, outcome.node):
+                _log.warning("%s: it is tried once on another node: %s", shard, outcome.failure)
+                outcome, self._due_at = None, 0.0
             if outcome is not None:
                 del self._work.open[shard]
                 self._n_done, self._n_failed = self._n_done + (not outcome.failure), self._n_failed + bool(outcome.failure)

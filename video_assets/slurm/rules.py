@@ -15,10 +15,11 @@ from video_assets.core.units import count
 QUEUE_FORMAT = "%j|%F|%K|%T|%N|%V|%S|%r"
 _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 _WORKING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
+_LAUNCH_FAILED = "launchfailedrequeuedheld"
 # Reasons of waiting that no waiting ends.
 _NEVER = {
     "badconstraints", "partitiontimelimit", "partitionnodelimit", "invalidaccount", "invalidqos", "accountnotallowed",
-    "qosnotallowed", "dependencyneversatisfied", "launchfailedrequeuedheld", "userenvretrievalfailedrequeuedheld",
+    "qosnotallowed", "dependencyneversatisfied", _LAUNCH_FAILED, "userenvretrievalfailedrequeuedheld",
     "maxmemperlimit", "assocmaxwalldurationperjoblimit", "assocmaxcpuperjoblimit", "assocmaxmemperjob",
     "qosmaxwalldurationperjoblimit", "qosmaxcpuperjoblimit", "qosmaxcpupernode", "qosmaxmemoryperjob", "qosmaxmemorypernode",
 }  # fmt: skip
@@ -71,8 +72,16 @@ class Task:
     @property
     def why_never(self) -> str:
         """Why it will never start; empty when it may."""
-        word = re.sub(r"[^a-z]", "", self.reason.lower())
-        return f"start refused: {self.reason.strip('()')}" if self.is_waiting and word in _NEVER else ""
+        return f"start refused: {self.reason.strip('()')}" if self.is_waiting and self._word in _NEVER else ""
+
+    @property
+    def is_launch_failed(self) -> bool:
+        """True when its node did not take it, so that Slurm holds it for a person to look at."""
+        return self._word == _LAUNCH_FAILED
+
+    @property
+    def _word(self) -> str:
+        return re.sub(r"[^a-z]", "", self.reason.lower())
 
 
 @dataclass(frozen=True)
@@ -100,9 +109,11 @@ def parse_queue(text: str) -> dict[tuple[str, int], Task]:
     return tasks
 
 
-def parse_end(text: str) -> End:
-    """The end from a line of `scontrol -o show job`, or State, ExitCode and Reason of sacct in the same spelling."""
-    found = dict(re.findall(r"(?:^|\s)(JobState|State|Reason|ExitCode)=(\S+)", text))
+def parse_end(text: str, *, name: str) -> End:
+    """The end from a line of `scontrol -o show job`, or sacct's words so spelt; an empty End for a job of another name."""
+    found = dict(re.findall(r"(?:^|\s)(JobName|JobState|State|Reason|ExitCode)=(\S+)", text))
+    if found.get("JobName") != name:
+        return End()
     code, _, number = found.get("ExitCode", "0:0").partition(":")
     reason = found.get("Reason", "")
     return End(
@@ -113,21 +124,35 @@ def parse_end(text: str) -> End:
     )
 
 
+def is_out_of_memory(log_tail: str) -> bool:
+    """True when Slurm has written so into the task's log."""
+    return bool(_OUT_OF_MEMORY.search(log_tail))
+
+
 def why_failed(end: End, log_tail: str) -> str:
     """Why a task left nothing behind, in words of Slurm and, for memory, of its log: not every release has a state for that."""
-    if end.state not in {"OUT_OF_MEMORY", "CANCELLED"} and _OUT_OF_MEMORY.search(log_tail):
+    if end.state not in {"OUT_OF_MEMORY", "CANCELLED"} and is_out_of_memory(log_tail):
         meaning = _MEANINGS["OUT_OF_MEMORY"]
     elif end.state in _MEANINGS:
         meaning = _MEANINGS[end.state]
     elif end.reason == "JobLaunchFailure":
         meaning = "start refused by its node, or killed there (JobLaunchFailure)"
-    elif not end.state:
-        meaning = "it left no result, and Slurm has forgotten it"
     else:
         how = f"killed by signal {end.signal}" if end.signal else f"exit code {end.exit_code}"
         meaning = f"it ended without a result ({how})"
     said = ", ".join(word for word in (end.state, end.reason) if word)
     return f"{meaning} (Slurm: {said})" if said else meaning
+
+
+def why_idle(end: End) -> str:
+    """Why a shard gets no further task: the last ones have decided no clip."""
+    if end.reason and not end.state:
+        return f"start refused, several times: {end.reason.strip('()')}"
+    if end.state:
+        return "its tasks reach their time limit before one clip is decided: raise slurm.time_limit"
+    return (
+        "its tasks left no result before one clip was decided, and Slurm has forgotten them: see their logs, and the controller's"
+    )
 
 
 def indices(numbers: Iterable[int]) -> str:

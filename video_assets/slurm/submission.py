@@ -5,6 +5,8 @@ Belongs here: from settings to a submitted job. Does not belong here: whether on
 """
 
 import sys
+from collections.abc import Collection
+from pathlib import Path
 
 from video_assets.settings.cluster import Slurm
 from video_assets.settings.sections import Decode
@@ -16,8 +18,8 @@ from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 
 
-def submit_array(layout: Layout, shards: list[str], *, slurm: Slurm, decode: Decode) -> Array:
-    """Submit one task for each of `shards`.
+def submit_array(layout: Layout, shards: list[str], *, slurm: Slurm, decode: Decode, not_on: Collection[str] = ()) -> Array:
+    """Submit one task for each of `shards`, on other nodes than `not_on` where there are any.
 
     Raises:
         SlurmError: Slurm refuses; the message has its words. Nothing was submitted.
@@ -34,7 +36,7 @@ def submit_array(layout: Layout, shards: list[str], *, slurm: Slurm, decode: Dec
     write_text(array.script, task_script(command))
     options = sbatch_options(slurm, name=array.name, n_tasks=len(shards), log=f"{log}{array.folder.name}/%a.log")
     try:
-        return array.with_job(client.submit(options, str(array.script)))
+        return array.with_job(_submit_elsewhere(options, array.script, exclude=[*filter(None, [slurm.exclude]), *sorted(not_on)]))
     except client.SlurmDownError:
         raise
     except SlurmError:
@@ -43,6 +45,18 @@ def submit_array(layout: Layout, shards: list[str], *, slurm: Slurm, decode: Dec
     except BaseException:  # told to stop while sbatch was at work
         client.cancel_named(array.name)
         raise
+
+
+def _submit_elsewhere(options: list[str], script: Path, *, exclude: list[str]) -> str:
+    """The job's id. When there is no node left (Slurm refuses such an array), those that failed get another chance."""
+    try:
+        return client.submit([*options, f"--exclude={','.join(exclude)}"] if exclude else options, str(script))
+    except client.SlurmDownError:
+        raise
+    except SlurmError as error:
+        if "node" not in str(error).lower() or not exclude:
+            raise
+        return client.submit(options, str(script))
 
 
 def sbatch_options(settings: Slurm, *, name: str, n_tasks: int, log: str) -> list[str]:

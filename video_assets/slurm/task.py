@@ -15,7 +15,8 @@ from pathlib import Path
 
 from video_assets.core.errors import MendableError
 from video_assets.pipeline.decode_check import check_shards
-from video_assets.pipeline.workplaces import node_name, note_workplace
+from video_assets.pipeline.shard import UndeliveredShard
+from video_assets.pipeline.workplaces import node_name, note_delivery, note_workplace
 from video_assets.progress import LogProgress
 from video_assets.settings.sections import Decode
 from video_assets.slurm.arrays import Array, Result, read_array
@@ -45,6 +46,7 @@ def _check(array: Array, task: int) -> Result:
         )
         [outcome] = outcomes
         note_workplace(layout, outcome)
+        ill = note_delivery(layout, outcome)
     except KeyboardInterrupt:
         _say("told to stop; everything done so far is kept")
         return Result("handed_back")
@@ -55,6 +57,8 @@ def _check(array: Array, task: int) -> Result:
         traceback.print_exc()
         return Result("error", failure=f"{type(error).__name__}: {error}")
     done = {"n_decoded": outcome.n_decoded, "decode_seconds": outcome.decode_seconds}
+    if isinstance(outcome, UndeliveredShard):
+        return Result("undelivered", failure=" ".join(filter(None, [ill.words if ill else "", outcome.failure])), **done)
     return Result("incomplete" if outcome.failure else "done", failure=outcome.failure, **done)
 
 

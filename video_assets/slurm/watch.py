@@ -12,7 +12,7 @@ from video_assets.pipeline.shard import ShardOutcome, unchanged
 from video_assets.settings.sections import Decode
 from video_assets.slurm import client
 from video_assets.slurm.arrays import Array, Result
-from video_assets.slurm.rules import END_OF_TIME, End, Task, why_failed
+from video_assets.slurm.rules import END_OF_TIME, End, Task, is_out_of_memory, why_failed
 from video_assets.storage.layout import Layout
 
 # Network storage shows a file of another machine when its memory of the folder has run out: half a minute, rarely more.
@@ -21,7 +21,10 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class TaskOutcome(ShardOutcome):
-    """A shard that a task of Slurm checked; times are seconds, `cpu_s` that of the task with its workers."""
+    """A shard that a task of Slurm checked; times are seconds, `cpu_s` that of the task with its workers.
+
+    `is_undelivered` says that the storage of its node did not deliver: another node may have a better mount.
+    """
 
     job: str = ""
     node: str = ""
@@ -29,6 +32,7 @@ class TaskOutcome(ShardOutcome):
     cpu_s: float = 0.0
     wall_s: float = 0.0
     queue_s: float | None = None
+    is_undelivered: bool = False
 
     @property
     def facts(self) -> dict[str, str | int | float | Path]:
@@ -69,25 +73,32 @@ class Watch:
         if result and result.status == "done":
             return self._done(result) or self._not_yet_visible(End(state="COMPLETED"))
         if self.task and self.task.why_never:
-            client.cancel(self.array.job, [self.index])
-            return self._failed(self.task.why_never, result)
+            return self._never(self.task, result)
         if not is_slurm_heard or (self.task and not self.task.is_over):
             return None
         return self._over(result)
 
+    def _never(self, task: Task, result: Result | None) -> ShardOutcome | End:
+        """It will not start: cancelled, so that nobody waits for it. A launch that failed is tried again, by another task."""
+        client.cancel(self.array.job, [self.index], name=self.array.name)
+        return End(reason=task.reason) if task.is_launch_failed else self._failed(task.why_never, result)
+
     def _over(self, result: Result | None) -> ShardOutcome | End | None:
         if done := self._done(result):
             return done
-        if result and result.status in {"incomplete", "error"}:
-            return self._failed(result.failure, result, is_log_told=result.status == "error")
-        end = client.end_of(self.array.job, self.index)
-        if end.state and not Task("", end.state).is_over:  # requeued since the queue was asked
+        if result and result.status in {"incomplete", "undelivered", "error"}:
+            failed = self._failed(result.failure, result, is_log_told=result.status == "error")
+            return replace(failed, is_undelivered=result.status == "undelivered")
+        end = client.end_of(self.array.job, self.index, name=self.array.name)
+        is_requeued = bool(end.state) and not Task("", end.state).is_over  # since the queue was asked
+        if is_requeued or (not result and end.is_own and self._waits()):
             return None
-        if result and end.state in END_OF_TIME:
+        words = self.array.last_words(self.index)
+        # A controller that is killed forgets what it has not saved: no failure.
+        is_forgotten = not end.state and not is_out_of_memory(words)
+        if is_forgotten or (result and end.state in END_OF_TIME):
             return end
-        if not result and end.is_own and self._waits():
-            return None
-        return self._failed(why_failed(end, self.array.last_words(self.index)), result, is_log_told=True)
+        return self._failed(why_failed(end, words), result, is_log_told=True)
 
     def _not_yet_visible(self, end: End) -> End | None:
         """The task says that its shard is done, and this machine does not see it: it will, or the list is another by now."""

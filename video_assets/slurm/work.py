@@ -10,7 +10,7 @@ from video_assets.settings.model import Settings
 from video_assets.settings.sections import Decode
 from video_assets.slurm import client
 from video_assets.slurm.arrays import Array, arrays_at_work, remove_old_arrays
-from video_assets.slurm.rules import Task
+from video_assets.slurm.rules import End, Task, why_idle
 from video_assets.slurm.submission import submit_array
 from video_assets.slurm.watch import Watch
 from video_assets.storage.layout import Layout
@@ -30,6 +30,7 @@ class Work:
         self.open: dict[str, Watch | None] = dict.fromkeys(shards)
         self._owned: dict[Array, Lease] = {}
         self._idle_tries: dict[str, tuple[int, int]] = {}
+        self._not_on: dict[str, str] = {}
         self._max_array_size = 0
 
     @property
@@ -68,18 +69,24 @@ class Work:
             if idle := [s for s in self._idle() if unchanged(self._layout, s, self._settings.decode) is None]:
                 self._submit(idle)
 
-    def again(self, shard: str) -> ShardOutcome | None:
-        """Its task has handed it back: it gets another one, unless the last ones have decided no clip at all."""
+    def again(self, shard: str, end: End) -> ShardOutcome | None:
+        """Its task has handed it back, or was lost: it gets another one, unless the last ones have decided no clip at all."""
         n_decided = _bytes_decided(self._layout, shard)
         before, n_idle = self._idle_tries.get(shard, (-1, 0))
         n_idle = n_idle + 1 if n_decided == before else 0
         self._idle_tries[shard] = n_decided, n_idle
         if n_idle >= _MAX_IDLE_TRIES:
-            return ShardOutcome(
-                shard, failure="its tasks reach their time limit before one clip is decided: raise slurm.time_limit"
-            )
+            return ShardOutcome(shard, failure=why_idle(end))
         self.open[shard] = None
         return None
+
+    def goes_elsewhere(self, shard: str, node: str) -> bool:
+        """The storage of `node` did not deliver it: once, it gets a task on another node."""
+        if shard in self._not_on or not node:
+            return False
+        self._not_on[shard] = node
+        self.open[shard] = None
+        return True
 
     def cancel(self) -> None:
         """Cancel the tasks, unless another living head follows them too and was there before."""
@@ -89,7 +96,7 @@ class Work:
                 _log.warning(
                     "told to stop: %d tasks of job %s are cancelled; what they have decoded stays", len(tasks), array.job
                 )
-                client.cancel(array.job, tasks)
+                client.cancel(array.job, tasks, name=array.name)
             else:
                 _log.warning("told to stop: job %s is left to the run that has submitted it", array.job)
 
@@ -115,7 +122,8 @@ class Work:
         self._max_array_size = self._max_array_size or client.max_array_size()
         remove_old_arrays(self._layout, keep_days=self._settings.automation.keep_runs_days)
         shards = shards[: self._max_array_size]
-        array = submit_array(self._layout, shards, slurm=self._settings.slurm, decode=self._settings.decode)
+        not_on = {node for shard, node in self._not_on.items() if shard in shards}
+        array = submit_array(self._layout, shards, slurm=self._settings.slurm, decode=self._settings.decode, not_on=not_on)
         _log.info("submitted job %s: %d tasks, their logs are in %s", array.job, len(shards), array.folder)
         self._follow(array, {index: Task(array.job, "PENDING") for index in range(len(shards))})
 

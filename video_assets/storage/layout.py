@@ -143,6 +143,10 @@ class Layout:
         """Where a shard was checked, when that was told."""
         return self.root / "decode" / "checked_by" / f"{shard}.json"
 
+    def undelivered_by(self, node: str) -> Path:
+        """How many shards in a row a node's storage did not deliver."""
+        return self.root / "decode" / "undelivered_by" / node
+
     @property
     def slurm_arrays(self) -> Path:
         """Folder of the job arrays that were submitted to Slurm, one folder each."""
