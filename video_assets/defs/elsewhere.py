@@ -9,12 +9,14 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from video_assets.pipeline.shard import ShardOutcome, UndeliveredShard
-from video_assets.pipeline.workplaces import NODE_VARIABLE, note_delivery
 from video_assets.storage.layout import Layout
+
+if TYPE_CHECKING:
+    from video_assets.pipeline.shard import ShardOutcome
 
 NOT_ON_NODE = "video_assets/not_on_node"
 ILL_NODE = "video_assets/ill_node"
@@ -29,6 +31,9 @@ def tried_elsewhere(
     Raises:
         OSError: the storage does not even take or give tables; the run goes on elsewhere then, too.
     """
+    from video_assets.pipeline.shard import UndeliveredShard
+    from video_assets.pipeline.workplaces import note_delivery
+
     try:
         for outcome in outcomes:
             ill = note_delivery(layout, outcome)
@@ -47,6 +52,8 @@ def tried_elsewhere(
 
 def _go_on_elsewhere(context: dg.AssetExecutionContext) -> str:
     """Once, and only where there are other nodes: under Kubernetes."""
+    from video_assets.pipeline.workplaces import NODE_VARIABLE
+
     node, tags = os.environ.get(NODE_VARIABLE, ""), context.run.tags
     if not node or NOT_ON_NODE in tags:
         return ""
