@@ -7,7 +7,6 @@ Belongs here: the tags of such a run. Does not belong here: counting a node's fa
 
 import errno
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,8 @@ import dagster as dg
 from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from video_assets.pipeline.shard import ShardOutcome
 
 NOT_ON_NODE = "video_assets/not_on_node"
@@ -24,8 +25,8 @@ _UNDELIVERED = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.
 
 
 def tried_elsewhere(
-    context: dg.AssetExecutionContext, layout: Layout, outcomes: Iterator[ShardOutcome]
-) -> Iterator[ShardOutcome]:
+    context: dg.AssetExecutionContext, layout: Layout, outcomes: "Iterator[ShardOutcome]"
+) -> "Iterator[ShardOutcome]":
     """The outcomes; where the storage did not deliver, the run is told to go on once on another node.
 
     Raises:
