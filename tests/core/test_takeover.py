@@ -68,10 +68,31 @@ def test_what_may_come_out_otherwise_is_checked_again(change):
 def test_every_reason_is_taken_over_or_not():
     of_mp4 = {reason for reason in REASONS if stands(verdict="bad", reason=reason)}
     assert set(REASONS) - of_mp4 >= {"fewer_frames", "no_frames", "no_video", "too_long"}
-    assert {"corrupt_video", "corrupt_audio", "truncated", "timestamps", "encrypted"} <= of_mp4
+    assert {"corrupt_video", "truncated", "timestamps", "encrypted"} <= of_mp4
+    assert "corrupt_audio" not in of_mp4  # the last packet of sound has a reason of its own since
     unopened = {"num_frames": None, "fps": None, "duration_s": None, "header_frames": None, "verdict": "bad"}
     of_others = {reason for reason in REASONS if stands(clip="x.mkv", reason=reason, **unopened)}
     assert of_others == {"empty_file", "not_media", "not_a_file", "playlist_or_reference", "unreadable_container"}
+
+
+def test_of_version_3_all_stand_but_complaints_about_sound_since_the_last_packet_has_a_name_now():
+    three = {"checker_version": "3", "clip": "x.mkv"}
+    assert stands(**three)
+    assert stands(**three, verdict="timeout")
+    assert {reason for reason in REASONS if not stands(**three, verdict="bad", reason=reason)} == {"corrupt_audio"}
+
+
+def test_a_setting_that_needs_a_column_checks_only_those_again_that_lack_it():
+    def needs(**fields):
+        return not len(standing_verdicts(VERDICTS.frame([row(**fields)]), needed=["is_black", "missing_s"]))
+
+    three = {"checker_version": "3", "missing_s": 0.0}
+    assert needs(**three)
+    assert needs(checker_version="3", is_black=False)
+    assert not needs(**three, is_black=False)
+    assert not needs(**three, verdict="bad", reason="no_frames", num_frames=0)
+    assert not needs(**three, verdict="bad", reason="unreadable_container", num_frames=None)
+    assert not needs(checker_version=CHECKER_VERSION)  # looked for, and not to be had
 
 
 def test_verdicts_by_the_rules_of_now_all_stand():

@@ -96,6 +96,22 @@ def test_first_lines_are_few_short_and_valid_utf8(lines):
     text.encode()
 
 
+@pytest.mark.parametrize(
+    ("lines", "is_late", "reason"),
+    [
+        (["[aac] Input buffer exhausted before END element found"], True, "last_audio_packet"),
+        (["[aac] Input buffer exhausted before END element found"], False, "corrupt_audio"),
+        (["[aac] Number of bands (31) exceeds limit (9).", "    Last message repeated 1 times"], True, "last_audio_packet"),
+        (["[aac] Reserved bit set.", "[h264] error while decoding MB 3 4"], True, "corrupt_video"),
+        (["[aac] Reserved bit set.", "[mpegts] Packet corrupt"], True, "corrupt_audio"),
+        (["[aac] Reserved bit set.", "[mov] stream 1, offset 0x1: partial file"], True, "truncated"),
+    ],
+)
+def test_a_broken_last_packet_of_sound_has_a_reason_when_it_is_all_that_is_complained_about(lines, is_late, reason):
+    speakers = Speakers(video=frozenset({"h264"}), audio=frozenset({"aac"}))
+    assert reason_of_lines(lines, speakers, is_late=is_late) == reason
+
+
 def test_only_good_clips_and_tolerated_reasons_are_kept():
     assert not is_dropped("good", "")
     assert is_dropped("bad", "timestamps")

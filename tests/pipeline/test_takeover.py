@@ -23,7 +23,18 @@ from video_assets.storage.tables import read_table, write_table
 
 SHARDS = shard_keys(1)
 OF_OLD = "0" * 32
-ADDED = ["header_fps", "size_changes", "starts_at_s", "missing_s"]  # columns since version 3
+# Columns since version 3, and since version 4.
+ADDED_BY_4 = [
+    "static_share",
+    "black_share",
+    "is_static",
+    "is_black",
+    "is_interlaced",
+    "pixel_aspect",
+    "color_transfer",
+    "has_alpha",
+]
+ADDED = ["header_fps", "size_changes", "starts_at_s", "missing_s", *ADDED_BY_4]
 VERDICTS_OF_2 = replace(VERDICTS, columns=tuple(column for column in VERDICTS.columns if column.name not in ADDED))
 
 

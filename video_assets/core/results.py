@@ -87,6 +87,14 @@ class VideoExtras:
     missing_s: float | None = None
     is_variable_rate: bool | None = None
     is_count_consistent: bool | None = None
+    static_share: float | None = None
+    black_share: float | None = None
+    is_static: bool | None = None
+    is_black: bool | None = None
+    is_interlaced: bool | None = None
+    pixel_aspect: float | None = None
+    color_transfer: str | None = None
+    has_alpha: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

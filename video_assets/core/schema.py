@@ -118,6 +118,18 @@ _SHAPE = (
     Column("resolution", "int64", "height * width, pixels", is_nullable=True),
 )
 
+# What the pictures show, and what some readers mind. Null in verdicts of checker version 3 and before.
+_SHOWS = (
+    Column("static_share", "double", "share of the video (by packets) that shows one picture without change", is_nullable=True),
+    Column("black_share", "double", "share of the video (by packets) that is black and does not change", is_nullable=True),
+    Column("is_static", "bool", "the picture hardly ever changes: static_share is 0.95 or more", is_nullable=True),
+    Column("is_black", "bool", "there is nothing to see: black_share is 0.95 or more", is_nullable=True),
+    Column("is_interlaced", "bool", "the first frame is made of two fields", is_nullable=True),
+    Column("pixel_aspect", "double", "width / height of a pixel, 1 for square ones; null when not stored", is_nullable=True),
+    Column("color_transfer", "string", "FFmpeg's name of the transfer function, for example bt709", is_nullable=True),
+    Column("has_alpha", "bool", "pixel format or track with transparency", is_nullable=True),
+)
+
 LEDGER = TableSpec(
     "raw ledger",
     (
@@ -169,6 +181,7 @@ VERDICTS = TableSpec(
         Column("missing_s", "double", "seconds without a picture at the clip's start and end", is_nullable=True),
         Column("is_variable_rate", "bool", "frame durations differ", is_nullable=True),
         Column("is_count_consistent", "bool", "header, packets and decoded frames agree", is_nullable=True),
+        *_SHOWS,
         Column("content_hash", "string", "xxh3-128 of the file's bytes", is_nullable=True),
         Column("decode_seconds", "double", "CPU seconds spent on this clip", is_nullable=True),
         Column("checker_version", "string", "version of the rules that made the verdict"),

@@ -11,7 +11,7 @@ from typing import Literal
 
 Verdict = Literal["good", "bad", "unreadable_now", "timeout", "crashed", "out_of_memory"]
 
-CHECKER_VERSION = "3"
+CHECKER_VERSION = "4"
 """Version of the rules; verdicts of another version are made again, except those that `core.takeover` keeps."""
 
 PROBER_VERSION = "2"
@@ -60,6 +60,10 @@ REASONS: dict[str, Reason] = {
         "the video decoder misses reference frames and complains about nothing else",
         "drop it; or tolerate it after a look at the pictures, which may be whole",
     ),
+    "last_audio_packet": Reason(
+        "the audio decoder complains about the last packet alone, and nothing else does",
+        "drop it; or tolerate it, since the pictures are not touched and a fraction of a second of sound is lost",
+    ),
     "unreadable_container": Reason("FFmpeg cannot read the container", "fetch the clip again"),
     "corrupt_container": Reason("the demuxer reported errors, the decoders none", "fetch the clip again, or remux it"),
     "unsupported_codec": Reason("FFmpeg has no decoder for a stream it would decode", "transcode it elsewhere"),
@@ -94,6 +98,7 @@ _REFERENCE = re.compile(
     r"|Missing reference picture, default is|number of reference frames .* exceeds max|Could not find ref with POC"
     r"|^\s+Last message repeated \d+ times"
 )
+_REPEATED = re.compile(r"^\s+Last message repeated \d+ times")
 _UNSUPPORTED = re.compile(r"no decoder|not implemented|unsupported", re.IGNORECASE)
 
 
@@ -137,10 +142,16 @@ class Speakers:
     audio: frozenset[str] = frozenset()
 
 
-def reason_of_lines(lines: Sequence[str], speakers: Speakers, *, otherwise: str = "") -> str:
+def reason_of_lines(lines: Sequence[str], speakers: Speakers, *, otherwise: str = "", is_late: bool = False) -> str:
     """The reason that log lines amount to; `otherwise` for no lines.
 
     Most specific first: telling words, then who spoke: the video decoder, the audio decoder, the muxer's clock, the demuxer.
+
+    Args:
+        lines: everything that was said.
+        speakers: who may have said it.
+        otherwise: the reason when nobody spoke.
+        is_late: True when nobody spoke before the last of several packets of sound.
     """
     if not lines:
         return otherwise
@@ -150,7 +161,8 @@ def reason_of_lines(lines: Sequence[str], speakers: Speakers, *, otherwise: str 
     if names & speakers.video:
         return "reference_frames" if is_about_references(lines) else "corrupt_video"
     if names & speakers.audio:
-        return "corrupt_audio"
+        is_all = all(context_name(line) in speakers.audio or _REPEATED.search(line) for line in lines)
+        return "last_audio_packet" if is_late and is_all else "corrupt_audio"
     if any(_UNSUPPORTED.search(line) for line in lines):
         return "unsupported_codec"
     return "timestamps" if all(_TIMESTAMPS.search(line) for line in lines) else "corrupt_container"

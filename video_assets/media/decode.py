@@ -54,6 +54,7 @@ class _Pass:
     is_changing: bool = False
     is_out_of_memory: bool = False
     is_encrypted: bool = False
+    is_late: bool = False
 
 
 def decode_clip(path: str, *, max_duration_s: float | None = None, is_full_decode: bool = False) -> ClipVerdict:
@@ -147,7 +148,7 @@ def _reason(seen: _Pass, max_duration_s: float | None) -> str:
     if not seen.numbers.num_frames:
         return reason_of_lines(seen.lines, seen.speakers, otherwise="no_frames")
     own = "fewer_frames" if seen.is_short else "changing_size" if seen.is_changing else ""
-    return reason_of_lines(seen.lines, seen.speakers, otherwise=own)
+    return reason_of_lines(seen.lines, seen.speakers, otherwise=own, is_late=seen.is_late)
 
 
 def _decode(file: ClipFile, seen: _Pass, *, max_duration_s: float | None, is_full_decode: bool) -> None:
@@ -211,6 +212,7 @@ def _decode_streams(container: InputContainer, streams: Chosen, promise: Promise
         seen.lines += sink.errors
         seen.is_out_of_memory |= sink.is_out_of_memory
         seen.is_encrypted |= sink.is_encrypted
+    seen.is_late = audio is not None and audio.is_late
     seen.end_s = max(sink.end_s for sink in sinks.values())
     if video is not None and streams.video is not None:
         _take_video(video, streams.video, promise, seen)
@@ -226,6 +228,7 @@ def _take_video(video: VideoSink, stream: VideoStream, promise: Promise, seen: _
     header_fps = seen.numbers.fps
     seen.numbers = _counted(video, seen.numbers)
     header_frames = seen.numbers.header_frames or video.n_frames
+    stills = video.stillness.stills
     seen.extras = VideoExtras(
         header_fps=header_fps,
         size_changes=video.n_changes,
@@ -233,6 +236,8 @@ def _take_video(video: VideoSink, stream: VideoStream, promise: Promise, seen: _
         missing_s=round(video.starts_at_s + max(0.0, seen.end_s - video.shown_end_s), 6) if video.n_frames else None,
         is_variable_rate=is_variable_rate(video.steps),
         is_count_consistent=len({video.n_frames, video.n_packets, header_frames}) == 1,
+        **(vars(video.traits) if video.traits else {}),
+        **(stills.columns if stills else {}),
     )
 
 

@@ -42,11 +42,26 @@ class LibavLog:
             os.dup2(saved, 2)
             os.close(saved)
 
+    @property
+    def is_silent(self) -> bool:
+        """True when nothing was written so far."""
+        return not os.lseek(self._memory, 0, os.SEEK_CUR)
+
     def lines(self) -> list[str]:
         """The lines so far (of the first 256 KiB), valid UTF-8, without line ends and empty ones."""
         n_bytes = os.lseek(self._memory, 0, os.SEEK_CUR)
         text = os.pread(self._memory, n_bytes, 0).decode("utf-8", errors="backslashreplace")
         return [line for line in text.split("\n") if line.strip()]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Inside the block libav says nothing, as what is done there is not about the clip."""
+    av.logging.set_libav_level(av.logging.PANIC)
+    try:
+        yield
+    finally:
+        av.logging.set_libav_level(av.logging.ERROR)
 
 
 _LOG: LibavLog | None = None

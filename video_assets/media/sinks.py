@@ -15,6 +15,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from video_assets.media.clock import AudioClock, InputClock, NullMuxer, StreamClock, VideoClock
+from video_assets.media.libav_log import libav_log
+from video_assets.media.stillness import Stillness, quiet_bytes
+from video_assets.media.traits import Traits, traits_of
 
 _US = 1_000_000
 _MAX_KEPT_ERRORS = 100
@@ -52,6 +55,7 @@ class Decoder:
         self._clock = clock
         self._time_base = stream.time_base or Fraction(1)
         self._end = 0
+        self.pts: int | None = None  # of the last packet, as the decoder got it
         self.errors: list[str] = []
         self.is_out_of_memory = False
         self.is_encrypted = False
@@ -77,6 +81,7 @@ class Decoder:
         fixed_pts, fixed_dts = self._clock.fix(pts, dts, duration)
         if fixed_pts != pts:
             packet.pts = fixed_pts
+        self.pts = fixed_pts
         if fixed_dts != dts:
             packet.dts = fixed_dts
         # Some streams (MPEG-4 with B-frames in AVI) say only when a packet is decoded.
@@ -147,7 +152,11 @@ class VideoSink(_Sink):
         self._decoder = Decoder(stream, StreamClock(clock, time_base=time_base, frame_us=frame_us), is_full_decode=is_full_decode)
         self._clock = VideoClock(time_base=time_base, rate=rate, stream=stream.index)
         self._muxer = self._clock.muxer
-        self._time_base, self._guessed_rate = time_base, rate
+        self._time_base, self._guessed_rate, self._stream = time_base, rate, stream
+        self.stillness = Stillness(rate)
+        self._due = self.stillness.due
+        self._quiet_bytes, self._last_bytes, self._n_loud = 0, 0, 0
+        self.traits: Traits | None = None
         self._first_time: int | None = None
         self._last_time = 0
         self._first_shown, self._last_shown = _NEVER, -_NEVER  # times of packets
@@ -163,19 +172,29 @@ class VideoSink(_Sink):
 
     def take(self, packet: Packet | None) -> None:
         """Decode one packet; None takes what the decoder still holds."""
-        for frame in self._decoder.decode(packet):
+        frames = self._decoder.decode(packet)
+        for frame in frames:
             self._frame(frame)
-        if packet is None:
-            return
+        if packet is not None:
+            self._count(packet)
+        if frames and (packet is None or self.n_delivered >= self._due):
+            self._look(frames[-1])
+
+    def _count(self, packet: Packet) -> None:
         self.n_delivered += 1
-        if not packet.is_discard:
-            self.n_packets += 1
-            pts = packet.pts
-            if pts is not None:
-                if pts < self._first_shown:  # noqa: PLR1730 - for every packet, and `min` costs more
-                    self._first_shown = pts
-                if pts > self._last_shown:  # noqa: PLR1730
-                    self._last_shown = pts
+        n_bytes = packet.size
+        if n_bytes > self._quiet_bytes and n_bytes != self._last_bytes:
+            self._n_loud += 1
+        self._last_bytes = n_bytes
+        if packet.is_discard:
+            return
+        self.n_packets += 1
+        pts = self._decoder.pts
+        if pts is not None:
+            if pts < self._first_shown:  # noqa: PLR1730 - for every packet, and `min` costs more
+                self._first_shown = pts
+            if pts > self._last_shown:  # noqa: PLR1730
+                self._last_shown = pts
 
     def _frame(self, frame: VideoFrame) -> None:
         now = self._clock.take(frame.pts, frame.dts, frame.duration)
@@ -183,17 +202,26 @@ class VideoSink(_Sink):
             self.steps.add(now - self._last_time)
         else:
             self._first_time = now
-        if frame.width != self._width or frame.height != self._height or frame.format.name != self._pix_fmt:
+        # Decoders change the pixel format only where they start anew; its name costs more than all the rest here.
+        if frame.width != self._width or frame.height != self._height or frame.key_frame:
             self._take_shape(frame)
         self.n_frames += 1
         self._last_time = now
 
+    def _look(self, frame: VideoFrame) -> None:
+        self.stillness.look(frame, n_packets=self.n_delivered, n_loud=self._n_loud)
+        self._due, self._n_loud = self.stillness.due, 0
+
     def _take_shape(self, frame: VideoFrame) -> None:
         """The first frame's, or another one: rare, unlike frames."""
-        self._width, self._height, self._pix_fmt = frame.width, frame.height, frame.format.name
+        pix_fmt = frame.format.name
+        if frame.width == self._width and frame.height == self._height and pix_fmt == self._pix_fmt:
+            return
+        self._width, self._height, self._pix_fmt = frame.width, frame.height, pix_fmt
+        self._quiet_bytes = quiet_bytes(frame.width, frame.height)
         before, self._now = self._now, Shape(frame.height, frame.width, frame.format.name, frame.rotation)
         if self.shape is None:
-            self.shape = self._now
+            self.shape, self.traits = self._now, traits_of(self._stream, frame)
         elif before is not None and before.pixels != self._now.pixels:
             if not self.n_changes:
                 self.first_change = f"frame {self.n_frames}: {before.words}, then {self._now.words}"
@@ -242,8 +270,19 @@ class AudioSink(_Sink):
         self._decoder = Decoder(stream, StreamClock(clock, time_base=time_base, frame_us=frame_us), is_full_decode=is_full_decode)
         self._clock = AudioClock(time_base=time_base, stream=stream.index)
         self._muxer = self._clock.muxer
+        self._log = libav_log()
+        self._n_packets = 0
+        self._was_silent = False
+
+    @property
+    def is_late(self) -> bool:
+        """True when there were several packets, and nobody complained about anything before the last of them."""
+        return self._was_silent and self._n_packets > 1
 
     def take(self, packet: Packet | None) -> None:
         """Decode one packet; None takes what the decoder still holds."""
+        if packet is not None:
+            self._n_packets += 1
+            self._was_silent = self._log.is_silent and not self._decoder.errors
         for frame in self._decoder.decode(packet):
             self._clock.take(frame.pts, frame.samples, frame.sample_rate)
