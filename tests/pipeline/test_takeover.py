@@ -108,6 +108,22 @@ def test_verdicts_that_cannot_change_are_taken_over_and_the_others_made_again_by
     assert check(layout, settings).n_decoded == 0
 
 
+def test_of_version_3_nothing_is_decoded_until_a_setting_needs_what_it_did_not_look_for(root):
+    layout, settings = root
+    prepare(layout, settings)
+    check(layout, settings)
+    path = layout.verdicts(SHARDS[0])
+    rows = read_table(path, VERDICTS).rows.assign(checker_version="3", content_hash=OF_OLD)
+    write_table(path, replace(VERDICTS, columns=tuple(c for c in VERDICTS.columns if c.name not in ADDED_BY_4)), rows)
+    _relabel(layout.checked(SHARDS[0]), CHECKED, {"checker": "3"})
+    assert shards_to_check(layout, settings) == list(SHARDS)
+    assert check(layout, settings).n_decoded == 0
+    kept = read_stage(layout.checked(SHARDS[0]), CHECKED).kept
+    assert kept["is_static"].isna().all()
+    assert (kept["content_hash"] == OF_OLD).all()
+    assert shards_to_check(layout, settings) == []
+
+
 def test_probes_that_cannot_change_are_taken_over(root):
     layout, settings = root
     assert prepare(layout, settings) == 1

@@ -1,14 +1,15 @@
 """Which share of a video stands still, and which is black: the sizes of packets first, small pictures only where those are tiny.
 
-A picture that stays costs next to nothing per frame, whatever the codec. So a stretch of video (half a second or so) is looked at
-only when nearly all of its packets are tiny, or as large as the one before. Then its last picture, scaled down to 64x36 grey dots,
-is compared with the picture that was shown since the last change.
-Belongs here: that decision, for one video, while it is decoded. Does not belong here: decoding (`sinks`), which clips are left out
-for it (`core.filters`).
+A picture that stays costs next to nothing per frame, whatever the codec. So a stretch of video (half a second or so) is looked
+at only when nearly all of its packets are tiny, or as large as the one before. Then its last picture, scaled down to 64x36 grey
+dots, is compared with the picture that was shown since the last change.
+Belongs here: that decision, for one video, while it is decoded. Does not belong here: decoding (`sinks`), which clips are left
+out for it (`core.filters`).
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
@@ -37,7 +38,7 @@ class Stills:
     black_share: float
 
     @property
-    def columns(self) -> dict[str, float | bool]:
+    def columns(self) -> dict[str, Any]:
         """The shares, and whether they are nearly all, under the names of VERDICTS."""
         return {**vars(self), "is_static": self.static_share >= _IS_SHARE, "is_black": self.black_share >= _IS_SHARE}
 
