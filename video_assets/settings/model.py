@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from video_assets.settings.cluster import Slurm
-from video_assets.settings.sections import Automation, Checks, Decode, Filter, Training
+from video_assets.settings.sections import Automation, Checks, Decode, Exports, Filter, Training
 from video_assets.settings.sources import AbsolutePath, MiraData, OpenVid, OwnClips, absolute
 
 
@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     decode: Decode = Decode()
     slurm: Slurm = Slurm()
     training: Training = Training()
+    exports: Exports = Exports()
     checks: Checks = Checks()
     automation: Automation = Automation()
 
@@ -66,6 +67,15 @@ class Settings(BaseSettings):
         miradata = Source(name="miradata", asset="miradata_clips", product=self.miradata.product_name, is_partitioned=True)
         switches = {own: self.own_clips.is_enabled, openvid: self.openvid.is_enabled, miradata: self.miradata.is_enabled}
         return tuple(source for source, is_enabled in switches.items() if is_enabled)
+
+    @property
+    def licences(self) -> dict[str, str]:
+        """What the settings say of the licence of each source's clips; "" where nothing is known."""
+        return {
+            "own_clips": self.own_clips.licence,
+            self.openvid.source_name: self.openvid.licence,
+            "miradata": self.miradata.licence,
+        }
 
     @property
     def product_name(self) -> str:

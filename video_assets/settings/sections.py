@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
+from video_assets.core.consumers import CONSUMERS, unknown_target
 from video_assets.core.verdicts import REASONS
 from video_assets.settings.schedules import Cron, TimeZone
 from video_assets.settings.sources import AbsolutePath, Section
@@ -84,6 +85,31 @@ class Training(Section):
         if name == "dropped":
             raise ValueError("dropped.parquet is the table of dropped clips: choose another name")
         return name
+
+
+def _known_targets(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in CONSUMERS:
+            raise ValueError(unknown_target(name))
+    return names
+
+
+class Exports(Section):
+    """What is written for trainers when a version is published."""
+
+    targets: tuple[str, ...] = Field((), description="exports that are remade with every version; `video-assets export --list`")
+    links: Literal["hard", "symbolic", "copy"] = Field(
+        "hard",
+        description="how an export takes clips into its folder; what the file system refuses becomes the next of the three",
+    )
+    shard_mib: int = Field(1024, ge=1, description="MiB of clips in one archive, for targets that write archives")
+    min_frames: int = Field(0, ge=0, description="clips with fewer frames are left out of exports (too_few_frames)")
+    allowed: tuple[str, ...] = Field((), description='reasons that leave nothing out, for example ["rotated"]')
+
+    @field_validator("targets")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return _known_targets(names)
 
 
 class Checks(Section):

@@ -47,6 +47,9 @@ class OwnClips(Section):
     """The user's own clips: a folder, a captions table, or both."""
 
     folder: AbsolutePath | None = Field(None, description="folder of clips, searched recursively")
+    licence: str = Field(
+        "", description="licence of the clips whose row has no column `licence` or `license`; default: not known"
+    )
     captions: AbsolutePath | None = Field(
         None,
         description="captions table: .csv, .tsv, .jsonl, .json or .parquet, also with .gz, .bz2 or .zst behind; several by a "
@@ -99,6 +102,9 @@ class OpenVid(Section):
     old_names: ClassVar[Mapping[str, str]] = {"enabled": "is_enabled"}
 
     is_enabled: bool = Field(False, description="take clips from this source")
+    licence: str = Field(
+        "CC-BY-4.0", description="licence of the clips, as its card says; the clips' own sources have terms of their own"
+    )
     repo: str = Field("nkp37/OpenVid-1M", pattern=r"^[\w.-]+/[\w.-]+$", description="data set on the hub, OWNER/NAME")
     revision: str = Field("main", min_length=1, description="branch, tag or commit; a commit never changes")
     family: Literal["1m", "hd"] = Field("1m", description="all archives, or only the HD ones, which repeat part of the others")
@@ -185,6 +191,7 @@ class MiraData(Section):
     old_names: ClassVar[Mapping[str, str]] = {"enabled": "is_enabled"}
 
     is_enabled: bool = Field(False, description="take clips from this source")
+    licence: str = Field("", description="licence of the clips; default: not known, the web videos have terms of their own")
     csv: str = Field("miradata_v1_330k.csv", description="table of clips: a file on disk, or its name in the hub data set")
     repo: str = Field("TencentARC/MiraData", description="data set on the hub that has the table")
     revision: str = Field("main", description="branch, tag or commit of that data set")

@@ -184,6 +184,10 @@ class Layout:
         """Folder of the report's pictures."""
         return self.training / "report"
 
+    def export(self, target: str) -> Path:
+        """Folder of one export. No dots: a trainer takes the first dot of a path for the end of its name."""
+        return self.root / "exports" / target.replace(".", "-")
+
     def about(self, asset: str) -> Path:
         """What the UI shows of an asset's table, kept until the table changes."""
         return self.root / "about" / f"{asset}.json"

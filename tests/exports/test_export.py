@@ -1,0 +1,183 @@
+"""An export is whole or not there: killed, without room, over foreign folders; and it is not made twice."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from command_line import command
+from disks import small_disk
+
+from video_assets.core.errors import UsageError
+from video_assets.exports.export import MANIFEST, export, options_of
+from video_assets.publish.publish import publish
+from video_assets.storage.layout import Layout
+from video_assets.storage.stages import StageError
+
+
+def names_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_an_unknown_target_lists_those_there_are(own):
+    with pytest.raises(UsageError, match=r"no target 'wan'; there are: open-sora-1\.2, .*energon"):
+        export(*own, "wan")
+
+
+def test_without_a_published_version_it_says_what_to_run(own):
+    layout, settings = own
+    shutil.rmtree(layout.versions)
+    with pytest.raises(StageError, match=r"no published version: run `video-assets run`"):
+        export(layout, settings, "ltx")
+
+
+def test_a_second_export_of_the_same_version_writes_nothing(own):
+    first = export(*own, "energon")
+    times = {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
+    again = export(*own, "energon")
+    assert (first.is_new, again.is_new) == (True, False)
+    assert times == {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
+
+
+def test_other_options_make_it_anew_and_a_trainers_cache_moves_on(own):
+    first = export(*own, "energon")
+    (first.folder / "cache").mkdir()
+    (first.folder / "cache" / "latents").write_text("hours of work")
+    second = export(*own, "energon", replace(options_of(own[1]), min_frames=50))
+    assert second.left_out["too_few_frames"] > 0
+    assert second.n_kept + sum(second.left_out.values()) == 21
+    assert (second.folder / "cache" / "latents").read_text() == "hours of work"
+    assert [path.name for path in second.folder.parent.iterdir()] == ["energon"]
+
+
+def test_a_new_version_makes_it_anew(own):
+    layout, settings = own
+    first = export(layout, settings, "ltx")
+    other = settings.model_copy(update={"training": settings.training.model_copy(update={"duplicates": "keep"})})
+    assert publish(layout, other).version == 2
+    second = export(layout, other, "ltx")
+    assert (second.is_new, second.manifest["version"]) == (True, 2)
+    assert second.manifest["rows"] > first.manifest["rows"]
+
+
+def test_a_foreign_folder_is_left_alone(own):
+    layout, settings = own
+    folder = layout.export("ltx")
+    folder.mkdir(parents=True)
+    (folder / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"ltx is there and was not made by an export .*: move it away, or remove it"):
+        export(layout, settings, "ltx")
+    assert names_below(folder) == ["mine.txt"]
+
+
+@pytest.mark.parametrize("kind", ["hard", "symbolic", "copy"])
+def test_clips_come_as_the_setting_says_and_are_never_written_to(own, kind):
+    layout, settings = own
+    clips = {
+        path: (path.stat().st_mtime_ns, path.read_bytes()) for path in settings.own_clips.folder.rglob("*") if path.is_file()
+    }
+    exported = export(layout, settings, "energon", replace(options_of(settings), links=kind))
+    assert exported.manifest["links"] == {kind: 21}
+    placed = sorted((exported.folder / "clips").iterdir())
+    assert all(path.is_symlink() == (kind == "symbolic") for path in placed)
+    assert all((path.stat().st_nlink > 1) == (kind == "hard") for path in placed if kind != "symbolic")
+    assert clips == {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in clips}
+
+
+def test_where_hard_links_are_refused_symbolic_ones_are_made(own, tmp_path):
+    layout, settings = own
+    with small_disk(tmp_path / "other", 64 << 20):
+        other = Layout(tmp_path / "other" / "data")
+        shutil.copytree(layout.root, other.root)
+        exported = export(other, settings.model_copy(update={"data_root": other.root}), "energon")
+        kind = "hard" if (tmp_path / "other").stat().st_dev == tmp_path.stat().st_dev else "symbolic"
+        assert exported.manifest["links"] == {kind: 21}
+
+
+def test_a_full_disk_is_one_clear_error_and_the_last_export_stays_whole(own, tmp_path):
+    layout, settings = own
+    with small_disk(tmp_path / "small", 8 << 20):
+        small = Layout(tmp_path / "small" / "data")
+        shutil.copytree(layout.root, small.root, ignore=shutil.ignore_patterns("report", "leases"))
+        there = settings.model_copy(update={"data_root": small.root})
+        export(small, there, "energon")
+        before = names_below(small.export("energon"))
+        (tmp_path / "small" / "filler").write_bytes(bytes(max(0, shutil.disk_usage(tmp_path / "small").free - (200 << 10))))
+        done = command("export", "energon", "--links", "copy", "--data-root", small.root)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert "disk is full" in done.stderr or "File too large" in done.stderr
+        assert names_below(small.export("energon")) == before
+        assert [path.name for path in small.export("energon").parent.iterdir()] == ["energon"]
+
+
+def test_killed_between_the_two_renames_the_old_export_comes_back(own):
+    layout, settings = own
+    folder = export(layout, settings, "ltx").folder
+    folder.rename(folder.with_name(".old-ltx"))
+    (folder.parent / ".draft-ltx-77-0123abcd").mkdir()
+    (folder.parent / ".draft-ltx-more-77-0123abcd").mkdir()
+    assert export(layout, settings, "ltx").is_new is False
+    # The draft of another target is not this one's to remove.
+    assert sorted(path.name for path in folder.parent.iterdir()) == [".draft-ltx-more-77-0123abcd", "ltx"]
+
+
+def test_a_clip_that_is_gone_is_left_out_with_that_reason(sample, tmp_path):
+    from exported import published_root
+
+    shutil.copytree(sample.clips, tmp_path / "clips")
+    layout, settings = published_root(tmp_path / "data", tmp_path / "clips", tmp_path / "clips" / "captions.csv")
+    (tmp_path / "clips" / "aquarium.mp4").unlink()
+    exported = export(layout, settings, "videofolder")
+    assert exported.left_out == {"clip_gone": 1}
+    assert exported.n_kept == 20
+    told = pd.read_parquet(exported.folder / "left_out.parquet")
+    assert told["path"].tolist() == [str(tmp_path / "clips" / "aquarium.mp4")]
+
+
+def test_the_licence_of_the_row_or_of_its_source_travels_along(sample, tmp_path):
+    from exported import published_root
+
+    shutil.copytree(sample.clips, tmp_path / "clips")
+    captions = pd.read_csv(sample.captions, keep_default_na=False)
+    captions["license"] = ""
+    captions.loc[captions["path"] == "aquarium.mp4", "license"] = "CC0-1.0"
+    captions.to_csv(tmp_path / "captions.csv", index=False)
+    layout, settings = published_root(
+        tmp_path / "data", tmp_path / "clips", tmp_path / "captions.csv", own_clips={"licence": "CC-BY-4.0"}
+    )
+    exported = export(layout, settings, "videofolder")
+    assert exported.manifest["sources"] == [
+        {"source": "own_clips", "licence": "CC-BY-4.0", "rows": 20},
+        {"source": "own_clips", "licence": "CC0-1.0", "rows": 1},
+    ]
+    rows = pd.read_parquet(exported.folder / "metadata.parquet")
+    assert rows.loc[rows["licence"] == "CC0-1.0", "file_name"].str.startswith("clips/aquarium-").all()
+
+
+def test_the_shards_for_open_sora_refuse_a_path_with_a_dot(own, tmp_path):
+    layout, settings = own
+    dotted = Layout(tmp_path / "v1.2" / "data")
+    shutil.copytree(layout.root, dotted.root)
+    with pytest.raises(UsageError, match=r"has a dot in it"):
+        export(dotted, settings.model_copy(update={"data_root": dotted.root}), "open-sora-2.0-sharded")
+    assert [*dotted.export("x").parent.iterdir()] == []
+
+
+def test_the_command_says_what_was_left_out_and_why(own):
+    layout, _settings = own
+    done = command("export", "open-sora-1.2", "--data-root", layout.root)
+    assert done.returncode == 0, done.stderr
+    assert "open-sora-1-2 (written, version 1): 17 of 21 clips" in done.stdout
+    assert "left out  2 suffix_refused (9.5 %)" in done.stdout
+    again = command("export", "open-sora-1.2", "--data-root", layout.root, "--json")
+    told = json.loads(again.stdout)
+    assert told["is_new"] is False
+    assert told == {"folder": str(layout.export("open-sora-1.2")), "is_new": False} | json.loads(
+        (layout.export("open-sora-1.2") / MANIFEST).read_text()
+    )
+    listed = command("export", "--list")
+    assert "cosmos-predict2.5" in listed.stdout
+    wrong = command("export", "nonsense", "--data-root", layout.root)
+    assert (wrong.returncode, "there are: open-sora-1.2" in wrong.stderr) == (2, True)

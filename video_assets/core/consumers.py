@@ -1,0 +1,86 @@
+"""What trainers and loaders can take, as facts: one `Consumer` per export target.
+
+The facts were read in the consumers' own code. Kept without pandas, since settings and Dagster's definitions read the names.
+Belongs here: what each consumer refuses. Does not belong here: holding rows against it (`select.rules.lint`), files (`exports`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_AV1 = frozenset({"av1", "libdav1d", "libaom-av1", "libgav1"})
+_OPEN_SORA = (".mp4", ".avi", ".mov", ".mkv")
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """One reader of exports.
+
+    `suffixes` are file name endings in lower case, empty: any. `codecs_refused` are FFmpeg's decoder names that its reader lacks.
+    `is_pandas_csv`: pandas' default reader takes words such as "None" for missing. `takes_rotated`: it hands clips on as they are
+    and leaves the display rotation to others. `takes_variable_rate`: it does not count on one rate per clip. `opens_clips`: the
+    export links or reads the clips.
+    """
+
+    description: str
+    suffixes: tuple[str, ...] = ()
+    codecs_refused: frozenset[str] = frozenset()
+    min_frames: int = 1
+    is_pandas_csv: bool = False
+    takes_rotated: bool = False
+    takes_variable_rate: bool = True
+    opens_clips: bool = False
+
+
+CONSUMERS: Mapping[str, Consumer] = {
+    "open-sora-1.2": Consumer("Open-Sora 1.2: CSV", suffixes=_OPEN_SORA, is_pandas_csv=True),
+    "open-sora-1.3": Consumer("Open-Sora 1.3: CSV", suffixes=_OPEN_SORA, is_pandas_csv=True),
+    "open-sora-2.0": Consumer("Open-Sora 2.0: CSV", suffixes=_OPEN_SORA, is_pandas_csv=True, takes_variable_rate=False),
+    "open-sora-2.0-sharded": Consumer(
+        "Open-Sora 2.0 with memory_efficient: Parquet and its shards", suffixes=_OPEN_SORA, takes_variable_rate=False
+    ),
+    "finetrainers": Consumer("finetrainers: folder of clips with metadata.jsonl", opens_clips=True),
+    "diffusion-pipe": Consumer(
+        "diffusion-pipe: folder of clips with captions.json, dataset.toml",
+        suffixes=(".mp4", ".mov", ".avi", ".mkv", ".mpg", ".mpeg", ".wmv", ".m4v", ".webm"),
+        takes_variable_rate=False,
+        opens_clips=True,
+    ),
+    "musubi-tuner": Consumer("musubi-tuner: one JSONL per frame rate, dataset.toml", takes_variable_rate=False, opens_clips=True),
+    "videox-fun": Consumer("VideoX-Fun: JSON", codecs_refused=_AV1),
+    "diffsynth": Consumer(
+        "DiffSynth-Studio: metadata.csv",
+        suffixes=(".mp4", ".avi", ".mov", ".wmv", ".mkv", ".flv", ".webm"),
+        is_pandas_csv=True,
+    ),
+    "ltx": Consumer("LTX trainer: JSONL"),
+    "videofolder": Consumer(
+        "Hugging Face VideoFolder: folder of clips with metadata.parquet",
+        takes_rotated=True,
+        opens_clips=True,
+    ),
+    "ai-toolkit": Consumer(
+        "ai-toolkit: captions.json",
+        suffixes=(".mp4", ".avi", ".mov", ".webm", ".mkv", ".wmv", ".m4v", ".flv"),
+        codecs_refused=_AV1,
+        takes_variable_rate=False,
+    ),
+    "simpletuner": Consumer(
+        "SimpleTuner: folder of clips with metadata.parquet, multidatabackend.json",
+        suffixes=(".mp4", ".mov", ".avi", ".mkv", ".webm"),
+        opens_clips=True,
+    ),
+    "cosmos-predict2.5": Consumer(
+        "cosmos-predict2.5: videos/*.mp4 and metas/*.txt",
+        suffixes=(".mp4",),
+        codecs_refused=_AV1,
+        min_frames=94,
+        opens_clips=True,
+    ),
+    "energon": Consumer("Megatron-Energon: JSONL beside the clips, for `energon prepare`", takes_rotated=True, opens_clips=True),
+}
+"""By target, in the order in which they are listed."""
+
+
+def unknown_target(name: str) -> str:
+    """The sentence about a name that is no target."""
+    return f"there is no target {name!r}; there are: {', '.join(CONSUMERS)}"

@@ -1,0 +1,100 @@
+"""The folder that an export is written into: files that know their hash, links to clips, and what was done to rows.
+
+Belongs here: bytes and names on disk. Does not belong here: formats (`exports.targets`), the order of things (`exports.export`).
+"""
+
+import errno
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from video_assets.publish.files import HashedFile
+
+Links = Literal["hard", "symbolic", "copy"]
+_NEXT: dict[Links, tuple[Links, ...]] = {
+    "hard": ("hard", "symbolic", "copy"),
+    "symbolic": ("symbolic", "copy"),
+    "copy": ("copy",),
+}
+_REFUSED = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user can choose. `min_frames`: clips with fewer are left out. `allowed`: reasons that leave nothing out."""
+
+    links: Links = "hard"
+    shard_mib: int = 1024
+    min_frames: int = 0
+    allowed: tuple[str, ...] = ()
+
+    @property
+    def as_record(self) -> dict[str, Any]:
+        """JSON-able, for the manifest."""
+        return {**vars(self), "allowed": sorted(self.allowed)}
+
+
+class Output:
+    """A draft folder. `final` is where it will lie, for files that name paths; the manifest has `files`, `links`, `repaired`."""
+
+    def __init__(self, folder: Path, final: Path, options: Options, *, name: str) -> None:
+        self.folder, self.final, self.options, self.name = folder, final, options, name
+        self.files: dict[str, dict[str, Any]] = {}
+        self.links: Counter[str] = Counter()
+        self.repaired: Counter[str] = Counter()
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[HashedFile]:
+        """A new file; its rows, bytes and hash are known to the manifest when the block has ended."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as raw:
+            file = HashedFile(raw)
+            yield file
+            raw.flush()
+            os.fsync(raw.fileno())
+        self.files[name] = file.facts
+
+    def write(self, name: str, text: str) -> None:
+        """A small text file."""
+        with self.open(name) as file:
+            file.write(text.encode())
+
+    def place(self, clip: str, name: str) -> None:
+        """The clip under another name: as a link, or as a copy where the file system refuses links.
+
+        Raises:
+            OSError: nothing of that is possible; names the clip and what was tried last.
+        """
+        target = self.folder / name
+        # Of a symbolic link, the file behind it: a hard link to a link would be a link.
+        source = os.path.realpath(clip)
+        for kind in _NEXT[self.options.links]:
+            try:
+                _PLACE[kind](source, target)
+            except OSError as error:
+                if error.errno not in _REFUSED or kind == "copy":
+                    raise
+                continue
+            self.links[kind] += 1
+            return
+
+    def make_folder(self, name: str) -> Path:
+        """A folder inside."""
+        path = self.folder / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+def _copy(source: str, target: Path) -> None:
+    shutil.copyfile(source, target)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+_PLACE = {"hard": os.link, "symbolic": os.symlink, "copy": _copy}

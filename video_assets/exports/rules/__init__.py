@@ -1,0 +1,1 @@
+"""Pure decisions of the exports: names, groups, text."""

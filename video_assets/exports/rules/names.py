@@ -1,0 +1,34 @@
+"""Names and groups that exports give: clips' names, frame rates of groups.
+
+Belongs here: text from values. Does not belong here: files (`exports.output`).
+"""
+
+import re
+
+import xxhash
+
+_ODD = re.compile(r"[^A-Za-z0-9_-]+")
+_COMMON_RATES = (23.976, 24.0, 25.0, 29.97, 30.0, 50.0, 59.94, 60.0)
+
+
+def clip_name(path: str) -> str:
+    """A file name for the clip that no other clip has: its own without odd characters, and the hash of its path.
+
+    It holds one dot (keys of archives end at the first), is ASCII, and stays the same as long as the path does.
+
+    >>> clip_name("/clips/a dog. Running.MP4")
+    'a-dog-Running-6cd4a8a5e1b0d3d8.mp4'
+    """
+    stem, _, suffix = path.rpartition("/")[2].rpartition(".")
+    readable = _ODD.sub("-", stem).strip("-")[:60] or "clip"
+    return f"{readable}-{xxhash.xxh3_64_hexdigest(path.encode())}.{suffix.lower()}"
+
+
+def rate_group(fps: float) -> float:
+    """The frame rate under which a clip is grouped: a common one when it is that within a thousandth, else rounded to 1/1000.
+
+    >>> rate_group(30000 / 1001), rate_group(24.0), rate_group(12.5)
+    (29.97, 24.0, 12.5)
+    """
+    nearest = min(_COMMON_RATES, key=lambda rate: abs(rate - fps))
+    return nearest if abs(nearest - fps) < 0.001 * nearest / 2 else round(fps, 3)

@@ -1,0 +1,77 @@
+"""What a consumer cannot take, clip by clip, before it finds out itself.
+
+Belongs here: the rules and their reasons. Does not belong here: facts about consumers (`core.consumers`), files (`exports`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from video_assets.core.consumers import Consumer
+
+REASONS = {
+    "suffix_refused": "the trainer does not take files with this ending; remux the clip",
+    "codec_refused": "the trainer's reader has no decoder for the clip's codec; transcode the clip",
+    "caption_read_as_missing": "the trainer reads CSV with pandas, which takes this caption (None, null, NA, ...) for no caption",
+    "rotated": "the clip is stored turned: the trainer would see it lying on its side, or with height and width exchanged",
+    "variable_rate": "frame durations differ, and the trainer counts on one rate",
+    "too_few_frames": "fewer frames than the trainer needs at least",
+}
+"""Reasons of the lint, in the order in which they are asked."""
+
+COLUMNS = ["path", "text", "num_frames", "video_codec", "rotation_deg", "is_variable_rate"]
+"""What the rules look at."""
+
+# What pandas.read_csv takes for missing by default; a test asks pandas.
+READ_AS_MISSING = frozenset(
+    {
+        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+        *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    }
+)
+
+
+def lint(rows: pd.DataFrame, consumer: Consumer, *, min_frames: int = 0, allowed: frozenset[str] = frozenset()) -> pd.DataFrame:
+    """Columns `reason` and `detail` for every row (`COLUMNS`), both "" where the consumer can take the clip.
+
+    Args:
+        rows: clips.
+        consumer: who would read them.
+        min_frames: frames that a clip needs, when that is more than the consumer's own minimum.
+        allowed: reasons that do not count.
+    """
+    found = pd.DataFrame({"reason": "", "detail": ""}, index=rows.index, dtype="object")
+    for reason, is_out, in_words in _complaints(rows, consumer, max(min_frames, consumer.min_frames)):
+        is_new = is_out & (found["reason"] == "").to_numpy()
+        if reason not in allowed and is_new.any():
+            found.loc[is_new, "reason"] = reason
+            found.loc[is_new, "detail"] = [in_words(row) for row in rows[is_new].to_dict("records")]
+    return found
+
+
+_InWords = Callable[[Mapping[Any, Any]], str]
+
+
+def _complaints(rows: pd.DataFrame, consumer: Consumer, min_frames: int) -> Iterator[tuple[str, npt.NDArray[np.bool_], _InWords]]:
+    """Reason, which rows, and the reason in words for one of them."""
+    if consumer.suffixes:
+        suffix = rows["path"].str.lower().str.extract(r"(\.[^./]*)$", expand=False)
+        taken = " ".join(consumer.suffixes)
+        yield "suffix_refused", ~_true(suffix.isin(consumer.suffixes)), lambda _row: f"taken are {taken}"
+    yield "codec_refused", _true(rows["video_codec"].isin(consumer.codecs_refused)), lambda row: f"codec {row['video_codec']}"
+    if consumer.is_pandas_csv:
+        yield "caption_read_as_missing", _true(rows["text"].isin(READ_AS_MISSING)), lambda row: f"caption {row['text']!r}"
+    if not consumer.takes_rotated:
+        degrees = rows["rotation_deg"].fillna(0).to_numpy(dtype=np.int64)
+        yield "rotated", degrees % 360 != 0, lambda row: f"{row['rotation_deg']} degrees"
+    if not consumer.takes_variable_rate:
+        yield "variable_rate", _true(rows["is_variable_rate"]), lambda _row: "frame durations differ"
+    few = _true(rows["num_frames"] < min_frames)
+    yield "too_few_frames", few, lambda row: f"{row['num_frames']} frames; needed are {min_frames}"
+
+
+def _true(values: pd.Series) -> npt.NDArray[np.bool_]:
+    return values.fillna(value=False).to_numpy(dtype=bool)
