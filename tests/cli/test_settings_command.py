@@ -121,3 +121,11 @@ def test_a_run_that_did_nothing_does_not_say_that_something_is_kept(tmp_path: Pa
     assert done.returncode == 1
     assert "job prepare failed: " in done.stderr
     assert "kept" not in done.stderr
+
+
+def test_a_variable_that_is_no_section_is_said_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDEO_ASSETS_SLURM", "/some/folder")
+    done = command("settings", "--data-root", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: VIDEO_ASSETS_SLURM is set in the environment and is no section of settings: unset it")

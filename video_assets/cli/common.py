@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from video_assets.cli import terminal
 from video_assets.core.errors import MendableError, UsageError
@@ -67,6 +68,11 @@ def exit_codes(*, failed: int = 1, stopped: str = _ALL_IS_KEPT) -> Iterator[None
 
         for problem in describe(error):
             terminal.fail(problem)
+        raise typer.Exit(2) from None
+    except SettingsError as error:
+        from video_assets.settings.problems import describe_unparsable
+
+        terminal.fail(describe_unparsable(error))
         raise typer.Exit(2) from None
     except UsageError as error:
         terminal.fail(str(error))

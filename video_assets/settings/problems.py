@@ -3,11 +3,13 @@
 Belongs here: the words. Does not belong here: the rules (`sections`, `sources`, `model`).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from video_assets.settings.model import settings_file
 from video_assets.settings.origins import nearest
@@ -37,6 +39,13 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 def describe(error: ValidationError) -> list[str]:
     """A sentence for each setting that is refused."""
     return [_sentence(problem) for problem in error.errors()]
+
+
+def describe_unparsable(error: SettingsError) -> str:
+    """A sentence for a variable of the environment that is no section: pydantic-settings wants JSON, and names the field alone."""
+    found = re.search(r'field "(\w+)"', str(error))
+    name = f"VIDEO_ASSETS_{found[1].upper()}" if found else "VIDEO_ASSETS_*"
+    return f"{name} is set in the environment and is no section of settings: unset it; a single one is {name}__NAME"
 
 
 def _sentence(problem: ErrorDetails) -> str:
