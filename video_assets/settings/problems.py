@@ -42,7 +42,7 @@ def describe(error: ValidationError) -> list[str]:
 
 
 def describe_unparsable(error: SettingsError) -> str:
-    """A sentence for a variable of the environment that is no section: pydantic-settings wants JSON, and names the field alone."""
+    """A sentence for a variable that is no section: pydantic-settings wants JSON there, and names the field alone."""
     found = re.search(r'field "(\w+)"', str(error))
     name = f"VIDEO_ASSETS_{found[1].upper()}" if found else "VIDEO_ASSETS_*"
     return f"{name} is set in the environment and is no section of settings: unset it; a single one is {name}__NAME"
