@@ -13,8 +13,11 @@ from PIL import Image
 
 from video_assets.core.funnel import funnel_from_counts
 from video_assets.core.outliers import shard_outliers
+from video_assets.core.schema import TRAINING
+from video_assets.report.captions import CaptionFacts, caption_facts
 from video_assets.report.plots import bin_edges, drop_reasons_png, funnel_png, histograms_png, shards_png
-from video_assets.report.rules import png_markdown
+from video_assets.report.rules import picture_markdown
+from video_assets.storage.tables import write_table
 
 LONG = "a_reason_with_a_name_that_is_longer_than_any_that_we_have_today"
 FUNNEL = funnel_from_counts(
@@ -48,6 +51,11 @@ def shards(n_shards, n_clips, *, worst=0):
     return pd.DataFrame({"shard": names, "listed": [n_clips] * n_shards, "dropped": dropped})
 
 
+def captions(n):
+    uses = np.array([1] * (n // 2) + [5] * (n // 20) + [n - n // 2 - 5 * (n // 20)] if n else [], dtype=np.int64)
+    return CaptionFacts(np.random.default_rng(n).integers(3, 900, n), uses, n_empty=n // 9, n_captioned=n + n // 9)
+
+
 def pixels(picture):
     return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
 
@@ -60,6 +68,8 @@ PICTURES = {
     "reasons of nothing": lambda: drop_reasons_png(funnel_from_counts(3, {})),
     "many reasons": lambda: drop_reasons_png(funnel_from_counts(0, {"decode_check": {f"reason_{i}": i + 1 for i in range(40)}})),
     "histograms": lambda: histograms_png(clips(5_000)),
+    "histograms with captions": lambda: histograms_png(clips(5_000), captions(5_000)),
+    "histograms with captions of nothing": lambda: histograms_png(clips(0), captions(0)),
     "histograms of nothing": lambda: histograms_png(clips(0)),
     "histograms of one clip": lambda: histograms_png(clips(1)),
     "histograms of equal clips": lambda: histograms_png(pd.concat([clips(1)] * 9)),
@@ -139,7 +149,20 @@ def test_bins_rise_and_hold_all_but_the_farthest_values(values):
 
 
 def test_a_picture_in_markdown_needs_no_server():
-    text = png_markdown(funnel_png(funnel_from_counts(1, {})), "funnel")
+    text = picture_markdown(funnel_png(funnel_from_counts(1, {})), "funnel")
     assert text.startswith("![funnel](data:image/png;base64,iVBOR")
     assert text.endswith(")")
     assert "\n" not in text
+
+
+def test_captions_are_measured_in_characters_and_equal_ones_found_across_row_groups(tmp_path):
+    n_rows = 40_000
+    texts = ["the same words"] * 30_000 + [f"words {i} 片段" for i in range(n_rows - 30_000)]
+    numbers = {"num_frames": 1, "height": 2, "width": 2, "aspect_ratio": 1.0, "fps": 1.0, "resolution": 4, "file_size": 1}
+    rows = pd.DataFrame({"path": [f"/{i:06d}" for i in range(n_rows)], "text": texts, **numbers})
+    write_table(tmp_path / "t.parquet", TRAINING, rows.convert_dtypes(dtype_backend="pyarrow"))
+    found = caption_facts(tmp_path / "t.parquet", funnel_from_counts(n_rows, {"enriched_metadata": {"empty_caption": 10_000}}))
+    assert sorted(found.uses.tolist())[-2:] == [1, 30_000]
+    assert len(found.uses) == 10_001
+    assert found.lengths.tolist() == [len(text) for text in texts]
+    assert (found.n_empty, found.n_captioned) == (10_000, 50_000)

@@ -103,11 +103,12 @@ def report_metadata(report: "Report") -> dict[str, Any]:
     """The report: funnel as numbers, table and picture; all pictures inline."""
     from video_assets.core.funnel import funnel_markdown
     from video_assets.explain.reasons import MEANINGS
-    from video_assets.report.rules import png_markdown
+    from video_assets.report.rules import picture_markdown
 
     counted = report.funnel
     pictures = "\n\n".join(
-        f"## {name.replace('_', ' ').capitalize()}\n\n{png_markdown(png, name)}" for name, png in report.pictures.items()
+        f"## {name.replace('_', ' ').capitalize()}\n\n{picture_markdown(picture, name)}"
+        for name, picture in report.pictures.items()
     )
     return {
         # One entry: seven would be seven windows to open and close.

@@ -117,13 +117,13 @@ def _obtainable(layout: "Layout") -> dict[str, Any]:
     from video_assets.core.funnel import funnel_from_counts, funnel_markdown
     from video_assets.explain.reasons import MEANINGS
     from video_assets.report.plots import drop_reasons_png, funnel_png
-    from video_assets.report.rules import png_markdown
+    from video_assets.report.rules import picture_markdown
     from video_assets.sources.miradata.ledgers import obtainable
 
     n_ok, reasons = obtainable(layout)
     counted = funnel_from_counts(n_ok, {"miradata_clips": reasons})
-    picture = png_markdown(funnel_png(counted), "what is obtainable")
-    why = png_markdown(drop_reasons_png(counted), "why the rest is not") if reasons else ""
+    picture = picture_markdown(funnel_png(counted), "what is obtainable")
+    why = picture_markdown(drop_reasons_png(counted), "why the rest is not") if reasons else ""
     return {
         "obtainable_share": n_ok / counted.listed if counted.listed else 0.0,
         "obtainable": dg.MetadataValue.md(f"{funnel_markdown(counted, meanings=MEANINGS)}\n\n{picture}\n\n{why}"),

@@ -79,18 +79,18 @@ def product_pictures(layout: Layout, published: Published) -> dict[str, Any]:
 
 def _product_pictures(published: Published) -> dict[str, Any]:
     from video_assets.report.plots import funnel_png
-    from video_assets.report.rules import png_markdown
+    from video_assets.report.rules import picture_markdown
 
     counted = funnel_from_counts(published.n_kept, published.dropped)
     return {
-        "funnel": png_markdown(funnel_png(counted), "funnel"),
+        "funnel": picture_markdown(funnel_png(counted), "funnel"),
         "preview": preview(_in_short(read_head(published.table, TRAINING, 5)), ["clip", *_NUMBERS, "text"], max_chars=60),
     }
 
 
 def _stage_facts(asset: str, result: StageResult) -> dict[str, Any]:
     from video_assets.report.plots import histograms_png
-    from video_assets.report.rules import png_markdown
+    from video_assets.report.rules import picture_markdown
 
     stage = read_stage(result.path, CLIPS, columns=_MEASURED)
     dropped = stage.dropped if asset == "enriched_metadata" else stage.dropped[stage.dropped["stage"] == asset]
@@ -102,7 +102,7 @@ def _stage_facts(asset: str, result: StageResult) -> dict[str, Any]:
         "total_hours": float(stage.kept["duration_s"].sum()) / 3600,
         "preview": preview(read_head(result.path, CLIPS, 10), _SHOWN),
         "dropped_preview": preview(dropped, ["clip_key", "reason", "detail"]),
-        "histograms": png_markdown(histograms_png(stage.kept), "size, duration, resolution, frame rate"),
+        "histograms": picture_markdown(histograms_png(stage.kept), "size, duration, resolution, frame rate"),
     }
 
 

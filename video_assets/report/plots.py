@@ -5,6 +5,7 @@ Does not belong here: colours, text and PNG bytes (`report.figure`), the numbers
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from video_assets.core.funnel import Drop, Funnel
 from video_assets.core.outliers import Outlier
 from video_assets.core.units import MIB, count, number, share, shorten
+from video_assets.report.captions import CaptionFacts
 from video_assets.report.figure import (
     BAD,
     INK,
@@ -130,17 +132,45 @@ def _reason_bars(axes: Axes, names: list[str], clips: list[int], colours: list[s
 
 
 @own_look()
-def histograms_png(clips: pd.DataFrame) -> bytes:
-    """File size, duration, resolution and frame rate of `clips` (CLIPS, CHECKED; TRAINING has no duration: frames / fps)."""
-    figure = new_figure(640)
-    grid = figure.subplots(2, 2)
+def histograms_png(clips: pd.DataFrame, captions: CaptionFacts | None = None) -> bytes:
+    """File size, duration, resolution and frame rate of `clips` (CLIPS, CHECKED; TRAINING has no duration: frames / fps).
+
+    With `captions` also their lengths, and how many clips share one.
+    """
+    n_rows = 2 if captions is None else 3
+    figure = new_figure(320 * n_rows)
+    grid = figure.subplots(n_rows, 2)
     _numbers(grid[0][0], "File size", finite(clips["file_size"]) / MIB, "file size, MiB")
     _numbers(grid[0][1], "Duration", finite(_durations(clips)), "duration, s")
     _classes(
         grid[1][0], "Resolution", _sizes(clips), "width x height, pixels", numbers=_short_sides(clips), unit="short side, pixels"
     )
     _classes(grid[1][1], "Frame rate", _rates(clips), "frames per second", numbers=finite(clips["fps"]), unit="frame rate, 1/s")
+    if captions is not None:
+        _numbers(grid[2][0], "Captions", captions.lengths.astype("float64"), "caption length, characters")
+        _shared(grid[2][1], captions)
     return png(figure)
+
+
+def _shared(axes: Axes, captions: CaptionFacts) -> None:
+    """Clips by how many others have the same caption; a model learns one caption of a thousand clips, not a thousand."""
+    total = len(captions.lengths)
+    empty = f", {share(captions.n_empty, captions.n_captioned)} empty" if captions.n_captioned else ""
+    repeated = total - int((captions.uses == 1).sum())
+    style(axes, f"Captions: {share(repeated, total)} repeated{empty}" if total else "Captions: repeated", grid="x")
+    if not total:
+        return say_empty(axes, "no clips")
+    names = ["only one clip", "2 clips", "3 to 9", "10 to 99", "100 or more"]
+    edges = [1, 2, 3, 10, 100, np.inf]
+    clips = [int(captions.uses[(captions.uses >= low) & (captions.uses < high)].sum()) for low, high in pairwise(edges)]
+    axes.barh(range(len(names)), clips, height=0.68, color=[KEPT, *[BAD] * 4])
+    for row, n in enumerate(clips):
+        text(axes, n, row, f" {share(n, total)}", color=MUTED, fontsize=8)
+    name_rows(axes, names, min_rows=5)
+    axes.set_xlim(0, max(clips) * 1.2)
+    label(axes, "clips", "that have one caption")
+    count_axis(axes, "x")
+    return None
 
 
 def _durations(clips: pd.DataFrame) -> pd.Series:

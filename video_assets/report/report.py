@@ -17,6 +17,7 @@ from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.workplaces import workplaces
 from video_assets.publish.audit import shard_counts
 from video_assets.publish.manifest import read_published
+from video_assets.report.rules import kind_of
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write, hash_file, write_text
 from video_assets.storage.layout import Layout
@@ -28,7 +29,7 @@ _MEASURED = ["clip_key", "file_size", "duration_s", "height", "width", "fps"]
 
 @dataclass(frozen=True)
 class Report:
-    """The funnel, and PNG pictures by name."""
+    """The funnel, and pictures by name: PNG, and WebP where they hold photographs."""
 
     funnel: Funnel
     pictures: dict[str, bytes]
@@ -46,16 +47,19 @@ def write_report(layout: Layout, settings: Settings) -> Report:
     if pictures := _drawn(layout, subject):
         return Report(funnel=counted, pictures=pictures)
     pictures = _draw(layout, settings, counted)
-    for name, png in pictures.items():
-        with durable_write(layout.report / f"{name}.png") as file:
-            file.write(png)
-    write_text(_index(layout), json.dumps({"subject": subject, "pictures": list(pictures)}))
+    files = {f"{name}.{kind_of(picture)}": picture for name, picture in pictures.items()}
+    for name, picture in files.items():
+        with durable_write(layout.report / name) as file:
+            file.write(picture)
+    write_text(_index(layout), json.dumps({"subject": subject, "files": list(files)}))
+    _remove_others(layout, set(files))
     return Report(funnel=counted, pictures=pictures)
 
 
 def _draw(layout: Layout, settings: Settings, counted: Funnel) -> dict[str, bytes]:
     # Not at the top: what draws costs a second to import, and most reports are drawn already.
     from video_assets.report import plots
+    from video_assets.report.captions import caption_facts
     from video_assets.report.contact_sheet import contact_sheets
     from video_assets.report.nodes import by_node, nodes_png
 
@@ -64,7 +68,7 @@ def _draw(layout: Layout, settings: Settings, counted: Funnel) -> dict[str, byte
     outliers = shard_outliers(counts, max_excess=settings.checks.max_shard_excess)
     return {
         "funnel": plots.funnel_png(counted),
-        "histograms": plots.histograms_png(kept),
+        "histograms": plots.histograms_png(kept, caption_facts(layout.training_table(settings.product_name), counted)),
         "drop_reasons": plots.drop_reasons_png(counted),
         "shards": plots.shards_png(counts, outliers=outliers),
         **({"nodes": nodes_png(rows)} if len(rows := by_node(counts, workplaces(layout, counts["shard"].tolist()))) else {}),
@@ -80,6 +84,14 @@ def _kept(layout: Layout, settings: Settings) -> pd.DataFrame:
     return kept[~kept["clip_key"].isin(dropped["clip_key"])]
 
 
+def _remove_others(layout: Layout, files: set[str]) -> None:
+    """Pictures of before under names that are not in use any more: they would show clips that are gone."""
+    for pattern in ("*.png", "*.webp"):
+        for path in layout.report.glob(pattern):
+            if path.name not in files:
+                path.unlink(missing_ok=True)
+
+
 def _index(layout: Layout) -> Path:
     return layout.report / "report.json"
 
@@ -90,6 +102,6 @@ def _drawn(layout: Layout, subject: dict[str, Any]) -> dict[str, bytes]:
         index = json.loads(_index(layout).read_text(encoding="utf-8"))
         if index["subject"] != subject:
             return {}
-        return {name: (layout.report / f"{name}.png").read_bytes() for name in index["pictures"]}
-    except FileNotFoundError:
+        return {name.rpartition(".")[0]: (layout.report / name).read_bytes() for name in index["files"]}
+    except (FileNotFoundError, KeyError):  # drawn by a version before, which called them otherwise
         return {}

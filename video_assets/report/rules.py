@@ -39,6 +39,11 @@ def finite(values: pd.Series) -> np.ndarray:
     return numbers[np.isfinite(numbers)]
 
 
-def png_markdown(picture: bytes, alt: str) -> str:
+def kind_of(picture: bytes) -> str:
+    """`png` or `webp`, by its first bytes; a file's ending and the last part of its media type."""
+    return "png" if picture.startswith(b"\x89PNG") else "webp"
+
+
+def picture_markdown(picture: bytes, alt: str) -> str:
     """The picture inside markdown, nothing to serve beside it."""
-    return f"![{alt}](data:image/png;base64,{base64.b64encode(picture).decode()})"
+    return f"![{alt}](data:image/{kind_of(picture)};base64,{base64.b64encode(picture).decode()})"

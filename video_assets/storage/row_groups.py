@@ -7,6 +7,7 @@ Belongs here: reading row groups, all of them or those that may hold a value. Do
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,3 +54,19 @@ def _may_have(group: pq.RowGroupMetaData, name: str, values: Sequence[str]) -> b
     if statistics is None or not statistics.has_min_max:
         return True
     return any(statistics.min <= value <= statistics.max for value in values)
+
+
+def rows_at(path: Path, numbers: Sequence[int], columns: list[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows with these numbers (rising, from 0), values in the order of `columns`; row groups without one are not read.
+
+    Raises:
+        FileNotFoundError, StageError: as `opened`.
+    """
+    with opened(path) as file:
+        first = 0
+        for group in range(file.num_row_groups):
+            n_rows = file.metadata.row_group(group).num_rows
+            if here := [number - first for number in numbers if first <= number < first + n_rows]:
+                rows = file.read_row_group(group, columns=columns).take(here)
+                yield from zip(*(rows.column(name).to_pylist() for name in columns), strict=True)
+            first += n_rows
