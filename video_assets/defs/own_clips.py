@@ -28,7 +28,7 @@ def own_clips(context: dg.AssetExecutionContext, project: dg.ResourceParam[Proje
     """List the clips folder and the captions table."""
     from video_assets.sources.ledgers import refresh_own_clips
 
-    listing = refresh_own_clips(project.layout, project.settings)
+    listing = refresh_own_clips(project.layout, project.settings, info=context.log.info)
     context.log.info(" ".join([f"listed {listing.n_rows:,} clips", *listing.notes]))
     return dg.MaterializeResult(
         metadata=listing_metadata(project.layout, "own_clips", listing), data_version=dg.DataVersion(listing.content_hash)

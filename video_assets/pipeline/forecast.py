@@ -17,7 +17,8 @@ from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.filters import drop_empty_captions, drop_not_ok
 from video_assets.core.schema import LEDGER, VERDICTS
 from video_assets.settings.model import Settings
-from video_assets.sources.own_clips.listing import list_own_clips
+from video_assets.sources.own_clips.listing import list_own_clips, scan_own_clips
+from video_assets.sources.own_clips.shards import add_unpacked
 from video_assets.storage.layout import Layout
 from video_assets.storage.tables import read_table
 from video_assets.workers.cpus import cpu_count
@@ -61,7 +62,10 @@ def forecast(layout: Layout, settings: Settings) -> Forecast:
     """
     ledger = layout.ledger("own_clips")
     previous = read_table(ledger, LEDGER).rows if ledger.exists() else None
-    rows = list_own_clips(settings.own_clips, previous=previous, now_ns=time.time_ns(), ignore=(layout.root,))
+    own, ignore = settings.own_clips, (layout.root,)
+    scan = scan_own_clips(own, ignore)
+    add_unpacked(own, scan, layout.unpacked("own_clips"))
+    rows = list_own_clips(own, previous=previous, now_ns=time.time_ns(), ignore=ignore, scan=scan)
     usable = drop_not_ok(rows)
     captioned = drop_empty_captions(usable.kept)
     is_large = captioned.kept["file_size"].fillna(0) > settings.filter.max_file_size_bytes

@@ -76,6 +76,9 @@ class OwnClips(Section):
     )
     suffixes: tuple[str, ...] = Field(VIDEO_SUFFIXES, description="file name endings that are clips, lower case with the dot")
     settle_s: float = Field(10.0, ge=0, description="seconds a file must be unchanged before it is taken; younger files wait")
+    unpack_shards: bool = Field(
+        True, description="read .tar files below `folder` as shards of WebDataset: unpack them into the data root"
+    )
 
     @model_validator(mode="after")
     def _one_way_to_name_columns(self) -> Self:

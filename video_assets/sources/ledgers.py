@@ -5,22 +5,30 @@ Belongs here: which ledgers a source has, and writing that of own clips. Does no
 """
 
 import json
+import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from video_assets.core.schema import LEDGER
 from video_assets.settings.model import Settings, Source
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.listing import list_own_clips, scan_own_clips, tables_of
 from video_assets.sources.own_clips.scan import Scan
+from video_assets.sources.own_clips.shards import add_unpacked, due_shards, unpack_shards
+from video_assets.sources.own_clips.sidecars import sidecars_of
 from video_assets.sources.own_clips.unchanged import is_as_remembered, remember
 from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.layout import Layout
+from video_assets.storage.leases import hold
 from video_assets.storage.tables import count_rows, read_table, write_table
 from video_assets.tombstones.rules import bury
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
+
+_log = logging.getLogger(__name__)
 
 
 def ledgers(layout: Layout, sources: Iterable[Source]) -> dict[str, Path]:
@@ -53,14 +61,20 @@ class Listing:
     notes: list[str]
 
 
-def refresh_own_clips(layout: Layout, settings: Settings) -> Listing:
-    """List the user's own clips into their ledger. When nothing has changed since the last time, nothing is parsed or written.
+def refresh_own_clips(layout: Layout, settings: Settings, *, info: Callable[[str], None] = _log.info) -> Listing:
+    """List the user's own clips into their ledger, shards unpacked. What has not changed is neither parsed nor written again.
+
+    `info` is told of each shard that is unpacked.
 
     Raises:
         SourceError: the folder or the captions table as a whole cannot be used; the ledger stays as it was.
+        LeaseHeldError: another run unpacks shards.
+        NoSpaceError: the disk is too small for the shards.
     """
     own, path, buried = settings.own_clips, layout.ledger("own_clips"), tombstones_hash(layout)
     scan = scan_own_clips(own, (layout.root,))
+    if scan.shards:
+        _unpack(layout, settings, scan, info)
     if not _is_current(layout, own, scan, buried):
         _list_anew(layout, own, scan, buried)
     return Listing(path, hash_file(path), count_rows(path), own_clips_notes(layout))
@@ -72,7 +86,12 @@ def is_own_clips_current(layout: Layout, settings: Settings) -> bool:
     Raises:
         SourceError, OSError: the folder or a table cannot be used.
     """
-    return _is_current(layout, settings.own_clips, scan_own_clips(settings.own_clips, (layout.root,)), tombstones_hash(layout))
+    own, store = settings.own_clips, layout.unpacked("own_clips")
+    scan = scan_own_clips(own, (layout.root,))
+    if due_shards(own, scan, store, now_ns=time.time_ns()):
+        return False
+    add_unpacked(own, scan, store)
+    return _is_current(layout, own, scan, tombstones_hash(layout))
 
 
 def _is_current(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> bool:
@@ -84,6 +103,22 @@ def _is_current(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> bool:
     )
 
 
+def _unpack(layout: Layout, settings: Settings, scan: Scan, info: Callable[[str], None]) -> None:
+    own, store = settings.own_clips, layout.unpacked("own_clips")
+    if due_shards(own, scan, store, now_ns=time.time_ns()):
+        with hold(layout.lease("own_clips", "shards"), stale_after_s=settings.decode.lease_stale_s):
+            unpack_shards(own, due_shards(own, scan, store, now_ns=time.time_ns()), store, info=info)
+    add_unpacked(own, scan, store)
+
+
+def _remove_buried(rows: pd.DataFrame, store: Path) -> None:
+    """A shard that was unpacked again brings clips back that were taken down; the ledger has them as such already."""
+    taken = rows.loc[rows["reason"].eq("taken_down") & rows["path"].str.startswith(f"{store}/"), "path"]
+    for clip in map(Path, taken):
+        for path in (clip, *sidecars_of(clip)):
+            path.unlink(missing_ok=True)
+
+
 def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
     path = layout.ledger("own_clips")
     previous = read_table(path, LEDGER).rows if path.exists() else None
@@ -91,4 +126,5 @@ def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
     write_text(layout.own_clips_notes, json.dumps(listed.attrs["notes"], indent=1, ensure_ascii=False) + "\n")
     rows = bury(listed, read_tombstones(layout))
     content_hash = write_table(path, LEDGER, rows)
+    _remove_buried(rows, layout.unpacked("own_clips"))
     remember(layout.own_clips_origin, listed.attrs["origin"], rows, ledger_hash=content_hash, tombstones=buried)

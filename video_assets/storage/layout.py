@@ -47,6 +47,10 @@ class Layout:
         """Clips that were fetched from one archive or batch."""
         return self.root / "clips" / source / partition
 
+    def unpacked(self, source: str) -> Path:
+        """Folder of shards that were unpacked, each in a folder that is called as its tar."""
+        return self.root / "clips" / source
+
     def broken(self, source: str) -> Path:
         """Clips that do not decode and were fetched only once, by archive."""
         return self.root / "raw" / source / "broken.json"

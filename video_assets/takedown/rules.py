@@ -71,10 +71,13 @@ def still_to_do(report: TakedownReport) -> list[str]:
     links = [f"{r.clip.path}: {r.detail}" for r in report.removals if r.outcome == "removed" and r.detail]
     unread = [f"not understood, so nothing was done for it: `{line}` ({why})" for line, why in report.refused.items()]
     unfinished = [f"could not be deleted: {line}" for line in failed] + [f"could not be rewritten: {p}" for p in report.problems]
+    shards = sorted({folder + ".tar" for r in report.removals for folder in r.clip.clip_key.split(".tar/")[:-1]})
+    packed = [f"the tar files that these clips were unpacked from still hold them: {', '.join(shards)}"] if shards else []
     return [
         *unread,
         *unfinished,
         *links,
+        *packed,
         "the captions table that the user keeps, when it names these clips: it is the user's own file",
         "backups and snapshots of the storage, and copies that people made of the CSV or of clips",
         "trainings that read one of the publications named above, their caches and their checkpoints",

@@ -82,7 +82,13 @@ def scan_own_clips(settings: OwnClips, ignore: tuple[Path, ...]) -> Scan:
     if settings.folder is None:
         return Scan()
     try:
-        return scan_folder(settings.folder, suffixes=settings.suffixes, ignore=ignore, is_with_sidecars=settings.captions is None)
+        return scan_folder(
+            settings.folder,
+            suffixes=settings.suffixes,
+            ignore=ignore,
+            is_with_sidecars=settings.captions is None,
+            is_with_shards=settings.unpack_shards,
+        )
     except FileNotFoundError:
         raise SourceError(f"{settings.folder}: no such folder (own_clips.folder); is its disk mounted?") from None
     except NotADirectoryError:
@@ -92,15 +98,16 @@ def scan_own_clips(settings: OwnClips, ignore: tuple[Path, ...]) -> Scan:
 
 
 def _no_clip(settings: OwnClips, scan: Scan) -> str:
+    videos = scan.other_videos.sentence()
     n_others = scan.other_suffixes.total() + scan.other_videos.counts.total()
     return (
         f"{settings.folder}: no clip in this folder (other files: {n_others:,}); clips end in {' '.join(settings.suffixes)} "
-        "(own_clips.suffixes), upper or lower case" + (f"; {sentence}" if (sentence := scan.other_videos.sentence()) else "")
+        "(own_clips.suffixes), upper or lower case" + "".join(f"; {sentence}" for sentence in (videos, *scan.notes) if sentence)
     )
 
 
 def _notes_on(scan: Scan, settings: OwnClips) -> list[str]:
-    notes = [sentence] if (sentence := scan.other_videos.sentence()) else []
+    notes = [*scan.notes, *([sentence] if (sentence := scan.other_videos.sentence()) else [])]
     others = scan.other_suffixes
     if settings.captions and settings.folder and settings.captions.is_relative_to(settings.folder):
         others = others - Counter(table.suffix.lower() for table in tables_named(settings.captions))
@@ -108,10 +115,7 @@ def _notes_on(scan: Scan, settings: OwnClips) -> list[str]:
         counts = ", ".join(f"{suffix or 'without ending'}: {n:,}" for suffix, n in _by_count(others))
         notes.append(f"files that are no clips by their endings: {others.total():,} ({counts})")
     if n_shards := others[".tar"]:
-        notes.append(
-            f"tar files are not read: {n_shards:,}; unpack shards of WebDataset, each into a folder of its own below this one: "
-            "their captions then lie beside the clips"
-        )
+        notes.append(f"tar files are not read: {n_shards:,} (own_clips.unpack_shards is off)")
     if scan.n_known_folders:
         notes.append(f"links to folders that are listed under another name already: {scan.n_known_folders:,}")
     return notes
@@ -155,8 +159,7 @@ class _Listing:
         self._places = Places(settings, scan)
         self._now_ns = now_ns
         self._notes = notes
-        root = Path(self._places.root, self._places.folder_prefix)
-        self._sidecars = SidecarReader(root, settings, previous if scan.sidecars else None)
+        self._sidecars = SidecarReader(self._places.path_of_scanned, settings, previous if scan.sidecars else None)
         self._taken: set[str] = set()
         self._near: dict[str, list[_NearRow]] = {}
         self._n_near, self._first_near = 0, ""
@@ -195,7 +198,7 @@ class _Listing:
             # A copy that replaces a whole clip does not hide it.
             is_whole = finding.reason == "still_being_copied" and below in self.scan.clips
             if prefix + below not in self._taken and not is_whole:
-                yield self._line(prefix + below, f"{self._places.root}/{prefix}{below}", finding, origin="folder")
+                yield self._line(prefix + below, self._places.path_of(prefix + below), finding, origin="folder")
 
     def _lines_of_table(self, table: Path) -> Iterator[Line]:
         settings, places = self._settings, self._places
@@ -253,7 +256,7 @@ class _Listing:
 
     def _line_of_file(self, below: str, finding: Finding) -> Line:
         name = self._places.folder_prefix + below
-        path = f"{self._places.root}/{name}"
+        path = self._places.path_of(name)
         sidecar = self.scan.sidecars.get(below)
         if sidecar is None:
             return self._line(name, path, finding, origin="folder")

@@ -71,6 +71,18 @@ class Places:
             raise SourceError(f"own_clips.folder {self._folder} is not in own_clips.root {self.root}")
         return f"{name}/"
 
+    def path_of_scanned(self, below: str) -> str:
+        """Where a name of the scan lies."""
+        return self._scan.path_of(f"{self.root}/{self.folder_prefix}".rstrip("/"), below)
+
+    def path_of(self, name: str) -> str:
+        """Where a name below the root lies; an absolute one is its own path."""
+        if name.startswith("/"):
+            return name
+        if self._scan.unpacked and name.startswith(self.folder_prefix):
+            return self.path_of_scanned(name.removeprefix(self.folder_prefix))
+        return f"{self.root}/{name}"
+
     def label(self, table: Path) -> str:
         """Short name of a table for keys and origins: below the root, else its file name."""
         path = os.fspath(table)
@@ -106,7 +118,7 @@ class Places:
         if len(names) > 1:
             told = f"{missing.finding.detail}; near it are {len(names)} files: {', '.join(names[:3])}"
             return missing._replace(finding=Finding("missing_file", told))
-        path = f"{self.root}/{names[0]}" if not names[0].startswith("/") else names[0]
+        path = self.path_of(names[0])
         return Located(names[0], path, self._look(names[0], path), is_near=True)
 
     def _names_near(self, text: str, table_folder: str) -> set[str]:
@@ -155,7 +167,7 @@ class Places:
                 continue
             finding = self._look(name, path)
             if finding.reason != "missing_file":
-                return Located(name, path if name.startswith("/") else f"{self.root}/{name}", finding)
+                return Located(name, self.path_of(name), finding)
             lost.append((name, path))
         if outside and not (lost and self._look_elsewhere(outside[0]).reason == "missing_file"):
             detail = f"{outside[0]} is not in {self.root}; set own_clips.root to a folder that holds all clips"

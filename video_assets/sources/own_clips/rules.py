@@ -19,13 +19,14 @@ REASONS = {
     "outside_root": "the path leads out of the folder that clips may come from",
     "symlink_loop": "a symbolic link that leads back to itself or to a folder above it",
     "broken_link": "a symbolic link whose target is not there",
-    "duplicate_path": "a further row of a clip that has a row already; the first row counts",
+    "duplicate_path": "a further row, or a further member of a tar, of a clip that is there already; the first one counts",
     "unsupported_name": "the name cannot be written to a UTF-8 table",
     "unsupported_suffix": "the table names a file that is not a video by its ending",
     "empty_path": "the row names no file",
     "url": "the row names a URL; only files are read",
     "unreadable": "permission denied",
     "invalid_caption": "the caption cannot be read as text",
+    "broken_shard": "a tar that breaks off or is none; the clips before that were taken",
     "gone": "listed before, but no longer in the folder or the table",
 }
 

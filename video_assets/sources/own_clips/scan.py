@@ -22,6 +22,7 @@ from video_assets.sources.own_clips.sidecars import Sidecar
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 BY_NAME = "captions.json"
+SHARD_SUFFIX = ".tar"
 
 # Names that downloaders, browsers and copy tools give to files they have not finished.
 _TEMPORARY_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download", ".incomplete", ".filepart", ".aria2")
@@ -39,9 +40,30 @@ class Scan:
     other_suffixes: Counter[str] = field(default_factory=Counter)
     other_videos: OtherVideos = field(default_factory=OtherVideos)
     n_known_folders: int = 0
+    shards: dict[str, Finding] = field(default_factory=dict)
+    unpacked: dict[str, str] = field(default_factory=dict)
+    """Where the contents of shards lie, whose names are `SHARD.tar/...`."""
+    notes: list[str] = field(default_factory=list)
+
+    def path_of(self, root: str, below: str) -> str:
+        """Where a name lies: below `root`, or where its shard was unpacked."""
+        at = below.find("/") if self.unpacked else -1
+        while at >= 0:
+            folder, rest = self.unpacked.get(below[:at]), below[at + 1 :]
+            if folder is not None and rest:
+                return f"{folder}/{rest}"
+            at = below.find("/", at + 1)
+        return f"{root}/{below}"
 
 
-def scan_folder(folder: Path, *, suffixes: tuple[str, ...], ignore: tuple[Path, ...], is_with_sidecars: bool = True) -> Scan:
+def scan_folder(
+    folder: Path,
+    *,
+    suffixes: tuple[str, ...],
+    ignore: tuple[Path, ...],
+    is_with_sidecars: bool = True,
+    is_with_shards: bool = False,
+) -> Scan:
     """All clips below `folder`, hidden names left out.
 
     Real folders are walked first, then linked ones in the order of their names, each folder once: so a link never renames a clip.
@@ -51,18 +73,23 @@ def scan_folder(folder: Path, *, suffixes: tuple[str, ...], ignore: tuple[Path, 
         suffixes: endings of clips, lower case.
         ignore: folders to leave out when met below `folder` (the data root).
         is_with_sidecars: look for caption files beside the clips.
+        is_with_shards: note tar files.
 
     Raises:
         OSError: `folder` cannot be read, or the storage failed.
     """
-    return _Walk(os.fspath(folder), frozenset(suffixes), ignore, is_with_sidecars=is_with_sidecars).run()
+    walk = _Walk(os.fspath(folder), frozenset(suffixes), ignore, is_with_sidecars=is_with_sidecars, is_with_shards=is_with_shards)
+    return walk.run()
 
 
 class _Walk:
-    def __init__(self, folder: str, suffixes: frozenset[str], ignore: tuple[Path, ...], *, is_with_sidecars: bool) -> None:
+    def __init__(
+        self, folder: str, suffixes: frozenset[str], ignore: tuple[Path, ...], *, is_with_sidecars: bool, is_with_shards: bool
+    ) -> None:
         self.scan = Scan()
         self._root = folder.rstrip("/") + "/"
         self._suffixes = suffixes
+        self._shard_suffixes = (SHARD_SUFFIX,) if is_with_shards else ()
         self._sidecar_suffixes = sidecars.SUFFIXES if is_with_sidecars else ()
         self._ignored = {_identity(path.stat()) for path in ignore if path.exists()}
         self._visited = {_identity(os.stat(self._root))}  # noqa: PTH116 - text, not a path
@@ -171,6 +198,13 @@ class _Walk:
             self._add_clip(folder, entry, stem)
         elif suffix in _TEMPORARY_SUFFIXES:
             self._add_unfinished(folder.prefix, name, stem)
+        else:
+            self._sort_in_rest(folder, entry, stem, suffix)
+
+    def _sort_in_rest(self, folder: "_Folder", entry: os.DirEntry[str], stem: str, suffix: str) -> None:
+        name = entry.name
+        if suffix in self._shard_suffixes:
+            self._add_shard(folder.prefix + name, entry)
         elif name in METADATA_NAMES or (name == BY_NAME and self._sidecar_suffixes):
             self.scan.tables.append(folder.prefix + name)
         elif suffix in self._sidecar_suffixes:
@@ -204,8 +238,19 @@ class _Walk:
             self.scan.clips[name] = finding
             folder.clips.append((stem, name))
 
+    def _add_shard(self, name: str, entry: os.DirEntry[str]) -> None:
+        finding = look_at_entry(entry)
+        if finding is None:
+            return
+        if not is_storable(name):
+            finding = Finding("unsupported_name", "the name is not UTF-8, so no table can hold it; rename the file")
+        if finding.reason:
+            self._add_fault(name + FOLDER_MARK, finding)
+        else:
+            self.scan.shards[name] = finding
+
     def _add_unfinished(self, prefix: str, name: str, stem: str) -> None:
-        if os.path.splitext(stem)[1].lower() in self._suffixes:  # noqa: PTH122 - a million names
+        if os.path.splitext(stem)[1].lower() in (*self._suffixes, *self._shard_suffixes):  # noqa: PTH122 - a million names
             self._add_fault(
                 prefix + stem, Finding("still_being_copied", f"{escape(name)} is there: a copy or download not finished")
             )

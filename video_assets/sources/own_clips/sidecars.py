@@ -1,11 +1,11 @@
-"""Caption files beside clips: `x.txt` or `x.caption` holds the caption, `x.json` an object with it.
+"""Caption files beside clips: `x.txt`, `x.caption` or `x.cls` holds the caption, `x.json` an object with it.
 
 Belongs here: where sidecars lie, sidecars to captions, reading none twice. Does not belong here: walking folders
 (`sources.own_clips.scan`).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.json_tables import caption_key
 from video_assets.storage.encodings import decode
 
-SUFFIXES = (".txt", ".caption", ".json")
+SUFFIXES = (".txt", ".caption", ".json", ".cls")
 # `videos/x.mp4` has its caption in `labels/x.txt`.
 CLIP_FOLDERS = frozenset({"videos", "video", "clips", "mp4"})
 LABEL_FOLDERS = ("labels", "captions", "prompts", "txt", "text")
@@ -113,8 +113,8 @@ class _Known(NamedTuple):
 class SidecarReader:
     """Reads the sidecars of one listing, but for those that the last listing read; counts those whose encoding is in doubt."""
 
-    def __init__(self, root: Path, settings: OwnClips, previous: pd.DataFrame | None) -> None:
-        self._root, self._settings = root, settings
+    def __init__(self, path_of: Callable[[str], str], settings: OwnClips, previous: pd.DataFrame | None) -> None:
+        self._path_of, self._settings = path_of, settings
         self._known = _known_sidecars(previous)
         self._guessed: dict[str, str] = {}
         self._unknown: dict[str, str] = {}
@@ -161,7 +161,7 @@ class SidecarReader:
     def _read(self, sidecar: Sidecar) -> SidecarCaption:
         try:
             return read_sidecar(
-                self._root / sidecar.name, text_columns=self._settings.caption_columns, encoding=self._settings.encoding
+                Path(self._path_of(sidecar.name)), text_columns=self._settings.caption_columns, encoding=self._settings.encoding
             )
         except PermissionError:
             return SidecarCaption("", problem=f"{sidecar.name} may not be read (permission denied)")

@@ -60,7 +60,14 @@ def state_of(settings: OwnClips, scan: Scan, tables: Iterable[Path]) -> str:
     """A hash of settings, folder and tables. Ask before the tables are read: one that changes meanwhile is then noticed."""
     digest = xxhash.xxh3_128()
     videos = scan.other_videos
-    seen = [scan.other_suffixes, videos.counts, videos.first, scan.n_known_folders]  # not by asdict: it makes no Counter of one
+    seen = [
+        scan.other_suffixes,
+        videos.counts,
+        videos.first,
+        scan.n_known_folders,
+        scan.unpacked,
+        scan.notes,
+    ]  # not by asdict: it makes no Counter of one
     rest = [scan.faults, scan.sidecars, scan.tables, seen]
     contents = [_contents(table) for table in tables]
     program = installed_version("video_assets")
