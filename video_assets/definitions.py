@@ -12,6 +12,7 @@ from video_assets.defs.automation import automation_sensor, build_schedules
 from video_assets.defs.clean_up import clean_up_job, clean_up_schedule
 from video_assets.defs.code_versions import with_settings
 from video_assets.defs.decode import decode_check, decode_schedule, shard_lists
+from video_assets.defs.hub_dataset import hub_clips
 from video_assets.defs.jobs import build_jobs
 from video_assets.defs.metadata import enriched_metadata, size_filtered
 from video_assets.defs.miradata import miradata_assets, miradata_schedules
@@ -72,6 +73,7 @@ def _assets(settings: Settings, sources: tuple[Source, ...]) -> list[dg.AssetsDe
         *([own_clips] if settings.own_clips.is_enabled else []),
         *openvid_assets(settings),
         *miradata_assets(settings),
+        *([hub_clips] if settings.hub.is_enabled else []),
         enriched_metadata(sources),
         size_filtered,
         shard_lists(settings),

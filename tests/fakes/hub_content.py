@@ -47,6 +47,7 @@ class Request:
     status: int = 0
     n_bytes: int = 0
     had_token: bool = False
+    peer: int = 0  # the client's port: the same for requests over one connection
 
 
 def parse_range(header):

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import re
 import socket
 import struct
@@ -9,11 +10,13 @@ import termios
 import time
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from hub_content import NOT_LFS, Request, entries_of, entry_of, info_of, parse_range
 
 _CHUNK = 1 << 18
+_SLICE = 1 << 20
 _RESOLVE = re.compile(r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
 _API = re.compile(
     r"/api/datasets/(?P<repo>[^/]+/[^/]+)(?:/(?P<route>revision|tree|paths-info|commits|refs|auth-check)(?P<rest>/.*)?)?"
@@ -34,6 +37,7 @@ class _Handler(BaseHTTPRequestHandler):
     def note(self, route, path):
         token = self.headers.get("Authorization", "")
         request = Request(route, self.command, path, parse_range(self.headers.get("Range")), had_token=bool(token))
+        request.peer = self.client_address[1]
         self.hub.requests.append(request)
         return request
 
@@ -210,6 +214,17 @@ class CdnHandler(_Handler):
         if self.command != "HEAD":
             self.body(request, blob, start, stop, fault)
 
+    def whole_body(self, request, path, start, stop):
+        """From the file to the socket without a copy, at the hub's rate: many connections cost this process next to nothing."""
+        begin, at = time.monotonic(), start
+        with path.open("rb") as file:
+            while at < stop:
+                n_sent = os.sendfile(self.connection.fileno(), file.fileno(), at, min(_SLICE, stop - at))
+                at += n_sent
+                request.n_bytes += n_sent
+                if self.hub.bytes_per_s:
+                    self.hub.stopping.wait(max(0.0, begin + (at - start) / self.hub.bytes_per_s - time.monotonic()))
+
     def head(self, request, blob, start, stop, is_ranged):
         request.status = 206 if is_ranged else 200
         self.send_response(request.status)
@@ -222,6 +237,9 @@ class CdnHandler(_Handler):
         self.end_headers()
 
     def body(self, request, blob, start, stop, fault):
+        if fault is None and isinstance(blob.content, Path):
+            self.whole_body(request, blob.content, start, stop)
+            return
         kind = fault.kind if fault else ""
         end = min(stop, start + fault.after) if kind in {"cut_fin", "cut_rst", "stall"} else stop
         for at in range(start, end, _CHUNK):

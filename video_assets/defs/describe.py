@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from video_assets.pipeline.stage_result import StageResult
     from video_assets.publish.manifest import Published
     from video_assets.report.report import Report
-    from video_assets.sources.ledgers import Listing
+    from video_assets.sources.listed import Listing
     from video_assets.storage.layout import Layout
 
 GROUP = "video_assets"

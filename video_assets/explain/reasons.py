@@ -45,7 +45,7 @@ _VERDICTS = {name: meaning for name, meaning in verdicts.VERDICTS.items() if nam
 _FAULTS = {name: f"{reason.meaning}; {reason.advice}" for name, reason in verdicts.REASONS.items()}
 
 REASONS: dict[str, Reason] = _joined(
-    dict(_of(("own_clips",), own_clips.REASONS)),
+    dict(_of(("own_clips", "hub"), own_clips.REASONS)),
     dict(_of(("openvid", "miradata"), fetches.REASONS)),
     dict(_of(("openvid",), members.REASONS)),
     dict(_of(("miradata",), web_faults.REASONS)),

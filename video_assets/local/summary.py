@@ -12,7 +12,7 @@ from typing import Any
 
 from video_assets.publish.manifest import read_published
 from video_assets.settings import Settings
-from video_assets.sources.ledgers import own_clips_notes
+from video_assets.sources.ledgers import listing_notes
 from video_assets.storage.layout import Layout
 
 
@@ -60,7 +60,7 @@ def summary_of(
         StageError: it is published, and there is no readable manifest.
     """
     layout = Layout(settings.data_root)
-    notes = own_clips_notes(layout) if settings.own_clips.is_enabled else []
+    notes = [note for source in settings.sources if not source.is_partitioned for note in listing_notes(layout, source.name)]
     if not is_published:
         return RunSummary(layout.root, error, n_jobs_done, notes=notes)
     published = read_published(layout, settings)

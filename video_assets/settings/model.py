@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from video_assets.settings.cluster import Slurm
+from video_assets.settings.hub_dataset import HubDataset
 from video_assets.settings.sections import Automation, Checks, Decode, Exports, Filter, Training
 from video_assets.settings.sources import AbsolutePath, MiraData, OpenVid, OwnClips, absolute
 
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     own_clips: OwnClips = OwnClips()
     openvid: OpenVid = OpenVid()
     miradata: MiraData = MiraData()
+    hub: HubDataset = HubDataset()
     filter: Filter = Filter()
     decode: Decode = Decode()
     slurm: Slurm = Slurm()
@@ -65,7 +67,13 @@ class Settings(BaseSettings):
             name=self.openvid.source_name, asset="openvid_clips", product=self.openvid.product_name, is_partitioned=True
         )
         miradata = Source(name="miradata", asset="miradata_clips", product=self.miradata.product_name, is_partitioned=True)
-        switches = {own: self.own_clips.is_enabled, openvid: self.openvid.is_enabled, miradata: self.miradata.is_enabled}
+        hub = Source(name="hub", asset="hub_clips", product="hub", is_partitioned=False)
+        switches = {
+            own: self.own_clips.is_enabled,
+            openvid: self.openvid.is_enabled,
+            miradata: self.miradata.is_enabled,
+            hub: self.hub.is_enabled,
+        }
         return tuple(source for source, is_enabled in switches.items() if is_enabled)
 
     @property
@@ -75,6 +83,7 @@ class Settings(BaseSettings):
             "own_clips": self.own_clips.licence,
             self.openvid.source_name: self.openvid.licence,
             "miradata": self.miradata.licence,
+            "hub": self.hub.licence,
         }
 
     @property

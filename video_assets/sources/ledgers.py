@@ -8,7 +8,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +15,7 @@ import pandas as pd
 from video_assets.core.schema import LEDGER
 from video_assets.settings.model import Settings, Source
 from video_assets.settings.sources import OwnClips
+from video_assets.sources.listed import Listing
 from video_assets.sources.own_clips.listing import list_own_clips, scan_own_clips, tables_of
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.shards import add_unpacked, due_shards, unpack_shards
@@ -43,22 +43,12 @@ def ledgers(layout: Layout, sources: Iterable[Source]) -> dict[str, Path]:
     return found
 
 
-def own_clips_notes(layout: Layout) -> list[str]:
-    """What the user should know of the last listing of own clips, in sentences."""
+def listing_notes(layout: Layout, source: str) -> list[str]:
+    """What the user should know of the last listing of own clips or of the data set on the hub, in sentences."""
     try:
-        return json.loads(layout.own_clips_notes.read_text(encoding="utf-8"))
+        return json.loads(layout.notes(source).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A ledger that is on disk and current: where, its hash, its rows, and sentences that the user should read."""
-
-    path: Path
-    content_hash: str
-    n_rows: int
-    notes: list[str]
 
 
 def refresh_own_clips(layout: Layout, settings: Settings, *, info: Callable[[str], None] = _log.info) -> Listing:
@@ -77,7 +67,7 @@ def refresh_own_clips(layout: Layout, settings: Settings, *, info: Callable[[str
         _unpack(layout, settings, scan, info)
     if not _is_current(layout, own, scan, buried):
         _list_anew(layout, own, scan, buried)
-    return Listing(path, hash_file(path), count_rows(path), own_clips_notes(layout))
+    return Listing(path, hash_file(path), count_rows(path), listing_notes(layout, "own_clips"))
 
 
 def is_own_clips_current(layout: Layout, settings: Settings) -> bool:
@@ -123,7 +113,7 @@ def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
     path = layout.ledger("own_clips")
     previous = read_table(path, LEDGER).rows if path.exists() else None
     listed = list_own_clips(own, previous=previous, now_ns=time.time_ns(), ignore=(layout.root,), scan=scan)
-    write_text(layout.own_clips_notes, json.dumps(listed.attrs["notes"], indent=1, ensure_ascii=False) + "\n")
+    write_text(layout.notes("own_clips"), json.dumps(listed.attrs["notes"], indent=1, ensure_ascii=False) + "\n")
     rows = bury(listed, read_tombstones(layout))
     content_hash = write_table(path, LEDGER, rows)
     _remove_buried(rows, layout.unpacked("own_clips"))

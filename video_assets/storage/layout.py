@@ -93,10 +93,13 @@ class Layout:
         """What the ledger of the user's own clips was made from."""
         return self.root / "raw" / "own_clips.origin.json"
 
-    @property
-    def own_clips_notes(self) -> Path:
-        """What the user should know of the last listing of own clips."""
-        return self.root / "raw" / "own_clips.notes.json"
+    def notes(self, source: str) -> Path:
+        """What the user should know of the last listing of a source."""
+        return self.root / "raw" / f"{source}.notes.json"
+
+    def fetched(self, source: str) -> Path:
+        """Which single files of a source were fetched and verified, and what they looked like then."""
+        return self.root / "raw" / f"{source}.fetched.json"
 
     @property
     def own_clips_watch(self) -> Path:

@@ -19,7 +19,7 @@ from video_assets.core.errors import SourceError
 
 Kind = Literal["clip_key", "path", "url", "member", "file_name", "source_id", "content_hash"]
 
-SOURCES = ("own_clips", "openvid", "openvidhd", "miradata")
+SOURCES = ("own_clips", "openvid", "openvidhd", "miradata", "hub")
 MIN_SOURCE_ID_CHARS = 5
 
 # Columns that name clips, the most exact first; of a row the first one that is not empty counts.

@@ -538,6 +538,45 @@ def test_over_several_connections_the_same_bytes_come_in_order_whatever_happens(
     assert hub.bytes_sent() <= len(DATA) + 5 * more + slack
 
 
+@pytest.mark.parametrize("name", [*FAULTS, "ignored_ranges"])
+def test_a_download_over_several_connections_ends_with_the_same_bytes_whatever_happens(hub, repo, files, tmp_path, name):
+    fault, _ = FAULTS.get(name, ({"kind": "ignore_range", "times": 100}, 0))
+    if fault:
+        hub.fail(**{**fault, **({"after": MIB // 8} if "after" in fault else {})})
+    repo = replace(repo, timeout_s=2.0) if "stall" in name else repo
+    told = []
+    connections = Connections(4, segment_bytes=MIB // 2)
+    download(repo, files["a.zip"], tmp_path / "a.zip", on_bytes=told.append, connections=connections)
+    assert (tmp_path / "a.zip").read_bytes() == DATA
+    assert sum(told) == len(DATA)
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.zip"]
+
+
+def test_a_download_over_several_connections_goes_on_where_a_killed_one_ended(hub, repo, files, tmp_path):
+    draft = draft_path(tmp_path / "a.zip", files["a.zip"])
+    draft.write_bytes(DATA[:MIB])
+    connections = Connections(4, segment_bytes=MIB // 4)
+    assert download(repo, files["a.zip"], tmp_path / "a.zip", connections=connections).n_bytes_fetched == len(DATA) - MIB
+    assert len(hub.ranges()) > 4
+    assert (tmp_path / "a.zip").read_bytes() == DATA
+
+
+def test_a_connection_is_used_again_for_the_next_range(hub, repo, files):
+    """A new one costs three round trips, and the slow start of TCP, each time."""
+    with open_ranged(repo, [files["a.zip"]], connections=Connections(2, segment_bytes=MIB // 8)) as reader:
+        assert read_all(reader) == DATA
+    assert len(hub.ranges()) >= len(DATA) // (MIB // 8)
+    assert len({request.peer for request in hub.requests if request.route == "cdn"}) <= 3
+
+
+def test_trouble_of_the_storage_behind_the_hub_is_not_called_the_hubs(hub, repo, files, tmp_path):
+    hub.fail("status", status=503, times=100)
+    with pytest.raises(NetworkError) as raised:
+        download(replace(repo, patience=Patience(attempts=2, first_wait_s=0.01)), files["a.zip"], tmp_path / "a.zip")
+    assert f"127.0.0.1 (where {hub.endpoint} keeps the file) answered 503" in str(raised.value)
+    assert "sig=" not in str(raised.value)
+
+
 def test_there_are_never_more_connections_than_allowed_and_the_hub_is_asked_once_where_the_file_is(hub, repo, files):
     class Counted(Connections):
         most = now = 0

@@ -11,7 +11,7 @@ import pytest
 from video_assets.core.schema import LEDGER
 from video_assets.pipeline.forecast import forecast
 from video_assets.settings.model import Settings
-from video_assets.sources.ledgers import own_clips_notes, refresh_own_clips
+from video_assets.sources.ledgers import listing_notes, refresh_own_clips
 from video_assets.storage.layout import Layout
 from video_assets.storage.tables import read_table
 from video_assets.tombstones.table import add_tombstones
@@ -52,7 +52,7 @@ class Folder:
         return self.layout.unpacked("own_clips") / "00000.tar" / name
 
     def notes(self):
-        return " ".join(own_clips_notes(self.layout))
+        return " ".join(listing_notes(self.layout, "own_clips"))
 
 
 @pytest.fixture

@@ -9,14 +9,16 @@ import logging
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from video_assets.core.fetch_errors import ChecksumError
+from video_assets.core.fetch_errors import ChecksumError, NoRangesError
+from video_assets.sources.hub.connections import Connections
+from video_assets.sources.hub.parallel_stream import open_stream
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.hub.rules import HubFile
-from video_assets.sources.hub.stream import HubStream
 from video_assets.storage.durable import fsync_folder
 from video_assets.storage.space import explained_space, require_space
 
@@ -32,11 +34,19 @@ class Download:
     n_bytes_fetched: int
 
 
-def download(repo: HubRepo, file: HubFile, path: Path, *, on_bytes: Callable[[int], None] | None = None) -> Download:
+def download(
+    repo: HubRepo,
+    file: HubFile,
+    path: Path,
+    *,
+    on_bytes: Callable[[int], None] | None = None,
+    connections: Connections | None = None,
+) -> Download:
     """Bring `file` to `path`, whole and with the listed hash, or not at all.
 
     `repo.revision` must be the commit of the listing. What a killed download has left is checked and continued. Two writers of
-    one `path` must be kept apart by the caller (`storage.leases`). `on_bytes` is told how many more bytes have arrived.
+    one `path` must be kept apart by the caller (`storage.leases`). `on_bytes` is told how many more bytes have arrived;
+    a large file comes over several `connections` (None: over one).
 
     Raises:
         FetchError: see its subclasses; `ChecksumError` after a second download from the first byte.
@@ -52,7 +62,7 @@ def download(repo: HubRepo, file: HubFile, path: Path, *, on_bytes: Callable[[in
     n_bytes_fetched = 0
     for is_last in (False, True):
         with explained_space(path.parent, purpose=f"the download of {file.path}"):
-            found, n_bytes = _fetch(repo, file, draft, on_bytes)
+            found, n_bytes = _fetch(repo, file, draft, on_bytes, connections)
         n_bytes_fetched += n_bytes
         if found == file.identity:
             break
@@ -81,14 +91,25 @@ def _remove_other_drafts(draft: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _fetch(repo: HubRepo, file: HubFile, draft: Path, on_bytes: Callable[[int], None] | None) -> tuple[str, int]:
+def _fetch(
+    repo: HubRepo, file: HubFile, draft: Path, on_bytes: Callable[[int], None] | None, connections: Connections | None
+) -> tuple[str, int]:
     """Complete the draft; returns its hash and the bytes that came over the wire."""
+    if connections is not None:
+        with suppress(NoRangesError):  # such a server gives a file over one connection, from its first byte
+            return _complete(repo, file, draft, on_bytes, connections)
+    return _complete(repo, file, draft, on_bytes, None)
+
+
+def _complete(
+    repo: HubRepo, file: HubFile, draft: Path, on_bytes: Callable[[int], None] | None, connections: Connections | None
+) -> tuple[str, int]:
     digest = _new_hash(file)
     with draft.open("ab") as target:
         if target.tell() > file.size:  # of no use, and appending would not mend it
             target.truncate(0)
         n_here = _hash_into(digest, draft)
-        with HubStream(repo, file, start=n_here) as stream:
+        with open_stream(repo, file, connections, start=n_here, max_discard_bytes=0 if connections else None) as stream:
             while block := stream.read():
                 target.write(block)
                 digest.update(block)

@@ -25,6 +25,24 @@ class _Segment:
     n_requests: int
 
 
+def open_stream(
+    repo: HubRepo,
+    file: HubFile,
+    connections: Connections | None,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    urls: SignedUrls | None = None,
+    max_discard_bytes: int | None = None,
+) -> "HubStream | ParallelStream":
+    """Bytes [start, stop) of a file: over several of the `connections` when they are worth it, else over one."""
+    n_bytes = (file.size if stop is None else stop) - start
+    if connections is not None and connections.limit > 1 and n_bytes > 2 * connections.segment_bytes:
+        return ParallelStream(repo, file, connections, start=start, stop=stop, urls=urls, max_discard_bytes=max_discard_bytes)
+    limits = {"start": start, "stop": stop, "max_discard_bytes": max_discard_bytes}
+    return HubStream(repo, file, urls=urls, connections=connections, **limits)
+
+
 class ParallelStream:
     """Bytes [start, stop) of one file, as `HubStream` gives them; at most `connections.limit` segments lie ahead."""
 

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from video_assets.sources.hub.connections import Connections
-from video_assets.sources.hub.parallel_stream import ParallelStream
+from video_assets.sources.hub.parallel_stream import ParallelStream, open_stream
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub.stream import HubStream, SignedUrls
@@ -165,10 +165,8 @@ class RangedFile(SeekableReader):
     def _make_stream(self, piece: int, start: int, stop: int) -> HubStream | ParallelStream:
         file = self.files[piece]
         start, stop = start - self._starts[piece], min(stop - self._starts[piece], file.size)
-        connections, limits = self._connections, {"start": start, "stop": stop, "max_discard_bytes": MAX_DISCARD_BYTES}
-        if connections is not None and connections.limit > 1 and stop - start > 2 * connections.segment_bytes:
-            return ParallelStream(self._repo, file, connections, urls=self._urls, **limits)
-        return HubStream(self._repo, file, urls=self._urls, connections=connections, **limits)
+        limits = {"start": start, "stop": stop, "max_discard_bytes": MAX_DISCARD_BYTES}
+        return open_stream(self._repo, file, self._connections, urls=self._urls, **limits)
 
     def _stop_at(self, position: int, n_bytes: int) -> int:
         """Where a request that begins at `position` should end."""

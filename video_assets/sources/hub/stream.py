@@ -11,7 +11,7 @@ proxies, certificates, token and user agent are those that its users know.
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from threading import Lock
 from types import TracebackType
 from typing import Self
@@ -80,6 +80,7 @@ class HubStream:
         self._connections, self._sleep = connections, sleep
         self._response: httpx.Response | None = None
         self._blocks: Iterator[bytes] = iter(())
+        self._is_last_byte = False  # the answer's last byte is the last one wanted
         self._failures = 0
 
     @property
@@ -102,8 +103,15 @@ class HubStream:
             self._failures = 0
             self.position += len(block)
             return block
+        self._let_end()
         self.close()
         return b""
+
+    def _let_end(self) -> None:
+        """See the end of an answer that ends here: only then is its connection used again for the next range."""
+        if self._response is not None and self._is_last_byte:
+            with suppress(httpx.HTTPError):  # all that was asked for is here
+                next(self._blocks, b"")
 
     def _recover(self, error: FetchError) -> None:
         """Get ready for another attempt, or give up."""
@@ -171,11 +179,12 @@ class HubStream:
 
     def _align(self, response: httpx.Response) -> None:
         """Throw away what comes before the wanted position: nothing, unless the server ignores ranges."""
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+        match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", ""))
         first = int(match[1]) if match and response.status_code == 206 else 0
-        total = match[2] if match else str(self.file.size)
+        total = match[3] if match else str(self.file.size)
         if total not in {"*", str(self.file.size)}:
             raise OtherFileError(f"{self._what}: {int(total):,} bytes, listed {self.file.size:,}; materialize the listing again")
+        self._is_last_byte = bool(match) and response.status_code == 206 and int(match[2]) == self.stop - 1
         n_before = self.position - first
         if n_before < 0:
             raise NetworkError(f"{self._what}: bytes from {first:,} on came, asked for were those from {self.position:,} on")

@@ -42,13 +42,15 @@ def translated(what: str, *, endpoint: str) -> Iterator[None]:
         yield
     except OfflineModeIsEnabled:
         raise OfflineError(
-            f'{what}: HF_HUB_OFFLINE is set, so nothing is fetched from the hub. Unset it, or use openvid.mode = "local" with '
-            "archives that are on this disk"
+            f'{what}: HF_HUB_OFFLINE is set, so nothing is fetched from the hub. Unset it (OpenVid: or use openvid.mode = "local" '
+            "with archives that are on this disk)"
         ) from None
     except HfHubHTTPError as error:
         raise _of_status(what, error, endpoint=endpoint) from None
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, HFValidationError) as error:
-        raise UsageError(f"{what}: {type(error).__name__}; check openvid.repo and HF_ENDPOINT ({endpoint})") from None
+        raise UsageError(
+            f"{what}: {type(error).__name__}; check the name of the data set (openvid.repo, hub.repo) and HF_ENDPOINT ({endpoint})"
+        ) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
         raise UnreachableError(f"{what}: {_why_unreachable(error, endpoint)}; what is here stays, a later run goes on") from None
     except (httpx.TransportError, httpx.TooManyRedirects) as error:
@@ -70,7 +72,9 @@ def _of_status(what: str, error: HfHubHTTPError, *, endpoint: str) -> FetchError
         if isinstance(error, kind):
             return NotOnHubError(f"{what}: {words} ({endpoint})")
     if status in {404, 410}:
-        return NotOnHubError(f"{what}: {endpoint} does not know it ({status}); check HF_ENDPOINT, openvid.repo and the revision")
+        return NotOnHubError(
+            f"{what}: {endpoint} does not know it ({status}); check HF_ENDPOINT, the name of the data set and the revision"
+        )
     who = _server(str(error.response.url), endpoint)
     return NetworkError(f"{what}: {who} answered {status}; a later run goes on here")
 
@@ -112,9 +116,9 @@ def _proxy_for(url: str) -> str:
 
 
 _MISSING: dict[type[HfHubHTTPError], str] = {
-    RevisionNotFoundError: "the hub has no such revision; correct openvid.revision",
+    RevisionNotFoundError: "the hub has no such revision; correct openvid.revision or hub.revision",
     RemoteEntryNotFoundError: "the hub has no such file; materialize the listing again, it may have moved",
-    RepositoryNotFoundError: "the hub has no such data set, or it is private; correct openvid.repo, or set HF_TOKEN",
+    RepositoryNotFoundError: "the hub has no such data set, or it is private; correct openvid.repo or hub.repo, or set HF_TOKEN",
     DisabledRepoError: "the hub has disabled this data set; its page says why",
 }
 

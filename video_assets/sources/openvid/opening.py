@@ -75,7 +75,10 @@ def open_archive(
         return
     if openvid.mode == "archive":
         folder = layout.archives_folder(openvid.source_name)
-        paths = [download(repo, piece, folder / Path(piece.path).name, on_bytes=on_bytes).path for piece in pieces]
+        paths = [
+            download(repo, piece, folder / Path(piece.path).name, on_bytes=on_bytes, connections=connections).path
+            for piece in pieces
+        ]
     else:
         paths = [Path(openvid.folder or "") / piece.path for piece in pieces]
     if missing := [path for path in paths if not path.is_file()]:

@@ -29,14 +29,19 @@ from video_assets.sources.own_clips.sidecars import SidecarReader
 from video_assets.sources.own_clips.table_rows import TableOptions
 from video_assets.sources.own_clips.unchanged import Origin, state_of
 
-SOURCE = "own_clips"
 _BATCH = 16_384
 
 Line = tuple[Any, ...]  # the columns of LEDGER, in order
 
 
 def list_own_clips(
-    settings: OwnClips, *, previous: pd.DataFrame | None, now_ns: int, ignore: tuple[Path, ...], scan: Scan | None = None
+    settings: OwnClips,
+    *,
+    previous: pd.DataFrame | None,
+    now_ns: int,
+    ignore: tuple[Path, ...],
+    scan: Scan | None = None,
+    source: str = "own_clips",
 ) -> pd.DataFrame:
     """List the user's clips: one LEDGER line per clip, per row that is no clip, and per clip that is gone; sorted by clip key.
 
@@ -49,13 +54,14 @@ def list_own_clips(
         now_ns: the time, ns since 1970: files younger than `settings.settle_s` wait.
         ignore: folders that are no clips, although they may lie below the clips folder (the data root).
         scan: what `scan_own_clips` found a moment ago.
+        source: whose clips these are; keys begin with it.
 
     Raises:
         SourceError: the folder or a table as a whole cannot be used, there is no clip at all, or every clip is away at once.
         OSError: the storage failed; nothing is listed rather than half.
     """
     notes: list[str] = []
-    listing = _Listing(settings, scan or scan_own_clips(settings, ignore), previous, now_ns, notes)
+    listing = _Listing(settings, scan or scan_own_clips(settings, ignore), previous, now_ns=now_ns, notes=notes, source=source)
     state = state_of(settings, listing.scan, tables_of(settings, listing.scan, notes=[]))
     rows = mark_duplicates(_frame(listing.lines()))
     if rows.empty:
@@ -63,7 +69,7 @@ def list_own_clips(
     if has_lost_everything(previous, rows):
         raise SourceError(
             f"{settings.folder or settings.captions}: none of the clips listed before is there any more; is the disk mounted? "
-            "If they were removed on purpose, delete raw/own_clips.parquet in the data root"
+            f"If they were removed on purpose, delete raw/{source}.parquet in the data root"
         )
     rows = settle(rows, previous=previous, now_ns=now_ns, settle_ns=listing.settle_ns)
     out = carry_forward(previous, rows)
@@ -152,12 +158,14 @@ def tables_of(settings: OwnClips, scan: Scan, *, notes: list[str]) -> list[Path]
 class _Listing:
     """One listing while it is made."""
 
-    def __init__(self, settings: OwnClips, scan: Scan, previous: pd.DataFrame | None, now_ns: int, notes: list[str]) -> None:
+    def __init__(
+        self, settings: OwnClips, scan: Scan, previous: pd.DataFrame | None, *, now_ns: int, notes: list[str], source: str
+    ) -> None:
         self.scan = scan
         self.settle_ns = int(settings.settle_s * 1e9)
         self._settings = settings
         self._places = Places(settings, scan)
-        self._now_ns = now_ns
+        self._now_ns, self._source = now_ns, source
         self._notes = notes
         self._sidecars = SidecarReader(self._places.path_of_scanned, settings, previous if scan.sidecars else None)
         self._taken: set[str] = set()
@@ -252,7 +260,7 @@ class _Listing:
         if not captions:
             return text
         self._n_several += 1
-        return pick_caption(captions, self._settings.captions_pick, key=f"{SOURCE}/{name}")
+        return pick_caption(captions, self._settings.captions_pick, key=f"{self._source}/{name}")
 
     def _line_of_file(self, below: str, finding: Finding) -> Line:
         name = self._places.folder_prefix + below
@@ -263,7 +271,7 @@ class _Listing:
         return self._line_with_sidecar(name, path, finding, sidecar)
 
     def _line_with_sidecar(self, name: str, path: str, finding: Finding, sidecar: Sidecar) -> Line:
-        caption, origin, was_ok = self._sidecars.read(f"{SOURCE}/{name}", sidecar)
+        caption, origin, was_ok = self._sidecars.read(f"{self._source}/{name}", sidecar)
         is_young = 0 <= self._now_ns - sidecar.mtime_ns < self.settle_ns
         if caption.problem:
             finding = Finding("invalid_caption", caption.problem, finding.file_size, finding.mtime_ns)
@@ -273,10 +281,21 @@ class _Listing:
         text = self._picked(caption.text, caption.captions, name)
         return self._line(name, path, finding, text=text, extras=caption.extras, origin=origin)
 
-    @staticmethod
-    def _line(name: str, path: str, finding: Finding, *, origin: str, text: str = "", extras: str = "{}") -> Line:
+    def _line(self, name: str, path: str, finding: Finding, *, origin: str, text: str = "", extras: str = "{}") -> Line:
         reason, detail, file_size, mtime_ns = finding
-        return (f"{SOURCE}/{name}", SOURCE, path, text, status_of(reason), reason, detail, file_size, mtime_ns, origin, extras)
+        return (
+            f"{self._source}/{name}",
+            self._source,
+            path,
+            text,
+            status_of(reason),
+            reason,
+            detail,
+            file_size,
+            mtime_ns,
+            origin,
+            extras,
+        )
 
 
 def _frame(lines: Iterator[Line]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ REASONS = {
     "url": "the row names a URL; only files are read",
     "unreadable": "permission denied",
     "invalid_caption": "the caption cannot be read as text",
+    "not_fetched": "the hub did not give this file; asked for again on the next run",
     "broken_shard": "a tar that breaks off or is none; the clips before that were taken",
     "gone": "listed before, but no longer in the folder or the table",
 }

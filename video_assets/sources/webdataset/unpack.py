@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from video_assets.core.text import escape
 from video_assets.sources.webdataset.rules import Samples, name_problem, plain_name, sample_name
@@ -42,10 +42,11 @@ class Unpacked:
 def read_note(folder: Path) -> Unpacked | None:
     """What was unpacked into `folder`; None when nothing was."""
     try:
-        told = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        told: dict[str, Any] = json.loads((folder / NOTE).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    return Unpacked(**{**told, "faults": {name: tuple(fault) for name, fault in told["faults"].items()}})
+    faults = {name: (reason, detail) for name, (reason, detail) in told.pop("faults").items()}
+    return Unpacked(**told, faults=faults)
 
 
 def unpack(tar: Path, folder: Path, *, state: str, clip_suffixes: frozenset[str], caption_suffixes: frozenset[str]) -> Unpacked:

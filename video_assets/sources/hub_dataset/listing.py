@@ -1,0 +1,172 @@
+"""The ledger of a data set on the hub: its commit, its files fetched, then listed as a folder of clips is.
+
+Belongs here: the order of these things. Does not belong here: fetching (`sources.hub_dataset.fetch`), how a folder is listed
+(`sources.own_clips.listing`).
+"""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from video_assets.core.errors import SourceError
+from video_assets.core.fetch_errors import FetchError, GatedError, NotOnHubError, WebPageError
+from video_assets.core.schema import LEDGER
+from video_assets.core.units import count
+from video_assets.settings.hub_dataset import HubDataset
+from video_assets.settings.model import Settings
+from video_assets.settings.sources import OwnClips
+from video_assets.sources.hub.repo import HubRepo
+from video_assets.sources.hub.rules import HubFile
+from video_assets.sources.hub_dataset.fetch import Fetched, Fetcher, Places, remove_others
+from video_assets.sources.hub_dataset.rules import Choice, Wanted, choose
+from video_assets.sources.listed import Listing
+from video_assets.sources.own_clips.listing import list_own_clips
+from video_assets.sources.own_clips.rules import Finding
+from video_assets.sources.own_clips.scan import Scan, scan_folder
+from video_assets.sources.own_clips.shards import add_unpacked
+from video_assets.sources.own_clips.sidecars import SUFFIXES, sidecars_of
+from video_assets.storage.durable import write_text
+from video_assets.storage.layout import Layout
+from video_assets.storage.leases import hold
+from video_assets.storage.tables import read_table, write_table
+from video_assets.tombstones.rules import bury
+from video_assets.tombstones.table import read_tombstones
+
+SOURCE = "hub"
+
+
+@dataclass(frozen=True)
+class HubListing(Listing):
+    """A ledger with the commit it was made from, the bytes that came, and files that could not be had (path: why)."""
+
+    revision: str
+    n_bytes_fetched: int
+    not_fetched: dict[str, str]
+
+
+def refresh_hub(layout: Layout, settings: Settings, *, info: Callable[[str], None]) -> HubListing:
+    """Fetch what is wanted of the data set's newest commit and not there, and list it. Without the hub the last commit counts.
+
+    Raises:
+        FetchError: the hub gives nothing, and something is missing here; what came is kept, the ledger stays as it was.
+        SourceError: the data set has no clips, or its captions table cannot be used.
+        LeaseHeldError: another run fetches it.
+    """
+    hub, places = settings.hub, Places.of(layout)
+    with hold(layout.lease(SOURCE, "files"), stale_after_s=settings.decode.lease_stale_s):
+        commit, files, notes = _listed(layout, hub)
+        wanted = choose(files, _choice(hub), where=f"{hub.repo} at {commit[:12]}")
+        fetched = _fetcher(layout, hub, commit, info).fetch(wanted)
+        rows = _list(layout, hub, wanted, fetched)
+        notes += [note.replace("own_clips.", "hub.") for note in rows.attrs["notes"]]
+        content_hash = write_table(layout.ledger(SOURCE), LEDGER, rows)
+        _remove_buried(rows)
+        if n_removed := remove_others(places, wanted):
+            notes.append(f"removed {count(n_removed, 'files')} that the data set no longer has")
+    if wanted.others:
+        others = ", ".join(f"{suffix or 'without ending'}: {n:,}" for suffix, n in sorted(wanted.others.items()))
+        notes.append(f"files of the data set that were not fetched, by ending: {others}")
+    write_text(layout.notes(SOURCE), json.dumps(notes, indent=1, ensure_ascii=False) + "\n")
+    return HubListing(
+        layout.ledger(SOURCE), content_hash, len(rows), notes, revision=commit, n_bytes_fetched=fetched.n_bytes,
+        not_fetched=fetched.failed,
+    )  # fmt: skip
+
+
+# --- what there is ------------------------------------------------------------------------------------------------------------
+
+
+def _listed(layout: Layout, hub: HubDataset) -> tuple[str, dict[str, HubFile], list[str]]:
+    """Commit, files, notes; from the last listing when the hub cannot be asked."""
+    repo = HubRepo(hub.repo or "", hub.revision)
+    memory = layout.listing(SOURCE, "last")
+    try:
+        commit = repo.head_commit()
+        known = _remembered(memory, hub)
+        files = known[1] if known is not None and known[0] == commit else repo.list_files(commit)
+    except FetchError as error:
+        known = _remembered(memory, hub)
+        if known is None or isinstance(error, GatedError | NotOnHubError | WebPageError):
+            raise
+        return *known, [f"{error}. The last listing counts: commit {known[0][:12]}"]
+    told = {"repo": hub.repo, "revision": hub.revision, "commit": commit, "files": [list(file) for file in files.values()]}
+    write_text(memory, json.dumps(told) + "\n")
+    return commit, files, []
+
+
+def _remembered(memory: Path, hub: HubDataset) -> tuple[str, dict[str, HubFile]] | None:
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        told = json.loads(memory.read_text(encoding="utf-8"))
+        if (told["repo"], told["revision"]) == (hub.repo, hub.revision):
+            return told["commit"], {file[0]: HubFile(*file) for file in told["files"]}
+    return None
+
+
+def _choice(hub: HubDataset) -> Choice:
+    return Choice(hub.kind, hub.files, hub.suffixes, SUFFIXES, hub.captions, hub.max_files)
+
+
+def _fetcher(layout: Layout, hub: HubDataset, commit: str, info: Callable[[str], None]) -> Fetcher:
+    tombstones = read_tombstones(layout)
+    return Fetcher(
+        HubRepo(hub.repo or "").at(commit),
+        Places.of(layout),
+        clip_suffixes=hub.suffixes,
+        caption_suffixes=SUFFIXES,
+        n_connections=hub.connections,
+        is_keeping_shards=hub.keep_shards,
+        is_taken_down=lambda path: tombstones.is_taken_down(clip_key=f"{SOURCE}/{path}", member=path),
+        info=info,
+    )
+
+
+# --- the ledger ---------------------------------------------------------------------------------------------------------------
+
+
+def _list(layout: Layout, hub: HubDataset, wanted: Wanted, fetched: Fetched) -> pd.DataFrame:
+    places, ledger = Places.of(layout), layout.ledger(SOURCE)
+    places.files.mkdir(parents=True, exist_ok=True)
+    own = hub.as_own_clips(str(places.files))
+    previous = read_table(ledger, LEDGER).rows if ledger.exists() else None
+    scan = _scan(own, places, wanted, fetched)
+    try:
+        rows = list_own_clips(own, previous=previous, now_ns=time.time_ns(), ignore=(), scan=scan, source=SOURCE)
+    except SourceError as error:
+        raise SourceError(str(error).replace("own_clips.", "hub.")) from None
+    return _with_attrs(bury(rows, read_tombstones(layout)), rows)
+
+
+def _with_attrs(rows: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
+    rows.attrs.update(listed.attrs)
+    return rows
+
+
+def _scan(own: OwnClips, places: Places, wanted: Wanted, fetched: Fetched) -> Scan:
+    """What lies in the folder of files, without what the commit does not have, and the unpacked shards."""
+    scan = scan_folder(places.files, suffixes=own.suffixes, ignore=(), is_with_sidecars=own.captions is None)
+    paths = {file.path for file in wanted.plain}
+    scan.clips = {name: finding for name, finding in scan.clips.items() if name in paths}
+    scan.tables = [name for name in scan.tables if name in paths]
+    scan.sidecars = {name: sidecar for name, sidecar in scan.sidecars.items() if sidecar.name in paths}
+    scan.shards = {file.path: Finding("", "", file.size, None) for file in wanted.shards}
+    add_unpacked(own, scan, places.shards)
+    for path, why in fetched.failed.items():
+        if path in scan.shards:
+            scan.faults[f"{path}/"] = Finding("not_fetched", why)
+        elif path.lower().endswith(own.suffixes):
+            scan.faults[path] = Finding("not_fetched", why)
+            scan.clips.pop(path, None)
+        else:
+            scan.notes.append(f"not fetched: {path}: {why}")
+    return scan
+
+
+def _remove_buried(rows: pd.DataFrame) -> None:
+    for clip in map(Path, rows.loc[rows["reason"].eq("taken_down") & rows["path"].ne(""), "path"]):
+        for path in (clip, *sidecars_of(clip)):
+            path.unlink(missing_ok=True)
