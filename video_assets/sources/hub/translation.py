@@ -42,14 +42,15 @@ def translated(what: str, *, endpoint: str) -> Iterator[None]:
         yield
     except OfflineModeIsEnabled:
         raise OfflineError(
-            f'{what}: HF_HUB_OFFLINE is set, so nothing is fetched from the hub. Unset it (OpenVid: or use openvid.mode = "local" '
-            "with archives that are on this disk)"
+            f"{what}: HF_HUB_OFFLINE is set, so nothing is fetched from the hub. Unset it (OpenVid: or use openvid.mode = "
+            '"local" with archives that are on this disk)'
         ) from None
     except HfHubHTTPError as error:
         raise _of_status(what, error, endpoint=endpoint) from None
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, HFValidationError) as error:
         raise UsageError(
-            f"{what}: {type(error).__name__}; check the name of the data set (openvid.repo, hub.repo) and HF_ENDPOINT ({endpoint})"
+            f"{what}: {type(error).__name__}; check the name of the data set (openvid.repo, hub.repo) and HF_ENDPOINT "
+            f"({endpoint})"
         ) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
         raise UnreachableError(f"{what}: {_why_unreachable(error, endpoint)}; what is here stays, a later run goes on") from None
