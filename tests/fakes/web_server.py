@@ -32,6 +32,8 @@ class Asked:
     range: str
     status: int
     n_bytes: int
+    peer: str = ""
+    cookie: str = ""
 
 
 @dataclass
@@ -110,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 status, sent = self._file(*web.files[path], asked, fault)
         finally:
-            web.log.append(Asked(path, asked, status, sent))
+            web.log.append(Asked(path, asked, status, sent, self.client_address[0], self.headers.get("Cookie", "")))
 
     def _file(self, kind: str, content: bytes, asked: str, fault: Fault) -> tuple[int, int]:
         match = re.fullmatch(r"bytes=(\d+)-(\d*)", asked) if self.server_content.has_ranges else None

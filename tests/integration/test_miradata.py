@@ -116,6 +116,22 @@ def test_batches_are_partitions_that_the_ui_can_materialize(tmp_path, web):
         assert event.metadata["not_ok_by_reason"].value == {"not_found": 1}
         assert "data:image/png" in event.metadata["obtainable"].value
         assert "not_found" in event.metadata["obtainable"].value
+        assert (event.metadata["clips_cut_so_far"].value, event.metadata["sites_in_a_pause"].value) == (3, 0)
+        assert event.metadata["clips_a_day"].value == 4
+        assert event.metadata["clips_left"].value > 0
+        assert "data:image/png" in event.metadata["progress"].value
+        every = defs.resolve_implicit_global_asset_job_def()
+        assert every.execute_in_process(instance=instance, asset_selection=[dg.AssetKey("miradata_survey")]).success
+        asked = instance.get_latest_materialization_event(dg.AssetKey("miradata_survey")).asset_materialization.metadata
+        assert (
+            0
+            <= asked["obtainable_share_low"].value
+            <= asked["obtainable_share"].value
+            <= asked["obtainable_share_high"].value
+            <= 1
+        )
+        assert "| 127.0.0.1 |" in asked["by_site"].value
+        assert "data:image/png" in asked["by_site"].value
         schedule = defs.resolve_schedule_def("nightly_miradata")
         assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
         now = pd.Timestamp("2026-11-24T22:00Z")

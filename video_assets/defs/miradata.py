@@ -29,7 +29,7 @@ _TERMS = (
 
 def miradata_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The source's assets, none when it is not enabled."""
-    return [miradata_listing, _miradata_clips()] if settings.miradata.is_enabled else []
+    return [miradata_listing, miradata_survey, _miradata_clips()] if settings.miradata.is_enabled else []
 
 
 @dg.asset(
@@ -68,6 +68,37 @@ def _log_rewritten(context: dg.AssetExecutionContext, outcome: "BatchOutcome") -
     return outcome.batch
 
 
+@dg.asset(
+    group_name=GROUP,
+    kinds={"yt-dlp"},
+    code_version="1",
+    deps=[miradata_listing],
+    pool="miradata",
+    description="A random sample of web videos of each site, asked whether they can be had, none downloaded: shares with 95 % "
+    "intervals (Wilson), bytes and days. Only when you materialize it; it goes on where it stopped." + _TERMS,
+)
+def miradata_survey(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
+    """Ask those of the sample that were not asked before."""
+    from video_assets.report.miradata import survey_png
+    from video_assets.report.rules import png_markdown
+    from video_assets.sources.miradata.rules.survey import as_markdown, total
+    from video_assets.sources.miradata.survey import survey
+
+    progress, n_per_site = project.progress(context.log.info), project.settings.miradata.survey_sample
+    sites = survey(project.layout, project.settings, n_per_site=n_per_site, progress=progress)
+    all_sites = total(sites)
+    metadata = {
+        "asked_web_videos": all_sites.n_asked,
+        "obtainable_share": all_sites.share,
+        "obtainable_share_low": all_sites.low,
+        "obtainable_share_high": all_sites.high,
+        "gigabytes": (all_sites.n_bytes or 0.0) / 1e9,
+        "days": all_sites.days,
+        "by_site": dg.MetadataValue.md(f"{as_markdown(sites)}\n\n{png_markdown(survey_png(sites), 'obtainable by site')}"),
+    }
+    return dg.MaterializeResult(metadata=metadata)
+
+
 def _miradata_clips() -> dg.AssetsDefinition:
     @dg.asset(
         name="miradata_clips",
@@ -88,13 +119,13 @@ def _miradata_clips() -> dg.AssetsDefinition:
 
         batches, progress = list(context.partition_keys), project.progress(context.log.info)
         outcomes = fetch_batches(project.layout, batches, settings=project.settings, progress=progress)
-        report_each(context, "batches", (_report(outcome, project.layout) for outcome in outcomes))
+        report_each(context, "batches", (_report(outcome, project.layout, project.settings) for outcome in outcomes))
         yield from ()
 
     return asset
 
 
-def _report(outcome: "BatchOutcome", layout: "Layout") -> PartitionReport:
+def _report(outcome: "BatchOutcome", layout: "Layout", settings: Settings) -> PartitionReport:
     if outcome.failure:
         return PartitionReport(outcome.batch, failure=outcome.failure)
     metadata = {
@@ -108,6 +139,7 @@ def _report(outcome: "BatchOutcome", layout: "Layout") -> PartitionReport:
         "bytes": outcome.n_bytes,
         "not_ok_by_reason": dg.MetadataValue.json(outcome.by_reason),
         **_obtainable(layout),
+        **_progress(layout, settings),
     }
     return PartitionReport(outcome.batch, outcome.content_hash, metadata)
 
@@ -127,6 +159,28 @@ def _obtainable(layout: "Layout") -> dict[str, Any]:
     return {
         "obtainable_share": n_ok / counted.listed if counted.listed else 0.0,
         "obtainable": dg.MetadataValue.md(f"{funnel_markdown(counted, meanings=MEANINGS)}\n\n{picture}\n\n{why}"),
+    }
+
+
+def _progress(layout: "Layout", settings: Settings) -> dict[str, Any]:
+    """How far all batches are: numbers that Dagster plots, sites in a pause, a picture."""
+    from video_assets.report.miradata import progress_png
+    from video_assets.report.rules import png_markdown
+    from video_assets.sources.miradata.progress import read_progress
+    from video_assets.sources.miradata.rules.progress import paused_markdown
+
+    progress = read_progress(layout, settings.miradata)
+    decided = max(1, progress.n_cut + progress.n_lost)
+    return {
+        "clips_cut_so_far": progress.n_cut,
+        "clips_left": progress.n_left,
+        "clips_a_day": progress.per_day,
+        "lost_share": progress.n_lost / decided,
+        **({} if progress.days_left is None else {"days_left": progress.days_left}),
+        "estimated_end": progress.ends_on,
+        "sites_in_a_pause": len(progress.paused),
+        "paused_until": dg.MetadataValue.md(paused_markdown(progress)),
+        "progress": dg.MetadataValue.md(png_markdown(progress_png(progress), "clips a day, share lost")),
     }
 
 

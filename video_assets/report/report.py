@@ -21,7 +21,7 @@ from video_assets.report.rules import kind_of
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write, hash_file, write_text
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import read_stage
+from video_assets.storage.stages import StageError, read_stage
 from video_assets.storage.tables import read_table
 
 _MEASURED = ["clip_key", "file_size", "duration_s", "height", "width", "fps"]
@@ -72,8 +72,22 @@ def _draw(layout: Layout, settings: Settings, counted: Funnel) -> dict[str, byte
         "drop_reasons": plots.drop_reasons_png(counted),
         "shards": plots.shards_png(counts, outliers=outliers),
         **({"nodes": nodes_png(rows)} if len(rows := by_node(counts, workplaces(layout, counts["shard"].tolist()))) else {}),
+        **_of_miradata(layout, settings),
         **contact_sheets(layout, settings),
     }
+
+
+def _of_miradata(layout: Layout, settings: Settings) -> dict[str, bytes]:
+    """How far MiraData is, where it is a source with a listing."""
+    if not settings.miradata.is_enabled:
+        return {}
+    from video_assets.report.miradata import progress_png
+    from video_assets.sources.miradata.progress import read_progress
+
+    try:
+        return {"miradata_progress": progress_png(read_progress(layout, settings.miradata))}
+    except StageError:
+        return {}
 
 
 def _kept(layout: Layout, settings: Settings) -> pd.DataFrame:

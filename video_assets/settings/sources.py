@@ -10,11 +10,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyAddress,
+    IPvAnyNetwork,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from video_assets.settings.schedules import Cron
 
 _log = logging.getLogger(__name__)
+_PROXY_STARTS = ("http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m2ts", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
 
 
@@ -215,8 +226,15 @@ class MiraData(Section):
     )
     max_height: int = Field(720, ge=144, description="pixels; the best format that is not higher is taken, else the lowest")
     is_sectioned: bool = Field(True, description="read only the needed parts of a web video where that costs fewer bytes")
-    cookies: AbsolutePath | None = Field(
-        None, description="cookies file (Netscape format) of a browser that is signed in; a secret, read only"
+    cookies: tuple[AbsolutePath, ...] = Field(
+        (),
+        description="cookies file (Netscape format) of a browser that is signed in, or a list, used in turn; secrets, read only",
+    )
+    proxies: tuple[SecretStr, ...] = Field(
+        (), description="proxies (http://, https://, socks5h://), used in turn; secrets; default: that of the environment"
+    )
+    source_addresses: tuple[IPvAnyAddress, ...] = Field(
+        (), description="addresses of this machine to connect from, used in turn; default: the system's choice"
     )
     sleep_s: float = Field(5.0, ge=0, description="seconds between two web videos of one site, at least")
     max_sleep_s: float = Field(
@@ -245,12 +263,31 @@ class MiraData(Section):
     allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
         (), description="private networks that addresses may lead into, for example a mirror in the company: 10.1.0.0/16"
     )
+    survey_sample: int = Field(500, ge=1, description="web videos of each site that the asset miradata_survey asks for")
     batches_per_night: int = Field(
         2, ge=1, description="batches that one night of the schedule, or one `video-assets run`, works on"
     )
     nightly_cron: Cron = Field(
         "0 22 * * *", description="when the schedule does so, a cron expression; it is off until you start it"
     )
+
+    @field_validator("cookies", "proxies", "source_addresses", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, given: Any) -> Any:
+        if given is None:
+            return ()
+        if not isinstance(given, str | Path | list | tuple):
+            raise ValueError("must be text or a list of texts")  # noqa: TRY004 - pydantic takes it; its text may be a secret
+        return (given,) if isinstance(given, str | Path) else given
+
+    @field_validator("proxies", mode="after")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for number, proxy in enumerate(proxies, start=1):
+            if not proxy.get_secret_value().startswith(_PROXY_STARTS):
+                starts = ", ".join(_PROXY_STARTS)
+                raise ValueError(f"proxy {number} of {len(proxies)} must begin with one of {starts}")  # its text is a secret
+        return proxies
 
     @model_validator(mode="after")
     def _sleeps_are_in_order(self) -> Self:

@@ -74,7 +74,7 @@ def _of_status(what: str, error: HfHubHTTPError, *, endpoint: str) -> FetchError
             return NotOnHubError(f"{what}: {words} ({endpoint})")
     if status in {404, 410}:
         return NotOnHubError(
-            f"{what}: {endpoint} does not know it ({status}); check HF_ENDPOINT, the name of the data set and the revision"
+            f"{what}: {endpoint} does not know it ({status}); check HF_ENDPOINT, openvid.repo or hub.repo, and the revision"
         )
     who = _server(str(error.response.url), endpoint)
     return NetworkError(f"{what}: {who} answered {status}; a later run goes on here")

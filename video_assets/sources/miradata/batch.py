@@ -9,6 +9,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ from video_assets.sources.miradata.wanted import Plan, plan_batch
 from video_assets.sources.web.rules.faults import cause_of
 from video_assets.sources.web.rules.patience import site_of
 from video_assets.sources.web.videos import WebVideos, tool_versions
+from video_assets.sources.web.ways import n_ways, one_way
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, hold
 from video_assets.workers.cpus import cpu_count
@@ -58,7 +60,8 @@ class _Run:
         self._folder = layout.source_videos(SOURCE, batch)
         self._pauses = pauses_of(layout, settings.miradata)
         self._doubted: dict[str, list[Fetch]] = {}
-        self._last_asked: dict[str, float] = {}
+        self._last_asked: dict[tuple[str, int], float] = {}
+        self._last_way: dict[str, int] = {}
         self._left = Counter[str]()
         self._n_cut = self._n_asked = self._n_bytes = 0
 
@@ -90,37 +93,45 @@ class _Run:
         versions = f"{tool_versions()}; {ffmpeg_versions()}"
         with (
             progress(self._batch.name, plan.n_clips, "clips") as advance,
-            WebVideos(self._mira, cache=self._folder / "cache") as web,
+            ExitStack() as stack,
             WorkerPool(_WORK, n_workers=decode.workers or cpu_count(), limits=limits) as pool,
         ):
-            work = VideoWork(web, pool, self._folder, self._mira, versions=versions)
+            works = [self._work_on(way, stack, pool, versions) for way in range(n_ways(self._mira))]
             for video in plan.videos:
-                if self._may_be_asked(video, work):
-                    self._handle(video, work)
+                way = self._way_to(video, works[0])
+                if way is not None:
+                    self._handle(video, works[way], way)
                     advance(len(video.clips), f"{self._n_cut:,} cut")
 
-    def _may_be_asked(self, video: SourceVideo, work: VideoWork) -> bool:
-        """False when its site is left alone now; else waits until it is polite to ask."""
+    def _work_on(self, way: int, stack: ExitStack, pool: WorkerPool, versions: str) -> VideoWork:
+        settings = one_way(self._mira, way)
+        web = stack.enter_context(WebVideos(settings, cache=self._folder / "cache"))
+        return VideoWork(web, pool, self._folder, settings, versions=versions)
+
+    def _way_to(self, video: SourceVideo, work: VideoWork) -> int | None:
+        """None when its site is left alone now; else the way to it whose turn it is, when it is polite to ask there."""
         if work.is_here(video):
-            return True
+            return 0
         site = site_of(video.url)
-        if self._pauses.remaining_s(site):
+        way = self._pauses.next_way(site, self._last_way.get(site))
+        if way is None:
             self._left[site] += len(video.clips)
-            return False
-        last = self._last_asked.get(site)
+            return None
+        self._last_way[site] = way
+        last = self._last_asked.get((site, way))
         if last is not None:
             pause_s = random.uniform(self._mira.sleep_s, self._mira.max_sleep_s)  # noqa: S311 - no secret
             time.sleep(max(0.0, last + pause_s - time.monotonic()))
         self._n_asked += 1
-        return True
+        return way
 
-    def _handle(self, video: SourceVideo, work: VideoWork) -> None:
+    def _handle(self, video: SourceVideo, work: VideoWork, way: int) -> None:
         """Bring and cut one video; its lines are durable before it is deleted, those of finished clips at once."""
         site = site_of(video.url)
         result = work.handle(video, self._note)
-        self._last_asked[site] = time.monotonic()
+        self._last_asked[site, way] = time.monotonic()
         self._lease.ensure()
-        self._judge(video, result, site)
+        self._judge(video, result, site, way)
         self._ledger.flush()
         self._n_bytes += result.n_bytes
         work.finish(video, result)
@@ -131,9 +142,9 @@ class _Run:
         self._ledger.flush()
         self._n_cut += line.status == "ok"
 
-    def _judge(self, video: SourceVideo, result: VideoResult, site: str) -> None:
+    def _judge(self, video: SourceVideo, result: VideoResult, site: str, way: int) -> None:
         """Note what the site did, and the lines of the clips that it did not give."""
-        state = self._pauses.take(site, result.reason, asked_s=result.wait_s)
+        state = self._pauses.take(site, result.reason, asked_s=result.wait_s, way=way)
         if not result.reason:
             for line in self._doubted.pop(site, []):
                 self._ledger.append(replace(line, is_permanent=True))

@@ -35,13 +35,15 @@ def _cut_from_web(wanted: CutRequest) -> CutAnswer:
 
     from video_assets.settings.sources import MiraData
     from video_assets.sources.web.client import WebClient
+    from video_assets.sources.web.explaining import fault_of, without_secrets
     from video_assets.sources.web.ranges import WebBlocks
-    from video_assets.sources.web.videos import fault_of
+    from video_assets.sources.web.ways import hiding
 
     results: list[CutResult] = []
+    settings = MiraData(**wanted.settings)
     fault, folder = None, Path(wanted.folder)
     with ExitStack() as stack:
-        client = WebClient(MiraData(**wanted.settings), cache=folder / "cache")
+        client = WebClient(settings, cache=folder / "cache")
         stack.callback(client.close)
         blocks = {
             role: stack.enter_context(WebBlocks(client, file.url, file.headers, n_bytes=file.n_bytes, folder=folder))
@@ -51,7 +53,7 @@ def _cut_from_web(wanted: CutRequest) -> CutAnswer:
         try:
             results.extend(_cut(openers, clip, wanted.mode) for clip in wanted.clips)
         except YoutubeDLError as error:
-            fault = fault_of(error).fault
+            fault = without_secrets(fault_of(error), hiding(settings)).fault
     return CutAnswer(results, fault, sum(each.n_fetched for each in blocks.values()))
 
 

@@ -26,6 +26,7 @@ from video_assets.sources.miradata.rules.rows import ROW_REASONS, SOURCE
 from video_assets.sources.miradata.wanted import Batch, Plan, plan_batch
 from video_assets.sources.web.pauses import Pauses
 from video_assets.sources.web.rules.patience import Limits
+from video_assets.sources.web.ways import n_ways
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import LeaseHeldError, hold
 from video_assets.storage.tables import read_note, read_table, write_table
@@ -62,7 +63,7 @@ def read_batch_rows(layout: Layout, name: str, settings: MiraData) -> Batch:
 
 def pauses_of(layout: Layout, settings: MiraData) -> Pauses:
     """What the sites have done lately."""
-    return Pauses(layout.pauses(SOURCE), Limits(settings.alarms, settings.refusals, settings.alarm_pause_s))
+    return Pauses(layout.pauses(SOURCE), Limits(settings.alarms, settings.refusals, settings.alarm_pause_s), n_ways(settings))
 
 
 def write_ledger(batch: Batch, ledger: FetchLedger, left: dict[str, int]) -> BatchOutcome:
@@ -176,7 +177,7 @@ def due_batches(layout: Layout, miradata: MiraData) -> list[str]:
     return choose_batches(
         batch_states(layout),
         paused=paused,
-        suspects=pauses.sites().keys() - paused.keys(),
+        suspects=pauses.sites() - paused.keys(),
         lost_before=lost_before,
         limit=miradata.batches_per_night,
     )

@@ -6,6 +6,7 @@ Belongs here: asking politely, answers that survive a kill. Does not belong here
 import random
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 
 import pyarrow.parquet as pq
@@ -17,10 +18,12 @@ from video_assets.sources.miradata.ledgers import pauses_of
 from video_assets.sources.miradata.listing import ensure_listing, read_listing, rows_path
 from video_assets.sources.miradata.rules.rows import SOURCE
 from video_assets.sources.miradata.rules.survey import Answer, SiteEstimate, draw, estimate
+from video_assets.sources.web.explaining import WebFaultError
 from video_assets.sources.web.pauses import Pauses
 from video_assets.sources.web.rules.faults import cause_of
 from video_assets.sources.web.rules.patience import site_of
-from video_assets.sources.web.videos import WebFaultError, WebVideos
+from video_assets.sources.web.videos import WebVideos
+from video_assets.sources.web.ways import n_ways, one_way
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.parts import PartWriter, read_parts
@@ -88,27 +91,32 @@ def _videos_by_site(layout: Layout) -> dict[str, set[str]]:
 
 def _ask(layout: Layout, miradata: MiraData, todo: list[tuple[str, str]]) -> Iterator[Answer]:
     """An answer for each web video whose site answers; what only failed for the moment is asked again by the next survey."""
-    pauses, last = pauses_of(layout, miradata), dict[str, float]()
-    with WebVideos(miradata, cache=layout.source_videos(SOURCE, "survey") / "cache") as web:
+    pauses, last, last_way = pauses_of(layout, miradata), dict[tuple[str, int], float](), dict[str, int]()
+    cache = layout.source_videos(SOURCE, "survey") / "cache"
+    with ExitStack() as stack:
+        ways = [stack.enter_context(WebVideos(one_way(miradata, way), cache=cache)) for way in range(n_ways(miradata))]
         for site, url in todo:
-            if pauses.remaining_s(site):
+            way = pauses.next_way(site, last_way.get(site))
+            if way is None:
                 continue
-            if site in last:
+            last_way[site] = way
+            if (site, way) in last:
                 pause_s = random.uniform(miradata.sleep_s, miradata.max_sleep_s)  # noqa: S311 - no secret
-                time.sleep(max(0.0, last[site] + pause_s - time.monotonic()))
-            answer = _ask_one(web, pauses, site, url)
-            last[site] = time.monotonic()
+                time.sleep(max(0.0, last[site, way] + pause_s - time.monotonic()))
+            answer = _ask_one(ways[way], pauses, (site, way), url)
+            last[site, way] = time.monotonic()
             if answer is not None:
                 yield answer
 
 
-def _ask_one(web: WebVideos, pauses: Pauses, site: str, url: str) -> Answer | None:
+def _ask_one(web: WebVideos, pauses: Pauses, asked: tuple[str, int], url: str) -> Answer | None:
+    site, way = asked
     try:
         found = web.find(url)
     except WebFaultError as error:
         fault = error.fault
-        pauses.take(site, fault.reason, asked_s=fault.wait_s)
+        pauses.take(site, fault.reason, asked_s=fault.wait_s, way=way)
         is_passing = fault.reason == "network" or cause_of(fault.reason).is_alarm
         return None if is_passing else Answer(url, site, fault.reason)
-    pauses.take(site, "")
+    pauses.take(site, "", way=way)
     return Answer(url, site, "", found.n_bytes, found.height)

@@ -20,9 +20,11 @@ from video_assets.sources.fetching.ledger import timestamp
 from video_assets.sources.fetching.rules import Fetch
 from video_assets.sources.miradata.cut_request import ClipPlace, CutAnswer, CutRequest, SourceFile
 from video_assets.sources.miradata.rules.cuts import Cut, plan_sections
+from video_assets.sources.web.explaining import WebFaultError
 from video_assets.sources.web.rules.faults import Fault, cause_of
 from video_assets.sources.web.rules.patience import wait_before_retry
-from video_assets.sources.web.videos import WebFaultError, WebVideo, WebVideos
+from video_assets.sources.web.videos import WebVideo, WebVideos
+from video_assets.sources.web.ways import for_worker
 from video_assets.storage.durable import write_text
 from video_assets.workers.pool import Outcome, Task, WorkerPool
 
@@ -164,7 +166,7 @@ class VideoWork:
 
     def _request(self, files: dict[str, SourceFile], clips: Sequence[Wanted]) -> CutRequest:
         places = [ClipPlace(clip.line.path, clip.place) for clip in clips]
-        return CutRequest(files, places, self._settings.cut, self._settings.model_dump(mode="json"), str(self._folder))
+        return CutRequest(files, places, self._settings.cut, for_worker(self._settings), str(self._folder))
 
     def _lines(self, clips: Sequence[Wanted], answer: CutAnswer, outcome: Outcome, started: str) -> Iterator[Fetch]:
         """A line for each clip: what the worker says, or that it died."""

@@ -17,6 +17,7 @@ from yt_dlp.networking.exceptions import RequestError
 
 from video_assets.settings.sources import MiraData
 from video_assets.sources.web.guard import AddressRefusedError, GuardedHandler, Network
+from video_assets.sources.web.ways import hiding
 
 # yt-dlp asks these, where they are installed, for the answers that YouTube wants of a player; they get no network.
 _JS_RUNTIMES: dict[str, dict[str, str]] = {"deno": {}, "node": {}, "bun": {}, "quickjs": {}}
@@ -28,7 +29,7 @@ ProgressHook = Callable[[dict[str, Any]], None]
 
 
 class WebClient(yt_dlp.YoutubeDL):
-    """YoutubeDL whose every connection goes through `sources.web.guard`."""
+    """YoutubeDL whose every connection goes through `sources.web.guard`; of several ways `settings` have one (`ways.one_way`)."""
 
     def __init__(self, settings: MiraData, *, cache: Path, on_progress: ProgressHook | None = None) -> None:
         self.allowed: Sequence[Network] = settings.allowed_networks
@@ -58,7 +59,7 @@ class _GuardedRH(UrllibRH):
     def _create_instance(self, proxies: Any, cookiejar: Any, legacy_ssl_support: Any = None) -> urllib.request.OpenerDirector:
         opener = super()._create_instance(proxies, cookiejar, legacy_ssl_support)
         context = self._make_sslcontext(legacy_ssl_support=legacy_ssl_support)
-        opener.add_handler(GuardedHandler(context=context, allowed=self._allowed))
+        opener.add_handler(GuardedHandler(context=context, allowed=self._allowed, source_address=self.source_address))
         return opener
 
     def _send(self, request: Any) -> Any:
@@ -69,24 +70,27 @@ class _GuardedRH(UrllibRH):
 
 
 class _Quiet:
-    """What yt-dlp says, for the debug log; its errors come as exceptions."""
+    """What yt-dlp says, for the debug log, without secrets; its errors come as exceptions."""
+
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        self._hide = hide
 
     def debug(self, message: str) -> None:
         """Details and progress."""
-        _log.debug("%s", message)
+        _log.debug("%s", self._hide(message))
 
     def info(self, message: str) -> None:
         """Details."""
-        _log.debug("%s", message)
+        _log.debug("%s", self._hide(message))
 
     def warning(self, message: str, *, once: bool = False) -> None:
         """Warnings, which it has for every second video."""
         del once
-        _log.debug("%s", message)
+        _log.debug("%s", self._hide(message))
 
     def error(self, message: str) -> None:
         """Also raised."""
-        _log.debug("%s", message)
+        _log.debug("%s", self._hide(message))
 
 
 def _options(settings: MiraData, cache: Path, on_progress: ProgressHook | None) -> dict[str, Any]:
@@ -97,10 +101,12 @@ def _options(settings: MiraData, cache: Path, on_progress: ProgressHook | None) 
         "quiet": True,
         "noprogress": True,
         "no_color": True,
-        "logger": _Quiet(),
+        "logger": _Quiet(hiding(settings)),
         "progress_hooks": [on_progress] if on_progress else [],
         "cachedir": str(cache),
-        "cookiefile": str(settings.cookies) if settings.cookies else None,
+        "cookiefile": str(settings.cookies[0]) if settings.cookies else None,
+        "proxy": settings.proxies[0].get_secret_value() if settings.proxies else None,
+        "source_address": str(settings.source_addresses[0]) if settings.source_addresses else None,
         # The best that is not higher than wanted, H.264 and MP4 first: they can be cut without re-encoding.
         "format": "bv*+ba/b",
         "format_sort": [f"res:{settings.max_height}", "vcodec:h264", "acodec:aac", "ext:mp4:m4a", "proto:https"],

@@ -89,9 +89,9 @@ class GuardedHandler(urllib.request.AbstractHTTPHandler):
 
     handler_order = 300
 
-    def __init__(self, *, context: Any, allowed: Sequence[Network]) -> None:
+    def __init__(self, *, context: Any, allowed: Sequence[Network], source_address: str | None = None) -> None:
         super().__init__()
-        self._context, self._allowed = context, allowed
+        self._context, self._allowed, self._source_address = context, allowed, source_address
 
     def http_open(self, request: urllib.request.Request) -> Any:
         """Connect to a server, or to the proxy that the user has set, which may be anywhere."""
@@ -118,6 +118,8 @@ class GuardedHandler(urllib.request.AbstractHTTPHandler):
 
         def connection(*args: Any, **kwargs: Any) -> http.client.HTTPConnection:
             made = kind(*args, **kwargs)
+            if self._source_address is not None:
+                made.source_address = (self._source_address, 0)  # type: ignore[attr-defined]
             made._create_connection = opener  # type: ignore[attr-defined]  # noqa: SLF001 - http.client's hook for this
             return made
 

@@ -9,7 +9,7 @@ and when to ask again (`sources.web.rules.patience`), cutting.
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -23,22 +23,15 @@ from yt_dlp.utils import YoutubeDLError
 
 from video_assets.settings.sources import MiraData
 from video_assets.sources.web.client import WebClient
-from video_assets.sources.web.guard import AddressRefusedError, check_url
-from video_assets.sources.web.rules.faults import Fault, classify, content_kind, page_reason, plain_words, status_in
+from video_assets.sources.web.explaining import WebFaultError, explained
+from video_assets.sources.web.guard import check_url
+from video_assets.sources.web.rules.faults import content_kind, page_reason
+from video_assets.sources.web.ways import hiding
 from video_assets.storage.space import explained_space, require_space
 
 _HEAD_BYTES = 4096
 _PAGE_BYTES = 1 << 16
 _PROTOCOLS = {"http", "https", "m3u8_native", "http_dash_segments"}
-_MAX_CAUSES = 8
-
-
-class WebFaultError(Exception):
-    """A web video cannot be had: `fault` says why."""
-
-    def __init__(self, reason: str, detail: str, *, http_status: int | None = None, wait_s: float | None = None) -> None:
-        super().__init__(detail)
-        self.fault = Fault(reason, detail, http_status, wait_s)
 
 
 @dataclass(frozen=True)
@@ -116,6 +109,7 @@ class WebVideos:
     def __init__(self, settings: MiraData, *, cache: Path) -> None:
         self._settings = settings
         self._watch = _Watch(settings)
+        self._hide = hiding(settings)
         self._client = WebClient(settings, cache=cache, on_progress=self._on_progress)
 
     def _on_progress(self, status: dict[str, Any]) -> None:
@@ -133,7 +127,7 @@ class WebVideos:
         Raises:
             WebFaultError: it cannot be had.
         """
-        with _explained():
+        with explained(self._hide):
             check_url(url, self._client.allowed)
             if _is_of_known_site(url):
                 return self._ask_extractors(url)
@@ -153,7 +147,7 @@ class WebVideos:
         require_space(folder, video.n_bytes or 0, purpose=f"the download of {name}")
         files = {file.role: folder / f"{name}.{file.role}" for file in video.files}
         for file in video.files:
-            with explained_space(folder, purpose=f"the download of {name}"), _explained():
+            with explained_space(folder, purpose=f"the download of {name}"), explained(self._hide):
                 self._fetch_one(file, files[file.role])
         return files
 
@@ -240,63 +234,6 @@ def _excerpt(page: bytes) -> str:
     title = re.search(rb"<title[^>]*>(.*?)</title", page, re.IGNORECASE | re.DOTALL)
     words = " ".join((title[1] if title else page[:60]).decode("utf-8", "replace").split())
     return repr(words[:80])
-
-
-# --- faults ---------------------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """What yt-dlp and the network raise, as `WebFaultError`."""
-    try:
-        yield
-    except (YoutubeDLError, AddressRefusedError, TimeoutError, ConnectionError) as error:
-        raise fault_of(error) from error
-
-
-def fault_of(error: BaseException) -> WebFaultError:
-    """The fault that an exception of yt-dlp, or of what is behind it, stands for."""
-    chain = list(_causes(error))
-    known = next((cause for cause in chain if isinstance(cause, WebFaultError)), None)
-    if known is not None:
-        return known
-    words = plain_words(str(error)) or type(error).__name__
-    if refused := next((cause for cause in chain if isinstance(cause, AddressRefusedError)), None):
-        return WebFaultError("address_refused", str(refused))
-    answer = next((cause for cause in chain if isinstance(cause, HTTPError)), None)
-    if answer is not None and 300 <= answer.status < 400:
-        return _of_redirect(answer)
-    status = answer.status if answer is not None else status_in(words)
-    kinds = {base.__name__ for cause in chain for base in type(cause).__mro__}
-    reason = classify(words, kinds=kinds, http_status=status)
-    return WebFaultError(reason, words, http_status=status, wait_s=_asked_wait_s(answer))
-
-
-def _of_redirect(answer: HTTPError) -> WebFaultError:
-    """A redirect that was not followed: asking again leads nowhere else."""
-    if answer.redirect_loop:
-        return WebFaultError("redirect_loop", str(answer), http_status=answer.status)
-    target = answer.response.headers.get("Location", "")
-    scheme = urlsplit(target).scheme or "no address"
-    return WebFaultError("address_refused", f"it redirects to {scheme}: only http and https addresses are followed")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and what led to it, in the ways in which yt-dlp keeps that."""
-    queue, seen = [error], 0
-    while queue and seen < _MAX_CAUSES:
-        current = queue.pop(0)
-        seen += 1
-        yield current
-        behind = [getattr(current, "cause", None), current.__cause__, current.__context__]
-        exc_info = getattr(current, "exc_info", None)
-        behind.append(exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else None)
-        queue += [cause for cause in dict.fromkeys(behind) if isinstance(cause, BaseException)]
-
-
-def _asked_wait_s(answer: HTTPError | None) -> float | None:
-    asked = answer.response.headers.get("Retry-After", "") if answer is not None else ""
-    return float(asked) if asked.isdigit() else None
 
 
 def tool_versions() -> str:

@@ -100,6 +100,22 @@ def estimate(site: str, n_videos: int, answers: Sequence[Answer], *, wait_s: flo
     return SiteEstimate(site, n_videos, len(answers), len(had), low, high, n_bytes, seconds / 86_400, reasons)
 
 
+def total(sites: Sequence[SiteEstimate]) -> SiteEstimate:
+    """All sites that were asked as one: shares weighed by web videos, bounds likewise, so that they are rather too wide."""
+    asked = [site for site in sites if site.n_asked]
+    n_videos = sum(site.n_videos for site in asked)
+    weighed = [sum(getattr(site, name) * site.n_videos for site in asked) / max(1, n_videos) for name in ("share", "low", "high")]
+    sizes = [site.n_bytes for site in asked if site.n_bytes is not None]
+    n_asked = sum(site.n_asked for site in asked)
+    reasons: dict[str, int] = {}
+    for reason, n in ((reason, n) for site in asked for reason, n in site.reasons.items()):
+        reasons[reason] = reasons.get(reason, 0) + n
+    return SiteEstimate(
+        "all", n_videos, n_asked, round(weighed[0] * n_asked), weighed[1], weighed[2] if asked else 1.0,
+        sum(sizes) if sizes else None, sum(site.days for site in asked), reasons,
+    )  # fmt: skip
+
+
 def as_markdown(sites: Sequence[SiteEstimate]) -> str:
     """The estimates as a table."""
     head = "| site | web videos | asked | obtainable | 95 % interval | GB | days | why not |\n|---|---|---|---|---|---|---|---|"
