@@ -83,3 +83,9 @@ def test_extras_are_always_a_json_object_that_can_be_stored(values):
 
 def test_extras_have_one_spelling_whatever_the_order_of_columns():
     assert extras_json({"b": 1, "a": "é"}) == extras_json({"a": "é", "b": 1}) == '{"a": "é", "b": 1}'
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers()))
+def test_extras_are_what_json_makes_of_them_whatever_their_types(values):
+    expected = json.dumps(values, ensure_ascii=False, sort_keys=True)
+    assert extras_json(values) == (expected if is_storable(expected) else json.dumps(values, sort_keys=True))

@@ -57,6 +57,8 @@ class CsvRows:
     ) -> None:
         self._reader = csv.reader(self._plain(lines), delimiter=delimiter, strict=is_strict)
         self._has_returns = False
+        self.is_over_lines = False
+        """The last row goes over several lines."""
         self._first_line, self._max_field_chars = first_line, max_field_chars
 
     def __iter__(self) -> Self:
@@ -76,6 +78,7 @@ class CsvRows:
             except csv.Error as error:
                 raise BrokenRowError(line, self._reader.line_num + self._first_line - 1, str(error)) from None
             if cells:
+                self.is_over_lines = self._reader.line_num + self._first_line > line + 1
                 return CsvRow(line, [cell.replace(_RETURN, "\r") for cell in cells] if self._has_returns else cells)
 
     def _plain(self, lines: Iterable[str]) -> Iterator[str]:

@@ -32,17 +32,14 @@ def read_csv(file: IO[bytes], path: Path, options: TableOptions, notes: list[str
     with opened_as_text(file, path, encoding=options.encoding, notes=notes) as text:
         delimiter, n_before = _find_delimiter(text, options)
         lines = itertools.islice(text, n_before, None)
-        rows = _readable(
-            CsvRows(lines, delimiter=delimiter, is_strict=True, first_line=n_before + 1, max_field_chars=_MAX_FIELD_CHARS),
-            path,
-            delimiter,
-        )
+        reader = CsvRows(lines, delimiter=delimiter, is_strict=True, first_line=n_before + 1, max_field_chars=_MAX_FIELD_CHARS)
+        rows = _readable(reader, path, delimiter)
         header = _unique(next(rows, CsvRow(0, [])).cells)
         shape = shape_of(header, table=str(path), options=options)
         path_at = None if shape.path is None else header.index(shape.path)
         for line, cells in rows:
             _refuse_other_width(path, line, len(cells), len(header), delimiter)
-            if path_at is not None and "\n" in "".join(cells):
+            if path_at is not None and reader.is_over_lines and "\n" in "".join(cells):
                 _refuse_swallowed_rows(path, CsvRow(line, cells), path_at, delimiter, options=options)
             row = shape.row(line, dict(zip(header, cells, strict=True)))
             if len(row.text) > CAPTION_CHARS or len(row.path) > CAPTION_CHARS:
