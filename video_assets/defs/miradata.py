@@ -80,7 +80,7 @@ def _log_rewritten(context: dg.AssetExecutionContext, outcome: "BatchOutcome") -
 def miradata_survey(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
     """Ask those of the sample that were not asked before."""
     from video_assets.report.miradata import survey_png
-    from video_assets.report.rules import png_markdown
+    from video_assets.report.rules import picture_markdown
     from video_assets.sources.miradata.rules.survey import as_markdown, total
     from video_assets.sources.miradata.survey import survey
 
@@ -94,7 +94,7 @@ def miradata_survey(context: dg.AssetExecutionContext, project: dg.ResourceParam
         "obtainable_share_high": all_sites.high,
         "gigabytes": (all_sites.n_bytes or 0.0) / 1e9,
         "days": all_sites.days,
-        "by_site": dg.MetadataValue.md(f"{as_markdown(sites)}\n\n{png_markdown(survey_png(sites), 'obtainable by site')}"),
+        "by_site": dg.MetadataValue.md(f"{as_markdown(sites)}\n\n{picture_markdown(survey_png(sites), 'obtainable by site')}"),
     }
     return dg.MaterializeResult(metadata=metadata)
 
@@ -165,7 +165,7 @@ def _obtainable(layout: "Layout") -> dict[str, Any]:
 def _progress(layout: "Layout", settings: Settings) -> dict[str, Any]:
     """How far all batches are: numbers that Dagster plots, sites in a pause, a picture."""
     from video_assets.report.miradata import progress_png
-    from video_assets.report.rules import png_markdown
+    from video_assets.report.rules import picture_markdown
     from video_assets.sources.miradata.progress import read_progress
     from video_assets.sources.miradata.rules.progress import paused_markdown
 
@@ -180,7 +180,7 @@ def _progress(layout: "Layout", settings: Settings) -> dict[str, Any]:
         "estimated_end": progress.ends_on,
         "sites_in_a_pause": len(progress.paused),
         "paused_until": dg.MetadataValue.md(paused_markdown(progress)),
-        "progress": dg.MetadataValue.md(png_markdown(progress_png(progress), "clips a day, share lost")),
+        "progress": dg.MetadataValue.md(picture_markdown(progress_png(progress), "clips a day, share lost")),
     }
 
 
