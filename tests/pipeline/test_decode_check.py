@@ -177,3 +177,14 @@ def test_the_clips_that_take_longest_come_first_so_that_no_core_idles_at_the_end
         tasks = list(Shard(layout, shard, settings.decode, lease).tasks())
     assert [Path(task.path).stem for task in tasks] == ["longest", "middle", "short"]
     assert [task.cost for task in tasks] == sorted((task.cost for task in tasks), reverse=True)
+
+
+def test_tables_of_other_shards_are_looked_through_only_after_another_number_of_shards(root):
+    layout = Layout(root)
+    layout.verdicts_folder.mkdir(parents=True, exist_ok=True)
+    with hold(layout.lease("any", "shard"), stale_after_s=90) as lease:
+        layout.verdicts(SHARDS[1]).write_bytes(b"not to be read")
+        assert Shard(layout, SHARDS[0], Settings().decode, lease).n_known == 0
+        layout.verdicts("00000-of-00001").write_bytes(b"torn")
+        with pytest.raises(ValueError, match="00000-of-00001"):
+            Shard(layout, SHARDS[0], Settings().decode, lease)
