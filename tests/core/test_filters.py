@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from video_assets.core import filters, verdicts
+from video_assets.core.pictures import PictureDemands
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER
 from video_assets.explain.reasons import MEANINGS
 from video_assets.sources.fetching import rules as fetches
@@ -99,6 +100,55 @@ def test_a_good_clip_without_a_number_that_training_needs_is_dropped(column, val
     assert split.kept["clip_key"].tolist() == ["own_clips/1.mp4"]
     assert split.dropped["reason"].tolist() == ["not_measured"]
     assert column in split.dropped["detail"][0]
+
+
+SHOWN = {
+    "is_black": [True, False, False, False, False],
+    "black_share": [1.0, 0.0, 0.0, 0.0, 0.0],
+    "is_static": [True, True, False, False, False],
+    "static_share": [1.0, 0.967, 0.0, 0.0, 0.1],
+    "starts_at_s": [0.0, 0.0, 0.6, 0.5, 0.0],
+    "missing_s": [0.0, 0.0, 0.6, 2.5, 2.0],
+}
+
+
+@pytest.mark.parametrize(
+    ("demands", "reasons"),
+    [
+        (PictureDemands(), {}),
+        (PictureDemands(refused=("black",)), {0: "black_video"}),
+        (PictureDemands(refused=("static",)), {0: "static_video", 1: "static_video"}),
+        (PictureDemands(refused=("static", "black")), {0: "black_video", 1: "static_video"}),
+        (PictureDemands(max_start_gap_s=0.5), {2: "late_start"}),
+        (PictureDemands(max_missing_s=2.0), {3: "missing_pictures"}),
+        (
+            PictureDemands(refused=("static",), max_start_gap_s=0.5, max_missing_s=0.5),
+            {0: "static_video", 1: "static_video", 2: "late_start", 3: "missing_pictures", 4: "missing_pictures"},
+        ),
+    ],
+)
+def test_good_clips_are_dropped_for_their_pictures_only_when_it_is_demanded(demands, reasons):
+    before = checked(**SHOWN)
+    split = filters.split_by_verdict(before, tolerated_reasons=(), demands=demands)
+    assert_partition(split, before)
+    assert dict(zip(split.dropped["clip_key"], split.dropped["reason"], strict=True)) == {
+        f"own_clips/{number}.mp4": reason for number, reason in reasons.items()
+    }
+    assert all(split.dropped["detail"])
+
+
+def test_the_words_about_pictures_have_share_and_limit():
+    demands = PictureDemands(refused=("static",), max_missing_s=2.0)
+    dropped = filters.split_by_verdict(checked(**SHOWN), tolerated_reasons=(), demands=demands).dropped
+    assert dropped["detail"].tolist() == ["for 100.0 % of the video", "for 96.7 % of the video", "2.5 s; the limit is 2.0 s"]
+
+
+def test_a_clip_of_which_it_is_not_known_what_is_demanded_is_not_kept():
+    split = filters.split_by_verdict(
+        checked(is_static=[None, False]), tolerated_reasons=(), demands=PictureDemands(refused=("static",))
+    )
+    assert split.kept["clip_key"].tolist() == ["own_clips/1.mp4"]
+    assert split.dropped[["reason", "detail"]].values.tolist() == [["not_measured", "not known after decoding: is_static"]]
 
 
 def test_the_words_of_ffmpeg_become_the_detail():

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from media_factory import damaged, flip_media, make_clip
 
 from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
 from video_assets.core.sharding import shard_keys
-from video_assets.media.making.encode import shift_packets
+from video_assets.media.making.encode import VideoTrack, shift_packets, write_clip
 from video_assets.pipeline.currency import IncompleteInputError, current_inputs, shards_to_check
 from video_assets.pipeline.decode_check import check_shards
 from video_assets.pipeline.enrich import enrich
@@ -122,6 +123,31 @@ def test_of_version_3_nothing_is_decoded_until_a_setting_needs_what_it_did_not_l
     assert kept["is_static"].isna().all()
     assert (kept["content_hash"] == OF_OLD).all()
     assert shards_to_check(layout, settings) == []
+    refusing = Settings.model_validate(
+        settings.model_dump() | {"decode": {**settings.decode.model_dump(), "refused_pictures": ["static"]}}
+    )
+    assert shards_to_check(layout, refusing) == list(SHARDS)
+    assert check(layout, refusing).n_decoded == 4  # all that had frames; the empty file stands
+    assert read_stage(layout.checked(SHARDS[0]), CHECKED).kept["is_static"].tolist() == [False] * 3
+    assert check(layout, settings).n_decoded == 0
+
+
+def test_clips_that_stand_still_are_dropped_where_that_is_demanded(tmp_path):
+    folder = tmp_path / "clips"
+    make_clip(folder / "moving.mp4")
+    still = VideoTrack(
+        "libx264", 64, 48, Fraction(25), [(np.full((48, 64), 90, np.uint8), *[np.full((24, 32), 128, np.uint8)] * 2)] * 50
+    )
+    write_clip(folder / "still.mp4", muxer="mp4", video=still)
+    for clip in list(folder.iterdir()):
+        clip.with_suffix(".txt").write_text("a dog runs")
+    decode = {"n_shards": 1, "workers": 1, "refused_pictures": ["static"]}
+    settings = Settings(data_root=tmp_path / "data", own_clips={"folder": folder, "settle_s": 0}, decode=decode)
+    layout = Layout(settings.data_root)
+    refresh_own_clips(layout, settings)
+    prepare(layout, settings)
+    assert check(layout, settings).dropped == {"static_video": 1}
+    assert read_stage(layout.checked(SHARDS[0]), CHECKED).kept["clip_key"].tolist() == ["own_clips/moving.mp4"]
 
 
 def test_probes_that_cannot_change_are_taken_over(root):

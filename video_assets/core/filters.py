@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from video_assets.core.captions import is_empty_caption
+from video_assets.core.pictures import REASONS as PICTURE_REASONS
+from video_assets.core.pictures import PictureDemands
 from video_assets.core.schema import DROPPED
 from video_assets.core.units import size
 from video_assets.core.verdicts import is_dropped
@@ -19,6 +21,7 @@ REASONS = {
     "empty_caption": "the caption is empty or only white space",
     "file_too_large": "the file is larger than filter.max_file_size_mib",
     "changed_since_listing": "the file was replaced between listing and decoding; list it again (materialize the source)",
+    **PICTURE_REASONS,
     "not_measured": "the clip decoded, but its frames, size or rate are not known, so it cannot be trained on",
     "duplicate_content": "another clip has the same bytes; the first by clip key is kept (training.duplicates)",
 }
@@ -28,12 +31,14 @@ STAGES = {
     "empty_caption": "enriched_metadata",
     "file_too_large": "size_filtered",
     "changed_since_listing": "decode_check",
+    **dict.fromkeys(PICTURE_REASONS, "decode_check"),
     "not_measured": "decode_check",
     "duplicate_content": "training_csv",
 }
 
 # What the training table cannot do without, and what the decode check must have found out.
 _NEEDED = ("num_frames", "height", "width", "fps")
+_NO_DEMANDS = PictureDemands()
 
 
 @dataclass(frozen=True)
@@ -119,8 +124,10 @@ def drop_changed(unchecked: pd.DataFrame) -> Split:
     return drop(unchecked, is_changed, stage=STAGES["changed_since_listing"], reason="changed_since_listing", detail=detail)
 
 
-def split_by_verdict(checked: pd.DataFrame, *, tolerated_reasons: tuple[str, ...]) -> Split:
-    """Keep clips whose verdict is good (or bad for a tolerated reason) and whose frames, size and rate are known."""
+def split_by_verdict(
+    checked: pd.DataFrame, *, tolerated_reasons: tuple[str, ...], demands: PictureDemands = _NO_DEMANDS
+) -> Split:
+    """Keep clips that are good (or bad for a tolerated reason), of known frames, size and rate, with the pictures demanded."""
     verdicts = checked["verdict"] + "\n" + checked["reason"]
     is_out = verdicts.map({pair: _is_dropped(pair, tolerated_reasons) for pair in verdicts.unique()})
     by_verdict = drop(
@@ -130,8 +137,10 @@ def split_by_verdict(checked: pd.DataFrame, *, tolerated_reasons: tuple[str, ...
         reason=checked["reason"].mask(checked["reason"] == "", checked["verdict"]),
         detail=checked["errors"],
     )
-    measured = _drop_unmeasured(by_verdict.kept)
-    return Split(kept=measured.kept, dropped=pd.concat([by_verdict.dropped, measured.dropped], ignore_index=True))
+    measured = _drop_unmeasured(by_verdict.kept, also=demands.columns)
+    shown = _drop_undemanded(measured.kept, demands)
+    dropped = pd.concat([by_verdict.dropped, measured.dropped, *(split.dropped for split in shown)], ignore_index=True)
+    return Split(kept=shown[-1].kept if shown else measured.kept, dropped=dropped)
 
 
 def drop_duplicate_content(clips: pd.DataFrame) -> Split:
@@ -144,8 +153,24 @@ def drop_duplicate_content(clips: pd.DataFrame) -> Split:
     return drop(clips, mask, stage=STAGES["duplicate_content"], reason="duplicate_content", detail="same bytes as " + first)
 
 
-def _drop_unmeasured(checked: pd.DataFrame) -> Split:
+def _drop_undemanded(checked: pd.DataFrame, demands: PictureDemands) -> list[Split]:
+    """One split for each demand, each of what the one before kept."""
+    splits: list[Split] = []
+    for reason, column in demands.flags.items():
+        kept = splits[-1].kept if splits else checked
+        share = kept[column.replace("is_", "") + "_share"]
+        detail = "for " + (share * 100).round(1).astype("str") + " % of the video"
+        splits.append(drop(kept, kept[column].astype(bool), stage=STAGES[reason], reason=reason, detail=detail))
+    for reason, (column, limit) in demands.limits.items():
+        kept = splits[-1].kept if splits else checked
+        detail = kept[column].astype("str") + f" s; the limit is {limit} s"
+        splits.append(drop(kept, kept[column] > limit, stage=STAGES[reason], reason=reason, detail=detail))
+    return splits
+
+
+def _drop_unmeasured(checked: pd.DataFrame, *, also: tuple[str, ...]) -> Split:
     is_missing = pd.DataFrame({name: ~(checked[name] > 0).fillna(value=False).astype(bool) for name in _NEEDED})
+    is_missing = is_missing.assign(**{name: checked[name].isna().astype(bool) for name in also})
     mask = is_missing.any(axis=1)
     detail = ["not known after decoding: " + ", ".join(is_missing.columns[row]) for row in is_missing[mask].to_numpy()]
     return drop(

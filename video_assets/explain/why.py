@@ -190,7 +190,8 @@ class _Clip:
         records, _ = read_parts(layout.verdict_parts(shard))
         row = self._row(layout.verdicts(shard), VERDICTS)
         given = [*([row] if row else []), *(record for record in records if record["clip_key"] == self._key)]
-        verdicts = merge_verdicts(CLIPS.frame([listed]), standing_verdicts(VERDICTS.frame(given))).checked
+        standing = standing_verdicts(VERDICTS.frame(given), needed=self._settings.decode.demands.columns)
+        verdicts = merge_verdicts(CLIPS.frame([listed]), standing).checked
         if verdicts.empty:
             return step
         verdict = verdicts.iloc[0]

@@ -43,7 +43,13 @@ def size_filtered_recipe(*, max_bytes: int) -> Recipe:
 
 def decode_check_recipe(decode: Decode) -> Recipe:
     """How clips are judged. Limits of time and memory are not in it: a clip that met them is tried again."""
-    settings = {"max_duration_s": decode.max_duration_s, "tolerated_reasons": sorted(decode.tolerated_reasons)}
+    settings = {
+        "max_duration_s": decode.max_duration_s,
+        "tolerated_reasons": sorted(decode.tolerated_reasons),
+        "refused_pictures": sorted(decode.refused_pictures),
+        "max_start_gap_s": decode.max_start_gap_s,
+        "max_missing_s": decode.max_missing_s,
+    }
     return Recipe(settings=settings, versions={"checker": CHECKER_VERSION})
 
 

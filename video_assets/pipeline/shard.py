@@ -95,7 +95,8 @@ class Shard:
         self._layout, self.name, self._settings, self._lease = layout, name, settings, lease
         self._note = _note(layout, name, settings)
         self._list = read_stage(layout.shard_list(name), CLIPS)
-        self._known, self._parts = _known_verdicts(layout, name, self._list.kept)
+        self._needed = settings.demands.columns
+        self._known, self._parts = _known_verdicts(layout, name, self._list.kept, self._needed)
         self._todo = merge_verdicts(self._list.kept, self._known).unchecked
         self.n_known = len(self._list.kept) - len(self._todo)
         self._records: list[dict[str, Any]] = []
@@ -144,7 +145,7 @@ class Shard:
         Raises:
             LeaseLostError: another run works on this shard; nothing was written.
         """
-        known = _latest([self._known, VERDICTS.frame(self._records)])
+        known = _latest([self._known, VERDICTS.frame(self._records)], self._needed)
         if self._records or self._parts:
             self._compact(known)
         if self._unreadable:
@@ -152,7 +153,8 @@ class Shard:
             return UndeliveredShard(**vars(self._outcome(failure=why)))
         merged = merge_verdicts(self._list.kept, known)
         changed = drop_changed(merged.unchecked).dropped
-        split = split_by_verdict(merged.checked, tolerated_reasons=self._settings.tolerated_reasons)
+        tolerated, demands = self._settings.tolerated_reasons, self._settings.demands
+        split = split_by_verdict(merged.checked, tolerated_reasons=tolerated, demands=demands)
         dropped = pd.concat([self._list.dropped, changed, split.dropped], ignore_index=True)
         new = pd.concat([changed, split.dropped])
         outcome = self._outcome(n_kept=len(split.kept), dropped=dict(sorted(Counter(new["reason"]).items())))
@@ -183,19 +185,19 @@ class Shard:
         )
 
 
-def _known_verdicts(layout: Layout, shard: str, clips: pd.DataFrame) -> tuple[pd.DataFrame, list[Path]]:
-    """Verdicts given earlier that hold by the rules of now, and the part files they are in.
+def _known_verdicts(layout: Layout, shard: str, clips: pd.DataFrame, needed: tuple[str, ...]) -> tuple[pd.DataFrame, list[Path]]:
+    """Verdicts given earlier that hold by the rules of now and have the columns `needed`, and the part files they are in.
 
     Another number of shards makes other files: when clips are left over, those are looked through too, so that it decodes
     nothing.
     """
     tables = [read_older_table(path, VERDICTS) for path in (layout.verdicts(shard),) if path.exists()]
     records, parts = read_parts(layout.verdict_parts(shard))
-    known = _latest([*tables, VERDICTS.frame(records)])
+    known = _latest([*tables, VERDICTS.frame(records)], needed)
     if len(merge_verdicts(clips, known).unchecked):
         keys = set(clips["clip_key"])
         others = [table[table["clip_key"].isin(keys)] for table in _other_verdicts(layout, shard)]
-        known = _latest([*others, known])
+        known = _latest([*others, known], needed)
     return known, parts
 
 
@@ -207,8 +209,8 @@ def _other_verdicts(layout: Layout, shard: str) -> Iterator[pd.DataFrame]:
         yield read_older_table(path, VERDICTS) if path.suffix == ".parquet" else VERDICTS.frame(read_parts(path)[0])
 
 
-def _latest(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    rows = standing_verdicts(pd.concat(tables, ignore_index=True))
+def _latest(tables: list[pd.DataFrame], needed: tuple[str, ...]) -> pd.DataFrame:
+    rows = standing_verdicts(pd.concat(tables, ignore_index=True), needed=needed)
     rows = rows.drop_duplicates(["clip_key", "file_size", "mtime_ns"], keep="last")
     return rows.sort_values(["clip_key", "mtime_ns", "file_size"], ignore_index=True)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
 from video_assets.core.consumers import CONSUMERS, unknown_target
+from video_assets.core.pictures import PictureDemands, Refused
 from video_assets.core.verdicts import REASONS
 from video_assets.settings.schedules import Cron, TimeZone
 from video_assets.settings.sources import AbsolutePath, Section
@@ -50,6 +51,16 @@ class Decode(Section):
     tolerated_reasons: tuple[_Reason, ...] = Field(
         (), description="reasons of bad verdicts that do not drop a clip; default: any FFmpeg error drops it"
     )
+    refused_pictures: tuple[Refused, ...] = Field(
+        (),
+        description="good clips that are dropped all the same: `static` (hardly a change) or `black` ones; default: none",
+    )
+    max_start_gap_s: float | None = Field(
+        None, ge=0, description="seconds from the clip's start to its first picture; more drops the clip; default: no limit"
+    )
+    max_missing_s: float | None = Field(
+        None, ge=0, description="seconds without a picture at the clip's start and end; more drops the clip; default: no limit"
+    )
     retries: int = Field(3, ge=0, description="how often a clip that the storage did not deliver is tried again")
     retry_wait_s: float = Field(2.0, ge=0, description="seconds before the first retry; doubled each time")
     stop_grace_s: float = Field(
@@ -61,6 +72,11 @@ class Decode(Section):
         description="seconds without a sign of life after which another run takes over a shard, archive, batch or publication "
         "(same on all machines)",
     )
+
+    @property
+    def demands(self) -> PictureDemands:
+        """What is demanded of the pictures of a good clip."""
+        return PictureDemands(self.refused_pictures, self.max_start_gap_s, self.max_missing_s)
 
 
 class Training(Section):

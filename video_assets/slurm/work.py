@@ -5,6 +5,7 @@ Belongs here: submitting, finding, cancelling. Does not belong here: reporting s
 
 import logging
 
+from video_assets.pipeline.recipes import decode_check_recipe
 from video_assets.pipeline.shard import ShardOutcome, unchanged
 from video_assets.settings.model import Settings
 from video_assets.settings.sections import Decode
@@ -114,7 +115,7 @@ class Work:
             alive = {index: task for index, task in tasks.items() if task and not task.is_over}
             if not alive:
                 array.note_over()
-            elif _rules(Decode.model_validate_json(array.decode)) == _rules(self._settings.decode):
+            elif _is_same_check(array.decode, self._settings.decode):
                 known = array if array.job else array.with_job(next(iter(alive.values())).job)
                 self._follow(known, {index: task for index, task in alive.items() if array.shards[index] in idle})
 
@@ -155,10 +156,10 @@ class Work:
         return [shard for shard, watch in self.open.items() if watch is None]
 
 
-def _rules(decode: Decode) -> tuple[float | None, list[str]]:
-    """What a shard's result depends on."""
-    return decode.max_duration_s, sorted(decode.tolerated_reasons)
-
-
 def _bytes_decided(layout: Layout, shard: str) -> int:
     return sum(path.stat().st_size for path in layout.verdict_parts(shard).glob("*.jsonl"))
+
+
+def _is_same_check(submitted: str, decode: Decode) -> bool:
+    """True when the settings of a submitted array (JSON) make the same results as these."""
+    return decode_check_recipe(Decode.model_validate_json(submitted)) == decode_check_recipe(decode)
