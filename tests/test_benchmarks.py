@@ -19,6 +19,7 @@ TINY = {
 # They compare with ffmpeg, strace or servers, or need a folder of clips.
 OTHERS = {
     "agreement",
+    "chain",
     "decode_check",
     "kit_expected",
     "left_out",

@@ -59,11 +59,24 @@ def test_a_night_without_open_shards_starts_nothing(tmp_path, instance):
 def test_shards_that_were_cut_off_are_asked_for_and_then_complete(tmp_path, instance):
     night = Night(tmp_path / "data", instance)
     night.undo(SHARDS[0], SHARDS[1], SHARDS[3])
+    (request,) = night.asks()
+    assert (request.tags[FIRST], request.tags[LAST]) == (SHARDS[0], SHARDS[3]), "one run, whatever lies in between"
+    whole = night.layout.checked(SHARDS[2])
+    before = whole.stat().st_mtime_ns, whole.stat().st_ino
+    assert night.run(request)
+    assert (whole.stat().st_mtime_ns, whole.stat().st_ino) == before
+    assert night.asks() == NOTHING
+
+
+def test_a_shard_without_a_list_between_them_is_left_out(tmp_path, instance):
+    night = Night(tmp_path / "data", instance)
+    night.undo(SHARDS[0], SHARDS[1], SHARDS[3])
+    night.layout.shard_list(SHARDS[2]).unlink()
+    night.layout.shard_origin(SHARDS[2]).unlink()
     asked = night.asks()
     assert [(request.tags[FIRST], request.tags[LAST]) for request in asked] == [(SHARDS[0], SHARDS[1]), (SHARDS[3], SHARDS[3])]
     assert len({request.run_key for request in asked}) == 2
     assert all(map(night.run, asked))
-    assert night.asks() == NOTHING
 
 
 def test_on_a_cluster_each_of_them_is_a_run_of_its_own(tmp_path, instance):

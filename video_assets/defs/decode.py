@@ -21,6 +21,7 @@ from video_assets.defs.partition_reports import PartitionReport, report_each
 from video_assets.defs.partitions import backfill_policy, list_policy, range_tags, ranges, shard_partitions
 from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
     from video_assets.pipeline.shard import ShardOutcome
@@ -131,7 +132,6 @@ def decode_schedule(settings: Settings) -> dg.ScheduleDefinition:
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         from video_assets.pipeline.currency import shards_to_check
-        from video_assets.storage.layout import Layout
 
         if at_work := work_on_shards(context.instance):
             return dg.SkipReason(f"{at_work} is at work on shards: what that leaves is asked for in the next night")
@@ -142,12 +142,18 @@ def decode_schedule(settings: Settings) -> dg.ScheduleDefinition:
 
 
 def _requests(shards: list[str], settings: Settings, *, night: str) -> list[dg.RunRequest] | dg.SkipReason:
-    """As a backfill would launch them: all shards of one machine in one run if they are neighbours, else a run per shard."""
+    """One run for all shards of one machine, or a run per shard.
+
+    Dagster's runs take ranges, not sets. Complete shards in between cost a look at their notes, a second run costs seconds; so
+    the range goes from the first to the last, and is parted only where a shard has no list yet.
+    """
     if not shards:
         return dg.SkipReason("nothing to check: every shard that has a list is complete")
     if settings.automation.backfill == "run_per_shard":
         return [dg.RunRequest(run_key=f"{shard}:{night}", partition_key=shard) for shard in shards]
-    blocks = ranges(shard_keys(settings.decode.n_shards), set(shards))
+    every, layout = shard_keys(settings.decode.n_shards), Layout(settings.data_root)
+    between = every[every.index(shards[0]) : every.index(shards[-1]) + 1]
+    blocks = ranges(every, {shard for shard in between if layout.shard_list(shard).exists()})
     return [dg.RunRequest(run_key=f"{first}:{night}", tags=range_tags(first, last)) for first, last in blocks]
 
 

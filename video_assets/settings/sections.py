@@ -158,7 +158,7 @@ class Automation(Section):
     is_grouped: bool = Field(
         True, description="start changed shards together (few runs), or each at once in a run of its own (a minute sooner)"
     )
-    sensor_interval_s: int = Field(30, ge=1, description="seconds between two looks of a sensor; lower is faster, and costs CPU")
+    sensor_interval_s: int = Field(10, ge=1, description="seconds between two looks of a sensor; lower is faster, and costs CPU")
     max_csv_age_h: float = Field(
         36.0, ge=0, description="hours without a publication after which the training CSV is stale in the UI; 0: never"
     )
