@@ -78,6 +78,9 @@ REASONS: dict[str, Reason] = {
     "not_a_file": Reason("a folder, a pipe or a device", "remove it from the listing"),
 }
 
+OFTEN_HARMLESS = ("reference_frames", "last_audio_packet")
+"""Reasons of clips whose pictures are often whole; reports say how many clips they cost."""
+
 _ADDRESS = re.compile(r" @ 0x[0-9a-fA-F]+(?=\])| @ \(nil\)(?=\])")
 _POINTER = re.compile(r"\b0x(7f|5[56])[0-9a-f]{10}\b")
 _CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0a-\x1f\x7f]")

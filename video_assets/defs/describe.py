@@ -102,7 +102,9 @@ def published_metadata(layout: "Layout", published: "Published") -> dict[str, An
 def report_metadata(report: "Report") -> dict[str, Any]:
     """The report: funnel as numbers, table and picture; all pictures inline."""
     from video_assets.core.funnel import funnel_markdown
+    from video_assets.core.verdicts import OFTEN_HARMLESS
     from video_assets.explain.reasons import MEANINGS
+    from video_assets.report.readers import reader_markdown
     from video_assets.report.rules import picture_markdown
 
     counted = report.funnel
@@ -117,4 +119,6 @@ def report_metadata(report: "Report") -> dict[str, Any]:
         "kept_clips": counted.kept,
         "dropped_clips": counted.dropped,
         "funnel_table": dg.MetadataValue.md(funnel_markdown(counted, meanings=MEANINGS)),
+        "reader_compatibility": dg.MetadataValue.md(reader_markdown(report.readers)),
+        "dropped_for_often_harmless": {reason: counted.by_reason.get(reason, 0) for reason in OFTEN_HARMLESS},
     }

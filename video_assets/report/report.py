@@ -17,6 +17,8 @@ from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.workplaces import workplaces
 from video_assets.publish.audit import shard_counts
 from video_assets.publish.manifest import read_published
+from video_assets.report.readers import COLUMNS as READER_COLUMNS
+from video_assets.report.readers import reader_table
 from video_assets.report.rules import kind_of
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write, hash_file, write_text
@@ -24,15 +26,16 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError, read_stage
 from video_assets.storage.tables import read_table
 
-_MEASURED = ["clip_key", "file_size", "duration_s", "height", "width", "fps"]
+_MEASURED = list(dict.fromkeys(["clip_key", "file_size", "duration_s", "height", "width", "fps", *READER_COLUMNS]))
 
 
 @dataclass(frozen=True)
 class Report:
-    """The funnel, and pictures by name: PNG, and WebP where they hold photographs."""
+    """The funnel, pictures by name (PNG, and WebP where they hold photographs), and how many clips common readers mind."""
 
     funnel: Funnel
     pictures: dict[str, bytes]
+    readers: list[dict[str, Any]]
 
 
 def write_report(layout: Layout, settings: Settings) -> Report:
@@ -44,26 +47,26 @@ def write_report(layout: Layout, settings: Settings) -> Report:
     published = read_published(layout, settings)
     counted = funnel_from_counts(published.n_kept, published.dropped)
     subject = {"manifest": hash_file(layout.manifest(settings.product_name)), "checks": settings.checks.model_dump()}
-    if pictures := _drawn(layout, subject):
-        return Report(funnel=counted, pictures=pictures)
-    pictures = _draw(layout, settings, counted)
+    if drawn := _drawn(layout, subject, counted):
+        return drawn
+    kept = _kept(layout, settings)
+    pictures, readers = _draw(layout, settings, counted, kept), reader_table(kept)
     files = {f"{name}.{kind_of(picture)}": picture for name, picture in pictures.items()}
     for name, picture in files.items():
         with durable_write(layout.report / name) as file:
             file.write(picture)
-    write_text(_index(layout), json.dumps({"subject": subject, "files": list(files)}))
+    write_text(_index(layout), json.dumps({"subject": subject, "files": list(files), "readers": readers}))
     _remove_others(layout, set(files))
-    return Report(funnel=counted, pictures=pictures)
+    return Report(funnel=counted, pictures=pictures, readers=readers)
 
 
-def _draw(layout: Layout, settings: Settings, counted: Funnel) -> dict[str, bytes]:
+def _draw(layout: Layout, settings: Settings, counted: Funnel, kept: pd.DataFrame) -> dict[str, bytes]:
     # Not at the top: what draws costs a second to import, and most reports are drawn already.
     from video_assets.report import plots
     from video_assets.report.captions import caption_facts
     from video_assets.report.contact_sheet import contact_sheets
     from video_assets.report.nodes import by_node, nodes_png
 
-    kept = _kept(layout, settings)
     counts = shard_counts(layout, shard_keys(settings.decode.n_shards))
     outliers = shard_outliers(counts, max_excess=settings.checks.max_shard_excess)
     return {
@@ -110,12 +113,14 @@ def _index(layout: Layout) -> Path:
     return layout.report / "report.json"
 
 
-def _drawn(layout: Layout, subject: dict[str, Any]) -> dict[str, bytes]:
-    """The pictures on disk when they show `subject`, else none."""
+def _drawn(layout: Layout, subject: dict[str, Any], counted: Funnel) -> Report | None:
+    """The report on disk when it shows `subject`, else none."""
     try:
         index = json.loads(_index(layout).read_text(encoding="utf-8"))
         if index["subject"] != subject:
-            return {}
-        return {name.rpartition(".")[0]: (layout.report / name).read_bytes() for name in index["files"]}
+            return None
+        pictures = {name.rpartition(".")[0]: (layout.report / name).read_bytes() for name in index["files"]}
+        readers = index["readers"]
     except (FileNotFoundError, KeyError):  # drawn by a version before, which called them otherwise
-        return {}
+        return None
+    return Report(funnel=counted, pictures=pictures, readers=readers)

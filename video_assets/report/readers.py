@@ -1,0 +1,69 @@
+"""What common readers of video do with clips like those of the training table: they fail, or their frames differ from the table.
+
+Each rule was measured on made clips with the versions in `VERSIONS` (benchmarks/readers.py does it again). Traits without a rule
+were measured too, and no reader minds: fields, pixels that are not square, HDR, 10 bits, 4:4:4, transparency, a rate that varies,
+a late start, an odd suffix. They are given back as they are stored: no reader deinterlaces, stretches, or maps tones.
+Belongs here: the rules, and counting clips by them. Does not belong here: where the table is shown (`defs.describe`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+VERSIONS = {"decord": "0.6.0", "OpenCV": "5.0.0.93", "PyAV": "18.1.0"}
+COLUMNS = ["video_codec", "rotation_deg", "fps", "header_fps", "header_frames", "packet_frames"]
+_AV1 = ("av1", "libdav1d", "libaom-av1")
+
+
+@dataclass(frozen=True)
+class ReaderRule:
+    """Clips of some kind, and what readers do with them; readers that are not named read them as the table says."""
+
+    kind: str
+    effects: dict[str, str]
+    is_of_kind: Callable[[pd.DataFrame], pd.Series]
+
+
+RULES = (
+    ReaderRule("AV1", {"decord": "fails", "OpenCV": "no frame"}, lambda clips: clips["video_codec"].isin(_AV1)),
+    ReaderRule(
+        "rotated by a quarter",
+        {"decord": "height and width change places", "OpenCV": "height and width change places"},
+        lambda clips: clips["rotation_deg"].abs().isin([90, 270]),
+    ),
+    ReaderRule(
+        "an edit list hides frames",
+        {"decord": "shows the hidden frames too"},
+        lambda clips: clips["header_frames"] > clips["packet_frames"],
+    ),
+    ReaderRule(
+        "the container claims another frame rate",
+        dict.fromkeys(VERSIONS, "tells the container's rate"),
+        lambda clips: clips["header_fps"] != clips["fps"],
+    ),
+)
+
+
+def reader_table(clips: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row per rule: `kind`, `clips` (how many are of the kind) and, by reader with its version, what it does with them.
+
+    Args:
+        clips: the COLUMNS of CHECKED; what is not known counts as not of the kind.
+    """
+    return [
+        {
+            "kind": rule.kind,
+            "clips": int(rule.is_of_kind(clips).fillna(value=False).astype(bool).sum()),
+            **{f"{reader} {version}": rule.effects.get(reader, "as in the table") for reader, version in VERSIONS.items()},
+        }
+        for rule in RULES
+    ]
+
+
+def reader_markdown(rows: list[dict[str, Any]]) -> str:
+    """The rows of `reader_table` as a table, those without clips too: what was looked for is worth knowing."""
+    names = list(rows[0])
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    return "\n".join([*lines, *("| " + " | ".join(f"{row[name]}" for name in names) + " |" for row in rows)])
