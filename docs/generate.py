@@ -75,7 +75,7 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _table(fields: dict[str, FieldInfo]) -> str:
-    rows = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in fields.items()]
+    rows = [f"| `{field.alias or name}` | {_default(field)} | {field.description} |" for name, field in fields.items()]
     return "\n".join(["| field | default | meaning |", "|---|---|---|", *rows])
 
 

@@ -12,6 +12,7 @@ from video_assets.defs.automation import automation_sensor, build_schedules
 from video_assets.defs.clean_up import clean_up_job, clean_up_schedule
 from video_assets.defs.code_versions import with_settings
 from video_assets.defs.decode import decode_check, decode_schedule, shard_lists
+from video_assets.defs.exports import asset_name, export_assets, trainers_can_read
 from video_assets.defs.hub_dataset import hub_clips
 from video_assets.defs.jobs import build_jobs
 from video_assets.defs.metadata import enriched_metadata, size_filtered
@@ -48,8 +49,8 @@ def build_defs(
         assets = list(with_settings(_assets(settings, project.sources), settings))
     return dg.Definitions(
         assets=assets,
-        asset_checks=[metadata_checks, training_checks],
-        jobs=[*build_jobs(project.sources), clean_up_job],
+        asset_checks=[metadata_checks, training_checks, trainers_can_read],
+        jobs=[*build_jobs(project.sources, exports=[*map(asset_name, settings.exports.targets)]), clean_up_job],
         schedules=[
             *build_schedules(settings),
             *openvid_schedules(settings),
@@ -80,6 +81,7 @@ def _assets(settings: Settings, sources: tuple[Source, ...]) -> list[dg.AssetsDe
         decode_check(settings),
         with_freshness_policy(training_csv, settings),
         dataset_report,
+        *export_assets(settings),
     ]
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from video_assets.core.units import count, share
 
 # Raw sources come before these, whatever they are called.
-_STAGES = ("enriched_metadata", "size_filtered", "shard_lists", "decode_check", "training_csv")
+_STAGES = ("enriched_metadata", "size_filtered", "shard_lists", "decode_check", "selected", "training_csv")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Named jobs: what the command line, the schedules and people start. Each is one run whose name says what it did."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -56,7 +57,7 @@ MIRADATA_JOBS = (
 )
 
 
-def build_jobs(sources: tuple[Source, ...]) -> "list[UnresolvedAssetJobDefinition]":
+def build_jobs(sources: tuple[Source, ...], *, exports: Sequence[str] = ()) -> "list[UnresolvedAssetJobDefinition]":
     """The four steps from clips to the training CSV, and those that come before them where clips are fetched."""
     return [
         *(OPENVID_JOBS if any(source.asset == "openvid_clips" for source in sources) else []),
@@ -78,7 +79,7 @@ def build_jobs(sources: tuple[Source, ...]) -> "list[UnresolvedAssetJobDefinitio
         ),
         dg.define_asset_job(
             PUBLISH,
-            selection=["training_csv", "dataset_report"],
-            description="Publish the training CSV from complete shards, check it, draw the report.",
+            selection=["training_csv", "dataset_report", *exports],
+            description="Publish the training CSV from complete shards, check it, draw the report, write the exports.",
         ),
     ]

@@ -200,8 +200,8 @@ class _Clip:
 
     def _trained(self) -> Step:
         table, dropped = self._layout.training_table(self._settings.product_name), self._layout.dropped
-        if (row := self._row(dropped, DROPPED)) is not None and row["stage"] == "training_csv":
-            return Step("training_csv", "dropped", row["reason"], row["detail"], str(dropped))
+        if (row := self._row(dropped, DROPPED)) is not None and row["stage"] in {"selected", "training_csv"}:
+            return Step(row["stage"], "dropped", row["reason"], row["detail"], str(dropped))
         if self._is_published(table):
             return Step("training_csv", "kept", file=str(table))
         return Step("training_csv", "pending", detail=_OLDER if table.exists() else _NOT_YET, file=str(table))

@@ -57,7 +57,10 @@ def training_csv_recipe(settings: Settings) -> Recipe:
     """How the product is written. How many versions are kept is no matter of its contents."""
     names = ("video_assets", "pandas", "pyarrow")
     return Recipe(
-        settings=settings.training.model_dump(mode="json", exclude={"keep_versions"}),
+        settings={
+            **settings.training.model_dump(mode="json", exclude={"keep_versions", "for_", "licences"}),
+            **_selection(settings),
+        },
         versions={name: installed_version(name) for name in names},
     )
 
@@ -70,5 +73,17 @@ def code_settings(settings: Settings) -> dict[str, dict[str, Any]]:
         "size_filtered": size_filtered_recipe(max_bytes=settings.filter.max_file_size_bytes).flat,
         "decode_check": decode_check_recipe(settings.decode).flat,
         # Versions of libraries change bytes, not rows: no reason to publish without being asked to.
-        "training_csv": settings.training.model_dump(mode="json"),
+        "training_csv": {**settings.training.model_dump(mode="json", exclude={"for_", "licences"}), **_selection(settings)},
+        **{
+            f"export_{target.replace('-', '_').replace('.', '_')}": settings.exports.model_dump(mode="json", exclude={"targets"})
+            for target in settings.exports.targets
+        },
     }
+
+
+def _selection(settings: Settings) -> dict[str, Any]:
+    """What is wanted, as far as it is set: a version stays what it is when a limit comes to the program that nobody sets."""
+    limits = settings.select.model_dump(mode="json", exclude_defaults=True)
+    training = settings.training.model_dump(mode="json", by_alias=True, include={"for_", "licences"}, exclude_defaults=True)
+    told = {"select": limits, **training, **({"licence_of": settings.licences} if settings.training.licences else {})}
+    return {name: value for name, value in told.items() if value}

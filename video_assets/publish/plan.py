@@ -18,6 +18,7 @@ from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import is_dropped
 from video_assets.pipeline.currency import IncompleteInputError
 from video_assets.publish.rules.rows import counts_by_reason, counts_by_source, merge_order
+from video_assets.select.stage import unwanted
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.layout import Layout
@@ -57,7 +58,7 @@ class Plan:
 
 
 def decide(layout: Layout, settings: Settings) -> Plan:
-    """Read what decisions need of all shards, check it, and drop what was taken down, then duplicates.
+    """Read what decisions need of all shards, check it, and drop what was taken down, what is not wanted, then duplicates.
 
     Raises:
         IncompleteInputError: the shards do not fit together, or hold what must not be there.
@@ -97,10 +98,14 @@ def _drop(layout: Layout, settings: Settings, clips: pd.DataFrame) -> tuple[pd.D
     # copies, which would bring the next copy in.
     taken_down = drop_taken_down(clips, read_tombstones(layout), stage="training_csv")[1]
     kept = clips[~clips["clip_key"].isin(taken_down["clip_key"])]
-    if settings.training.duplicates == "keep":
-        return kept, taken_down
-    copies = drop_duplicate_content(kept).dropped
-    return kept[~kept["clip_key"].isin(copies["clip_key"])], pd.concat([taken_down, copies], ignore_index=True)
+    # Also before the choice among copies: of two with the same bytes, one may have the caption or licence that is wanted.
+    not_wanted = unwanted(layout, settings)
+    not_wanted = not_wanted[~not_wanted["clip_key"].isin(taken_down["clip_key"])]
+    kept, dropped = kept[~kept["clip_key"].isin(not_wanted["clip_key"])], [taken_down, not_wanted]
+    if settings.training.duplicates == "drop":
+        copies = drop_duplicate_content(kept).dropped
+        kept, dropped = kept[~kept["clip_key"].isin(copies["clip_key"])], [*dropped, copies]
+    return kept, pd.concat(dropped, ignore_index=True)
 
 
 def _refuse_bad_verdicts(clips: pd.DataFrame, settings: Settings) -> None:

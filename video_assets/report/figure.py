@@ -33,7 +33,13 @@ INK, MUTED, FAINT = "#1f2933", "#5b6875", "#e3e8ed"
 KEPT, KEPT_PALE = "#2a7f9e", "#cfe4ec"
 BAD = "#d1495b"
 # One colour per stage that drops, told apart by colour-blind eyes too (after Okabe and Ito).
-STAGES = {"enriched_metadata": "#e69f00", "size_filtered": "#8a63b8", "decode_check": BAD, "training_csv": "#6b8e23"}
+STAGES = {
+    "enriched_metadata": "#e69f00",
+    "size_filtered": "#8a63b8",
+    "decode_check": BAD,
+    "selected": "#56b4e9",
+    "training_csv": "#6b8e23",
+}
 _SOURCE = "#7f8c99"
 
 

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from video_assets.settings.cluster import Slurm
 from video_assets.settings.hub_dataset import HubDataset
-from video_assets.settings.sections import Automation, Checks, Decode, Exports, Filter, Training
+from video_assets.settings.sections import Automation, Checks, Decode, Exports, Filter, Select, Training
 from video_assets.settings.sources import AbsolutePath, MiraData, OpenVid, OwnClips, absolute
 
 
@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     filter: Filter = Filter()
     decode: Decode = Decode()
     slurm: Slurm = Slurm()
+    select: Select = Select()
     training: Training = Training()
     exports: Exports = Exports()
     checks: Checks = Checks()

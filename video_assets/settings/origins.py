@@ -42,7 +42,7 @@ def list_settings(settings: Settings, key: str | None = None) -> list[Setting]:
     if key is not None and key not in _sections():
         field_of(key)
     written = _written()
-    values = settings.model_dump(mode="json")
+    values = settings.model_dump(mode="json", by_alias=True)
     return [
         Setting(name, _value(values, name), _origin(name, written), field.description or "")
         for name, field in _fields()
@@ -80,7 +80,7 @@ def _fields() -> Iterator[tuple[str, FieldInfo]]:
     sections = _sections()
     for name, field in Settings.model_fields.items():
         if name in sections:
-            yield from ((f"{name}.{inner}", info) for inner, info in sections[name].model_fields.items())
+            yield from ((f"{name}.{info.alias or inner}", info) for inner, info in sections[name].model_fields.items())
         else:
             yield name, field
 

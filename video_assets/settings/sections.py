@@ -79,6 +79,39 @@ class Decode(Section):
         return PictureDemands(self.refused_pictures, self.max_start_gap_s, self.max_missing_s)
 
 
+def _known_targets(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in CONSUMERS:
+            raise ValueError(unknown_target(name))
+    return names
+
+
+class Select(Section):
+    """Which of the clips that decode are wanted; default: all. Nothing is decoded again when this changes."""
+
+    min_frames: int | None = Field(None, ge=1, description="frames; default of all these: no limit, both ends are included")
+    max_frames: int | None = Field(None, ge=1, description="frames")
+    min_duration_s: float | None = Field(None, gt=0, description="seconds")
+    max_duration_s: float | None = Field(None, gt=0, description="seconds")
+    min_height: int | None = Field(None, ge=1, description="pixels, before rotation")
+    max_height: int | None = Field(None, ge=1, description="pixels, before rotation")
+    min_width: int | None = Field(None, ge=1, description="pixels, before rotation")
+    max_width: int | None = Field(None, ge=1, description="pixels, before rotation")
+    min_pixels: int | None = Field(None, ge=1, description="height * width")
+    max_pixels: int | None = Field(None, ge=1, description="height * width")
+    min_aspect_ratio: float | None = Field(None, gt=0, description="height / width")
+    max_aspect_ratio: float | None = Field(None, gt=0, description="height / width")
+    min_fps: float | None = Field(None, gt=0, description="frames per second")
+    max_fps: float | None = Field(None, gt=0, description="frames per second")
+    min_file_size_mib: float | None = Field(None, gt=0, description="MiB")
+    max_file_size_mib: float | None = Field(None, gt=0, description="MiB")
+    codecs: tuple[str, ...] = Field((), description='FFmpeg\'s decoder names, as ["h264"]; default: any')
+    min_caption_words: int | None = Field(None, ge=1, description="words that white space separates")
+    max_caption_words: int | None = Field(None, ge=1, description="words that white space separates")
+    min_scores: dict[str, float] = Field({}, description='by column of the source\'s table, as {"aesthetic score" = 5.0}')
+    max_scores: dict[str, float] = Field({}, description="by column of the source's table")
+
+
 class Training(Section):
     """The product."""
 
@@ -93,7 +126,18 @@ class Training(Section):
     order: Literal["key", "append"] = Field(
         "key", description="rows by clip key; or rows of the last version where they were, new ones at the end"
     )
+    for_: tuple[str, ...] = Field(
+        (), alias="for", description='trainers that must be able to take every clip, as ["open-sora-1.2"]; others are dropped'
+    )
+    licences: tuple[str, ...] = Field(
+        (), description='licences that a clip may have, as ["CC-BY-4.0"]; default: any. A clip of no known licence is dropped'
+    )
     keep_versions: int = Field(10, ge=1, description="publications kept in training/versions/, the current one included")
+
+    @field_validator("for_")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return _known_targets(names)
 
     @field_validator("name")
     @classmethod
@@ -101,13 +145,6 @@ class Training(Section):
         if name == "dropped":
             raise ValueError("dropped.parquet is the table of dropped clips: choose another name")
         return name
-
-
-def _known_targets(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if name not in CONSUMERS:
-            raise ValueError(unknown_target(name))
-    return names
 
 
 class Exports(Section):

@@ -14,9 +14,12 @@ from video_assets.core.funnel import Funnel
 from video_assets.core.outliers import log_tail, shard_outliers
 from video_assets.core.schema import TableSpec
 from video_assets.core.units import share
+from video_assets.select.rules import licences, limits, lint
 from video_assets.sources.openvid.rules.members import NOT_WANTED
 
 _FALSE_ALARM = 0.001
+# What the user did not ask for is no loss.
+_UNASKED = frozenset({*NOT_WANTED, "not_a_clip", *limits.REASONS, *licences.REASONS, *lint.REASONS})
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,10 @@ def counts_reconcile(funnel: Funnel, *, n_listed: int, n_rows: int) -> CheckFind
 def drop_rate(funnel: Funnel, *, max_drop_share: float, max_bad_share: float) -> CheckFinding:
     """Neither too many of the wanted clips dropped in all, nor too many of the decoded ones bad."""
     by_stage = {stage: sum(drop.clips for drop in drops) for stage, drops in funnel.stages}
-    n_unasked = sum(drop.clips for drop in funnel.drops if drop.reason in {*NOT_WANTED, "not_a_clip"})
+    n_unasked = sum(drop.clips for drop in funnel.drops if drop.reason in _UNASKED)
     n_dropped, n_listed = funnel.dropped - n_unasked, funnel.listed - n_unasked
     bad = by_stage.get("decode_check", 0)
-    decoded = funnel.kept + bad + by_stage.get("training_csv", 0)
+    decoded = funnel.kept + bad + by_stage.get("selected", 0) + by_stage.get("training_csv", 0)
     shares = {"drop_share": _part(n_dropped, n_listed), "bad_share": _part(bad, decoded)}
     is_passed = shares["drop_share"] <= max_drop_share and shares["bad_share"] <= max_bad_share
     text = (
