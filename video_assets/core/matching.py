@@ -94,6 +94,11 @@ def merge_verdicts(shard_list: pd.DataFrame, verdicts: pd.DataFrame) -> Merged:
     )
 
 
+def without_verdict(shard_list: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """The clips that `merge_verdicts` finds unchecked, without joining the others."""
+    return shard_list[match_fingerprints(shard_list, verdicts) < 0].reset_index(drop=True)
+
+
 def match_fingerprints(clips: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[np.int64]:
     """For each row of `clips` (unique keys) the last row of `known` with equal clip_key, file_size and mtime_ns; -1 for none."""
     owner = positions(known["clip_key"], clips["clip_key"])

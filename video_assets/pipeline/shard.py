@@ -15,7 +15,7 @@ import pandas as pd
 
 from video_assets.checking.check import ClipTask
 from video_assets.core.filters import drop_changed, split_by_verdict
-from video_assets.core.matching import merge_verdicts
+from video_assets.core.matching import merge_verdicts, without_verdict
 from video_assets.core.results import ClipVerdict
 from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
 from video_assets.core.takeover import standing_verdicts
@@ -97,7 +97,7 @@ class Shard:
         self._list = read_stage(layout.shard_list(name), CLIPS)
         self._needed = settings.demands.columns
         self._known, self._parts = _known_verdicts(layout, name, self._list.kept, self._needed)
-        self._todo = merge_verdicts(self._list.kept, self._known).unchecked
+        self._todo = without_verdict(self._list.kept, self._known)
         self.n_known = len(self._list.kept) - len(self._todo)
         self._records: list[dict[str, Any]] = []
         self._unreadable: list[str] = []
@@ -145,7 +145,7 @@ class Shard:
         Raises:
             LeaseLostError: another run works on this shard; nothing was written.
         """
-        known = _latest([self._known, VERDICTS.frame(self._records)], self._needed)
+        known = _latest([self._known, VERDICTS.frame(self._records)], self._needed) if self._records else self._known
         if self._records or self._parts:
             self._compact(known)
         if self._unreadable:
@@ -194,7 +194,7 @@ def _known_verdicts(layout: Layout, shard: str, clips: pd.DataFrame, needed: tup
     tables = [read_older_table(path, VERDICTS) for path in (layout.verdicts(shard),) if path.exists()]
     records, parts = read_parts(layout.verdict_parts(shard))
     known = _latest([*tables, VERDICTS.frame(records)], needed)
-    if len(merge_verdicts(clips, known).unchecked):
+    if len(without_verdict(clips, known)):
         keys = set(clips["clip_key"])
         others = [table[table["clip_key"].isin(keys)] for table in _other_verdicts(layout, shard)]
         known = _latest([*others, known], needed)
