@@ -607,3 +607,26 @@ def test_an_empty_mount_point_is_refused_instead_of_forgetting_every_clip(tmp_pa
     rows = listing(tmp_path / "clips", table)
     (tmp_path / "clips/a.mp4").unlink()
     assert "is the disk mounted?" in refusal(folder=tmp_path / "clips", captions=table, previous=rows)
+
+
+def test_an_absolute_path_is_not_looked_for_below_the_folder(tmp_path):
+    put(tmp_path / "clips" / "a.mp4")
+    rows = listing(tmp_path / "clips", put(tmp_path / "clips" / "captions.csv", "path,text\n/a.mp4,a dog\n"))
+    assert texts(rows) == {"a.mp4": ""}
+    assert faults(rows) == {"/a.mp4": "outside_root"}
+
+
+def test_a_table_beside_the_folder_means_what_lies_beside_it_first(tmp_path):
+    put(tmp_path / "clips" / "a" / "x.mp4")
+    put(tmp_path / "clips" / "b" / "x.mp4")
+    (tmp_path / "a").symlink_to("clips/b")
+    rows = listing(tmp_path / "clips", put(tmp_path / "captions.csv", "path,text\na/x.mp4,a dog\n"))
+    assert texts(rows) == {"b/x.mp4": "a dog", "a/x.mp4": ""}
+
+
+def test_rows_below_the_root_are_found_by_the_names_that_they_have(tmp_path):
+    for name in ("in/a.mp4", "in/sub/b.mp4", "in/c.mp4"):
+        put(tmp_path / name)
+    table = f"path,text\na.mp4,below the table\nsub/b.mp4,deeper\n{tmp_path}/in/c.mp4,absolute\n"
+    rows = listing(tmp_path / "in", put(tmp_path / "in" / "captions.csv", table), root=tmp_path)
+    assert texts(rows) == {"in/a.mp4": "below the table", "in/sub/b.mp4": "deeper", "in/c.mp4": "absolute"}

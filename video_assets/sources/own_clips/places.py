@@ -94,6 +94,8 @@ class Places:
         Raises:
             OSError: the storage failed.
         """
+        if (known := self._as_called(cell, table_folder)) is not None:
+            return known
         if not cell.strip():
             return Located("", "", Finding("empty_path", "the row names no file"))
         cell = self._add + cell.removeprefix(self._strip)
@@ -104,6 +106,27 @@ class Places:
             return Located(escape(cell), escape(cell), Finding("unsupported_name", "the path is not valid Unicode text"))
         found = self._first_found(cell, list(self._candidates(cell, table_folder)))
         return found if found.finding.reason != "missing_file" else self._near(cell, table_folder, found)
+
+    def _as_called(self, cell: str, table_folder: str) -> Located | None:
+        """The clip of the scan that `cell` names just as it is called: nearly every row of nearly every table, found at once."""
+        folder = self._folder
+        if folder is None or self._strip or self._add:
+            return None
+        if cell.startswith(f"{folder}/"):
+            below = cell[len(folder) + 1 :]
+        elif cell.startswith("/"):
+            return None
+        elif f"{table_folder}/".startswith(f"{folder}/"):
+            below = f"{table_folder[len(folder) + 1 :]}/{cell}".lstrip("/")
+        elif self.root == folder and self._name_of(f"{table_folder}/{cell}") is None:
+            below = cell
+        else:
+            return None
+        finding = self._scan.clips.get(below)
+        if finding is None:
+            return None
+        name = self.folder_prefix + below
+        return Located(name, f"{self.root}/{name}", finding)
 
     def _near(self, cell: str, table_folder: str, missing: Located) -> Located:
         """The only file that `cell` can mean although it spells it otherwise; else `missing`, with the files that are near."""
