@@ -2,6 +2,8 @@
 
 import json
 
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from data_roots import Clip, after_listing, check, fill, make_lists
 
@@ -11,6 +13,7 @@ from video_assets.pipeline.size_filter import filter_by_size
 from video_assets.progress import no_progress
 from video_assets.publish.publish import publish
 from video_assets.storage.layout import Layout
+from video_assets.storage.stages import dropped_path
 
 N_SHARDS = 5
 CLIPS = [Clip(f"{number:02d}.mp4", text=f"clip {number}") for number in range(12)]
@@ -78,6 +81,34 @@ def test_a_table_that_was_torn_is_made_again(root):
     layout.size_filtered.write_bytes(whole[: len(whole) // 2])
     everything(root, CLIPS)
     assert layout.size_filtered.read_bytes() == whole
+
+
+def test_tables_come_out_the_same_in_however_many_pieces_they_are_read(tmp_path, monkeypatch):
+    clips = [
+        *(Clip(f"{number:02d}.mp4", text=f"clip {number}" if number % 7 else " ") for number in range(40)),
+        *(Clip(f"big-{number}.mp4", file_size=1 << 40) for number in range(9)),
+        *(Clip(f"away-{number}.mp4", status="failed", reason="missing_file") for number in range(9)),
+    ]
+    clips.sort(key=lambda clip: clip.key)
+    layout, settings = fill(tmp_path / "whole", clips, decode={"n_shards": N_SHARDS})
+    whole = tables(layout)
+    csv_hash = publish(layout, settings).csv_hash
+    monkeypatch.setattr("video_assets.storage.tables.ROWS_PER_GROUP", 2)
+    monkeypatch.setattr("video_assets.storage.key_ranges.ROWS_PER_RANGE", 3)
+    layout, settings = fill(tmp_path / "pieces", clips, decode={"n_shards": N_SHARDS})
+    assert pq.read_metadata(layout.enriched_metadata).num_row_groups > 10
+    pieces = tables(layout)
+    assert pieces.keys() == whole.keys()
+    for name, rows in whole.items():
+        pd.testing.assert_frame_equal(pieces[name], rows)
+    assert publish(layout, settings).csv_hash == csv_hash
+
+
+def tables(layout):
+    """Both halves of every stage."""
+    paths = [layout.enriched_metadata, layout.size_filtered, *layout.shard_list("x").parent.glob("*-of-*.parquet")]
+    found = [path for one in paths for path in {one, dropped_path(one)} if ".dropped.dropped" not in path.name]
+    return {path.relative_to(layout.root).as_posix(): pd.read_parquet(path) for path in found}
 
 
 def _listed(root, clips):

@@ -13,7 +13,7 @@ from disks import small_disk
 
 from video_assets.core.schema import DROPPED, LEDGER
 from video_assets.storage.durable import durable_write, hash_file, write_text
-from video_assets.storage.tables import count_rows, read_note, read_table, write_table
+from video_assets.storage.tables import count_rows, read_note, read_table, write_table, write_table_in_parts
 
 # Rewrites one table again and again; every version has its number in all rows and in the note.
 _WRITER = """
@@ -51,6 +51,21 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
     write_table(tmp_path / "a.parquet", DROPPED, dropped(50_000), note={"b": 1, "a": 2})
     write_table(tmp_path / "b.parquet", DROPPED, dropped(50_000), note={"a": 2, "b": 1})
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_rows_that_come_in_parts_give_the_same_bytes(tmp_path):
+    whole = dropped(50_000)
+    write_table(tmp_path / "whole.parquet", DROPPED, whole, note={"a": 1})
+    for number, cuts in enumerate([[1], [16_384], [16_383, 16_385, 40_000], [0, 50_000]]):
+        parts = [whole.iloc[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+        write_table_in_parts(tmp_path / f"{number}.parquet", DROPPED, parts, note={"a": 1})
+        assert (tmp_path / f"{number}.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_no_part_is_an_empty_table(tmp_path):
+    write_table_in_parts(tmp_path / "none.parquet", DROPPED, [])
+    write_table(tmp_path / "empty.parquet", DROPPED, DROPPED.frame())
+    assert (tmp_path / "none.parquet").read_bytes() == (tmp_path / "empty.parquet").read_bytes()
 
 
 def test_large_integers_beside_a_null_keep_every_digit(tmp_path):

@@ -4,7 +4,7 @@ Belongs here: read the ledgers, probe what is new, write the stage. Does not bel
 clip is probed (`checking.check`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,37 +23,39 @@ from video_assets.settings.model import Source
 from video_assets.settings.sections import Decode
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.durable import hash_file
+from video_assets.storage.key_ranges import KeyRange, TablesByKey
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
 from video_assets.storage.row_groups import opened, rows_with
-from video_assets.storage.stages import StageError, read_stage, stage_note, unchanged_stage, write_stage
-from video_assets.storage.tables import Table, read_table
+from video_assets.storage.stages import StageError, stage_note, unchanged_stage, write_stage_in_parts
 from video_assets.tombstones.rules import drop_taken_down
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
+
+_TO_PROBE = ["clip_key", "path", "file_size"]
 
 
 def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progress: Progress) -> StageResult:
     """Probe new and changed clips, join captions, drop clips that the source could not give and empty captions.
 
-    When nothing has changed since the last time, and no clip is left to be measured again, nothing is read or written.
+    When nothing has changed since the last time, and no clip is left to be measured again, nothing is read or written. Else the
+    ledgers are read twice, some ten thousand clips at a time: for what is to be probed and dropped, then for the table.
 
     Raises:
-        StageError: a source's ledger is missing, or no source was materialized yet.
+        StageError: a source's ledger is missing or was replaced meanwhile, or no source was materialized yet.
     """
     # Taken before the tombstones are read: one that is added meanwhile makes this table stale.
     buried = tombstones_hash(layout)
     if content_hash := _unchanged(layout, sources, buried):
         return StageResult(layout.enriched_metadata, content_hash)
-    captioned, inputs = _captioned(layout, sources)
-    previous = _measured_before(layout)
-    records, parts = read_parts(layout.probe_parts)
-    earlier = [record for record in records if record.get("prober_version") == PROBER_VERSION]
-    todo = plan_probes(captioned.kept, previous, PROBES.frame(earlier))
+    listed = _Listed(layout, sources)
+    known = _Known(layout)
+    todo = pd.concat([plan_probes(split.kept, *known.of(part))[_TO_PROBE] for part, split in listed.splits()])
     fresh, written = _probe(layout, todo, settings=settings, progress=progress)
-    clips = merge_probes(captioned.kept, previous, PROBES.frame([*earlier, *fresh]))
-    note = _note(inputs, buried)
-    content_hash = write_stage(layout.enriched_metadata, CLIPS, kept=clips, dropped=captioned.dropped, note=note)
-    remove_parts([*parts, *written])
+    known.add(fresh)
+    kept = (merge_probes(split.kept, *known.of(part)) for part, split in listed.splits())
+    note = _note(listed.inputs, buried)
+    content_hash = write_stage_in_parts(layout.enriched_metadata, CLIPS, kept=kept, dropped=listed.dropped(), note=note)
+    remove_parts([*known.parts, *written])
     return StageResult(layout.enriched_metadata, content_hash, n_new=len(fresh))
 
 
@@ -80,36 +82,55 @@ def _unchanged(layout: Layout, sources: Sequence[Source], buried: str) -> str | 
     return None if is_unread else content_hash
 
 
-def _captioned(layout: Layout, sources: Sequence[Source]) -> tuple[filters.Split, dict[str, str]]:
-    """Listed clips that are there and have a caption, what was dropped, and the ledgers' hashes.
+class _Listed:
+    """The ledgers of all sources, a range of clip keys at a time; `inputs` are their hashes."""
 
-    A function of its own, so that no table in between (a gigabyte of captions each, for a million clips) outlives it.
-    """
-    tables = {name: _read_ledger(name, path) for name, path in ledgers(layout, sources).items()}
-    if not tables:
-        raise StageError(f"nothing is listed yet: materialize {' or '.join(source.asset for source in sources)}")
-    listed = pd.concat([LEDGER.frame(), *(table.rows for table in tables.values())], ignore_index=True)
-    listed, taken_down = drop_taken_down(listed, read_tombstones(layout), stage="enriched_metadata")
-    usable = filters.drop_not_ok(listed)
-    captioned = filters.drop_empty_captions(usable.kept)
-    dropped = pd.concat([taken_down, usable.dropped, captioned.dropped], ignore_index=True)
-    return filters.Split(kept=captioned.kept, dropped=dropped), {name: table.content_hash for name, table in tables.items()}
+    def __init__(self, layout: Layout, sources: Sequence[Source]) -> None:
+        paths = ledgers(layout, sources)
+        if not paths:
+            raise StageError(f"nothing is listed yet: materialize {' or '.join(source.asset for source in sources)}")
+        self._tombstones = read_tombstones(layout)
+        if missing := next((name for name, path in paths.items() if not path.exists()), None):
+            raise StageError(f"{paths[missing]} is missing: materialize {missing}")
+        self._rows = TablesByKey(list(paths.values()), LEDGER)
+        self._ranges = self._rows.ranges()
+        # After the look at the files: one that is replaced meanwhile is refused when its rows are read.
+        self.inputs = {name: hash_file(path) for name, path in paths.items()}
+        self._dropped: dict[KeyRange, list[pd.DataFrame]] = {}
+
+    def splits(self) -> Iterator[tuple[KeyRange, filters.Split]]:
+        """For every range the clips that are there and have a caption, and those taken down, not ok or without one."""
+        for part in self._ranges:
+            listed, taken_down = drop_taken_down(self._rows.rows(part), self._tombstones, stage="enriched_metadata")
+            usable = filters.drop_not_ok(listed)
+            captioned = filters.drop_empty_captions(usable.kept)
+            self._dropped[part] = [taken_down, usable.dropped, captioned.dropped]
+            yield part, captioned
+
+    def dropped(self) -> pd.DataFrame:
+        """All that `splits` dropped, what was taken down first."""
+        by_kind = zip(*self._dropped.values(), strict=True)
+        return pd.concat([table for tables in by_kind for table in tables], ignore_index=True)
 
 
-def _measured_before(layout: Layout) -> pd.DataFrame | None:
-    """The last table's measurements that hold by the rules of now; None when there is no table."""
-    path = layout.enriched_metadata
-    if not path.exists():
-        return None
-    version = stage_note(path).get("versions", {}).get("prober", "")
-    return standing_probes(read_stage(path, CLIPS, columns=PROBES.names).kept, version)
+class _Known:
+    """Measurements that hold by the rules of now: of the last table, of runs that were killed, then new ones."""
 
+    def __init__(self, layout: Layout) -> None:
+        records, self.parts = read_parts(layout.probe_parts)
+        self._records = PROBES.frame([record for record in records if record.get("prober_version") == PROBER_VERSION])
+        path = layout.enriched_metadata
+        self._table = TablesByKey([path], PROBES) if path.exists() else None
+        self._version = stage_note(path).get("versions", {}).get("prober", "") if path.exists() else ""
 
-def _read_ledger(name: str, path: Path) -> Table:
-    try:
-        return read_table(path, LEDGER)
-    except FileNotFoundError:
-        raise StageError(f"{path} is missing: materialize {name}") from None
+    def add(self, records: list[dict[str, Any]]) -> None:
+        """Take what was probed now."""
+        self._records = pd.concat([self._records, PROBES.frame(records)], ignore_index=True)
+
+    def of(self, part: KeyRange) -> tuple[pd.DataFrame | None, pd.DataFrame]:
+        """Of the clips in a range: measurements of the last table (None: there is none), and records."""
+        previous = None if self._table is None else standing_probes(self._table.rows(part), self._version)
+        return previous, part.of(self._records)
 
 
 def _probe(

@@ -11,9 +11,11 @@ import pandas as pd
 
 from video_assets.core.schema import CLIPS, DROPPED
 from video_assets.core.sharding import assign_shards
+from video_assets.storage.aside import rows_aside
 from video_assets.storage.durable import write_text
+from video_assets.storage.key_ranges import TablesByKey
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import read_stage, stage_hash, unchanged_stage, write_stage
+from video_assets.storage.stages import read_dropped, stage_hash, unchanged_stage, write_stage
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,17 @@ def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> It
     if all(known):
         yield from (shard_list for shard_list in known if shard_list)
         return
-    stage = read_stage(layout.size_filtered, CLIPS)
-    kept = dict(iter(stage.kept.groupby(assign_shards(stage.kept["clip_key"], n_shards=n_shards))))
-    dropped = dict(iter(stage.dropped.groupby(assign_shards(stage.dropped["clip_key"], n_shards=n_shards))))
-    for shard in shards:
-        yield _write_list(layout, shard, kept.get(shard, CLIPS.frame()), dropped.get(shard, DROPPED.frame()), stage.content_hash)
+    clips = TablesByKey([layout.size_filtered], CLIPS)
+    # Once more, of the file that is read: it may have been replaced since.
+    source = stage_hash(layout.size_filtered)
+    gone = read_dropped(layout.size_filtered)
+    dropped = dict(iter(gone.groupby(assign_shards(gone["clip_key"], n_shards=n_shards))))
+    with rows_aside(layout.size_filtered, CLIPS) as aside:
+        for part in clips.ranges():
+            rows = clips.rows(part)
+            aside.put(rows, assign_shards(rows["clip_key"], n_shards=n_shards))
+        for shard in shards:
+            yield _write_list(layout, shard, aside.take(shard), dropped.get(shard, DROPPED.frame()), source)
 
 
 def _write_list(layout: Layout, shard: str, kept: pd.DataFrame, dropped: pd.DataFrame, source: str) -> ShardList:

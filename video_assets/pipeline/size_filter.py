@@ -9,25 +9,29 @@ from video_assets.core import filters
 from video_assets.core.schema import CLIPS
 from video_assets.pipeline.recipes import size_filtered_recipe
 from video_assets.pipeline.stage_result import StageResult
+from video_assets.storage.key_ranges import TablesByKey
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import read_stage, stage_hash, unchanged_stage, write_stage
+from video_assets.storage.stages import read_dropped, stage_hash, unchanged_stage, write_stage_in_parts
+
+_NEEDED = ["clip_key", "source", "path", "file_size"]
 
 
 def filter_by_size(layout: Layout, *, max_bytes: int) -> StageResult:
     """Drop clips larger than `max_bytes`. When nothing has changed since the last time, nothing is read or written.
 
     Raises:
-        StageError: enriched_metadata is missing.
+        StageError: enriched_metadata is missing, torn, or replaced meanwhile.
     """
-    path = layout.size_filtered
-    note = {
-        "inputs": {"enriched_metadata": stage_hash(layout.enriched_metadata)},
-        **size_filtered_recipe(max_bytes=max_bytes).note,
-    }
+    path, source = layout.size_filtered, layout.enriched_metadata
+    note = {"inputs": {"enriched_metadata": stage_hash(source)}, **size_filtered_recipe(max_bytes=max_bytes).note}
     if content_hash := unchanged_stage(path, note):
         return StageResult(path, content_hash)
-    stage = read_stage(layout.enriched_metadata, CLIPS)
-    split = filters.drop_too_large(stage.kept, max_bytes=max_bytes)
-    note["inputs"] = {"enriched_metadata": stage.content_hash}
-    dropped = pd.concat([stage.dropped, split.dropped], ignore_index=True)
-    return StageResult(path, write_stage(path, CLIPS, kept=split.kept, dropped=dropped, note=note))
+    clips = TablesByKey([source], CLIPS)
+    # Once more, of the file that is read: it may have been replaced since.
+    note["inputs"] = {"enriched_metadata": stage_hash(source)}
+    ranges = clips.ranges()
+    splits = (filters.drop_too_large(clips.rows(part, _NEEDED), max_bytes=max_bytes) for part in ranges)
+    dropped = pd.concat([read_dropped(source), *(split.dropped for split in splits)], ignore_index=True)
+    kept = (filters.drop_too_large(clips.rows(part), max_bytes=max_bytes).kept for part in ranges)
+    content_hash = write_stage_in_parts(path, CLIPS, kept=kept, dropped=dropped, note=note)
+    return StageResult(path, content_hash)

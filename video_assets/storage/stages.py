@@ -5,7 +5,7 @@ So the hash of `X.parquet` stands for the whole stage, and a kill between the tw
 Belongs here: that pairing. Does not belong here: what is kept or dropped (`core.filters`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pandas as pd
 from video_assets.core.errors import MendableError
 from video_assets.core.schema import DROPPED, TableSpec
 from video_assets.storage.durable import hash_file
-from video_assets.storage.tables import Table, read_note, read_table, write_table
+from video_assets.storage.tables import Table, read_note, read_table, write_table, write_table_in_parts
 
 
 class StageError(MendableError):
@@ -44,8 +44,15 @@ def write_stage(path: Path, spec: TableSpec, *, kept: pd.DataFrame, dropped: pd.
         ValueError: rows that break the contract.
         OSError: the disk did not take it; `read_stage` then gives the old stage or refuses.
     """
+    return write_stage_in_parts(path, spec, kept=[kept], dropped=dropped, note=note)
+
+
+def write_stage_in_parts(
+    path: Path, spec: TableSpec, *, kept: Iterable[pd.DataFrame], dropped: pd.DataFrame, note: dict[str, Any]
+) -> str:
+    """As `write_stage`, with kept rows that come a part at a time."""
     dropped_hash = write_table(dropped_path(path), DROPPED, dropped)
-    return write_table(path, spec, kept, note={**note, "dropped_hash": dropped_hash})
+    return write_table_in_parts(path, spec, kept, note={**note, "dropped_hash": dropped_hash})
 
 
 def read_stage(path: Path, spec: TableSpec, *, columns: list[str] | None = None) -> Stage:
@@ -56,12 +63,19 @@ def read_stage(path: Path, spec: TableSpec, *, columns: list[str] | None = None)
     """
     dropped = _read(dropped_path(path), DROPPED)
     kept = _read(path, spec, columns)
-    if kept.note.get("dropped_hash") != dropped.content_hash:
-        raise StageError(
-            f"{path} and {dropped_path(path).name} are not of the same run (a write was interrupted): "
-            f"materialize {_asset(path)} again"
-        )
+    _refuse_torn(path, kept.note, dropped)
     return Stage(kept=kept.rows, dropped=dropped.rows, note=kept.note, content_hash=kept.content_hash)
+
+
+def read_dropped(path: Path) -> pd.DataFrame:
+    """Every clip dropped up to the stage at `path`.
+
+    Raises:
+        StageError: missing, torn or unreadable.
+    """
+    dropped = _read(dropped_path(path), DROPPED)
+    _refuse_torn(path, stage_note(path), dropped)
+    return dropped.rows
 
 
 def unchanged_stage(path: Path, note: Mapping[str, Any]) -> str | None:
@@ -99,6 +113,14 @@ def stage_note(path: Path) -> dict[str, Any]:
         raise StageError(f"{path} is missing: materialize {_asset(path)}") from None
     except ValueError as error:
         raise StageError(str(error)) from error
+
+
+def _refuse_torn(path: Path, note: Mapping[str, Any], dropped: Table) -> None:
+    if note.get("dropped_hash") != dropped.content_hash:
+        raise StageError(
+            f"{path} and {dropped_path(path).name} are not of the same run (a write was interrupted): "
+            f"materialize {_asset(path)} again"
+        )
 
 
 def _read(path: Path, spec: TableSpec, columns: list[str] | None = None) -> Table:

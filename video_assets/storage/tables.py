@@ -5,6 +5,7 @@ Belongs here: rows to files and back. Does not belong here: durability (`storage
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,32 @@ def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: dict[s
         ValueError: the rows break the contract; the message names table and column.
         OSError: the disk did not take it; an older file at `path` is untouched.
     """
+    return write_table_in_parts(path, spec, [rows], note=note)
+
+
+def write_table_in_parts(
+    path: Path, spec: TableSpec, parts: Iterable[pd.DataFrame], *, note: dict[str, Any] | None = None
+) -> str:
+    """As `write_table`, with rows that come a part at a time; how they are cut makes no difference."""
     schema = spec.arrow.with_metadata(note_metadata(note or {}))
-    table = pa.Table.from_pandas(spec.frame(rows), schema=schema, preserve_index=False).replace_schema_metadata(schema.metadata)
-    with durable_write(path, is_same_kept=True) as file:
-        pq.write_table(table, file, compression="zstd", row_group_size=ROWS_PER_GROUP)
+    with durable_write(path, is_same_kept=True) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        rest, n_rows = schema.empty_table(), 0
+        for part in parts:
+            rows = pa.Table.from_pandas(spec.frame(part), schema=schema, preserve_index=False)
+            rest = pa.concat_tables([rest, rows.replace_schema_metadata(schema.metadata)])
+            n_whole = rest.num_rows - rest.num_rows % ROWS_PER_GROUP
+            _write_groups(writer, rest.slice(0, n_whole))
+            rest, n_rows = rest.slice(n_whole), n_rows + rows.num_rows
+        _write_groups(writer, rest)
+        if not n_rows:
+            writer.write_table(rest)
     return hash_file(path)
+
+
+def _write_groups(writer: pq.ParquetWriter, rows: pa.Table) -> None:
+    """In row groups that do not show in how many pieces the rows came."""
+    for start in range(0, rows.num_rows, ROWS_PER_GROUP):
+        writer.write_table(rows.slice(start, ROWS_PER_GROUP).combine_chunks())
 
 
 def read_table(path: Path, spec: TableSpec, *, columns: list[str] | None = None) -> Table:

@@ -1,0 +1,151 @@
+"""Tables that are sorted by clip key, one range of keys at a time: how a stage works on millions of clips in bounded memory.
+
+A row is in one range, so whatever depends on a single clip can be done range by range. Ranges are cut by the statistics of row
+groups; tables that are not sorted, or have none, are read more than once and give the same rows.
+Belongs here: cutting and reading ranges. Does not belong here: what the rows mean, writing (`storage.tables`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from video_assets.core.schema import KEY, TableSpec
+from video_assets.storage.row_groups import opened
+from video_assets.storage.stages import StageError
+
+ROWS_PER_RANGE = 65_536
+"""About 100 MB of clips with long captions, several times that while they are joined."""
+
+
+@dataclass(frozen=True)
+class KeyRange:
+    """Keys from `first` up to, but without, `end`; None is the end of all."""
+
+    first: str
+    end: str | None
+
+    def mask(self, keys: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Which keys are in the range."""
+        is_in = pc.call_function("greater_equal", [keys, pa.scalar(self.first)])
+        if self.end is None:
+            return is_in
+        return pc.call_function("and", [is_in, pc.call_function("less", [keys, pa.scalar(self.end)])])
+
+    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a table in memory that are in the range."""
+        if rows.empty:
+            return rows
+        return rows[self.mask(pa.chunked_array(pa.array(rows[KEY.name], pa.string()))).to_numpy()]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A row group: its keys lie between `lowest` and `highest`; None: nobody knows."""
+
+    path: Path
+    index: int
+    n_rows: int
+    lowest: str
+    highest: str | None
+
+    def meets(self, part: KeyRange) -> bool:
+        return (part.end is None or self.lowest < part.end) and (self.highest is None or self.highest >= part.first)
+
+    def is_within(self, part: KeyRange) -> bool:
+        is_below = part.end is None or (self.highest is not None and self.highest < part.end)
+        return self.lowest >= part.first and is_below
+
+
+class TablesByKey:
+    """Tables of one contract, read together by ranges of the clip key; within a range, table after table.
+
+    Raises:
+        FileNotFoundError: one is not there.
+        StageError: one is not readable, or lacks a column that may not be null; the message names it.
+    """
+
+    def __init__(self, paths: Sequence[Path], spec: TableSpec) -> None:
+        self._spec = spec
+        self._identities = {path: _identity(path) for path in paths}
+        self._groups = [group for path in paths for group in _groups(path, spec)]
+
+    def ranges(self, at_least: int | None = None) -> list[KeyRange]:
+        """All ranges, in order, with at least so many rows each but the last; together they hold every key there can be."""
+        at_least = at_least or ROWS_PER_RANGE
+        cuts, n_rows = [""], 0
+        for group in sorted(self._groups, key=lambda group: group.lowest):
+            if n_rows >= at_least and group.lowest > cuts[-1]:
+                cuts.append(group.lowest)
+                n_rows = 0
+            n_rows += group.n_rows
+        return [KeyRange(first, end) for first, end in zip(cuts, [*cuts[1:], None], strict=True)]
+
+    def rows(self, part: KeyRange, columns: list[str] | None = None) -> pd.DataFrame:
+        """The rows of one range, of the contract's types.
+
+        Raises:
+            StageError: a table turned out to be damaged, or was replaced since the first look.
+        """
+        names = columns or self._spec.names
+        tables = [_schema(self._spec, names).empty_table()]
+        by_path: dict[Path, list[_Group]] = {}
+        for group in self._groups:
+            if group.meets(part):
+                by_path.setdefault(group.path, []).append(group)
+        for path, groups in by_path.items():
+            tables += self._read(path, groups, part, names)
+        return pa.concat_tables(tables).to_pandas(types_mapper=pd.ArrowDtype)
+
+    def _read(self, path: Path, groups: list[_Group], part: KeyRange, names: list[str]) -> list[pa.Table]:
+        with opened(path) as file:
+            self._refuse_replaced(path)
+            wanted = [name for name in dict.fromkeys([KEY.name, *names]) if name in file.schema_arrow.names]
+            found = [(group, file.read_row_group(group.index, columns=wanted)) for group in groups]
+        whole = [table if group.is_within(part) else table.filter(part.mask(table.column(KEY.name))) for group, table in found]
+        return [_as_of_now(table, _schema(self._spec, names)) for table in whole]
+
+    def _refuse_replaced(self, path: Path) -> None:
+        if _identity(path) != self._identities[path]:
+            raise StageError(f"{path} was replaced while it was read: wait for the other run, then materialize again")
+
+
+def _groups(path: Path, spec: TableSpec) -> list[_Group]:
+    with opened(path) as file:
+        names = file.schema_arrow.names
+        missing = [column.name for column in spec.columns if column.name not in names and not column.is_nullable]
+        if missing:
+            raise StageError(f"{path}: columns {missing} are missing; it was written by another version: materialize it again")
+        return [_group(path, file.metadata, index) for index in range(file.num_row_groups)]
+
+
+def _group(path: Path, metadata: pq.FileMetaData, index: int) -> _Group:
+    group = metadata.row_group(index)
+    parts = (group.column(at) for at in range(group.num_columns))
+    statistics = next(part.statistics for part in parts if part.path_in_schema == KEY.name)
+    is_told = statistics is not None and statistics.has_min_max
+    lowest, highest = (statistics.min, statistics.max) if is_told else ("", None)
+    return _Group(path, index, group.num_rows, lowest, highest)
+
+
+def _as_of_now(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of `schema`; those that came after the table was written are null."""
+    columns = [
+        table.column(field.name).cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _schema(spec: TableSpec, names: list[str]) -> pa.Schema:
+    fields = [spec.arrow.field(name).with_nullable(True) for name in names]
+    return pa.schema(fields)
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
