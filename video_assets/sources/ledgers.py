@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from video_assets.core.schema import LEDGER
 from video_assets.settings.model import Settings, Source
@@ -24,6 +25,7 @@ from video_assets.sources.own_clips.unchanged import is_as_remembered, remember
 from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
+from video_assets.storage.row_groups import opened, rows_with
 from video_assets.storage.tables import count_rows, read_table, write_table
 from video_assets.tombstones.rules import bury
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
@@ -111,10 +113,28 @@ def _remove_buried(rows: pd.DataFrame, store: Path) -> None:
 
 def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
     path = layout.ledger("own_clips")
-    previous = read_table(path, LEDGER).rows if path.exists() else None
-    listed = list_own_clips(own, previous=previous, now_ns=time.time_ns(), ignore=(layout.root,), scan=scan)
+    # Captions of the last listing are most of it, and are needed of caption files and of clips that are gone.
+    columns = LEDGER.names if scan.sidecars else [name for name in LEDGER.names if name not in {"text", "extras"}]
+    listed = list_own_clips(
+        own,
+        previous=read_table(path, LEDGER, columns=columns).rows if path.exists() else None,
+        now_ns=time.time_ns(),
+        ignore=(layout.root,),
+        scan=scan,
+        whole_rows=lambda keys: _rows_of(path, keys),
+        beside=path,
+    )
     write_text(layout.notes("own_clips"), json.dumps(listed.attrs["notes"], indent=1, ensure_ascii=False) + "\n")
     rows = bury(listed, read_tombstones(layout))
     content_hash = write_table(path, LEDGER, rows)
     _remove_buried(rows, layout.unpacked("own_clips"))
     remember(layout.own_clips_origin, listed.attrs["origin"], rows, ledger_hash=content_hash, tombstones=buried)
+
+
+def _rows_of(path: Path, clip_keys: pd.Series) -> pd.DataFrame:
+    """Whole rows of a ledger by their keys."""
+    if clip_keys.empty:
+        return LEDGER.frame()
+    with opened(path) as file:
+        found = list(rows_with(file, "clip_key", clip_keys.tolist(), LEDGER.names))
+    return LEDGER.frame(pa.concat_tables(found).to_pandas(types_mapper=pd.ArrowDtype))

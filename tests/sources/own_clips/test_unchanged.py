@@ -127,3 +127,13 @@ def test_videos_of_other_endings_are_told_each_time_and_noticed_when_they_come(s
     assert source.files() == before
     put(source.clips / "y.3gp")
     assert any(".3gp: 2), first x.3gp" in told for told in source.refresh().notes)
+
+
+def test_a_clip_that_is_gone_keeps_its_caption_and_extras(source):
+    put(source.captions, "path,text,colour\na.mp4,a dog,red\nb.mp4,a cat,blue\n")
+    source.refresh()
+    (source.clips / "b.mp4").unlink()
+    source.tell(a="a dog")
+    source.refresh()
+    gone = source.rows().loc["own_clips/b.mp4"]
+    assert (gone["reason"], gone["text"], gone["extras"]) == ("gone", "a cat", '{"colour": "blue"}')

@@ -8,7 +8,7 @@ Belongs here: which findings and captions make a line. Does not belong here: how
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from video_assets.sources.own_clips.scan import Scan, Sidecar, scan_folder
 from video_assets.sources.own_clips.sidecars import SidecarReader
 from video_assets.sources.own_clips.table_rows import TableOptions
 from video_assets.sources.own_clips.unchanged import Origin, state_of
+from video_assets.storage.aside import mapped_table
 
 _BATCH = 16_384
 
@@ -42,6 +43,8 @@ def list_own_clips(
     ignore: tuple[Path, ...],
     scan: Scan | None = None,
     source: str = "own_clips",
+    whole_rows: Callable[[pd.Series], pd.DataFrame] | None = None,
+    beside: Path | None = None,
 ) -> pd.DataFrame:
     """List the user's clips: one LEDGER line per clip, per row that is no clip, and per clip that is gone; sorted by clip key.
 
@@ -50,11 +53,13 @@ def list_own_clips(
 
     Args:
         settings: where the clips are.
-        previous: the ledger of the last listing; None at first.
+        previous: the ledger of the last listing; None at first. Its captions are needed only when there are caption files.
         now_ns: the time, ns since 1970: files younger than `settings.settle_s` wait.
         ignore: folders that are no clips, although they may lie below the clips folder (the data root).
         scan: what `scan_own_clips` found a moment ago.
         source: whose clips these are; keys begin with it.
+        whole_rows: gives rows of the last ledger by clip key, when `previous` is without captions.
+        beside: the ledger that will be written: the lines lie in a file beside it meanwhile, not in memory.
 
     Raises:
         SourceError: the folder or a table as a whole cannot be used, there is no clip at all, or every clip is away at once.
@@ -63,7 +68,7 @@ def list_own_clips(
     notes: list[str] = []
     listing = _Listing(settings, scan or scan_own_clips(settings, ignore), previous, now_ns=now_ns, notes=notes, source=source)
     state = state_of(settings, listing.scan, tables_of(settings, listing.scan, notes=[]))
-    rows = mark_duplicates(_frame(listing.lines()))
+    rows = mark_duplicates(_frame(listing.lines(), beside))
     if rows.empty:
         raise SourceError(_no_clip(settings, listing.scan))
     if has_lost_everything(previous, rows):
@@ -72,7 +77,7 @@ def list_own_clips(
             f"If they were removed on purpose, delete raw/{source}.parquet in the data root"
         )
     rows = settle(rows, previous=previous, now_ns=now_ns, settle_ns=listing.settle_ns)
-    out = carry_forward(previous, rows)
+    out = carry_forward(previous, rows, whole_rows=whole_rows)
     out.attrs["origin"] = Origin(state, listing.others)
     out.attrs["notes"] = [*notes, *listing.notes(), *_notes_on(listing.scan, settings)]
     return out
@@ -298,12 +303,16 @@ class _Listing:
         )
 
 
-def _frame(lines: Iterator[Line]) -> pd.DataFrame:
+def _frame(lines: Iterator[Line], beside: Path | None) -> pd.DataFrame:
     """Lines as a table, gathered in batches: as Python objects a million captions would take several times their size."""
+    batches, schema = _batches(lines), LEDGER.arrow
+    table = pa.Table.from_batches(batches, schema=schema) if beside is None else mapped_table(batches, schema, beside=beside)
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _batches(lines: Iterator[Line]) -> Iterator[pa.RecordBatch]:
     schema = LEDGER.arrow
-    batches = []
     while batch := list(itertools.islice(lines, _BATCH)):
         columns = zip(*batch, strict=True)
         arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
-        batches.append(pa.record_batch(arrays, schema=schema))
-    return pa.Table.from_batches(batches, schema=schema).to_pandas(types_mapper=pd.ArrowDtype)
+        yield pa.record_batch(arrays, schema=schema)

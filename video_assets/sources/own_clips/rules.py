@@ -4,6 +4,7 @@ Belongs here: what a listing means, as functions from a ledger table to a ledger
 (`sources.own_clips.scan`, `sources.own_clips.listing`), what a caption is (`core.captions`).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -123,15 +124,20 @@ def _look_up(clip_keys: pd.Series, previous: pd.DataFrame | None) -> pd.DataFram
     return known.set_axis(clip_keys.index)
 
 
-def carry_forward(previous: pd.DataFrame | None, current: pd.DataFrame) -> pd.DataFrame:
+def carry_forward(
+    previous: pd.DataFrame | None, current: pd.DataFrame, *, whole_rows: Callable[[pd.Series], pd.DataFrame] | None = None
+) -> pd.DataFrame:
     """`current` plus every clip of `previous` that it lacks, as failed with reason `gone`; sorted by clip key.
 
-    So every clip ever listed keeps a status. Size and time of a gone clip are those it was last seen with.
+    So every clip ever listed keeps a status. Size and time of a gone clip are those it was last seen with. When `previous` is
+    without captions, `whole_rows` gives whole rows of it by their clip keys.
     """
     if previous is None:
         return _sorted(current)
     is_clip = ~previous["reason"].isin(_NO_CLIP) & ~previous["clip_key"].str.endswith(FOLDER_MARK)
     lost = previous[is_clip & ~previous["clip_key"].isin(current["clip_key"])]
+    if whole_rows is not None:
+        lost = whole_rows(lost["clip_key"])
     is_news = lost["reason"] != "gone"
     details = [
         _last_seen(size, mtime, reason)
