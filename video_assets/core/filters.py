@@ -4,6 +4,7 @@ Belongs here: the rules, as functions from a table to `Split`. Does not belong h
 verdict means (`core.verdicts`), when a caption is empty (`core.captions`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ REASONS = {
     "changed_since_listing": "the file was replaced between listing and decoding; list it again (materialize the source)",
     **PICTURE_REASONS,
     "not_measured": "the clip decoded, but its frames, size or rate are not known, so it cannot be trained on",
+    "excluded": "somebody left it out; delete its row in DATA_ROOT/exclude.csv to have it back",
     "duplicate_content": "another clip has the same bytes; the first by clip key is kept (training.duplicates)",
 }
 
@@ -33,6 +35,7 @@ STAGES = {
     "changed_since_listing": "decode_check",
     **dict.fromkeys(PICTURE_REASONS, "decode_check"),
     "not_measured": "decode_check",
+    "excluded": "training_csv",
     "duplicate_content": "training_csv",
 }
 
@@ -141,6 +144,12 @@ def split_by_verdict(
     shown = _drop_undemanded(measured.kept, demands)
     dropped = pd.concat([by_verdict.dropped, measured.dropped, *(split.dropped for split in shown)], ignore_index=True)
     return Split(kept=shown[-1].kept if shown else measured.kept, dropped=dropped)
+
+
+def drop_excluded(clips: pd.DataFrame, details: Mapping[str, str]) -> Split:
+    """Clips that a person wants left out; `details` by clip key."""
+    detail = clips["clip_key"].map(details)
+    return drop(clips, detail.notna(), stage=STAGES["excluded"], reason="excluded", detail=detail)
 
 
 def drop_duplicate_content(clips: pd.DataFrame) -> Split:

@@ -87,7 +87,7 @@ def funnel_from_counts(kept: int, counts: Mapping[str, Mapping[str, int]], *, li
         ValueError: `listed` is not `kept` plus all drops.
     """
     drops = [Drop(stage, reason, clips) for stage, reasons in counts.items() for reason, clips in reasons.items() if clips]
-    drops.sort(key=lambda drop: (_rank(drop.stage), drop.stage, -drop.clips, drop.reason))
+    drops.sort(key=lambda drop: (*stage_rank(drop.stage), -drop.clips, drop.reason))
     result = Funnel(kept=kept, drops=tuple(drops))
     if listed is not None and listed != result.listed:
         raise ValueError(
@@ -97,8 +97,9 @@ def funnel_from_counts(kept: int, counts: Mapping[str, Mapping[str, int]], *, li
     return result
 
 
-def _rank(stage: str) -> int:
-    return _STAGES.index(stage) + 1 if stage in _STAGES else 0
+def stage_rank(stage: str) -> tuple[int, str]:
+    """Sorts stages as clips pass them: the sources by name, then the others."""
+    return (_STAGES.index(stage) + 1 if stage in _STAGES else 0, stage)
 
 
 def _reject_twice(kept: pd.DataFrame, dropped: pd.DataFrame) -> None:

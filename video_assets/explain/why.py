@@ -20,6 +20,7 @@ from video_assets.core.sharding import shard_of
 from video_assets.core.takeover import standing_verdicts
 from video_assets.core.units import size
 from video_assets.explain.reasons import MEANINGS
+from video_assets.publish.exclusions import read_exclusions
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.layout import Layout
@@ -90,16 +91,23 @@ def explain(layout: Layout, settings: Settings, text: str, *, max_clips: int = _
         StageError: a table is unreadable.
     """
     clips = find_clips(layout, settings, text).head(max_clips)
-    return [
-        Explanation(
-            clip_key=key,
-            source=source,
-            path=path,
-            shard=shard_of(key, n_shards=settings.decode.n_shards),
-            steps=tuple(_Clip(layout, settings, key, path).steps(source)),
-        )
-        for key, source, path in clips.itertuples(index=False, name=None)
-    ]
+    return [explain_clip(layout, settings, key, source, path) for key, source, path in clips.itertuples(index=False, name=None)]
+
+
+def explain_clip(layout: Layout, settings: Settings, clip_key: str, source: str, path: str) -> Explanation:
+    """Everything that the tables say about one clip, whose key, source and path are known.
+
+    Raises:
+        StageError: a table is unreadable.
+        ExclusionError: exclude.csv is.
+    """
+    return Explanation(
+        clip_key=clip_key,
+        source=source,
+        path=path,
+        shard=shard_of(clip_key, n_shards=settings.decode.n_shards),
+        steps=tuple(_Clip(layout, settings, clip_key, path).steps(source)),
+    )
 
 
 def find_clips(layout: Layout, settings: Settings, text: str) -> pd.DataFrame:
@@ -201,10 +209,19 @@ class _Clip:
     def _trained(self) -> Step:
         table, dropped = self._layout.training_table(self._settings.product_name), self._layout.dropped
         if (row := self._row(dropped, DROPPED)) is not None and row["stage"] in {"selected", "training_csv"}:
-            return Step(row["stage"], "dropped", row["reason"], row["detail"], str(dropped))
+            return Step(row["stage"], "dropped", row["reason"], row["detail"] + self._left_out(row["reason"]), str(dropped))
         if self._is_published(table):
-            return Step("training_csv", "kept", file=str(table))
+            return Step("training_csv", "kept", detail=self._left_out(""), file=str(table))
         return Step("training_csv", "pending", detail=_OLDER if table.exists() else _NOT_YET, file=str(table))
+
+    def _left_out(self, reason: str) -> str:
+        """What the next publication changes, when exclude.csv was changed after the last one."""
+        exclusion = read_exclusions(self._layout).get(self._key)
+        if reason == "excluded" and exclusion is None:
+            return "; not in exclude.csv any more: the next run brings it back"
+        if not reason and exclusion is not None:
+            return f"the next run leaves it out (exclude.csv): {exclusion.detail}"
+        return ""
 
     def _is_published(self, table: Path) -> bool:
         folder = self._settings.training.relative_to

@@ -1,7 +1,7 @@
 """Which rows the product has, decided over all shards without reading a caption.
 
-Belongs here: order, duplicates, take-downs, and refusing what does not add up. Does not belong here: whether the shards are
-current (`pipeline.currency`), writing (`publish.publish`).
+Belongs here: order, duplicates, take-downs, exclusions, and refusing what does not add up. Does not belong here: whether the
+shards are current (`pipeline.currency`), writing (`publish.publish`).
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from video_assets.core.filters import drop_duplicate_content
+from video_assets.core.filters import drop_duplicate_content, drop_excluded
 from video_assets.core.matching import positions
 from video_assets.core.schema import CHECKED, DROPPED, LEDGER
 from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import is_dropped
 from video_assets.pipeline.currency import IncompleteInputError
+from video_assets.publish.exclusions import read_exclusions
 from video_assets.publish.rules.rows import counts_by_reason, counts_by_source, merge_order
 from video_assets.select.stage import unwanted
 from video_assets.settings.model import Settings
@@ -58,9 +59,10 @@ class Plan:
 
 
 def decide(layout: Layout, settings: Settings) -> Plan:
-    """Read what decisions need of all shards, check it, and drop what was taken down, what is not wanted, then duplicates.
+    """Read what decisions need of all shards, check it; drop what was taken down, is not wanted, a duplicate, or excluded.
 
     Raises:
+        ExclusionError: exclude.csv cannot be read.
         IncompleteInputError: the shards do not fit together, or hold what must not be there.
         StageError: a table is torn or unreadable.
     """
@@ -97,15 +99,17 @@ def _drop(layout: Layout, settings: Settings, clips: pd.DataFrame) -> tuple[pd.D
     # By its bytes, a clip is known for one that was taken down also under another name. That comes before the choice among
     # copies, which would bring the next copy in.
     taken_down = drop_taken_down(clips, read_tombstones(layout), stage="training_csv")[1]
-    kept = clips[~clips["clip_key"].isin(taken_down["clip_key"])]
+    kept, gone = clips[~clips["clip_key"].isin(taken_down["clip_key"])], [taken_down]
     # Also before the choice among copies: of two with the same bytes, one may have the caption or licence that is wanted.
     not_wanted = unwanted(layout, settings)
-    not_wanted = not_wanted[~not_wanted["clip_key"].isin(taken_down["clip_key"])]
-    kept, dropped = kept[~kept["clip_key"].isin(not_wanted["clip_key"])], [taken_down, not_wanted]
+    gone.append(not_wanted[~not_wanted["clip_key"].isin(taken_down["clip_key"])])
+    kept = kept[~kept["clip_key"].isin(gone[-1]["clip_key"])]
     if settings.training.duplicates == "drop":
-        copies = drop_duplicate_content(kept).dropped
-        kept, dropped = kept[~kept["clip_key"].isin(copies["clip_key"])], [*dropped, copies]
-    return kept, pd.concat(dropped, ignore_index=True)
+        gone.append(drop_duplicate_content(kept).dropped)
+        kept = kept[~kept["clip_key"].isin(gone[-1]["clip_key"])]
+    # Last, so that no copy takes the place of a clip that a person left out.
+    gone.append(drop_excluded(kept, {key: each.detail for key, each in read_exclusions(layout).items()}).dropped)
+    return kept[~kept["clip_key"].isin(gone[-1]["clip_key"])], pd.concat(gone, ignore_index=True)
 
 
 def _refuse_bad_verdicts(clips: pd.DataFrame, settings: Settings) -> None:

@@ -25,6 +25,7 @@ from video_assets.pipeline.currency import IncompleteInputError, current_inputs
 from video_assets.pipeline.recipes import decode_check_recipe, training_csv_recipe
 from video_assets.publish.audit import refuse_implausible
 from video_assets.publish.compare import compare_tables
+from video_assets.publish.exclusions import exclusions_hash
 from video_assets.publish.files import ProductFiles, in_order, per_source_names, read_merged, sha256_file
 from video_assets.publish.manifest import Published, problems_in, read_published
 from video_assets.publish.plan import Plan, decide, refuse_lost_clips
@@ -62,6 +63,7 @@ def publish(layout: Layout, settings: Settings) -> Published:
     version stays the last one. Otherwise there is a new version, and the oldest ones go (training.keep_versions).
 
     Raises:
+        ExclusionError: exclude.csv cannot be read.
         IncompleteInputError: shards are missing, stale, or do not add up to what was listed; names them and what to do.
         ImplausibleError: more clips were dropped than the settings allow.
         NothingKeptError: no clip is left.
@@ -103,8 +105,14 @@ def _made_from(layout: Layout, settings: Settings) -> dict[str, Any]:
         },
         "products": {"combined": settings.product_name, "per_source": per_source_names(settings)},
         "versions": recipe.versions,
-        "inputs": current_inputs(layout, settings),
+        "inputs": _inputs(layout, settings),
     }
+
+
+def _inputs(layout: Layout, settings: Settings) -> dict[str, Any]:
+    """Hashes of the shards, and of what a person left out."""
+    excluded = exclusions_hash(layout)
+    return {**current_inputs(layout, settings), **({layout.exclusions.name: excluded} if excluded else {})}
 
 
 def _is_made_from(version: Version, made_from: dict[str, Any]) -> bool:
@@ -159,9 +167,9 @@ def _write(
     with ProductFiles(folder, settings.product_name, sources=per_source_names(settings)) as files:
         for table in rows:
             files.write(table.select(TRAINING.names), table.column("source"))
-        if current_inputs(layout, settings) != made_from["inputs"]:
+        if _inputs(layout, settings) != made_from["inputs"]:
             raise IncompleteInputError(
-                "another run changed the shards meanwhile: wait for it, then materialize training_csv again"
+                "the shards or exclude.csv were changed meanwhile: wait for the other run, then materialize training_csv again"
             )
     path = folder / layout.dropped.name
     write_table(path, DROPPED, plan.dropped)

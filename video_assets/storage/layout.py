@@ -195,6 +195,16 @@ class Layout:
         """Folder of one export. No dots: a trainer takes the first dot of a path for the end of its name."""
         return self.root / "exports" / target.replace(".", "-")
 
+    @property
+    def exclusions(self) -> Path:
+        """Clips that a person wants left out."""
+        return self.root / "exclude.csv"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Folder of pictures of clips, for the page that shows them; may be deleted at any time."""
+        return self.root / "look" / "thumbnails"
+
     def about(self, asset: str) -> Path:
         """What the UI shows of an asset's table, kept until the table changes."""
         return self.root / "about" / f"{asset}.json"

@@ -24,12 +24,17 @@ _UNASKED = frozenset({*NOT_WANTED, "not_a_clip", *limits.REASONS, *licences.REAS
 
 @dataclass(frozen=True)
 class CheckFinding:
-    """The outcome of one rule: its name, whether it holds, a sentence, and numbers that plot over time."""
+    """The outcome of one rule: its name, whether it holds, a sentence, numbers that plot over time, and which clips to look at.
+
+    `look_at` are filters of the page that shows clips, `n_clips` how many these are; none where the rule is not about clips.
+    """
 
     name: str
     is_passed: bool
     description: str
     numbers: dict[str, Any] = field(default_factory=dict)
+    look_at: dict[str, str] = field(default_factory=dict)
+    n_clips: int = 0
 
 
 def columns_and_types(rows: pd.DataFrame, spec: TableSpec) -> CheckFinding:
@@ -79,33 +84,38 @@ def drop_rate(funnel: Funnel, *, max_drop_share: float, max_bad_share: float) ->
         f"{share(bad, decoded)} of {decoded:,} decoded clips bad (limit {max_bad_share:.0%})"
     )
     by_reason = {f"share_{drop.reason}": _part(drop.clips, funnel.listed) for drop in funnel.drops}
-    return CheckFinding("drop_rate", is_passed, text, {**shares, **by_reason})
+    return CheckFinding("drop_rate", is_passed, text, {**shares, **by_reason}, {"status": "dropped"}, funnel.dropped)
 
 
 def no_shard_outlier(counts: pd.DataFrame, *, max_excess: float) -> CheckFinding:
     """No shard lost far more than the others. `counts`: columns shard, listed, dropped (clips)."""
     odd = shard_outliers(counts, max_excess=max_excess)
     text = "; ".join(outlier.message for outlier in odd) or f"{len(counts)} shards are alike"
-    return CheckFinding("no_shard_outlier", not odd, text, {"outlier_shards": len(odd)})
+    n_dropped = int(counts["dropped"].sum())
+    return CheckFinding("no_shard_outlier", not odd, text, {"outlier_shards": len(odd)}, {"stage": "decode_check"}, n_dropped)
 
 
 def reasons_as_before(now: Funnel, before: Funnel | None, *, max_rise: float) -> CheckFinding:
     """No reason takes a far larger share of the clips than in the version before, when that is no accident of few clips."""
     if before is None or not before.listed or not now.listed:
         return CheckFinding("reasons_as_before", True, "there is no earlier version to compare with", {"risen_reasons": 0})
-    risen = []
+    risen: dict[str, str] = {}
     for reason, clips in now.by_reason.items():
         was = before.by_reason.get(reason, 0)
         part, earlier = clips / now.listed, was / before.listed
         # Laplace's rule keeps the expected share off 0, where a single clip would be a miracle.
         if part > earlier + max_rise and log_tail(now.listed, part, (was + 1) / (before.listed + 2)) < math.log(_FALSE_ALARM):
-            risen.append(
+            risen[reason] = (
                 f"{reason} takes {share(clips, now.listed)} of the clips, {share(was, before.listed)} in the version before"
             )
     text = (
-        "; ".join(risen) + ": look at what changed there" if risen else "every reason takes about the share that it took before"
+        "; ".join(risen.values()) + ": look at what changed there"
+        if risen
+        else "every reason takes about the share that it took before"
     )
-    return CheckFinding("reasons_as_before", not risen, text, {"risen_reasons": len(risen)})
+    first = next(iter(risen), "")
+    look_at = {"reason": first} if first else {}
+    return CheckFinding("reasons_as_before", not risen, text, {"risen_reasons": len(risen)}, look_at, now.by_reason.get(first, 0))
 
 
 def _part(part: int, whole: int) -> float:
