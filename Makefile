@@ -2,13 +2,14 @@
 PYTHON ?= python3.11
 DATA_ROOT ?= data
 PORT ?= 3000
+LOOK_PORT ?= 3001
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: benchmark coverage test-kubernetes docs help setup setup-dev run ui ui-read-only test lint format types layers check lock clean
+.PHONY: benchmark coverage test-kubernetes docs help setup setup-dev run look ui ui-read-only test lint format types layers check lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -18,6 +19,9 @@ run: setup  ## turn the built-in sample into a training CSV (DATA_ROOT=data)
 
 ui: setup  ## web UI and daemon on DATA_ROOT, http://127.0.0.1:3000 (PORT=3000)
 	@exec $(BIN)/video-assets ui --data-root "$(DATA_ROOT)" --port "$(PORT)"
+
+look: setup  ## a page with all clips of DATA_ROOT, kept and dropped, http://127.0.0.1:3001 (LOOK_PORT=3001 EDIT=1)
+	@exec $(BIN)/video-assets look --data-root "$(DATA_ROOT)" --port "$(LOOK_PORT)" $(if $(EDIT),--edit)
 
 ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts nothing (PORT=3000)
 	@exec $(BIN)/video-assets ui --read-only --data-root "$(DATA_ROOT)" --port "$(PORT)"

@@ -1,4 +1,4 @@
-"""Commands that look at a data root: why, diff, status, settings; and at settings that are to come: check-settings.
+"""Commands that look at a data root: look, why, diff, status, settings; and at settings that are to come: check-settings.
 
 Does not belong here: what they find (`explain`, `publish`, `pipeline`), how it looks (`terminal`).
 """
@@ -39,6 +39,31 @@ def why(
     else:
         terminal.explanations(explanations, clip)
     raise typer.Exit(0 if explanations else 1)
+
+
+@app.command()
+def look(
+    data_root: DataRoot = Path("data"),
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others reach it only with the token in the URL.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")] = 3001,
+    edit: Annotated[bool, typer.Option("--edit", help="Let the page write exclude.csv; it only shows otherwise.")] = False,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="VIDEO_ASSETS_LOOK_TOKEN", help="Token for other addresses; made up when left out.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """A page with all clips, kept and dropped: filter them, play them, see why. Ctrl-C stops it."""
+    from video_assets.look.serve import place_of, serve
+
+    with exit_codes(stopped="stopped looking"):
+        layout = Layout(use_data_root(data_root))
+        if not layout.root.is_dir():
+            raise UsageError(f"{layout.root} is not there. Is --data-root right? `video-assets run` makes it")
+        serve(layout, load_settings, place_of(host, port, token=token), can_edit=edit, say=terminal.say)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from video_assets.settings.cluster import Slurm
 from video_assets.settings.hub_dataset import HubDataset
-from video_assets.settings.sections import Automation, Checks, Decode, Exports, Filter, Select, Training
+from video_assets.settings.sections import Automation, Checks, Decode, Exports, Filter, Look, Select, Training
 from video_assets.settings.sources import AbsolutePath, MiraData, OpenVid, OwnClips, absolute
 
 
@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     exports: Exports = Exports()
     checks: Checks = Checks()
     automation: Automation = Automation()
+    look: Look = Look()
 
     @model_validator(mode="after")
     def _data_root_is_no_clip(self) -> Self:

@@ -202,3 +202,15 @@ class Automation(Section):
     keep_runs_days: int = Field(60, ge=0, description="days that ended runs, their logs and check results are kept at least")
     clean_up_cron: Cron = Field("30 3 * * *", description="when old runs are deleted, a cron expression")
     ui_url: str | None = Field(None, description="address of the web UI, for links in alerts; default: no links")
+
+
+class Look(Section):
+    """The page to look at the clips."""
+
+    url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#]+$",
+        description="the page's address (https://host:port), for links in the UI; default: none",
+    )
+    max_thumbnails: int = Field(50_000, ge=100, description="pictures of clips that are kept in DATA_ROOT/look; the oldest go")
+    max_thumbnails_mib: int = Field(1024, ge=1, description="MiB that these pictures may take")

@@ -125,6 +125,11 @@ def read_note(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not a readable table ({error}); delete it and materialize its asset again") from error
 
 
+def table_files(path: Path) -> list[Path]:
+    """The Parquet files that hold a table's rows, for engines that read them by themselves; none when it is not there."""
+    return [path] if path.exists() else []
+
+
 def count_rows(path: Path) -> int:
     """Rows of a table, from its footer."""
     return pq.read_metadata(path).num_rows

@@ -1,0 +1,111 @@
+"""The current state of the tables, read anew in the background when one of them has changed.
+
+Belongs here: when to read. Does not belong here: what is read (`look.tables`), questions (`look.index`).
+"""
+
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from video_assets.look.index import Index
+from video_assets.look.tables import Files, find_files
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
+
+_LOOK_AGAIN_S = 2.0
+_SHOWN_CHARS = 600
+log = logging.getLogger(__name__)
+
+
+class Catalogue:
+    """The newest index that could be made, and the settings it was made with; `trouble` says why a newer one could not."""
+
+    def __init__(self, layout: Layout, load_settings: Callable[[], Settings]) -> None:
+        """Settings are read as often as tables: the first run enables the source whose clips are then to be seen."""
+        self._layout, self._load_settings = layout, load_settings
+        self.settings = load_settings()
+        self._folder = Path(tempfile.mkdtemp(prefix="video-assets-look-"))
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._number = 0
+        self._failed: object = None
+        self._retired: list[Index] = []
+        self.index: Index | None = None
+        self.trouble = ""
+        self.is_reading = True
+        self.seconds = 0.0
+        self._thread = threading.Thread(target=self._watch, name="look-tables", daemon=True)
+
+    def start(self) -> None:
+        """Read the tables, then look for changes until `close`."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking and remove the temporary folder."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=30.0)
+        for index in [*self._retired, *([self.index] if self.index else [])]:
+            index.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def refresh(self) -> None:
+        """Read the tables when they are not those that were read last."""
+        try:
+            self.settings = self._load_settings()
+            files = find_files(self._layout, self.settings)
+        except OSError as error:
+            self.trouble, self.is_reading = f"the storage does not answer: {error}", False
+            return
+        except ValueError as error:
+            self.trouble, self.is_reading = f"the settings cannot be read: {str(error)[:_SHOWN_CHARS]}", False
+            return
+        stamp = files.stamp
+        if files.is_empty:
+            gone = self._layout.is_there
+            self.trouble = "" if gone else f"{self._layout.root} is not there: is the storage mounted?"
+            self.is_reading = False
+            if not self.trouble and self.index is not None:
+                self._replace(None)
+            return
+        if (self.index is None or stamp != self.index.stamp) and stamp != self._failed:
+            self._read(files)
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            self.refresh()
+            self._stop.wait(_LOOK_AGAIN_S)
+
+    def _read(self, files: Files) -> None:
+        self.is_reading = True
+        self._number += 1
+        folder = self._folder / str(self._number)
+        folder.mkdir()
+        begun = time.monotonic()
+        try:
+            index = Index(files, folder)
+        except (duckdb.Error, OSError, ValueError) as error:
+            # Asked again when a table changes: one that is being rewritten is whole a moment later.
+            self._failed, self.trouble = files.stamp, f"a table cannot be read: {str(error)[:_SHOWN_CHARS]}"
+            log.warning("%s", self.trouble)
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            self.seconds, self.trouble, self._failed = time.monotonic() - begun, "", None
+            self._replace(index)
+        finally:
+            self.is_reading = False
+
+    def _replace(self, index: Index | None) -> None:
+        """Requests that began with the one before may end with it; it goes when the next one comes."""
+        for old in self._retired:
+            old.close()
+        self._retired = [self.index] if self.index is not None else []
+        self.index = index
+        for number in range(1, self._number - 1):
+            shutil.rmtree(self._folder / str(number), ignore_errors=True)

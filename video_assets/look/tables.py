@@ -1,0 +1,171 @@
+"""The tables of a data root as one: every clip ever listed, with stage, status, reason, numbers, caption, source.
+
+Belongs here: which files are read, and the statement that joins them. Does not belong here: questions to it (`look.index`).
+What a table says, and which one counts, is as in `explain.why`.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING, TableSpec
+from video_assets.core.sharding import shard_keys
+from video_assets.settings.model import Settings
+from video_assets.sources.ledgers import ledgers
+from video_assets.storage.layout import Layout
+from video_assets.storage.stages import dropped_path
+from video_assets.storage.tables import table_files
+
+NUMBERS = ("duration_s", "file_size", "num_frames", "resolution", "fps", "aspect_ratio")
+_MAX_SCORES = 6
+_SCORE = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,39}")
+_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of each table, by a name of their own, and what identifies their state."""
+
+    tables: dict[str, tuple[TableSpec, tuple[Path, ...]]]
+    relative_to: str
+    stamp: tuple[tuple[str, int, int], ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """True when no source has listed anything."""
+        return not self.tables["listed"][1]
+
+
+def find_files(layout: Layout, settings: Settings) -> Files:
+    """The files that are there now."""
+    shards = shard_keys(settings.decode.n_shards)
+    lists, checked = ([place(shard) for shard in shards] for place in (layout.shard_list, layout.checked))
+    places = {
+        "listed": (LEDGER, list(ledgers(layout, settings.sources).values())),
+        "measured": (CLIPS, [layout.enriched_metadata]),
+        "checked": (CHECKED, checked),
+        "dropped_1": (DROPPED, [dropped_path(layout.enriched_metadata)]),
+        "dropped_2": (DROPPED, [dropped_path(layout.size_filtered)]),
+        "dropped_3": (DROPPED, [dropped_path(path) for path in lists]),
+        "dropped_4": (DROPPED, [dropped_path(path) for path in checked]),
+        "dropped_5": (DROPPED, [layout.dropped]),
+        "trained": (TRAINING, [layout.training_table(settings.product_name)]),
+    }
+    found = {name: (spec, tuple(file for path in paths for file in table_files(path))) for name, (spec, paths) in places.items()}
+    root = settings.training.relative_to
+    return Files(found, "" if root is None else f"{root}/", _stamp(file for _, files in found.values() for file in files))
+
+
+def _stamp(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+    seen = []
+    for file in files:
+        try:
+            status = file.stat()
+        except FileNotFoundError:
+            continue  # replaced at this moment: the next look sees it
+        seen.append((str(file), status.st_mtime_ns, status.st_size))
+    return tuple(seen)
+
+
+def load(con: duckdb.DuckDBPyConnection, files: Files) -> tuple[str, ...]:
+    """Make the tables `clips` (numbers), `words` and `details` (texts), `cells`; return names of scores.
+
+    Number `n` is the same clip in all of them, in the order of the ledgers, which is that of the clip key. A cell is a
+    combination of status, stage, reason and source that occurs.
+
+    Raises:
+        duckdb.Error: a table is torn, or of another version.
+    """
+    for name, (spec, paths) in files.tables.items():
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_rows(spec, paths)}")
+    scores = _scores(files.tables["measured"][1])
+    columns = "".join(f""", try_cast(json_extract_string(m.extras, '$."{name}"') AS FLOAT) AS "{name}" """ for name in scores)
+    con.execute(_WORDS)
+    con.execute(_EVERY.format(scores=columns), [files.relative_to])
+    con.execute(_CELLS)
+    con.execute(_CLIPS.format(scores="".join(f', "{name}"' for name in scores)))
+    con.execute(_DETAILS)
+    con.execute("DROP TABLE every_clip")
+    return scores
+
+
+def _rows(spec: TableSpec, paths: tuple[Path, ...]) -> str:
+    if not paths:
+        columns = ", ".join(f'CAST(NULL AS {_TYPES[column.type]}) AS "{column.name}"' for column in spec.columns)
+        return f"SELECT {columns} WHERE false"
+    names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return f"SELECT * FROM read_parquet([{names}], union_by_name=true, hive_partitioning=false)"
+
+
+def _scores(paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """Names among the extras of the first clips that have numbers: aesthetic score, motion score, ..."""
+    found: dict[str, None] = {}
+    for path in paths[:1]:
+        batch = next(pq.ParquetFile(path).iter_batches(batch_size=200, columns=["extras"]), None)
+        for text in [] if batch is None else batch.column(0).to_pylist():
+            extras = json.loads(text)
+            found |= {name: None for name, value in extras.items() if _SCORE.fullmatch(name) and _is_number(value)}
+    taken = {*CLIPS.names, *CHECKED.names, "n", "cell", "hash", "sort", "seed", "offset", "limit", "words", "key", "status"}
+    return tuple(name for name in found if name.lower() not in taken)[:_MAX_SCORES]
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            return False
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_WORDS = """
+CREATE OR REPLACE TABLE words AS
+SELECT (row_number() OVER () - 1)::INTEGER AS n, clip_key, path, text, mtime_ns FROM listed
+"""
+_EVERY = """
+CREATE OR REPLACE TEMP TABLE every_clip AS
+WITH drops AS (
+    SELECT clip_key, arg_min(stage, place) AS stage, arg_min(reason, place) AS reason, arg_min(detail, place) AS detail
+    FROM (
+        SELECT clip_key, stage, reason, detail, 1 AS place FROM dropped_1
+        UNION ALL SELECT clip_key, stage, reason, detail, 2 FROM dropped_2
+        UNION ALL SELECT clip_key, stage, reason, detail, 3 FROM dropped_3
+        UNION ALL SELECT clip_key, stage, reason, detail, 4 FROM dropped_4
+        UNION ALL SELECT clip_key, stage, reason, detail, 5 FROM dropped_5 WHERE stage = 'training_csv'
+    ) GROUP BY clip_key
+)
+SELECT w.n, hash(w.clip_key) AS hash, l.source,
+    CASE WHEN l.status = 'waiting' THEN 'waiting' WHEN l.status <> 'ok' OR d.clip_key IS NOT NULL THEN 'dropped'
+        WHEN c.clip_key IS NOT NULL AND t.path IS NOT NULL THEN 'kept' ELSE 'pending' END AS status,
+    CASE WHEN l.status <> 'ok' THEN l.source WHEN d.clip_key IS NOT NULL THEN d.stage
+        WHEN m.clip_key IS NULL THEN 'enriched_metadata' WHEN c.clip_key IS NULL THEN 'decode_check'
+        ELSE 'training_csv' END AS stage,
+    CASE WHEN l.status <> 'ok' THEN coalesce(nullif(l.reason, ''), l.status) ELSE coalesce(d.reason, '') END AS reason,
+    CASE WHEN l.status <> 'ok' THEN l.detail ELSE coalesce(d.detail, '') END AS detail,
+    coalesce(c.file_size, m.file_size, l.file_size) AS file_size,
+    coalesce(c.num_frames, m.num_frames) AS num_frames, coalesce(c.height, m.height)::INTEGER AS height,
+    coalesce(c.width, m.width)::INTEGER AS width, coalesce(c.fps, m.fps)::FLOAT AS fps,
+    coalesce(c.duration_s, m.duration_s)::FLOAT AS duration_s, coalesce(c.video_codec, m.video_codec) AS video_codec {scores}
+FROM words w
+    JOIN (SELECT clip_key, source, path, status, reason, detail, file_size FROM listed) l USING (clip_key)
+    LEFT JOIN measured m USING (clip_key) LEFT JOIN checked c USING (clip_key) LEFT JOIN drops d USING (clip_key)
+    LEFT JOIN (SELECT DISTINCT ? || path AS path FROM trained) t ON t.path = w.path
+"""
+_CELLS = """
+CREATE OR REPLACE TABLE cells AS
+SELECT (row_number() OVER (ORDER BY status, stage, reason, source) - 1)::INTEGER AS cell, * FROM
+    (SELECT status, stage, reason, source, count(*) AS clips FROM every_clip GROUP BY ALL)
+"""
+_CLIPS = """
+CREATE OR REPLACE TABLE clips AS
+SELECT n, hash, cell, duration_s, file_size, num_frames, height * width AS resolution, fps,
+    (height / nullif(width, 0))::FLOAT AS aspect_ratio, height, width, video_codec {scores}
+FROM every_clip JOIN cells USING (status, stage, reason, source) ORDER BY n
+"""
+_DETAILS = "CREATE OR REPLACE TABLE details AS SELECT n, detail FROM every_clip WHERE detail <> '' ORDER BY n"
