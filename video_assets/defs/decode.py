@@ -14,7 +14,7 @@ import dagster as dg
 from video_assets.core.schema import CHECKED, CLIPS
 from video_assets.core.sharding import shard_keys
 from video_assets.defs.conditions import changed_shards, missing_only
-from video_assets.defs.describe import GROUP, column_schema
+from video_assets.defs.describe import GROUP, column_schema, look_metadata
 from video_assets.defs.jobs import AT_WORK, DECODE
 from video_assets.defs.list_reports import list_report
 from video_assets.defs.partition_reports import PartitionReport, report_each
@@ -77,7 +77,8 @@ def decode_check(settings: Settings) -> dg.AssetsDefinition:
         from video_assets.defs.elsewhere import tried_elsewhere
 
         outcomes = _check(project, list(context.partition_keys), log=context.log.info, run_id=context.run.run_id)
-        report_each(context, "shards", map(_shard_report, tried_elsewhere(context, project.layout, outcomes)))
+        known = tried_elsewhere(context, project.layout, outcomes)
+        report_each(context, "shards", (_shard_report(outcome, look=project.settings.look.url) for outcome in known))
         yield from ()
 
     return asset
@@ -96,7 +97,7 @@ def _check(project: Project, shards: list[str], *, log: Callable[[str], None], r
     return check_shards(project.layout, shards, settings=settings.decode, progress=project.progress(log), run_id=run_id)
 
 
-def _shard_report(outcome: "ShardOutcome") -> PartitionReport:
+def _shard_report(outcome: "ShardOutcome", *, look: str | None) -> PartitionReport:
     if outcome.failure:
         return PartitionReport(outcome.shard, failure=outcome.failure)
     n_dropped = outcome.n_clips - outcome.n_kept
@@ -110,6 +111,7 @@ def _shard_report(outcome: "ShardOutcome") -> PartitionReport:
         "decode_cpu_seconds": round(outcome.decode_seconds, 3),
         "bytes": outcome.n_bytes,
         **outcome.facts,
+        **look_metadata(look, n_dropped, stage="decode_check", status="dropped"),
     }
     return PartitionReport(outcome.shard, outcome.content_hash, metadata)
 

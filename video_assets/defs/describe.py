@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from video_assets.core.schema import TableSpec
+from video_assets.core.units import count
 
 if TYPE_CHECKING:
     from video_assets.pipeline.stage_result import StageResult
@@ -29,6 +30,14 @@ def column_schema(spec: TableSpec) -> dict[str, dg.TableSchema]:
         for column in spec.columns
     ]
     return {"dagster/column_schema": dg.TableSchema(columns=columns)}
+
+
+def look_metadata(url: str | None, clips: int, name: str = "look", **filters: str) -> dict[str, dg.MarkdownMetadataValue]:
+    """A link to the page that shows these clips; nothing without clips, or when nobody has said where the page is."""
+    from video_assets.look.links import look_url
+
+    address = look_url(url, **filters)
+    return {name: dg.MetadataValue.md(f"[look at {count(clips, 'clips')}]({address})")} if address and clips else {}
 
 
 def records_table(records: list[dict[str, Any]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
@@ -70,7 +79,7 @@ def stage_metadata(layout: "Layout", asset: str, result: "StageResult") -> dict[
     }
 
 
-def published_metadata(layout: "Layout", published: "Published") -> dict[str, Any]:
+def published_metadata(layout: "Layout", published: "Published", *, look: str | None = None) -> dict[str, Any]:
     """The product: where it is, how many clips, why the others are not in it, and its first rows."""
     from video_assets.core.funnel import funnel_from_counts, funnel_markdown
     from video_assets.report.about import product_pictures
@@ -84,6 +93,8 @@ def published_metadata(layout: "Layout", published: "Published") -> dict[str, An
         "listed_clips": counted.listed,
         "dropped_clips": counted.dropped,
         "kept_share": published.n_kept / counted.listed,
+        **look_metadata(look, published.n_kept, "look_at_kept", status="kept"),
+        **look_metadata(look, counted.dropped, "look_at_dropped", status="dropped"),
         "csv": dg.MetadataValue.path(str(published.csv)),
         "csv_bytes": published.csv_bytes,
         "csv_sha256": published.csv_hash,
@@ -99,7 +110,7 @@ def published_metadata(layout: "Layout", published: "Published") -> dict[str, An
     }
 
 
-def report_metadata(report: "Report") -> dict[str, Any]:
+def report_metadata(report: "Report", *, look: str | None = None) -> dict[str, Any]:
     """The report: funnel as numbers, table and picture; all pictures inline."""
     from video_assets.core.funnel import funnel_markdown
     from video_assets.core.verdicts import OFTEN_HARMLESS
@@ -115,6 +126,7 @@ def report_metadata(report: "Report") -> dict[str, Any]:
     return {
         # One entry: seven would be seven windows to open and close.
         "pictures": dg.MetadataValue.md(pictures),
+        **look_metadata(look, counted.listed, "look_at"),
         "listed_clips": counted.listed,
         "kept_clips": counted.kept,
         "dropped_clips": counted.dropped,

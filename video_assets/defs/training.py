@@ -12,7 +12,7 @@ import dagster as dg
 
 from video_assets.core.schema import TRAINING
 from video_assets.defs.conditions import cheap, complete_only
-from video_assets.defs.describe import GROUP, column_schema, published_metadata, report_metadata
+from video_assets.defs.describe import GROUP, column_schema, look_metadata, published_metadata, report_metadata
 from video_assets.defs.project import Project
 from video_assets.publish.rules.names import ADVISORY, METADATA_RULES, TRAINING_RULES
 from video_assets.settings.model import Settings
@@ -36,7 +36,8 @@ def training_csv(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any
 
     published = publish(project.layout, project.settings)
     return dg.MaterializeResult(
-        metadata=published_metadata(project.layout, published), data_version=dg.DataVersion(published.csv_hash)
+        metadata=published_metadata(project.layout, published, look=project.settings.look.url),
+        data_version=dg.DataVersion(published.csv_hash),
     )
 
 
@@ -52,7 +53,9 @@ def dataset_report(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[A
     """Draw the report of what `training_csv` published."""
     from video_assets.report.report import write_report
 
-    return dg.MaterializeResult(metadata=report_metadata(write_report(project.layout, project.settings)))
+    return dg.MaterializeResult(
+        metadata=report_metadata(write_report(project.layout, project.settings), look=project.settings.look.url)
+    )
 
 
 def with_freshness_policy(csv: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
@@ -68,8 +71,10 @@ def _specs(asset: str, rules: dict[str, str]) -> list[dg.AssetCheckSpec]:
     return [dg.AssetCheckSpec(name, asset=asset, blocking=name not in ADVISORY, description=text) for name, text in rules.items()]
 
 
-def _results(context: dg.AssetCheckExecutionContext, asset: str, findings: "list[CheckFinding]") -> Iterator[dg.AssetCheckResult]:
-    """Results of the checks that were asked for: all of a run, or the one a person clicked."""
+def _results(
+    context: dg.AssetCheckExecutionContext, asset: str, findings: "list[CheckFinding]", *, look: str | None
+) -> Iterator[dg.AssetCheckResult]:
+    """Results of the checks that were asked for: all of a run, or the one a person clicked. A failed one links to its clips."""
     asked = {key.name for key in context.selected_asset_check_keys}
     for finding in (finding for finding in findings if finding.name in asked):
         yield dg.AssetCheckResult(
@@ -78,7 +83,9 @@ def _results(context: dg.AssetCheckExecutionContext, asset: str, findings: "list
             passed=finding.is_passed,
             severity=dg.AssetCheckSeverity.WARN if finding.name in ADVISORY else dg.AssetCheckSeverity.ERROR,
             description=finding.description,
-            metadata=finding.numbers,
+            metadata=finding.numbers
+            if finding.is_passed
+            else {**finding.numbers, **look_metadata(look, finding.n_clips, **finding.look_at)},
         )
 
 
@@ -87,7 +94,9 @@ def metadata_checks(context: dg.AssetCheckExecutionContext, project: dg.Resource
     """Nothing is lost between the sources and enriched_metadata."""
     from video_assets.publish.audit import audit_metadata
 
-    yield from _results(context, "enriched_metadata", audit_metadata(project.layout, project.sources))
+    yield from _results(
+        context, "enriched_metadata", audit_metadata(project.layout, project.sources), look=project.settings.look.url
+    )
 
 
 @dg.multi_asset_check(specs=_specs("training_csv", TRAINING_RULES), name="training_checks", can_subset=True)
@@ -95,4 +104,4 @@ def training_checks(context: dg.AssetCheckExecutionContext, project: dg.Resource
     """The published table is what was promised."""
     from video_assets.publish.audit import audit_training
 
-    yield from _results(context, "training_csv", audit_training(project.layout, project.settings))
+    yield from _results(context, "training_csv", audit_training(project.layout, project.settings), look=project.settings.look.url)
