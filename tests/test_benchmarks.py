@@ -11,6 +11,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "growth": ["--known", "12", "--new", "2"],
     "listing": ["--files", "20", "--rows", "20"],
+    "look": ["--rows", "2000"],
     "own_clips_sensor": ["20", "2"],
     "pictures": ["--clips", "4", "--codecs", "libx264,mpeg4"],
     "retention": ["--nights", "2"],
