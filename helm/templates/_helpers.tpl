@@ -116,10 +116,15 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
-{{- /* For code server and runs: the program's own settings. */}}
-{{- define "video-assets.projectEnv" -}}
+{{- /* The program's own settings. */}}
+{{- define "video-assets.settingsEnv" -}}
 - {name: VIDEO_ASSETS_DATA_ROOT, value: {{ .Values.data.mountPath | quote }}}
 - {name: VIDEO_ASSETS_CONFIG, value: /etc/video-assets/video_assets.toml}
+{{- end }}
+
+{{- /* For code server and runs: settings and what fetching needs. */}}
+{{- define "video-assets.projectEnv" -}}
+{{ include "video-assets.settingsEnv" . }}
 {{- with .Values.huggingFace.tokenSecret }}
 {{- if .name }}
 - {name: HF_TOKEN, valueFrom: {secretKeyRef: {name: {{ .name }}, key: {{ .key }}}}}
@@ -153,7 +158,8 @@ priorityClassName: {{ . }}
 
 {{- /* Pod template of web servers, daemon, code server and the chart's Jobs. dict: root, component, args, resources, more (container
 fields), restartPolicy, isProject (settings and secrets of the program), hasData (the shared volume), canLaunch (rights in the cluster),
-isReadOnly (looks only), init (an init container's arguments), isProposed (settings of an upgrade that has not happened yet). */}}
+isReadOnly (looks only), init (an init container's arguments), isProposed (settings of an upgrade that has not happened yet),
+isOnlyLooking (no database, the volume read-only), ownEnv (more variables). */}}
 {{- define "video-assets.podTemplate" -}}
 {{- $root := .root }}
 metadata:
@@ -203,8 +209,15 @@ spec:
       {{- toYaml . | nindent 6 }}
       {{- end }}
       env:
+        {{- with .ownEnv }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+        {{- if not .isOnlyLooking }}
         {{- include "video-assets.databaseEnv" $root | nindent 8 }}
-        {{- if .isProject }}
+        {{- end }}
+        {{- if .isOnlyLooking }}
+        {{- include "video-assets.settingsEnv" $root | nindent 8 }}
+        {{- else if .isProject }}
         {{- include "video-assets.projectEnv" $root | nindent 8 }}
         - {name: DAGSTER_CURRENT_IMAGE, value: {{ include "video-assets.image" $root | quote }}}
         {{- with $root.Values.alerts.webhookSecret }}
@@ -232,7 +245,7 @@ spec:
         {{- end }}
         {{- if .hasData }}
         {{- include "video-assets.dataMount" $root | nindent 8 }}
-          {{- if .isReadOnly }}
+          {{- if or .isReadOnly .isOnlyLooking }}
           readOnly: true
           {{- end }}
         {{- end }}
@@ -241,7 +254,7 @@ spec:
         {{- end }}
   volumes:
     - {name: home, emptyDir: {sizeLimit: 256Mi}}
-    - {name: tmp, emptyDir: {sizeLimit: 1Gi}}
+    - {name: tmp, emptyDir: {sizeLimit: {{ if .isOnlyLooking }}8Gi{{ else }}1Gi{{ end }}}}
     - {name: instance, configMap: {name: {{ include "video-assets.name" $root }}-instance}}
     {{- if or .isProject .isProposed }}
     - {name: settings, configMap: {name: {{ include "video-assets.name" $root }}-settings}}

@@ -173,6 +173,7 @@ def test_every_value_has_a_line_that_explains_it():
         ("settings.decode.stop_grace_s=40", "runs.terminationGracePeriodSeconds is 30: give clips in flight"),
         ("postgresql.host=db", "set exactly one of postgresql.host"),
         ("ingress.enabled=true", "set ingress.host"),
+        ("look.enabled=true", "look.tokenSecret.name: String length must be greater than or equal to 1"),
     ],
 )
 def test_what_is_wrong_is_refused_in_clear_words(value, message):
@@ -254,6 +255,21 @@ def test_the_webhook_is_a_secret_that_only_the_code_server_gets():
                 given[name] = variable["valueFrom"]
     assert given == {"Deployment/video-assets-code": {"secretKeyRef": {"name": "alerts", "key": "url"}}}
     assert "VIDEO_ASSETS_ALERT_WEBHOOK" not in yaml.safe_dump(instance_of(objects))
+
+
+def test_the_page_with_the_clips_only_looks():
+    page = (
+        "--set",
+        "look.enabled=true,look.tokenSecret.name=look,huggingFace.tokenSecret.name=hub,alerts.webhookSecret.name=hook",
+    )
+    assert not [item for item in render("--values", str(TRIAL)) if item["metadata"]["name"].endswith("-look")], "off by default"
+    pod = one(render("--values", str(TRIAL), *page), "Deployment", "video-assets-look")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert [mount["readOnly"] for mount in container["volumeMounts"] if mount["name"] == "data"] == [True]
+    secrets = {entry["valueFrom"]["secretKeyRef"]["name"] for entry in container["env"] if "valueFrom" in entry}
+    assert secrets == {"look"}
+    assert "--edit" not in container["args"]
+    assert pod["automountServiceAccountToken"] is False
 
 
 def test_notes_say_the_next_three_commands(example, tmp_path):

@@ -111,3 +111,17 @@ def test_where_the_api_lies_can_be_named():
     release = Release('networkPolicy.apiServer.cidr="10.96.0.1/32"')
     assert release.who_reaches(API, SECURE) == set(LAUNCHERS)
     assert release.who_reaches(WEB, SECURE) == set()
+
+
+def test_the_page_with_the_clips_is_reached_as_the_web_ui_is_and_reaches_nothing():
+    values = 'look={"enabled": true, "tokenSecret": {"name": "look"}}'
+    release = Release(values)
+    page = release.pods["look"]
+    assert may_connect(release.policies, STRANGER, page, 3001)
+    assert not may_connect(release.policies, STRANGER, page, WEBSITE)
+    for called, port in ((API, 6443), (release.pods["code"], GRPC), (release.pods["run_worker"], GRPC)):
+        assert "look" not in release.who_reaches(called, port)
+    peers = '[{"podSelector": {"matchLabels": {"app": "login"}}}]'
+    closed = Release(values, f"networkPolicy.webserverFrom={peers}")
+    assert not may_connect(closed.policies, STRANGER, closed.pods["look"], 3001)
+    assert may_connect(closed.policies, End(labels={"app": "login"}), closed.pods["look"], 3001)
