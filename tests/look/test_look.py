@@ -234,7 +234,7 @@ def sample_page(sample: Sample, tmp_path_factory):
     base = tmp_path_factory.mktemp("media")
     clips = [
         sample.clips / name
-        for name in ("bouncing-ball.mp4", "lava-lamp.avi", "broken/bad-disk.mp4", "broken/empty.mp4")
+        for name in ("bouncing-ball.mp4", "old-clock.avi", "broken/bad-disk.mp4", "broken/empty.mp4")
         if (sample.clips / name).exists()
     ]
     layout = prepare(base, clips)

@@ -68,8 +68,8 @@ class Catalogue:
             return
         stamp = files.stamp
         if files.is_empty:
-            gone = self._layout.is_there
-            self.trouble = "" if gone else f"{self._layout.root} is not there: is the storage mounted?"
+            is_there = self._layout.root.is_dir()
+            self.trouble = "" if is_there else f"{self._layout.root} is not there: is the storage mounted?"
             self.is_reading = False
             if not self.trouble and self.index is not None:
                 self._replace(None)
