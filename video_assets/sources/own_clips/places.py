@@ -126,7 +126,7 @@ class Places:
         if finding is None:
             return None
         name = self.folder_prefix + below
-        return Located(name, f"{self.root}/{name}", finding)
+        return Located(name, self.path_of(name), finding)
 
     def _near(self, cell: str, table_folder: str, missing: Located) -> Located:
         """The only file that `cell` can mean although it spells it otherwise; else `missing`, with the files that are near."""
