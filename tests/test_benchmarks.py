@@ -9,6 +9,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
+    "census": ["--rows", "100"],
     "growth": ["--known", "12", "--new", "2"],
     "listing": ["--files", "20", "--rows", "20"],
     "look": ["--rows", "2000"],

@@ -1,4 +1,4 @@
-"""Commands that prepare a training run: export.
+"""Commands that prepare a training run: export, census.
 
 Does not belong here: formats (`exports`), how things look (`pages`, `terminal`).
 """
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from video_assets.cli import terminal
+from video_assets.cli import pages, terminal
 from video_assets.cli.common import AsJson, DataRoot, exit_codes, find_data_root
 from video_assets.core.consumers import CONSUMERS
 from video_assets.core.errors import UsageError
@@ -79,3 +79,48 @@ def _list(*, as_json: bool) -> None:
     width = max(map(len, CONSUMERS))
     for name, consumer in CONSUMERS.items():
         typer.echo(f"{name:<{width}}  {consumer.description}")
+
+
+@app.command()
+def census(
+    trainer: Annotated[str, typer.Argument(help="open-sora-2.0, wan-2.1, ...; an unknown one lists all.")],
+    *,
+    data_root: DataRoot = Path("data"),
+    frames: Annotated[str | None, typer.Option(help="Numbers of frames, as 49,81.", show_default=False)] = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate that the model wants.", show_default=False)] = None,
+    size: Annotated[str | None, typer.Option(help="Width x height, as 832x480.", show_default=False)] = None,
+    config: Annotated[Path | None, typer.Option(help="The trainer's own config, .toml or .json.", show_default=False)] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Clips in a batch, on all GPUs together.")] = 1,
+    picture: Annotated[Path | None, typer.Option("--png", help="Write a picture there.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a trainer will do with the newest version: clips per bucket, what falls out and why, batches per epoch."""
+    from video_assets.census.census import take_census
+    from video_assets.census.picture import census_png
+    from video_assets.census.presets import Wanted, read_config
+    from video_assets.storage.durable import durable_write
+
+    with exit_codes():
+        layout = Layout(find_data_root(data_root))
+        sides = _numbers("--size", size, "x", 2) if size else None
+        wanted = Wanted(
+            _numbers("--frames", frames, ",", None) if frames else (),
+            fps,
+            (sides[0], sides[1]) if sides else None,
+            read_config(config) if config else None,
+        )
+        found = take_census(layout, trainer, wanted, batch_size=batch_size)
+        if picture is not None:
+            with durable_write(picture) as file:
+                file.write(census_png(found))
+    if as_json:
+        typer.echo(json.dumps(found.as_record))
+    else:
+        pages.census(found)
+
+
+def _numbers(option: str, text: str, between: str, n_wanted: int | None) -> tuple[int, ...]:
+    parts = text.split(between)
+    if not all(part.strip().isdecimal() and int(part) for part in parts) or (n_wanted and len(parts) != n_wanted):
+        raise UsageError(f"{option} {text!r}: give whole numbers above 0 with {between!r} between them")
+    return tuple(map(int, parts))

@@ -15,6 +15,7 @@ from video_assets.core.units import size
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from video_assets.census.census import Census
     from video_assets.explain.status import Status
     from video_assets.local.status import Activity
     from video_assets.pipeline.forecast import Forecast
@@ -75,3 +76,16 @@ def settings_table(found: "Iterable[Setting]") -> None:
         value = "" if setting.value is None else json.dumps(setting.value, ensure_ascii=False)
         out.print(f"{setting.key} = {value}  ({setting.origin})")
         out.print(f"    {setting.description}", style="dim")
+
+
+def census(found: "Census") -> None:
+    """Buckets with clips, then what falls out."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    out.print(f"{found.trainer}, version {found.version}: {found.placed:,} of {found.clips:,} clips have a bucket")
+    out.print(f"{'bucket':<24} {'clips':>10} {'hours':>10} {'batches':>10}")
+    for row in found.buckets:
+        out.print(f"{row['bucket']:<24} {row['clips']:>10,} {row['hours']:>10,.2f} {row['batches']:>10,}")
+    for cause, clips in found.left_out.items():
+        out.print(f"falls out          {clips:,} {cause}")
+    out.print(f"batches            {found.batches:,} of {found.batch_size}; {found.lost_in_small_buckets:,} clips fill none")
+    out.print(f"cut away           {found.frames_cut_share:.1%} of frames, {found.pixels_cut_share:.1%} of the picture")

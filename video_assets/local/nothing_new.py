@@ -30,7 +30,7 @@ from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 
 _MAX_AGE = timedelta(hours=12)  # bits rot below every fingerprint, and the CSV's freshness policy wants to hear of it
-_FOLDERS = ("raw", "metadata", "filter", "decode", "training", "takedown", "about")
+_FOLDERS = ("raw", "metadata", "filter", "decode", "training", "takedown", "about", "exports")
 _LIBRARIES = ("video_assets", "av", "dagster", "matplotlib", "numpy", "pandas", "pyarrow")
 
 
@@ -103,6 +103,7 @@ def _modules() -> Iterator[Path]:
 
 def _tables(layout: Layout) -> Iterator[Path]:
     """Every file in the data root, except what says who is at work and what a sensor saw."""
+    yield from (path for path in (layout.exclusions,) if path.exists())
     for folder in _FOLDERS:
         yield from (path for path in (layout.root / folder).rglob("*") if path.is_file() and path != layout.own_clips_watch)
 
