@@ -103,6 +103,10 @@ def same_size_same_time(folder: Path) -> None:
     os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
 
 
+def excluded(root: Path) -> None:
+    (root / "exclude.csv").write_text("clip_key,who,when\nown_clips/1.mp4,me,2026-11-28\n")
+
+
 def lost_shard(folder: Path) -> None:
     next((folder / "root" / "decode" / "checked").glob("*-of-00002.parquet")).unlink()
 
@@ -152,6 +156,7 @@ def clock_set_back(folder: Path) -> None:
         new_clip,
         cut_csv,
         same_size_same_time,
+        excluded,
         lost_shard,
         verdict_part,
         no_history,
