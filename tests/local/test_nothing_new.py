@@ -103,8 +103,8 @@ def same_size_same_time(folder: Path) -> None:
     os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
 
 
-def excluded(root: Path) -> None:
-    (root / "exclude.csv").write_text("clip_key,who,when\nown_clips/1.mp4,me,2026-11-28\n")
+def excluded(folder: Path) -> None:
+    (folder / "root" / "exclude.csv").write_text("clip_key,who,when\nown_clips/1.mp4,me,2026-11-28\n")
 
 
 def lost_shard(folder: Path) -> None:
