@@ -3,6 +3,9 @@
 Graphs of four assets that compute nothing, so that a failure speaks about Dagster.
 """
 
+import contextlib
+import sqlite3
+
 import dagster as dg
 import pytest
 from dagster._check import CheckError
@@ -335,3 +338,21 @@ def test_dagsters_own_condition_on_checks_would_need_two_runs(instance):
     graph = Checked(instance, theirs)
     report(instance, "source", {None: "s2"})
     assert graph.tick() == ["listing"]
+
+
+def test_every_event_and_every_wipe_shows_in_two_tables_of_the_history(tmp_path):
+    # `local.nothing_new` reads them without loading Dagster.
+    def heard():
+        with contextlib.closing(sqlite3.connect(tmp_path / "history" / "runs" / "index.db")) as history:
+            last_event = history.execute("select max(id) from event_logs").fetchone()
+            return last_event + history.execute("select max(wipe_timestamp) from asset_keys").fetchone()
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("table"))
+        first_event, first_wipe = heard()
+        instance.report_runless_asset_event(dg.AssetMaterialization("table"))
+        later_event, later_wipe = heard()
+        instance.wipe_assets([dg.AssetKey("table")])
+        assert (first_wipe, later_wipe) == (None, None)
+        assert later_event > first_event
+        assert heard()[1] is not None
