@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from video_assets.checking.check import ClipTask, decode_clips
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 
 FFMPEG = "/usr/bin/ffmpeg"
 ENCODE = ["-c:v", "libx264", "-preset", "medium", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]

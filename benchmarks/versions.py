@@ -20,7 +20,7 @@ from training_csv import columns_of, peak_mib
 
 from video_assets.core.schema import TRAINING
 from video_assets.publish.compare import compare_tables
-from video_assets.publish.files import in_order
+from video_assets.publish.product_files import in_order
 from video_assets.publish.rules.rows import csv_header, csv_rows
 
 CHUNK = 16_384

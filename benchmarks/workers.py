@@ -22,7 +22,7 @@ import psutil
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "fakes"))  # the trivial function
 
 from video_assets.checking.check import ClipTask, decode_clips
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.workers.cpus import cpu_count
 from video_assets.workers.pool import Limits, Task, WorkerPool
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.decode_check import check_shards
 from video_assets.progress import LogProgress
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.storage.layout import Layout
 
 N_SHARDS = 2

@@ -22,7 +22,7 @@ from video_assets.checking.check import ClipTask, decode_clips, probe_clips
 from video_assets.core.results import ClipVerdict
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import CHECKER_VERSION
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 
 needs_mount = pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount())
 HOSTILE = "hostile:work"
@@ -263,7 +263,7 @@ def test_names_that_look_like_something_else_are_files(tmp_path):
 def test_an_interrupt_ends_the_workers_and_comes_through(tmp_path):
     code = f"""
 from video_assets.checking.check import ClipTask, decode_clips
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 import sys
 sys.path.append({str(Path(__file__).parents[1] / "fakes")!r})
 tasks = [ClipTask(str(n), {str(tmp_path / "slow.mp4")!r}, 1.0) for n in range(9)]

@@ -12,7 +12,7 @@ from video_assets.checking.check import ClipTask, decode_clips, probe_clips
 from video_assets.core.results import ClipVerdict
 from video_assets.core.verdicts import REASONS, VERDICTS
 from video_assets.samples.broken.bases import damage_bases, encode_base
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 
 N_CLIPS = int(os.environ.get("FUZZ_CLIPS", "2400"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))

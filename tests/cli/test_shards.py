@@ -13,7 +13,7 @@ from prepared_shards import SHARDS, prepare
 
 from video_assets.pipeline.decode_check import CHECK, check_shards
 from video_assets.progress import LogProgress
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 

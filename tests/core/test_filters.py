@@ -9,8 +9,8 @@ from video_assets.core import filters, verdicts
 from video_assets.core.pictures import PictureDemands
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER
 from video_assets.explain.reasons import MEANINGS
-from video_assets.sources.fetching import rules as fetches
-from video_assets.sources.own_clips import rules as ledger
+from video_assets.sources.fetching import fetches
+from video_assets.sources.own_clips import statuses as ledger
 
 _TEXTS = st.sampled_from(["a dog", "", " \t\n", "\u200b", "None", "null", "NA", "0", "空", ".", "\u3000", "é"])
 

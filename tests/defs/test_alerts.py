@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from video_assets.alerts.rules import Alert, message
+from video_assets.alerts.messages import Alert, message
 from video_assets.alerts.webhook import WebhookError, post_json
 from video_assets.defs.alerts import WEBHOOK_VARIABLE, alerts_sensor
 from video_assets.settings.model import Settings

@@ -14,8 +14,8 @@ from command_line import command
 from dagster_server import server
 
 from video_assets.local.server import ServerError, only_daemon
-from video_assets.storage.claims import claim_path
 from video_assets.storage.layout import Layout
+from video_assets.storage.lease_files import claim_path
 
 
 @pytest.mark.slow(60)

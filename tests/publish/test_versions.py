@@ -13,7 +13,8 @@ from video_assets.core.errors import UsageError
 from video_assets.publish.compare import compare_tables
 from video_assets.publish.manifest import problems_in, verify_published
 from video_assets.publish.publish import publish
-from video_assets.publish.rules.diff import Digest, compare, growing_order
+from video_assets.publish.rules.diff import Digest, compare
+from video_assets.publish.rules.row_order import growing_order
 from video_assets.publish.versions import find_table, read_versions
 
 CLIPS = [Clip(f"{number:02}.mp4", text=f"dog {number}") for number in range(0, 20, 2)]

@@ -16,7 +16,7 @@ from video_assets.core.outliers import shard_outliers
 from video_assets.core.schema import TRAINING
 from video_assets.report.captions import CaptionFacts, caption_facts
 from video_assets.report.plots import bin_edges, drop_reasons_png, funnel_png, histograms_png, shards_png
-from video_assets.report.rules import picture_markdown
+from video_assets.report.previews import picture_markdown
 from video_assets.storage.tables import write_table
 
 LONG = "a_reason_with_a_name_that_is_longer_than_any_that_we_have_today"

@@ -10,7 +10,7 @@ import pytest
 from lease_programs import start
 from processes import is_dead
 
-from video_assets.storage.claims import claim_path, find_claim
+from video_assets.storage.lease_files import claim_path, find_claim
 from video_assets.storage.leases import LeaseHeldError, LeaseLostError, acquire, hold, holder_of
 
 STALE_S = 1.5

@@ -17,7 +17,7 @@ from video_assets.publish.versions import read_versions
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter
 from video_assets.storage.tables import read_table, write_table
-from video_assets.takedown.rules import report_markdown
+from video_assets.takedown.outcome import report_markdown
 from video_assets.takedown.take_down import plan_takedown, redact_versions, take_down, write_report
 from video_assets.tombstones.table import read_rows
 

@@ -12,7 +12,7 @@ import pytest
 from video_assets.checking import check as checking
 from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.schema import VERDICTS
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.workers.memory import Crew, memory_limit_bytes, own_bytes, plan_crews
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -114,7 +114,7 @@ IN_GROUP = """
 import sys
 sys.path.append(sys.argv[1])
 from video_assets.checking.check import ClipTask, decode_clips
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 tasks = [ClipTask(path, path, 1.0) for path in sys.argv[2:]]
 for task, row in decode_clips(tasks, settings=Decode(workers=2, memory_mib=1024), work="hostile:work"):
     print(task.clip_key.rpartition("/")[2], row.verdict, flush=True)

@@ -14,7 +14,7 @@ from media_factory import make_clip
 
 from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.schema import VERDICTS
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.storage.layout import Layout
 from video_assets.workers.stopping import Stop, stop_on_sigterm
 

@@ -1,6 +1,6 @@
 """Messages to a webhook: a few tries within seconds, then an error. The address is a secret: it is in no message and no log.
 
-Belongs here: one POST. Does not belong here: what is said (`alerts.rules`), when (`defs.alerts`).
+Belongs here: one POST. Does not belong here: what is said (`alerts.messages`), when (`defs.alerts`).
 """
 
 import json

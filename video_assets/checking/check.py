@@ -19,7 +19,7 @@ from typing import Generic, Literal, TypeVar
 
 from video_assets.core.results import ClipProbe, ClipVerdict, Fingerprint
 from video_assets.core.verdicts import Verdict, first_lines
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.workers.cpus import cpu_count
 from video_assets.workers.memory import Crew, memory_limit_bytes, plan_crews
 from video_assets.workers.pool import Limits, Outcome, Task, WorkerPool

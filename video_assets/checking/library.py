@@ -10,7 +10,7 @@ from pathlib import Path
 from video_assets.checking.check import Step
 from video_assets.checking.records import ClipRecord, clip_records
 from video_assets.progress import no_progress
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 
 
 def check(paths: Path | str | Iterable[Path | str], *, settings: Decode | None = None) -> list[ClipRecord]:

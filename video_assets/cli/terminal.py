@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from video_assets.explain.why import Explanation
     from video_assets.local.summary import RunSummary
     from video_assets.publish.compare import Comparison
-    from video_assets.takedown.rules import TakedownReport
+    from video_assets.takedown.outcome import TakedownReport
     from video_assets.takedown.take_down import Takedown
 
 

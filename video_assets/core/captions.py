@@ -2,7 +2,7 @@
 
 Belongs here: decisions about cells, column names and JSON values. Does not belong here: opening tables
 (`sources.own_clips.caption_tables`) or sidecars (`sources.own_clips.sidecars`), what becomes of a clip
-(`sources.own_clips.rules`).
+(`sources.own_clips.statuses`).
 """
 
 import json

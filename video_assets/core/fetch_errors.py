@@ -1,7 +1,7 @@
 """Why something could not be fetched from a hub: one class per remedy; each message names the thing and says what to do.
 
 Belongs here: the kinds, and whether a later try can help. Does not belong here: how they are recognized
-(`sources.hub.translation`), what a single clip's ledger line says (`sources.fetching.rules`).
+(`sources.hub.translation`), what a single clip's ledger line says (`sources.fetching.fetches`).
 """
 
 from typing import ClassVar

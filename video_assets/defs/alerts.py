@@ -2,7 +2,7 @@
 
 One message per tick, however much failed, and never from within a run: a webhook that hangs or refuses stops nothing. A message
 that is not taken is tried again at the next ticks, ten times, then let go.
-Belongs here: what happened since the last tick. Does not belong here: words (`alerts.rules`), sending (`alerts.webhook`).
+Belongs here: what happened since the last tick. Does not belong here: words (`alerts.messages`), sending (`alerts.webhook`).
 """
 
 import json
@@ -13,7 +13,7 @@ import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState  # not exported
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus  # not exported
 
-from video_assets.alerts.rules import Alert, message
+from video_assets.alerts.messages import Alert, message
 from video_assets.defs.elsewhere import ILL_NODE
 from video_assets.defs.failures import why_failed
 from video_assets.settings.model import Settings

@@ -115,8 +115,8 @@ def report_metadata(report: "Report", *, look: str | None = None) -> dict[str, A
     from video_assets.core.funnel import funnel_markdown
     from video_assets.core.verdicts import OFTEN_HARMLESS
     from video_assets.explain.reasons import MEANINGS
+    from video_assets.report.previews import picture_markdown
     from video_assets.report.readers import reader_markdown
-    from video_assets.report.rules import picture_markdown
 
     counted = report.funnel
     pictures = "\n\n".join(

@@ -80,7 +80,7 @@ def _log_rewritten(context: dg.AssetExecutionContext, outcome: "BatchOutcome") -
 def miradata_survey(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
     """Ask those of the sample that were not asked before."""
     from video_assets.report.miradata import survey_png
-    from video_assets.report.rules import picture_markdown
+    from video_assets.report.previews import picture_markdown
     from video_assets.sources.miradata.rules.survey import as_markdown, total
     from video_assets.sources.miradata.survey import survey
 
@@ -149,7 +149,7 @@ def _obtainable(layout: "Layout") -> dict[str, Any]:
     from video_assets.core.funnel import funnel_from_counts, funnel_markdown
     from video_assets.explain.reasons import MEANINGS
     from video_assets.report.plots import drop_reasons_png, funnel_png
-    from video_assets.report.rules import picture_markdown
+    from video_assets.report.previews import picture_markdown
     from video_assets.sources.miradata.ledgers import obtainable
 
     n_ok, reasons = obtainable(layout)
@@ -165,7 +165,7 @@ def _obtainable(layout: "Layout") -> dict[str, Any]:
 def _progress(layout: "Layout", settings: Settings) -> dict[str, Any]:
     """How far all batches are: numbers that Dagster plots, sites in a pause, a picture."""
     from video_assets.report.miradata import progress_png
-    from video_assets.report.rules import picture_markdown
+    from video_assets.report.previews import picture_markdown
     from video_assets.sources.miradata.progress import read_progress
     from video_assets.sources.miradata.rules.progress import paused_markdown
 

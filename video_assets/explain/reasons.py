@@ -2,8 +2,8 @@
 
 `why`, the reports and docs/results.md read it here.
 Belongs here: putting the vocabularies together. Does not belong here: the words themselves, which stand with the code that uses
-them (`sources.own_clips.rules`, `sources.fetching.rules`, `sources.openvid.rules.members`, `core.filters`, `tombstones.rules`,
-`core.verdicts`, `select.rules`, `sources.web.rules.faults`).
+them (`sources.own_clips.statuses`, `sources.fetching.fetches`, `sources.openvid.rules.members`, `core.filters`, `core.verdicts`,
+`tombstones.matching`, `select.rules`, `sources.web.rules.faults`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from video_assets.core import filters, verdicts
 from video_assets.select.rules import licences, limits, lint
-from video_assets.sources.fetching import rules as fetches
+from video_assets.sources.fetching import fetches
 from video_assets.sources.openvid.rules import members
-from video_assets.sources.own_clips import rules as own_clips
+from video_assets.sources.own_clips import statuses as own_clips
 from video_assets.sources.web.rules import faults as web_faults
-from video_assets.tombstones import rules as takedown
+from video_assets.tombstones import matching as takedown
 
 CHECK = "decode_check"
 

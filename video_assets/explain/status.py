@@ -18,8 +18,8 @@ from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.currency import shards_to_check
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
-from video_assets.storage.claims import find_claim
 from video_assets.storage.layout import Layout
+from video_assets.storage.lease_files import find_claim
 from video_assets.storage.stages import dropped_path
 from video_assets.storage.tables import count_rows, read_table
 

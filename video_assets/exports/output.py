@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from video_assets.publish.files import HashedFile
+from video_assets.publish.product_files import HashedFile
 
 Links = Literal["hard", "symbolic", "copy"]
 _NEXT: dict[Links, tuple[Links, ...]] = {

@@ -11,7 +11,7 @@ import dagster as dg
 
 from video_assets.core.errors import UsageError
 from video_assets.settings.model import load_settings
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 
 
 class AtWorkError(UsageError):

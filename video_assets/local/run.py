@@ -28,7 +28,7 @@ from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
     from video_assets.defs.history import CleanedUp
-    from video_assets.takedown.rules import TakedownReport
+    from video_assets.takedown.outcome import TakedownReport
 
 
 def run(settings: Settings, *, terminal: Progress, say: Callable[[str], None], is_prepare_only: bool = False) -> RunSummary:

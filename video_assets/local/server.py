@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from video_assets.core.errors import MendableError
-from video_assets.storage.claims import find_claim
 from video_assets.storage.layout import Layout
+from video_assets.storage.lease_files import find_claim
 from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire
 
 _STOP_S = 20.0

@@ -1,6 +1,6 @@
 """Traits of a video that some readers handle otherwise than others: fields, pixel aspect, transfer function, transparency.
 
-Belongs here: reading them off the stream and its first frame. Does not belong here: which reader minds (`report.rules`).
+Belongs here: reading them off the stream and its first frame. Does not belong here: which reader minds (`report.previews`).
 """
 
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.results import ClipVerdict
 from video_assets.pipeline.shard import HeldShard, Shard, ShardOutcome, unchanged
 from video_assets.progress import Advance, Progress
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire, holder_of
 from video_assets.storage.stages import StageError

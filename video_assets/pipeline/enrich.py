@@ -20,7 +20,7 @@ from video_assets.pipeline.recipes import enriched_metadata_recipe
 from video_assets.pipeline.stage_result import StageResult
 from video_assets.progress import Progress
 from video_assets.settings.model import Source
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.durable import hash_file
 from video_assets.storage.key_ranges import KeyRange, TablesByKey
@@ -28,7 +28,7 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
 from video_assets.storage.row_groups import opened, rows_with
 from video_assets.storage.stages import StageError, stage_note, unchanged_stage, write_stage_in_parts
-from video_assets.tombstones.rules import drop_taken_down
+from video_assets.tombstones.matching import drop_taken_down
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
 
 _TO_PROBE = ["clip_key", "path", "file_size"]

@@ -20,7 +20,7 @@ from video_assets.core.results import ClipVerdict
 from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
 from video_assets.core.takeover import standing_verdicts
 from video_assets.pipeline.recipes import decode_check_recipe
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease

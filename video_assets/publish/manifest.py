@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from video_assets.core.schema import TRAINING
-from video_assets.publish.files import per_source_names, sha256_file
+from video_assets.publish.product_files import per_source_names, sha256_file
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError

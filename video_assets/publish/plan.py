@@ -18,14 +18,15 @@ from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import is_dropped
 from video_assets.pipeline.currency import IncompleteInputError
 from video_assets.publish.exclusions import read_exclusions
-from video_assets.publish.rules.rows import counts_by_reason, counts_by_source, merge_order
+from video_assets.publish.rules.row_order import merge_order
+from video_assets.publish.rules.rows import counts_by_reason, counts_by_source
 from video_assets.select.stage import unwanted
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import read_stage
 from video_assets.storage.tables import read_table
-from video_assets.tombstones.rules import drop_taken_down
+from video_assets.tombstones.matching import drop_taken_down
 from video_assets.tombstones.table import read_tombstones
 
 FROM_SOURCES = "materialize everything from the sources on, or type: video-assets run"

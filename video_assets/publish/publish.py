@@ -3,7 +3,7 @@
 Rows come from the shards a few thousand at a time, so memory does not grow with the captions. A version is written aside and
 appears whole (`publish.versions`).
 Belongs here: refusing, writing, the manifest. Does not belong here: which rows (`publish.plan`), their text
-(`publish.rules.rows`, `publish.files`), whether the shards are current (`pipeline.currency`).
+(`publish.rules.rows`, `publish.product_files`), whether the shards are current (`pipeline.currency`).
 """
 
 from collections.abc import Iterator
@@ -26,10 +26,10 @@ from video_assets.pipeline.recipes import decode_check_recipe, training_csv_reci
 from video_assets.publish.audit import refuse_implausible
 from video_assets.publish.compare import compare_tables
 from video_assets.publish.exclusions import exclusions_hash
-from video_assets.publish.files import ProductFiles, in_order, per_source_names, read_merged, sha256_file
 from video_assets.publish.manifest import Published, problems_in, read_published
 from video_assets.publish.plan import Plan, decide, refuse_lost_clips
-from video_assets.publish.rules.diff import growing_order
+from video_assets.publish.product_files import ProductFiles, in_order, per_source_names, read_merged, sha256_file
+from video_assets.publish.rules.row_order import growing_order
 from video_assets.publish.rules.rows import training_rows
 from video_assets.publish.versions import (
     Version,

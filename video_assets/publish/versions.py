@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from video_assets.core.errors import UsageError
-from video_assets.publish.files import sha256_file
 from video_assets.publish.manifest import read_manifest
+from video_assets.publish.product_files import sha256_file
 from video_assets.storage.durable import draft_of, fsync_folder, is_draft, write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError

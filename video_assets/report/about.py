@@ -13,7 +13,7 @@ from video_assets.core.funnel import funnel_from_counts
 from video_assets.core.schema import CLIPS, LEDGER, TRAINING
 from video_assets.pipeline.stage_result import StageResult
 from video_assets.publish.manifest import Published
-from video_assets.report.rules import preview
+from video_assets.report.previews import preview
 from video_assets.sources.ledgers import Listing
 from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.layout import Layout
@@ -79,7 +79,7 @@ def product_pictures(layout: Layout, published: Published) -> dict[str, Any]:
 
 def _product_pictures(published: Published) -> dict[str, Any]:
     from video_assets.report.plots import funnel_png
-    from video_assets.report.rules import picture_markdown
+    from video_assets.report.previews import picture_markdown
 
     counted = funnel_from_counts(published.n_kept, published.dropped)
     return {
@@ -90,7 +90,7 @@ def _product_pictures(published: Published) -> dict[str, Any]:
 
 def _stage_facts(asset: str, result: StageResult) -> dict[str, Any]:
     from video_assets.report.plots import histograms_png
-    from video_assets.report.rules import picture_markdown
+    from video_assets.report.previews import picture_markdown
 
     stage = read_stage(result.path, CLIPS, columns=_MEASURED)
     dropped = stage.dropped if asset == "enriched_metadata" else stage.dropped[stage.dropped["stage"] == asset]

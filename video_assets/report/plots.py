@@ -34,7 +34,7 @@ from video_assets.report.figure import (
     style,
     text,
 )
-from video_assets.report.rules import finite
+from video_assets.report.previews import finite
 
 _MAX_REASONS = 20
 _MAX_CLASSES = 7

@@ -17,9 +17,9 @@ from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.workplaces import workplaces
 from video_assets.publish.audit import shard_counts
 from video_assets.publish.manifest import read_published
+from video_assets.report.previews import kind_of
 from video_assets.report.readers import COLUMNS as READER_COLUMNS
 from video_assets.report.readers import reader_table
-from video_assets.report.rules import kind_of
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write, hash_file, write_text
 from video_assets.storage.layout import Layout

@@ -12,10 +12,10 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from video_assets.settings.cluster import Slurm
 from video_assets.settings.hub_dataset import HubDataset
-from video_assets.settings.sections import Automation, Checks, Decode, Exports, Filter, Look, Select, Training
+from video_assets.settings.slurm import Slurm
 from video_assets.settings.sources import AbsolutePath, MiraData, OpenVid, OwnClips, absolute
+from video_assets.settings.steps import Automation, Checks, Decode, Exports, Filter, Look, Select, Training
 
 
 @dataclass(frozen=True)

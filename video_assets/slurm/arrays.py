@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 

@@ -1,6 +1,6 @@
 """Slurm's commands: sbatch, squeue, scancel, scontrol, and sacct where a site has accounting.
 
-Belongs here: calling them and what their failures mean. Does not belong here: what their words mean (`slurm.rules`), which tasks
+Belongs here: calling them and what their failures mean. Does not belong here: what their words mean (`slurm.words`), which tasks
 are submitted or cancelled (`slurm.follow`).
 """
 
@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 
 from video_assets.core.errors import MendableError
-from video_assets.slurm.rules import QUEUE_FORMAT, End, Task, indices, parse_end, parse_queue
+from video_assets.slurm.words import QUEUE_FORMAT, End, Task, indices, parse_end, parse_queue
 
 _TIMEOUT_S = 120.0
 # Of the environment of whoever submits, tasks get what Slurm gives them by default (modules, PATH), but nothing of ours, no

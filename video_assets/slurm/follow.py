@@ -18,8 +18,8 @@ from video_assets.pipeline.shard import ShardOutcome, unchanged
 from video_assets.progress import Progress
 from video_assets.settings.model import Settings
 from video_assets.slurm.client import SlurmDownError
-from video_assets.slurm.rules import End, queue_words
 from video_assets.slurm.watch import TaskOutcome
+from video_assets.slurm.words import End, queue_words
 from video_assets.slurm.work import Work
 from video_assets.storage.layout import Layout
 from video_assets.workers.stopping import Stop, stop_on_sigterm

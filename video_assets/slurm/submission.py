@@ -8,12 +8,12 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from video_assets.settings.cluster import Slurm
-from video_assets.settings.sections import Decode
+from video_assets.settings.slurm import Slurm
+from video_assets.settings.steps import Decode
 from video_assets.slurm import client
 from video_assets.slurm.arrays import Array, new_array
 from video_assets.slurm.client import SlurmError
-from video_assets.slurm.rules import escaped, task_script
+from video_assets.slurm.words import escaped, task_script
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 

@@ -1,7 +1,7 @@
 """One shard that a task of an array is at work on, as its head sees it.
 
 Belongs here: whether the shard is done, has failed, or needs another task. Does not belong here: the order of things
-(`slurm.follow`), what Slurm's words mean (`slurm.rules`).
+(`slurm.follow`), what Slurm's words mean (`slurm.words`).
 """
 
 import time
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from video_assets.pipeline.shard import ShardOutcome, unchanged
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.slurm import client
 from video_assets.slurm.arrays import Array, Result
-from video_assets.slurm.rules import END_OF_TIME, End, Task, is_out_of_memory, why_failed
+from video_assets.slurm.words import END_OF_TIME, End, Task, is_out_of_memory, why_failed
 from video_assets.storage.layout import Layout
 
 # Network storage shows a file of another machine when its memory of the folder has run out: half a minute, rarely more.

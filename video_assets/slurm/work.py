@@ -8,12 +8,12 @@ import logging
 from video_assets.pipeline.recipes import decode_check_recipe
 from video_assets.pipeline.shard import ShardOutcome, unchanged
 from video_assets.settings.model import Settings
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 from video_assets.slurm import client
 from video_assets.slurm.arrays import Array, arrays_at_work, remove_old_arrays
-from video_assets.slurm.rules import End, Task, why_idle
 from video_assets.slurm.submission import submit_array
 from video_assets.slurm.watch import Watch
+from video_assets.slurm.words import End, Task, why_idle
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, LeaseHeldError, acquire, hold
 

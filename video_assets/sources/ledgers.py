@@ -27,7 +27,7 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.row_groups import opened, rows_with
 from video_assets.storage.tables import count_rows, read_table, write_table
-from video_assets.tombstones.rules import bury
+from video_assets.tombstones.matching import bury
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
 
 _log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ The holder gives a sign of life every few seconds. A lease whose holder has been
 clock, is taken over; at once when the holder was a process of this machine that is gone. A holder that was stopped or cut off for
 longer notices at `Lease.ensure`, which it calls before each write. What is left is the moment between `ensure` and the rename of
 that write: stages name the hashes of what they were made from, so a late writer is noticed, not believed.
-Belongs here: taking, keeping, losing, giving back. Does not belong here: the files (`storage.claims`), what is protected.
+Belongs here: taking, keeping, losing, giving back. Does not belong here: the files (`storage.lease_files`), what is protected.
 """
 
 import threading
@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from video_assets.core.errors import MendableError
-from video_assets.storage.claims import (
+from video_assets.storage.lease_files import (
     Claim,
     find_claim,
     is_dead_here,

@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import DROPPED
-from video_assets.publish.files import sha256_file
+from video_assets.publish.product_files import sha256_file
 from video_assets.storage.durable import write_text
-from video_assets.takedown.rules import FoundClip
+from video_assets.takedown.outcome import FoundClip
 from video_assets.takedown.scrub import scrub_csv, scrub_dropped, scrub_product_table
 
 _EXAMPLES = ("first_added", "first_dropped", "first_changed")

@@ -23,7 +23,7 @@ from video_assets.storage.durable import durable_write
 from video_assets.storage.layout import Layout
 from video_assets.storage.row_groups import groups, opened
 from video_assets.storage.tables import ROWS_PER_GROUP, read_table, write_table
-from video_assets.tombstones.rules import REASONS
+from video_assets.tombstones.matching import REASONS
 
 IsGone = Callable[[pd.DataFrame], npt.NDArray[np.bool_]]
 """For rows with some of the columns in `NAMING`: which of them are about a clip that was taken down."""

@@ -2,8 +2,8 @@
 
 Every step can be killed and done again: tombstones come first, so nothing comes back meanwhile, and the same request removes
 what is left.
-Belongs here: that order. Does not belong here: matching (`tombstones.rules`), rewriting files (`takedown.scrub`,
-`takedown.redact`), publishing without the clips (`local.run`), the report's words (`takedown.rules`).
+Belongs here: that order. Does not belong here: matching (`tombstones.matching`), rewriting files (`takedown.scrub`,
+`takedown.redact`), publishing without the clips (`local.run`), the report's words (`takedown.outcome`).
 """
 
 import hashlib
@@ -22,8 +22,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from video_assets.core.errors import SourceError
-from video_assets.publish.files import sha256_file
 from video_assets.publish.manifest import read_manifest
+from video_assets.publish.product_files import sha256_file
 from video_assets.publish.versions import read_versions, show
 from video_assets.settings.model import Settings
 from video_assets.sources.own_clips.sidecars import sidecars_of
@@ -33,11 +33,11 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.row_groups import groups, opened
 from video_assets.storage.stages import StageError
+from video_assets.takedown.outcome import FoundClip, Removal, TakedownReport, report_markdown
 from video_assets.takedown.redact import redact_version
-from video_assets.takedown.rules import FoundClip, Removal, TakedownReport, report_markdown
 from video_assets.takedown.scrub import NAMING, parts_of, scrub_parts, scrub_table, tables_of
+from video_assets.tombstones.matching import Tombstones
 from video_assets.tombstones.requests import Request, read_request
-from video_assets.tombstones.rules import Tombstones
 from video_assets.tombstones.table import add_tombstones, read_rows
 
 # A row that says so is about a file that was never a clip of ours.

@@ -1,6 +1,6 @@
 """What a take-down asks for: every line of a request is a name, a comment, or refused; none is passed over.
 
-Belongs here: lines and cells to what they name. Does not belong here: which clips that is (`tombstones.rules`), decoding files
+Belongs here: lines and cells to what they name. Does not belong here: which clips that is (`tombstones.matching`), decoding files
 (`storage.encodings`).
 """
 

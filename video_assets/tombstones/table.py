@@ -1,6 +1,6 @@
 """Tombstones on disk: what was taken down, once and for all. Every source asks before it fetches, enrich before it takes.
 
-Belongs here: reading and adding. Does not belong here: matching (`tombstones.rules`), removing anything (`takedown.take_down`).
+Belongs here: reading and adding. Does not belong here: matching (`tombstones.matching`), removing (`takedown.take_down`).
 """
 
 import pandas as pd
@@ -9,7 +9,7 @@ from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
 from video_assets.storage.tables import read_table, write_table
-from video_assets.tombstones.rules import TOMBSTONES, Tombstones
+from video_assets.tombstones.matching import TOMBSTONES, Tombstones
 
 
 def read_tombstones(layout: Layout) -> Tombstones:

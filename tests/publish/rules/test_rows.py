@@ -12,13 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from video_assets.core.schema import TRAINING
+from video_assets.publish.rules.row_order import interleave, merge_order
 from video_assets.publish.rules.rows import (
     counts_by_reason,
     counts_by_source,
     csv_header,
     csv_rows,
-    interleave,
-    merge_order,
     training_rows,
 )
 

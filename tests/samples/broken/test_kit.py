@@ -15,7 +15,7 @@ from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.results import ClipVerdict
 from video_assets.core.verdicts import REASONS, VERDICTS
 from video_assets.samples.broken.kit import MANIFEST, content_hash, expectation, kit_clips, make_broken_kit, measured_clips
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 
 MAKE = (
     "import sys, pathlib; from video_assets.samples.broken.kit import make_broken_kit; make_broken_kit(pathlib.Path(sys.argv[1]))"

@@ -13,7 +13,7 @@ from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.results import ClipVerdict
 from video_assets.samples.demo.clips import CLIPS, KEPT
 from video_assets.samples.demo.make import EXPECTED, SAMPLE_MAX_FILE_SIZE_MIB, Sample, encode_sample_clip, make_sample
-from video_assets.settings.sections import Decode
+from video_assets.settings.steps import Decode
 
 MAKE = "import sys, pathlib; from video_assets.samples.demo.make import make_sample; make_sample(pathlib.Path(sys.argv[1]))"
 

@@ -5,14 +5,14 @@ import signal
 import subprocess
 import sys
 
+from video_assets.sources.fetching.fetches import Fetch, OnDisk
 from video_assets.sources.fetching.ledger import FetchLedger, files_in
-from video_assets.sources.fetching.rules import Fetch, OnDisk
 from video_assets.storage.layout import Layout
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from video_assets.sources.fetching.rules import Fetch
+from video_assets.sources.fetching.fetches import Fetch
 from video_assets.sources.fetching.ledger import FetchLedger
 from video_assets.storage.layout import Layout
 with FetchLedger(Layout(Path(sys.argv[1])), "openvid", "part0") as ledger:

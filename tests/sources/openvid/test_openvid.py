@@ -28,7 +28,7 @@ from video_assets.sources.openvid.rules.due import count_wanted, estimate_bytes,
 from video_assets.sources.openvid.rules.members import Selection
 from video_assets.storage.layout import Layout
 from video_assets.storage.tables import read_table, write_table
-from video_assets.tombstones.rules import TOMBSTONES
+from video_assets.tombstones.matching import TOMBSTONES
 from video_assets.tombstones.table import add_tombstones
 
 ALL = ["openvid_part000", "openvid_part001", "openvid_part002"]

@@ -15,7 +15,7 @@ from video_assets.exports.rules.lines import json_line, values
 from video_assets.exports.rules.names import clip_name, rate_group
 
 if TYPE_CHECKING:
-    from video_assets.publish.files import HashedFile
+    from video_assets.publish.product_files import HashedFile
 
 
 def write(rows: Iterator[pa.Table], out: Output) -> None:

@@ -94,22 +94,6 @@ def compare(before: Digest, after: Digest) -> Diff:
     )
 
 
-def growing_order(places: Ints, n_before: int) -> Ints | None:
-    """The order in which rows are written so that those of the last version keep theirs and new ones follow in the given order.
-
-    Args:
-        places: for every row, its row number in the last version; -1 for a new one.
-        n_before: rows of the last version.
-
-    Returns:
-        Row numbers; None when the rows are in that order as they are.
-    """
-    wanted = np.where(places >= 0, places, n_before + np.arange(len(places)))
-    if (np.diff(wanted) > 0).all():
-        return None
-    return np.argsort(wanted, kind="stable")
-
-
 def _n_equal_from_the_top(before: npt.NDArray[np.uint64], after: npt.NDArray[np.uint64]) -> int:
     n = min(len(before), len(after))
     differs = np.flatnonzero(before[:n] != after[:n])

@@ -1,14 +1,13 @@
-"""The product's rows and their text: what a training row is, in which order, and how it is spelled in CSV.
+"""The product's rows and their text: what a training row is, and how it is spelled in CSV.
 
 Everything works on Arrow tables of a few thousand rows, so that a table of millions never lies in memory twice.
-Belongs here: selecting, checking, ordering, spelling. Does not belong here: files (`publish.publish`), drops (`core.filters`).
+Belongs here: selecting, checking, spelling. Does not belong here: their order (`row_order`), files (`publish.publish`), drops
+(`core.filters`).
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,8 +32,8 @@ def csv_rows(rows: pa.Table) -> bytes:
     if rows.num_rows == 0:
         return b""
     columns = [_spell(rows.column(name).combine_chunks()) for name in rows.column_names]
-    last = _call("binary_join_element_wise", columns.pop(), "\n", "")
-    lines = _call("binary_join_element_wise", *columns, last, ",")
+    last = call("binary_join_element_wise", columns.pop(), "\n", "")
+    lines = call("binary_join_element_wise", *columns, last, ",")
     # An Arrow string array is its rows' bytes end to end: that is the text.
     _, offsets, data = lines.buffers()
     ends = np.frombuffer(offsets, dtype=np.int64 if pa.types.is_large_string(lines.type) else np.int32)
@@ -54,37 +53,10 @@ def training_rows(clips: pa.Table, *, relative_to: str | None) -> pa.Table:
         return rows
     prefix = relative_to.rstrip("/") + "/"
     paths = rows.column("path")
-    is_below = _call("starts_with", paths, options=pc.MatchSubstringOptions(prefix))
+    is_below = call("starts_with", paths, options=pc.MatchSubstringOptions(prefix))
     _require(clips, is_below, f"is not below training.relative_to = {relative_to!r}; choose a folder above all clips, or none")
-    short = _call("utf8_slice_codeunits", paths, options=pc.SliceOptions(start=len(prefix)))
+    short = call("utf8_slice_codeunits", paths, options=pc.SliceOptions(start=len(prefix)))
     return rows.set_column(0, TRAINING.arrow.field("path"), short)
-
-
-def merge_order(keys: Sequence[pd.Series]) -> npt.NDArray[np.int16]:
-    """For tables that are each sorted by clip key: which table the next row comes from, for all rows in the order of the key.
-
-    Raises:
-        ValueError: a table is not sorted, or a key occurs twice; names the keys.
-    """
-    sizes = [len(table) for table in keys]
-    table_of = np.repeat(np.arange(len(keys), dtype=np.int16), sizes)
-    every = pa.chunked_array([chunk for table in keys for chunk in _chunks(table)], type=pa.string())
-    rank = _call("sort_indices", every)
-    in_order = every.take(rank)
-    is_twice = np.flatnonzero(_call("equal", in_order[1:], in_order[:-1]).to_numpy())
-    if len(is_twice):
-        raise ValueError(f"{len(is_twice):,} clip keys occur more than once, first {in_order[int(is_twice[0])].as_py()!r}")
-    order = table_of[rank.to_numpy()]
-    if not np.array_equal(rank.to_numpy()[np.argsort(order, kind="stable")], np.arange(len(every))):
-        raise ValueError("rows of a shard are not in the order of their clip keys")
-    return order
-
-
-def interleave(parts: Sequence[pa.Table], order: npt.NDArray[np.int16]) -> pa.Table:
-    """Rows of `parts` in the order that `merge_order` gave: row i is the next row of part `order[i]`."""
-    position = np.empty(len(order), dtype=np.int64)
-    position[np.argsort(order, kind="stable")] = np.arange(len(order))
-    return pa.concat_tables(parts).combine_chunks().take(pa.array(position))
 
 
 def counts_by_reason(dropped: pd.DataFrame) -> dict[str, dict[str, int]]:
@@ -116,32 +88,27 @@ def _spell(column: pa.Array) -> pa.Array:
         return pa.array([repr(value) for value in encoded.dictionary.to_pylist()], type=pa.string()).take(encoded.indices)
     if not pa.types.is_string(column.type):
         return column.cast(pa.string())
-    needs_quotes = _call("match_substring_regex", column, options=pc.MatchSubstringOptions(_NEEDS_QUOTES))
-    doubled = _call("replace_substring", column, options=pc.ReplaceSubstringOptions('"', '""'))
-    return _call("if_else", needs_quotes, _call("binary_join_element_wise", '"', doubled, '"', ""), column)
+    needs_quotes = call("match_substring_regex", column, options=pc.MatchSubstringOptions(_NEEDS_QUOTES))
+    doubled = call("replace_substring", column, options=pc.ReplaceSubstringOptions('"', '""'))
+    return call("if_else", needs_quotes, call("binary_join_element_wise", '"', doubled, '"', ""), column)
 
 
 def _is_usable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_string(column.type):
-        return _call("is_valid", column)
-    is_positive = _call("greater", column, 0)
+        return call("is_valid", column)
+    is_positive = call("greater", column, 0)
     if pa.types.is_floating(column.type):
-        is_positive = _call("and", is_positive, _call("is_finite", column))
-    return _call("coalesce", is_positive, False)
+        is_positive = call("and", is_positive, call("is_finite", column))
+    return call("coalesce", is_positive, False)
 
 
 def _require(clips: pa.Table, is_met: pa.ChunkedArray, complaint: str) -> None:
-    wrong = clips.filter(_call("invert", is_met))
+    wrong = clips.filter(call("invert", is_met))
     if wrong.num_rows:
         raise ValueError(f"clip {wrong.column('clip_key')[0].as_py()!r} ({wrong.num_rows:,} such clips here): {complaint}")
 
 
-def _chunks(column: pd.Series) -> list[pa.Array]:
-    array = pa.array(column, type=pa.string())
-    return array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-
-
-def _call(function: str, *arguments: Any, options: Any = None) -> Any:
+def call(function: str, *arguments: Any, options: Any = None) -> Any:
     """A function of `pyarrow.compute` by name: those are made at import, so type checkers do not see them."""
     values = [argument if isinstance(argument, (pa.Array, pa.ChunkedArray)) else pa.scalar(argument) for argument in arguments]
     return pc.call_function(function, values, options)

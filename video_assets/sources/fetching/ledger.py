@@ -1,6 +1,6 @@
 """The fetch ledger of one partition on disk: a table, and the lines that were written since, each durable within seconds.
 
-Belongs here: reading, appending, compacting. Does not belong here: what a line means (`sources.fetching.rules`), who may write
+Belongs here: reading, appending, compacting. Does not belong here: what a line means (`sources.fetching.fetches`), who may write
 (one run per partition at a time: `storage.leases`).
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from video_assets.sources.fetching.rules import FETCHES, Fetch, OnDisk, merge_fetches
+from video_assets.sources.fetching.fetches import FETCHES, Fetch, OnDisk, merge_fetches
 from video_assets.storage.durable import is_draft
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts

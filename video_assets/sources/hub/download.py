@@ -16,9 +16,9 @@ from typing import IO, Any
 
 from video_assets.core.fetch_errors import ChecksumError, NoRangesError
 from video_assets.sources.hub.connections import Connections
+from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.parallel_stream import open_stream
 from video_assets.sources.hub.repo import HubRepo
-from video_assets.sources.hub.rules import HubFile
 from video_assets.storage.durable import fsync_folder
 from video_assets.storage.space import explained_space, require_space
 

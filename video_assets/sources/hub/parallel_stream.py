@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from video_assets.sources.hub.connections import Connections
+from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.repo import HubRepo
-from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub.stream import HubStream, SignedUrls
 
 

@@ -10,9 +10,9 @@ from itertools import accumulate
 from typing import Any
 
 from video_assets.sources.hub.connections import Connections
+from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.parallel_stream import ParallelStream, open_stream
 from video_assets.sources.hub.repo import HubRepo
-from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub.stream import HubStream, SignedUrls
 from video_assets.sources.seekable import SeekableReader
 

@@ -21,7 +21,7 @@ from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_st
 
 from video_assets.core.errors import UsageError
 from video_assets.core.fetch_errors import FetchError, RateLimitedError, WebPageError
-from video_assets.sources.hub.rules import HubFile
+from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.translation import translated
 
 _log = logging.getLogger(__name__)

@@ -21,8 +21,8 @@ from huggingface_hub.utils import get_session, hf_raise_for_status, httpx
 
 from video_assets.core.fetch_errors import FetchError, NetworkError, NoRangesError, OtherFileError, RateLimitedError, WebPageError
 from video_assets.sources.hub.connections import Connections
+from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.repo import HubRepo, hub_headers
-from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub.translation import translated
 
 _CONNECT_TIMEOUT_S = 15.0

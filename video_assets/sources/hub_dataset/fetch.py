@@ -16,8 +16,8 @@ from video_assets.core.fetch_errors import FetchError, OtherFileError, RateLimit
 from video_assets.core.units import count, size
 from video_assets.sources.hub.connections import Connections
 from video_assets.sources.hub.download import download
+from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.repo import HubRepo
-from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub_dataset.rules import Wanted
 from video_assets.sources.webdataset.unpack import read_note, unpack
 from video_assets.storage.durable import write_text

@@ -20,21 +20,21 @@ from video_assets.core.units import count
 from video_assets.settings.hub_dataset import HubDataset
 from video_assets.settings.model import Settings
 from video_assets.settings.sources import OwnClips
+from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.repo import HubRepo
-from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub_dataset.fetch import Fetched, Fetcher, Places, remove_others
 from video_assets.sources.hub_dataset.rules import Choice, Wanted, choose
 from video_assets.sources.listed import Listing
 from video_assets.sources.own_clips.listing import list_own_clips
-from video_assets.sources.own_clips.rules import Finding
 from video_assets.sources.own_clips.scan import Scan, scan_folder
 from video_assets.sources.own_clips.shards import add_unpacked
 from video_assets.sources.own_clips.sidecars import SUFFIXES, sidecars_of
+from video_assets.sources.own_clips.statuses import Finding
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.tables import read_table, write_table
-from video_assets.tombstones.rules import bury
+from video_assets.tombstones.matching import bury
 from video_assets.tombstones.table import read_tombstones
 
 SOURCE = "hub"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from video_assets.core.errors import SourceError
-from video_assets.sources.hub.rules import HubFile, natural
+from video_assets.sources.hub.hub_file import HubFile, natural
 from video_assets.sources.webdataset.rules import name_problem
 
 _TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "captions.json", "videos.txt", "prompts.txt")

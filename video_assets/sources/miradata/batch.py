@@ -16,15 +16,15 @@ from datetime import UTC, datetime
 from video_assets.media.versions import ffmpeg_versions
 from video_assets.progress import Progress
 from video_assets.settings.model import Settings
+from video_assets.sources.fetching.fetches import Fetch
 from video_assets.sources.fetching.ledger import FetchLedger
-from video_assets.sources.fetching.rules import Fetch
 from video_assets.sources.miradata.ledgers import BatchOutcome, pauses_of, read_batch_rows, write_ledger
 from video_assets.sources.miradata.listing import ensure_listing
 from video_assets.sources.miradata.rules.rows import SOURCE
 from video_assets.sources.miradata.video import SourceVideo, VideoResult, VideoWork, remove_folder
 from video_assets.sources.miradata.wanted import Plan, plan_batch
 from video_assets.sources.web.rules.faults import cause_of
-from video_assets.sources.web.rules.patience import site_of
+from video_assets.sources.web.rules.when_to_pause import site_of
 from video_assets.sources.web.videos import WebVideos, tool_versions
 from video_assets.sources.web.ways import n_ways, one_way
 from video_assets.storage.layout import Layout

@@ -17,20 +17,20 @@ import pandas as pd
 from video_assets.core.schema import LEDGER
 from video_assets.settings.model import Settings
 from video_assets.settings.sources import MiraData
+from video_assets.sources.fetching.fetches import FETCHES, Fetch, summarize, to_ledger
 from video_assets.sources.fetching.ledger import FetchLedger, timestamp
-from video_assets.sources.fetching.rules import FETCHES, Fetch, summarize, to_ledger
 from video_assets.sources.miradata.listing import MiraListing, read_batch, read_listing
 from video_assets.sources.miradata.rules.cuts import parse_cut
 from video_assets.sources.miradata.rules.due import BatchState, choose_batches
 from video_assets.sources.miradata.rules.rows import ROW_REASONS, SOURCE
 from video_assets.sources.miradata.wanted import Batch, Plan, plan_batch
-from video_assets.sources.web.pauses import Pauses
-from video_assets.sources.web.rules.patience import Limits
+from video_assets.sources.web.pause_file import Pauses
+from video_assets.sources.web.rules.when_to_pause import Limits
 from video_assets.sources.web.ways import n_ways
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import LeaseHeldError, hold
 from video_assets.storage.tables import read_note, read_table, write_table
-from video_assets.tombstones.rules import bury
+from video_assets.tombstones.matching import bury
 from video_assets.tombstones.table import read_tombstones
 
 

@@ -25,7 +25,7 @@ from video_assets.sources.fetching.current import Listings
 from video_assets.sources.hub.download import download
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.miradata.rules.rows import INVALID_BATCH, MIRA_ROWS, SOURCE, TERMS, MiraRow, RowReader
-from video_assets.sources.web.rules.patience import site_of
+from video_assets.sources.web.rules.when_to_pause import site_of
 from video_assets.storage.durable import durable_write, hash_file
 from video_assets.storage.encodings import opened_as_text
 from video_assets.storage.layout import Layout

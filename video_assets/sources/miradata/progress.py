@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from video_assets.settings.sources import MiraData
+from video_assets.sources.fetching.fetches import FETCHES
 from video_assets.sources.fetching.ledger import FetchLedger
-from video_assets.sources.fetching.rules import FETCHES
 from video_assets.sources.miradata.ledgers import pauses_of
 from video_assets.sources.miradata.listing import read_listing
 from video_assets.sources.miradata.rules.progress import Progress, count_days

@@ -19,9 +19,9 @@ from video_assets.sources.miradata.listing import ensure_listing, read_listing, 
 from video_assets.sources.miradata.rules.rows import SOURCE
 from video_assets.sources.miradata.rules.survey import Answer, SiteEstimate, draw, estimate
 from video_assets.sources.web.explaining import WebFaultError
-from video_assets.sources.web.pauses import Pauses
+from video_assets.sources.web.pause_file import Pauses
 from video_assets.sources.web.rules.faults import cause_of
-from video_assets.sources.web.rules.patience import site_of
+from video_assets.sources.web.rules.when_to_pause import site_of
 from video_assets.sources.web.videos import WebVideos
 from video_assets.sources.web.ways import n_ways, one_way
 from video_assets.storage.layout import Layout

@@ -16,13 +16,13 @@ from typing import TypeVar
 from video_assets.media.cutting.place import Place
 from video_assets.media.cutting.result import CutResult
 from video_assets.settings.sources import MiraData
+from video_assets.sources.fetching.fetches import Fetch
 from video_assets.sources.fetching.ledger import timestamp
-from video_assets.sources.fetching.rules import Fetch
 from video_assets.sources.miradata.cut_request import ClipPlace, CutAnswer, CutRequest, SourceFile
 from video_assets.sources.miradata.rules.cuts import Cut, plan_sections
 from video_assets.sources.web.explaining import WebFaultError
 from video_assets.sources.web.rules.faults import Fault, cause_of
-from video_assets.sources.web.rules.patience import wait_before_retry
+from video_assets.sources.web.rules.when_to_pause import wait_before_retry
 from video_assets.sources.web.videos import WebVideo, WebVideos
 from video_assets.sources.web.ways import for_worker
 from video_assets.storage.durable import write_text

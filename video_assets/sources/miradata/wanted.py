@@ -16,14 +16,14 @@ import pandas as pd
 
 from video_assets.media.cutting.place import Frames, Place
 from video_assets.settings.sources import MiraData
+from video_assets.sources.fetching.fetches import Fetch, merge_fetches, plan_fetches
 from video_assets.sources.fetching.ledger import crc32_of, files_in, timestamp
-from video_assets.sources.fetching.rules import Fetch, merge_fetches, plan_fetches
 from video_assets.sources.miradata.rules.again import place_of, still_counting
 from video_assets.sources.miradata.rules.rows import SOURCE
 from video_assets.sources.miradata.video import SourceVideo, Wanted
-from video_assets.sources.web.rules.patience import site_of
+from video_assets.sources.web.rules.when_to_pause import site_of
 from video_assets.storage.layout import Layout
-from video_assets.tombstones.rules import Tombstones
+from video_assets.tombstones.matching import Tombstones
 
 _TAKEN_DOWN = "taken down; see takedown/ in the data root"
 

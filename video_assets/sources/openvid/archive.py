@@ -20,8 +20,8 @@ from video_assets.core.schema import LEDGER
 from video_assets.core.text import escape
 from video_assets.core.units import count, size
 from video_assets.progress import Progress, megabytes
+from video_assets.sources.fetching.fetches import Fetch, FetchSummary, summarize, to_ledger
 from video_assets.sources.fetching.ledger import FetchLedger, crc32_of, timestamp
-from video_assets.sources.fetching.rules import Fetch, FetchSummary, summarize, to_ledger
 from video_assets.sources.openvid.opening import ArchiveFile
 from video_assets.sources.openvid.outcomes import ArchiveResult, StoppedError, Transfer
 from video_assets.sources.openvid.plan import ArchiveTask, ArchiveWork, plan_archive

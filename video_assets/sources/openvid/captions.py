@@ -23,8 +23,8 @@ from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.settings.sources import OpenVid
 from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, in_groups, opened_unchanging
 from video_assets.sources.hub.download import download
+from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.repo import HubRepo
-from video_assets.sources.hub.rules import HubFile
 from video_assets.sources.hub.stream import HubStream
 from video_assets.sources.openvid.listing import hub_repo
 from video_assets.sources.openvid.rules.caption_rows import REASONS, SCORED_CAPTIONS, RowCounts, RowReader

@@ -16,8 +16,8 @@ from video_assets.core.errors import SourceError
 from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.settings.sources import OpenVid
 from video_assets.sources.fetching.current import Listings
+from video_assets.sources.hub.hub_file import HubFile, natural
 from video_assets.sources.hub.repo import HubRepo, Patience
-from video_assets.sources.hub.rules import HubFile, natural
 from video_assets.sources.openvid.rules.archive_names import plan_archives
 from video_assets.sources.openvid.rules.listing import Listing
 from video_assets.storage.layout import Layout

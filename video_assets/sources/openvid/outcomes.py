@@ -6,7 +6,7 @@ Belongs here: those values. Does not belong here: fetching (`sources.openvid.arc
 from dataclasses import dataclass, field
 
 from video_assets.core.errors import MendableError
-from video_assets.sources.fetching.rules import FetchSummary
+from video_assets.sources.fetching.fetches import FetchSummary
 
 
 class StoppedError(MendableError):

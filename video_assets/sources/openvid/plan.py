@@ -2,7 +2,7 @@
 
 Belongs here: reading the archive's directory, the captions of its clips, the ledger and the folder, and holding them against each
 other. Does not belong here: fetching (`sources.openvid.archive`), the decisions themselves (`sources.openvid.rules.members`,
-`sources.fetching.rules`).
+`sources.fetching.fetches`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,13 +13,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from video_assets.core.text import escape
+from video_assets.sources.fetching.fetches import FetchPlan, plan_fetches
 from video_assets.sources.fetching.ledger import FetchLedger, crc32_of, files_in
-from video_assets.sources.fetching.rules import FetchPlan, plan_fetches
 from video_assets.sources.openvid.opening import ArchiveFile
 from video_assets.sources.openvid.rules.due import LABELS, rows_of
 from video_assets.sources.openvid.rules.members import Candidate, Selection, list_candidates, select_clips
 from video_assets.sources.openvid.zip_members import read_directory
-from video_assets.tombstones.rules import Tombstones
+from video_assets.tombstones.matching import Tombstones
 
 
 @dataclass(frozen=True)

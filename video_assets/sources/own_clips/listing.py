@@ -2,7 +2,7 @@
 
 Belongs here: which findings and captions make a line. Does not belong here: how files are looked at (`sources.own_clips.scan`,
 `sources.own_clips.places`), how tables are read (`sources.own_clips.caption_tables`), what lines mean together
-(`sources.own_clips.rules`).
+(`sources.own_clips.statuses`).
 """
 
 import itertools
@@ -23,9 +23,16 @@ from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.caption_tables import read_captions, tables_found, tables_named
 from video_assets.sources.own_clips.near_names import plain
 from video_assets.sources.own_clips.places import Located, Places
-from video_assets.sources.own_clips.rules import Finding, carry_forward, has_lost_everything, mark_duplicates, settle, status_of
 from video_assets.sources.own_clips.scan import Scan, Sidecar, scan_folder
 from video_assets.sources.own_clips.sidecars import SidecarReader
+from video_assets.sources.own_clips.statuses import (
+    Finding,
+    carry_forward,
+    has_lost_everything,
+    mark_duplicates,
+    settle,
+    status_of,
+)
 from video_assets.sources.own_clips.table_rows import TableOptions
 from video_assets.sources.own_clips.unchanged import Origin, state_of
 from video_assets.storage.aside import mapped_table

@@ -12,7 +12,7 @@ import os
 import stat
 
 from video_assets.core.text import escape
-from video_assets.sources.own_clips.rules import Finding
+from video_assets.sources.own_clips.statuses import Finding
 
 _READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)

@@ -16,8 +16,8 @@ from video_assets.core.text import escape, is_storable
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.look import MAX_OTHERS, look_at
 from video_assets.sources.own_clips.near_names import NearNames, names_in, plain
-from video_assets.sources.own_clips.rules import Finding
 from video_assets.sources.own_clips.scan import Scan
+from video_assets.sources.own_clips.statuses import Finding
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NOT_PLAIN = re.compile(r"//|(^|/)\.{1,2}(/|$)|/$")

@@ -17,8 +17,8 @@ from video_assets.sources.own_clips import sidecars
 from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS, VIDEO_LISTS
 from video_assets.sources.own_clips.look import look_at_entry
 from video_assets.sources.own_clips.other_videos import OtherVideos
-from video_assets.sources.own_clips.rules import FOLDER_MARK, Finding
 from video_assets.sources.own_clips.sidecars import Sidecar
+from video_assets.sources.own_clips.statuses import FOLDER_MARK, Finding
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 BY_NAME = "captions.json"

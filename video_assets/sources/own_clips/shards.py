@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from video_assets.core.units import count, size
 from video_assets.settings.sources import OwnClips
-from video_assets.sources.own_clips.rules import FOLDER_MARK, Finding
 from video_assets.sources.own_clips.scan import Scan, scan_folder
 from video_assets.sources.own_clips.sidecars import SUFFIXES
+from video_assets.sources.own_clips.statuses import FOLDER_MARK, Finding
 from video_assets.sources.webdataset.unpack import Unpacked, read_note, unpack
 from video_assets.storage.space import explained_space, require_space
 

@@ -19,8 +19,8 @@ import xxhash
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS
 from video_assets.sources.own_clips.look import MAX_OTHERS, look_at
-from video_assets.sources.own_clips.rules import Finding
 from video_assets.sources.own_clips.scan import Scan
+from video_assets.sources.own_clips.statuses import Finding
 from video_assets.storage.durable import hash_file, write_text
 
 _BLOCK = 4_096

@@ -5,7 +5,7 @@ was seen lies in a small file beside the ledger, so a look may end when its time
 file that grows, or is written over in place, changes no folder: the first is listed as waiting and asked for again here, the
 second is found by the nightly listing.
 Belongs here: noticing. Does not belong here: what is a clip (`sources.own_clips.scan`, `sources.own_clips.listing`), who starts a
-run (`defs.automation`).
+run (`defs.own_clips`).
 """
 
 import heapq

@@ -3,7 +3,7 @@
 YouTube and the other sites that yt-dlp knows are asked through its extractors; every other address must be a video file, or an
 HLS or DASH manifest: a web page that stands where a video was is never searched for another one.
 Belongs here: finding and fetching, faults as `WebFaultError`. Does not belong here: connections (`sources.web.client`), how often
-and when to ask again (`sources.web.rules.patience`), cutting.
+and when to ask again (`sources.web.rules.when_to_pause`), cutting.
 """
 
 import contextlib

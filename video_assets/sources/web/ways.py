@@ -1,7 +1,7 @@
 """Ways into the web: proxies, source addresses and accounts, of which a user may have several; each is used in turn.
 
 Belongs here: which there are, settings for one of them, words without their secrets. Does not belong here: which one a site still
-answers (`sources.web.pauses`), connections (`sources.web.client`).
+answers (`sources.web.pause_file`), connections (`sources.web.client`).
 """
 
 from collections.abc import Callable

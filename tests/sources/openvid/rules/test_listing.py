@@ -4,7 +4,7 @@ import pytest
 
 from video_assets.core.errors import UsageError
 from video_assets.core.fetch_errors import IncompleteSetError, NotOnHubError
-from video_assets.sources.hub.rules import HubFile
+from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.openvid.rules.listing import Listing, choose_archives
 
 

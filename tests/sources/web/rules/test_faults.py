@@ -8,10 +8,10 @@ from yt_dlp.networking.common import Response
 from yt_dlp.networking.exceptions import HTTPError, IncompleteRead, ProxyError, TransportError
 from yt_dlp.utils import ContentTooShortError, DownloadError, ExtractorError, GeoRestrictedError, UnsupportedError, UserNotLive
 
-from video_assets.sources.fetching.rules import REASONS as FETCH_REASONS
+from video_assets.sources.fetching.fetches import REASONS as FETCH_REASONS
 from video_assets.sources.web.explaining import fault_of
 from video_assets.sources.web.rules.faults import CAUSES, SHARED, cause_of, classify, content_kind, page_reason, plain_words
-from video_assets.sources.web.rules.patience import Limits, SiteState, site_of, wait_before_retry
+from video_assets.sources.web.rules.when_to_pause import Limits, SiteState, site_of, wait_before_retry
 
 # Sentences of YouTube's player, as yt-dlp 2026.8 passes them on (extractor/youtube/_video.py and what it appends).
 SENTENCES = {

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from video_assets.sources.hub.rules import natural
+from video_assets.sources.hub.hub_file import natural
 
 _PIECE = (
     r"(?:(?:\.zip)?[._-](?:part[._-]?)?(?P<letters>[a-z]{2})"

@@ -1,7 +1,7 @@
 """Decisions of the source OpenVid that join its parts: captions to clips, what an archive's ledger was made from, what is due.
 
 Belongs here: those joins. Does not belong here: members of archives (`sources.openvid.rules.members`), ledger lines of any source
-(`sources.fetching.rules`), listings (`sources.openvid.rules.listing`).
+(`sources.fetching.fetches`), listings (`sources.openvid.rules.listing`).
 """
 
 import hashlib
@@ -48,7 +48,7 @@ def count_wanted(captions: pd.DataFrame, selection: Selection) -> int:
 
 
 def captions_by_key(captions: pd.DataFrame, *, prefix: str) -> pd.DataFrame:
-    """Columns clip_key, text and extras, for `sources.fetching.rules.to_ledger`; `prefix` is source and partition."""
+    """Columns clip_key, text and extras, for `sources.fetching.fetches.to_ledger`; `prefix` is source and partition."""
     others = [name for name in captions.columns if name not in {"video", "text", "line"}]
     rows = captions[others].to_dict("records")
     extras = [extras_json({str(name): value for name, value in row.items() if value is not pd.NA}) for row in rows]

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 from video_assets.core.errors import UsageError
 from video_assets.core.fetch_errors import IncompleteSetError, NotOnHubError
-from video_assets.sources.hub.rules import HubFile, natural
+from video_assets.sources.hub.hub_file import HubFile, natural
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Archives come from strangers. A clip's file name is the last part of its member's name and nothing else; whatever could lead
 out of the clips folder, hide a link, or fill the disk is refused by its directory entry, before a byte of it is read.
 Belongs here: those decisions. Does not belong here: reading archives (`sources.openvid.zip_members`), which clips are there
-already (`sources.fetching.rules`).
+already (`sources.fetching.fetches`).
 """
 
 import stat

@@ -1,7 +1,7 @@
 """Why a web video could not be had: one fixed word per cause, and what each cause means for trying again.
 
 Belongs here: recognizing causes by what yt-dlp, a server or a site says; policy per cause. Does not belong here: asking anybody
-(`sources.web.videos`), waiting (`sources.web.rules.patience`), a clip's ledger line (`sources.fetching.rules`).
+(`sources.web.videos`), waiting (`sources.web.rules.when_to_pause`), a clip's ledger line (`sources.fetching.fetches`).
 The sites' sentences are those of yt-dlp 2026.8 (extractor/youtube, extractor/common, downloader) and of YouTube's players.
 """
 
@@ -70,7 +70,7 @@ CAUSES = {
 
 REASONS = {name: cause.meaning for name, cause in CAUSES.items()}
 
-# Causes that the fetch ledger knows of all sources (`sources.fetching.rules.REASONS`).
+# Causes that the fetch ledger knows of all sources (`sources.fetching.fetches.REASONS`).
 SHARED = {
     "not_found": Cause("", is_permanent=True),
     "forbidden": Cause("", is_permanent=False, max_tries=2, is_refusal=True),

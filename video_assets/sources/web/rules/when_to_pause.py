@@ -1,7 +1,7 @@
 """How long to go on with a site: tries per cause, the wait between them, and when a site must be left alone.
 
 Belongs here: decisions as values. Does not belong here: waiting and asking (`sources.miradata.video`), keeping them on the disk
-(`sources.web.pauses`), causes (`sources.web.rules.faults`).
+(`sources.web.pause_file`), causes (`sources.web.rules.faults`).
 """
 
 from collections.abc import Mapping

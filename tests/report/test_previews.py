@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from video_assets.core.schema import CLIPS
-from video_assets.report.rules import preview
+from video_assets.report.previews import preview
 
 
 def test_a_preview_is_json_without_nulls_trouble():

@@ -1,7 +1,7 @@
 """Decisions about clips that have to be fetched: one line each in a partition's fetch ledger, and what to fetch again.
 
 Belongs here: what a line means, as functions from tables to tables. Does not belong here: transfer and disk, the raw
-ledger of the user's own clips (`sources.own_clips.rules`), reasons that only one source knows.
+ledger of the user's own clips (`sources.own_clips.statuses`), reasons that only one source knows.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
 """What a user can set about the cluster on which shards are checked: `[slurm]`; each field with its unit.
 
-Belongs here: names, defaults, validation. Does not belong here: what becomes of a value (`slurm.rules`).
+Belongs here: names, defaults, validation. Does not belong here: what becomes of a value (`slurm.submission`).
 """
 
 import re

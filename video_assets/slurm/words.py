@@ -1,4 +1,4 @@
-"""What Slurm's words mean, and what it is told: options, script, states, reasons.
+"""What Slurm's words mean, and what it is told: script, states, reasons. Options of `sbatch` are in `slurm.submission`.
 
 Belongs here: pure decisions. Does not belong here: calling Slurm (`slurm.client`), files (`slurm.arrays`).
 """

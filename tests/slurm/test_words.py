@@ -6,9 +6,9 @@ import subprocess
 import pytest
 from pydantic import ValidationError
 
-from video_assets.settings.cluster import Slurm
-from video_assets.slurm.rules import End, Task, escaped, indices, parse_end, parse_queue, queue_words, task_script, why_failed
+from video_assets.settings.slurm import Slurm
 from video_assets.slurm.submission import sbatch_options
+from video_assets.slurm.words import End, Task, escaped, indices, parse_end, parse_queue, queue_words, task_script, why_failed
 
 QUEUE = """\
 video-assets-1|7|0|RUNNING|n1|2026-11-28T10:00:00|2026-11-28T10:00:30|None

@@ -1,6 +1,6 @@
 """What sites have done lately, and which are left alone until when, in a file that all runs share.
 
-Belongs here: that file. Does not belong here: the rules (`sources.web.rules.patience`).
+Belongs here: that file. Does not belong here: the rules (`sources.web.rules.when_to_pause`).
 """
 
 import json
@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from video_assets.sources.web.rules.patience import Limits, SiteState
+from video_assets.sources.web.rules.when_to_pause import Limits, SiteState
 from video_assets.storage.durable import write_text
 
 _log = logging.getLogger(__name__)

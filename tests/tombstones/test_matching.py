@@ -5,8 +5,8 @@ import time
 import pandas as pd
 import pytest
 
+from video_assets.tombstones.matching import Tombstones, bury, drop_taken_down
 from video_assets.tombstones.requests import read_request
-from video_assets.tombstones.rules import Tombstones, bury, drop_taken_down
 
 VIDEO = "---_iRTHryQ"
 

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from video_assets.core.schema import LEDGER
-from video_assets.sources.own_clips.rules import REASONS, carry_forward, has_lost_everything, mark_duplicates, settle, status_of
+from video_assets.sources.own_clips.statuses import (
+    REASONS,
+    carry_forward,
+    has_lost_everything,
+    mark_duplicates,
+    settle,
+    status_of,
+)
 
 NOW = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from video_assets.core.schema import LEDGER, records
-from video_assets.sources.fetching.rules import (
+from video_assets.sources.fetching.fetches import (
     FETCHES,
     MAX_DETAIL,
     Fetch,

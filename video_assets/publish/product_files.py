@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import TRAINING
-from video_assets.publish.rules.rows import csv_header, csv_rows, interleave
+from video_assets.publish.rules.row_order import interleave
+from video_assets.publish.rules.rows import csv_header, csv_rows
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write
 from video_assets.storage.stages import StageError
