@@ -142,9 +142,10 @@ def test_every_reason_has_one_status(reason):
     assert status_of(reason) == {"": "ok", "still_being_copied": "waiting"}.get(reason, "failed")
 
 
-def test_the_page_for_users_explains_every_reason():
-    page = (Path(__file__).parents[3] / "docs/own-clips.md").read_text()
-    assert [reason for reason in REASONS if f"`{reason}`" not in page] == []
+def test_the_pages_for_users_explain_every_reason():
+    docs = Path(__file__).parents[3] / "docs"
+    pages = "".join((docs / name).read_text() for name in ("own-clips.md", "hub-dataset.md"))
+    assert [reason for reason in REASONS if f"`{reason}`" not in pages] == []
 
 
 NAMES = st.lists(st.sampled_from("abcdef"), max_size=8)
