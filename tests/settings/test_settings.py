@@ -97,3 +97,8 @@ def test_the_training_csv_is_named_after_its_sources(sections: dict[str, Any], p
 def test_the_combined_csv_is_not_called_like_that_of_a_source() -> None:
     with pytest.raises(ValidationError, match=r"training.name is 'OpenVid1M', as the CSV of one source"):
         Settings(openvid={"is_enabled": True}, training={"name": "OpenVid1M"})
+
+
+def test_settings_can_be_made_of_what_settings_say_of_themselves() -> None:
+    settings = Settings(training={"for": ["open-sora-1.2"]})
+    assert Settings(**settings.model_dump()) == settings

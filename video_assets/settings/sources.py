@@ -40,7 +40,7 @@ AbsolutePath = Annotated[Path, AfterValidator(absolute)]
 class Section(BaseModel):
     """What all sections share: values do not change, and names that are not there are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
     old_names: ClassVar[Mapping[str, str]] = {}
     """What fields were called before: accepted, with a note in the log."""
 
