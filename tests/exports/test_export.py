@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 from command_line import command
 from disks import small_disk
+from exported import published_root
 
 from video_assets.core.errors import UsageError
 from video_assets.exports.export import MANIFEST, export, options_of
 from video_assets.publish.publish import publish
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
+from video_assets.takedown.outcome import report_markdown
+from video_assets.takedown.take_down import plan_takedown, redact_versions, take_down
 
 
 def names_below(folder):
@@ -124,8 +127,6 @@ def test_killed_between_the_two_renames_the_old_export_comes_back(own):
 
 
 def test_a_clip_that_is_gone_is_left_out_with_that_reason(sample, tmp_path):
-    from exported import published_root
-
     shutil.copytree(sample.clips, tmp_path / "clips")
     layout, settings = published_root(tmp_path / "data", tmp_path / "clips", tmp_path / "clips" / "captions.csv")
     (tmp_path / "clips" / "aquarium.mp4").unlink()
@@ -137,8 +138,6 @@ def test_a_clip_that_is_gone_is_left_out_with_that_reason(sample, tmp_path):
 
 
 def test_the_licence_of_the_row_or_of_its_source_travels_along(sample, tmp_path):
-    from exported import published_root
-
     shutil.copytree(sample.clips, tmp_path / "clips")
     captions = pd.read_csv(sample.captions, keep_default_na=False)
     captions["license"] = ""
@@ -181,3 +180,38 @@ def test_the_command_says_what_was_left_out_and_why(own):
     assert "cosmos-predict2.5" in listed.stdout
     wrong = command("export", "nonsense", "--data-root", layout.root)
     assert (wrong.returncode, "there are: open-sora-1.2" in wrong.stderr) == (2, True)
+
+
+def taken_down(layout, settings, tmp_path, *lines):
+    (tmp_path / "request.txt").write_text("\n".join(lines))
+    planned = plan_takedown(layout, tmp_path / "request.txt")
+    return redact_versions(layout, settings, planned, take_down(layout, settings, planned))
+
+
+def test_a_take_down_leaves_no_export_with_the_clip(sample, tmp_path):
+    shutil.copytree(sample.clips, tmp_path / "clips")
+    layout, settings = published_root(tmp_path / "data", tmp_path / "clips", tmp_path / "clips" / "captions.csv")
+    wanted = (tmp_path / "clips" / "aquarium.mp4").read_bytes()
+    caption = pd.read_csv(sample.captions).set_index("path")["text"]["aquarium.mp4"]
+    for target, links in (("energon", "hard"), ("videofolder", "copy"), ("open-sora-2.0", "hard")):
+        export(layout, settings, target, replace(options_of(settings), links=links))
+    (layout.export("x").parent / "mine").mkdir()
+    report = taken_down(layout, settings, tmp_path, "aquarium.mp4")
+    assert report.is_complete
+    assert sorted(report.exports) == ["energon", "open-sora-2-0", "videofolder"]
+    assert "`exports/energon`" in report_markdown(report)
+    assert "exports/mine, so it is not touched" in report_markdown(report)
+    files = [path.read_bytes() for path in layout.export("x").parent.parent.rglob("exports/**/*") if path.is_file()]
+    assert not [content for content in files if content == wanted or caption.encode() in content]
+    again = export(layout, settings, "energon")
+    assert again.is_new
+    assert again.n_kept == 20
+    # Of what was exported since, nothing has to go.
+    assert taken_down(layout, settings, tmp_path, "aquarium.mp4").exports == ()
+    assert export(layout, settings, "energon").is_new is False
+
+
+def test_a_take_down_of_nothing_that_is_here_keeps_exports(own, tmp_path):
+    folder = export(*own, "ltx").folder
+    assert taken_down(*own, tmp_path, "never-seen.mp4").exports == ()
+    assert (folder / MANIFEST).exists()

@@ -188,6 +188,8 @@ def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:
         out.print(f"comment       {printable(line)}")
     for line, why in planned.request.refused.items():
         out.print(f"NOT UNDERSTOOD  {printable(line)}  ({why})")
+    if planned.clips:
+        out.print("Exports that hold one of them would be removed as a whole, with what trainers cached in them.")
     out.print(f"{len(planned.clips):,} clips. Nothing was changed; with --yes all of this is removed permanently.")
 
 
@@ -195,6 +197,8 @@ def takedown_report(report: "TakedownReport", page: Path) -> None:
     """The end of a take-down."""
     out = _Console(soft_wrap=True)
     out.print(f"{len(report.removals):,} clips, {sum(report.versions.values()):,} rows of {len(report.versions):,} versions")
+    if report.exports:
+        out.print(f"exports removed as a whole: {', '.join(report.exports)}")
     out.print(f"published without them: {report.published}")
     for line, keys in report.unmatched.items():
         out.print(f"no such clip  {printable(line)}  (kept out from now on: {printable(keys)})")

@@ -90,7 +90,7 @@ def export(layout: Layout, settings: Settings, target: str, options: Options | N
     options = options or options_of(settings)
     folder = layout.export(target)
     with hold(layout.lease("exports", target), stale_after_s=settings.decode.lease_stale_s, patience_s=_PATIENCE_S):
-        _recover(folder)
+        recover(folder)
         known = read_export(folder)
         version = newest_version(layout)
         made_from = _made_from(version, settings, target, options)
@@ -251,8 +251,8 @@ def _swap(draft: Path, folder: Path, known: dict[str, Any] | None) -> None:
     fsync_folder(folder.parent)
 
 
-def _recover(folder: Path) -> None:
-    """What a kill left: the export that was being exchanged comes back, drafts go."""
+def recover(folder: Path) -> None:
+    """Tidy up what a kill left: the export that was being exchanged comes back, drafts go. Its lease must be held."""
     old = folder.with_name(f".old-{folder.name}")
     if old.exists():
         if folder.exists():

@@ -40,7 +40,8 @@ class TakedownReport:
 
     `lines`: what was asked for, with the number of clips; `unmatched`: lines without a clip, with what is kept out for them;
     `refused`: lines that were not understood, with the reason; `repeated`: lines that name what another line names. `tables`:
-    rows taken out by file below the data root; `versions`: rows by number of the publication.
+    rows taken out by file below the data root; `versions`: rows by number of the publication; `exports`: those that were
+    removed; `foreign_exports`: folders among them that no export made.
     """
 
     id: str
@@ -53,6 +54,8 @@ class TakedownReport:
     comments: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     versions: dict[str, int] = field(default_factory=dict)
+    exports: tuple[str, ...] = ()
+    foreign_exports: tuple[str, ...] = ()
     published: str = ""
 
     @property
@@ -70,14 +73,18 @@ def still_to_do(report: TakedownReport) -> list[str]:
     failed = [f"{r.clip.path}: {r.detail}" for r in report.removals if r.outcome == "failed"]
     links = [f"{r.clip.path}: {r.detail}" for r in report.removals if r.outcome == "removed" and r.detail]
     unread = [f"not understood, so nothing was done for it: `{line}` ({why})" for line, why in report.refused.items()]
-    unfinished = [f"could not be deleted: {line}" for line in failed] + [f"could not be rewritten: {p}" for p in report.problems]
+    unfinished = [f"could not be deleted: {line}" for line in failed] + [f"could not be cleaned: {p}" for p in report.problems]
     shards = sorted({folder + ".tar" for r in report.removals for folder in r.clip.clip_key.split(".tar/")[:-1]})
     packed = [f"the tar files that these clips were unpacked from still hold them: {', '.join(shards)}"] if shards else []
+    foreign = [
+        f"no export made {folder}, so it is not touched: look whether it holds these clips" for folder in report.foreign_exports
+    ]
     return [
         *unread,
         *unfinished,
         *links,
         *packed,
+        *foreign,
         "the captions table that the user keeps, when it names these clips: it is the user's own file",
         "backups and snapshots of the storage, and copies that people made of the CSV or of clips",
         "trainings that read one of the publications named above, their caches and their checkpoints",
@@ -102,7 +109,9 @@ def report_markdown(report: TakedownReport) -> str:
         "\n## Publications that had them\n",
         _lines([f"version {name}: {rows:,} rows removed" for name, rows in report.versions.items()], "none that is still kept"),
         f"\nPublished without them: {report.published or 'not yet, see the end'}.\n",
-        "## Working tables\n",
+        "## Exports that were removed as a whole\n",
+        _lines([f"`exports/{name}`" for name in report.exports], "none"),
+        "\n## Working tables\n",
         _lines([f"`{name}`: {rows:,} rows" for name, rows in report.tables.items()], "none"),
         "\n## What remains to be done elsewhere\n",
         _lines(still_to_do(report), ""),

@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from video_assets.core.errors import SourceError
+from video_assets.exports.withdraw import Withdrawn, withdraw
 from video_assets.publish.manifest import read_manifest
 from video_assets.publish.product_files import sha256_file
 from video_assets.publish.versions import read_versions, show
@@ -133,7 +134,11 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
 
 
 def redact_versions(layout: Layout, settings: Settings, planned: Takedown, report: TakedownReport) -> TakedownReport:
-    """Take the clips out of every kept version and of `training/`; the report with the numbers of rows."""
+    """Take the clips out of every kept version and of `training/`, and remove exports of rows that are in none of them now.
+
+    Returns:
+        The report with the numbers of rows, and the exports.
+    """
     rows = {}
     with hold(layout.versions_lease, stale_after_s=settings.decode.lease_stale_s, patience_s=_PATIENCE_S):
         versions = read_versions(layout)
@@ -143,7 +148,16 @@ def redact_versions(layout: Layout, settings: Settings, planned: Takedown, repor
             show(layout, replace(versions[-1], manifest=read_manifest(versions[-1].manifest_path)))
         for path in () if versions else layout.training.glob("*.manifest.json"):
             rows["training"] = redact_version(layout.training, read_manifest(path), planned.clips, request=planned.id)
-    return replace(report, versions={name: n_rows for name, n_rows in rows.items() if n_rows})
+    exports = Withdrawn()
+    if planned.clips:
+        exports = withdraw(layout, read_versions(layout), stale_after_s=settings.decode.lease_stale_s)
+    return replace(
+        report,
+        versions={name: n_rows for name, n_rows in rows.items() if n_rows},
+        exports=exports.removed,
+        foreign_exports=exports.foreign,
+        problems=(*report.problems, *exports.problems),
+    )
 
 
 def write_report(layout: Layout, report: TakedownReport) -> Path:
