@@ -3,27 +3,20 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import tomlkit
 from dagster_server import Server, server, wait_for
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from real_browser import CHROMIUM, PATIENCE_MS, chromium
 
 from video_assets.core.sharding import shard_keys, shard_of
 from video_assets.publish.rules.names import TRAINING_RULES
 from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, Sample
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SHARDS = shard_keys(3)
 ASSETS = ("own_clips", "enriched_metadata", "size_filtered", "shard_lists", "decode_check", "training_csv", "dataset_report")
-PATIENCE_MS = 120_000  # other tests run beside this one
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 pytestmark = [
     pytest.mark.browser,
@@ -31,17 +24,6 @@ pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
 ]
-
-
-@contextmanager
-def chromium() -> Iterator[Page]:
-    """A page in a browser of its own, closed as soon as nobody looks: drawing without a GPU takes the cores from the runs."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1500, "height": 950}, reduced_motion="reduce")
-        page.set_default_timeout(PATIENCE_MS)
-        yield page
-        browser.close()
 
 
 def go(page: Page, ui: Server, path: str) -> None:

@@ -54,7 +54,7 @@ export function value(column, number) {
   if (column === "file_size") return size(number);
   if (column === "duration_s") return seconds(number);
   if (column === "resolution") return pixels(number);
-  if (column === "fps") return `${round(number)} fps`;
+  if (column === "fps") return `${Math.round(number * 100) / 100} fps`;
   return round(number);
 }
 

@@ -33,15 +33,17 @@ export class State {
     return query;
   }
 
-  set(changes, { push = false, quiet = false } = {}) {
+  // `over`: a new entry lies over the one before, which closing it shows again. It survives a reload.
+  set(changes, { push = false, quiet = false, over = false } = {}) {
     for (const [name, value] of Object.entries(changes)) {
       this.params.delete(name);
       for (const each of [value].flat()) if (each !== "" && each !== null && each !== undefined) this.params.append(name, each);
     }
     const text = this.params.toString();
-    history[push ? "pushState" : "replaceState"](null, "", text ? `?${text}` : location.pathname);
+    history[push ? "pushState" : "replaceState"](push ? { over } : history.state, "", text ? `?${text}` : location.pathname);
     if (!quiet) this.tell("set");
   }
+  get isOver() { return Boolean(history.state?.over); }
   toggle(name, value, others = {}) {
     const is = this.has(name, value);
     this.set({ ...others, [name]: is ? [] : [value] }, { push: true });

@@ -23,7 +23,7 @@ export class Viewer {
 
   async open(key) {
     if (!this.isOpen) { this.before = document.activeElement; this.dialog.showModal(); }
-    if (this.state.get("clip") !== key) this.state.set({ clip: key }, { push: !this.state.get("clip"), quiet: true });
+    if (this.state.get("clip") !== key) this.state.set({ clip: key }, { push: !this.state.get("clip"), quiet: true, over: true });
     this.key = key;
     this.stop();
     let clip;
@@ -45,10 +45,16 @@ export class Viewer {
   closed() {
     this.stop();
     this.dialog.replaceChildren();
-    if (this.state.get("clip")) this.state.set({ clip: [] }, { quiet: true });
+    if (this.state.get("clip")) this.leave();
     const place = this.gallery().clips.findIndex((clip) => clip.clip_key === this.key);
     (document.querySelector(`[data-place="${place}"]`) ?? this.before)?.focus?.();
     this.clip = null;
+  }
+
+  // The clip's own entry goes, else the Back button would seem to do nothing.
+  leave() {
+    if (this.state.isOver) history.back();
+    else this.state.set({ clip: [] }, { quiet: true });
   }
 
   stop() {

@@ -1,0 +1,219 @@
+"""The page to look at the clips in a real browser: filter, play, mark, exclude, undo; hostile texts; phone and keyboard.
+
+Screenshots go to $SCREENSHOTS, else to the test's folder.
+"""
+
+import csv
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import tomlkit
+from command_line import command
+from look_server import LookServer, look_server
+from playwright.sync_api import Page, expect
+from real_browser import CHROMIUM, PATIENCE_MS, chromium
+
+from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, Sample
+
+HOSTILE = (
+    "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\nsecond line \u202egnp " + "x" * 10_000
+)
+NAME = "<img src=x onerror=alert(1)>\u202egnp\nsecond.mp4"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow(120),
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def data_root(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven clips through all stages, one of them with a caption and a name that want to be more than text."""
+    base = tmp_path_factory.mktemp("look")
+    clips, root = base / "clips", base / "data"
+    clips.mkdir()
+    root.mkdir()
+    names = ["aquarium.mp4", "bouncing-ball.mp4", "mountains.mp4", "moonlight.mp4", "old-clock.avi", "broken/bad-disk.mp4"]
+    for name in names:
+        shutil.copy2(sample.clips / name, clips / Path(name).name)
+    shutil.copy2(sample.clips / "city-at-night.mp4", clips / NAME)
+    with (base / "captions.csv").open("w", newline="") as file:
+        rows = [[path.name, HOSTILE if "<" in path.name else f"what {path.stem} shows"] for path in sorted(clips.iterdir())]
+        csv.writer(file).writerows([["path", "text"], *rows])
+    settings = {
+        "own_clips": {"folder": str(clips), "captions": str(base / "captions.csv"), "settle_s": 0},
+        "filter": {"max_file_size_mib": SAMPLE_MAX_FILE_SIZE_MIB},
+        "decode": {"n_shards": 1, "workers": 2},
+    }
+    (root / "video_assets.toml").write_text(tomlkit.dumps(settings))
+    run(root)
+    return root
+
+
+def run(root: Path) -> None:
+    done = command("run", "--data-root", root)
+    assert done.returncode == 0, done.stderr
+
+
+def shoot(page: Page, name: str, folder: Path) -> None:
+    folder = Path(os.environ.get("SCREENSHOTS", folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(folder / f"look-{name}.png"))
+
+
+def go(page: Page, server: LookServer, address: str = "") -> None:
+    page.goto(server.url + address, wait_until="domcontentloaded", timeout=PATIENCE_MS)
+    expect(page.locator("#clips[aria-busy=false]")).to_be_visible()
+
+
+def close_clip(page: Page) -> None:
+    """Closing goes back in the history, which takes its time."""
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page).not_to_have_url(re.compile("clip="))
+
+
+def csv_names(root: Path) -> list[str]:
+    with (root / "training" / "training.csv").open(newline="") as file:
+        return sorted(Path(row["path"]).name for row in csv.DictReader(file))
+
+
+def test_filter_play_mark_exclude_run_and_undo(data_root: Path, tmp_path: Path) -> None:
+    before = csv_names(data_root)
+    assert "mountains.mp4" in before
+    with look_server(data_root, "--edit") as server, chromium() as page:
+        go(page, server)
+        expect(page.locator("#count")).to_have_text("7 clips")
+        expect(page.locator(".card img.there").first).to_be_visible()
+        shoot(page, "grid", tmp_path)
+        filter_by_click_and_word(page, tmp_path)
+        play(page, tmp_path)
+        mark_and_exclude(page, tmp_path)
+        run(data_root)
+        assert csv_names(data_root) == [name for name in before if name != "mountains.mp4"]
+        go(page, server, "?reason=excluded")
+        expect(page.locator(".card")).to_have_count(1)
+        page.locator(".card").click()
+        expect(page.locator(".way")).to_contain_text("watermark, says Ada")
+        page.get_by_role("button", name="Put back").click()
+        page.locator("#dialog").get_by_role("button", name="Put back").click()
+        expect(page.locator("#toast")).to_contain_text("Put back")
+    run(data_root)
+    assert csv_names(data_root) == before
+
+
+def filter_by_click_and_word(page: Page, folder: Path) -> None:
+    page.locator("#filters").get_by_role("button", name="corrupt_video").click()
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator("#count")).to_contain_text("1 of 7")
+    assert "reason=corrupt_video" in page.url
+    shoot(page, "reason", folder)
+    page.locator(".card").click()
+    expect(page.locator(".way")).to_contain_text("[h264]")
+    shoot(page, "broken", folder)
+    close_clip(page)
+    page.go_back()
+    expect(page.locator(".card")).to_have_count(7)
+    page.keyboard.press("/")
+    page.keyboard.type("mountains")
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator(".card .caption")).to_have_text("what mountains shows")
+    page.locator("#words").fill("")
+    expect(page.locator(".card")).to_have_count(7)
+    page.locator("[data-axis=num_frames] g .hit").last.click()
+    expect(page.locator("#count")).not_to_have_text("7 clips")
+    page.locator(".chip").first.click()
+    expect(page.locator("#count")).to_have_text("7 clips")
+
+
+def play(page: Page, folder: Path) -> None:
+    page.locator(".card", has_text="what bouncing-ball shows").click()
+    video = page.locator("#viewer video")
+    expect(video).to_be_visible()
+    page.keyboard.press("Space")
+    page.wait_for_function("() => document.querySelector('#viewer video').currentTime > 0.1")
+    shoot(page, "clip", folder)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#viewer h2")).not_to_have_text("own_clips/bouncing-ball.mp4")
+    close_clip(page)
+    page.locator(".card", has_text="what old-clock shows").click()
+    expect(page.locator(".no-play")).to_contain_text("does not play")
+    expect(page.locator(".stage img")).to_be_visible()
+    shoot(page, "no-play", folder)
+    close_clip(page)
+
+
+def mark_and_exclude(page: Page, folder: Path) -> None:
+    page.locator(".card", has_text="what mountains shows").focus()
+    page.keyboard.press("x")
+    expect(page.locator("#marks")).to_contain_text("1 marked")
+    with page.expect_download() as download:
+        page.locator("#marks").get_by_role("button", name="Download list").click()
+    assert Path(download.value.path()).read_text() == "clip_key\nown_clips/mountains.mp4\n"
+    page.locator("#marks").get_by_role("button", name="Exclude").click()
+    page.locator("#dialog input").fill("watermark, says Ada")
+    shoot(page, "exclude", folder)
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_contain_text("Excluded from the next run on: 1")
+    expect(page.locator(".tag.excluded")).to_be_visible()
+
+
+def test_strangers_texts_stay_texts(data_root: Path, tmp_path: Path) -> None:
+    with look_server(data_root) as server, chromium() as page:
+        complaints: list[str] = []
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        page.on("console", lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None)
+        for address in ("?key=<img", "?key=<img&view=list", "?words=<script>document.title='owned'</script>"):
+            go(page, server, address)
+            expect(page.locator("[data-place]")).to_have_count(1)
+            page.locator("[data-place]").first.focus()
+            page.keyboard.press("Enter")
+            expect(page.locator(".about .text")).to_contain_text("<script>document.title='owned'</script>")
+            expect(page.locator("#viewer h2")).to_have_text(f"own_clips/{NAME}")
+            assert page.locator("img[src=x], .about script").count() == 0
+            width = page.evaluate("() => document.querySelector('#viewer').scrollWidth - innerWidth")
+            assert width <= 0
+            shoot(page, "hostile", tmp_path)
+            close_clip(page)
+        assert page.title() == "Clips · data"
+        assert complaints == []
+
+
+def test_phone_dark_and_keyboard_alone(data_root: Path, tmp_path: Path) -> None:
+    with (
+        look_server(data_root) as server,
+        chromium(viewport={"width": 390, "height": 844}, color_scheme="dark", has_touch=True) as page,
+    ):
+        go(page, server)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+        page.get_by_role("button", name="Filters").click()
+        page.locator("#filters").get_by_role("button", name=re.compile("^Dropped")).click()
+        shoot(page, "phone-filters", tmp_path)
+        page.get_by_role("button", name="Show clips").click()
+        expect(page.locator(".card")).to_have_count(1)
+        page.locator("#clips").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("e")
+        expect(page.locator("#dialog")).to_contain_text("--edit")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Enter")
+        expect(page.locator("#viewer")).to_be_visible()
+        shoot(page, "phone-clip", tmp_path)
+        assert page.evaluate("() => document.querySelector('#viewer').scrollWidth") <= 390
+
+
+def test_nothing_there_yet_and_a_server_that_went(tmp_path: Path) -> None:
+    root = tmp_path / "empty"
+    root.mkdir()
+    with chromium() as page:
+        with look_server(root) as server:
+            page.goto(server.url, timeout=PATIENCE_MS)
+            expect(page.locator(".state")).to_contain_text("Nothing is listed yet")
+            expect(page.locator(".state code")).to_contain_text("video-assets run")
+            shoot(page, "empty", tmp_path)
+        expect(page.locator("#banner")).to_contain_text("does not answer")
