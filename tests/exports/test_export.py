@@ -11,7 +11,11 @@ from disks import small_disk
 from exported import published_root
 
 from video_assets.core.errors import UsageError
-from video_assets.exports.export import MANIFEST, export, options_of
+from video_assets.exports import exchange
+from video_assets.exports.exchange import MANIFEST
+from video_assets.exports.export import export, options_of
+from video_assets.exports.output import MADE
+from video_assets.exports.registry import MODULES
 from video_assets.publish.publish import publish
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
@@ -52,6 +56,36 @@ def test_other_options_make_it_anew_and_a_trainers_cache_moves_on(own):
     assert second.n_kept + sum(second.left_out.values()) == 21
     assert (second.folder / "cache" / "latents").read_text() == "hours of work"
     assert [path.name for path in second.folder.parent.iterdir()] == ["energon"]
+
+
+def test_what_a_trainer_cached_between_our_clips_moves_on(own, monkeypatch):
+    first = export(*own, "diffusion-pipe")
+    clips = first.folder / "clips"
+    (clips / "cache" / "model").mkdir(parents=True)
+    (clips / "cache" / "model" / "latents").write_text("hours of work")
+    gone = min(path.name for path in clips.iterdir() if path.suffix == ".mp4")
+    (clips / f"{gone}.npz").write_text("more of it")
+    with monkeypatch.context() as patch:
+        patch.setattr(exchange, "_clear", killed)
+        with pytest.raises(KeyboardInterrupt):
+            export(*own, "diffusion-pipe", replace(options_of(own[1]), min_frames=10_000))
+    second = export(*own, "diffusion-pipe", replace(options_of(own[1]), min_frames=10_000))
+    assert (second.is_new, second.n_kept) == (False, 0)
+    assert names_below(clips) == sorted(["cache", "cache/model", "cache/model/latents", f"{gone}.npz", "captions.json"])
+    assert (clips / "captions.json").read_text() == "{}\n"
+    assert [path.name for path in clips.parent.parent.iterdir()] == ["diffusion-pipe"]
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+def test_all_files_of_an_export_are_known_as_its_own(own):
+    for target in MODULES:
+        first = export(*own, target)
+        with (first.folder / MADE).open() as lines:
+            made = {line.rstrip("\n") for line in lines} | {*first.manifest["files"], MANIFEST}
+        assert made == {str(path.relative_to(first.folder)) for path in first.folder.rglob("*") if not path.is_dir()}
 
 
 def test_a_new_version_makes_it_anew(own):

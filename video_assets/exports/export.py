@@ -5,7 +5,6 @@ Belongs here: that order. Does not belong here: formats (`exports.targets`), rul
 
 import json
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -21,25 +20,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.consumers import CONSUMERS, Consumer
-from video_assets.core.errors import UsageError
+from video_assets.exports.exchange import MANIFEST, read_export, recover, swap
 from video_assets.exports.output import Options, Output
 from video_assets.exports.registry import writer_of
 from video_assets.exports.rows import is_there, newest_version, read_facts, read_rows
 from video_assets.publish.versions import Version
 from video_assets.select.rules import lint as rules
 from video_assets.settings.model import Settings
-from video_assets.storage.durable import draft_of, fsync_folder, write_text
+from video_assets.storage.durable import draft_of, write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.space import explained_space
 
-MANIFEST = "export.manifest.json"
 LEFT_OUT = "left_out.parquet"
 REASONS = {"clip_gone": "the file is not there, or has another size than when it was published"}
 """Reasons that the export itself gives; the others are those of `select.rules.lint`."""
 
 _PATIENCE_S = 600.0
-_FORMAT = 1
+_FORMAT = 2
 _LEFT_OUT = pa.schema(
     [
         pa.field("row", pa.int64()),
@@ -99,28 +97,12 @@ def export(layout: Layout, settings: Settings, target: str, options: Options | N
         with _draft(folder, target) as draft:
             out = Output(draft, folder, options, name=target)
             facts = read_facts(layout, settings)
-            with _Sieve(out, CONSUMERS[target]) as sieve:
+            with out.noting(), _Sieve(out, CONSUMERS[target]) as sieve:
                 write(sieve.kept(read_rows(version, facts)), out)
             manifest = {**made_from, **sieve.counts(version), **_written(out)}
             _finish(draft, manifest)
-            _swap(draft, folder, known)
+            swap(draft, folder)
     return Exported(folder, manifest, is_new=True)
-
-
-def read_export(folder: Path) -> dict[str, Any] | None:
-    """The manifest of what is exported at `folder`; None when nothing is there.
-
-    Raises:
-        UsageError: something is there that no export made.
-    """
-    if not os.path.lexists(folder):
-        return None
-    try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise UsageError(
-            f"{folder} is there and was not made by an export (it has no readable {MANIFEST}): move it away, or remove it"
-        ) from None
 
 
 def _made_from(version: Version, settings: Settings, target: str, options: Options) -> dict[str, Any]:
@@ -234,33 +216,3 @@ def _finish(draft: Path, manifest: dict[str, Any]) -> None:
     write_text(draft / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     # Links, and a million small captions: asking for each alone would take hours.
     os.sync()
-
-
-def _swap(draft: Path, folder: Path, known: dict[str, Any] | None) -> None:
-    """The draft becomes the export. What a trainer put beside the old one's entries (caches) moves on to the new one."""
-    if known is None:
-        draft.rename(folder)
-    else:
-        old = folder.with_name(f".old-{folder.name}")
-        folder.rename(old)
-        draft.rename(folder)
-        for path in [path for path in old.iterdir() if path.name not in {*known["entries"]}]:
-            if not os.path.lexists(folder / path.name):
-                path.rename(folder / path.name)
-        shutil.rmtree(old)
-    fsync_folder(folder.parent)
-
-
-def recover(folder: Path) -> None:
-    """Tidy up what a kill left: the export that was being exchanged comes back, drafts go. Its lease must be held."""
-    old = folder.with_name(f".old-{folder.name}")
-    if old.exists():
-        if folder.exists():
-            shutil.rmtree(old)
-        else:
-            old.rename(folder)
-    # Exactly this target's: another target's name may go on where this one ends.
-    ours = re.compile(re.escape(f".draft-{folder.name}-") + r"\d+-[0-9a-f]{8}")
-    for path in folder.parent.glob(".draft-*"):
-        if ours.fullmatch(path.name):
-            shutil.rmtree(path)

@@ -15,6 +15,9 @@ from typing import Any, Literal
 
 from video_assets.publish.product_files import HashedFile
 
+MADE = "export.made.txt"
+"""Names of the files that an export made besides those in its manifest, one a line."""
+
 Links = Literal["hard", "symbolic", "copy"]
 _NEXT: dict[Links, tuple[Links, ...]] = {
     "hard": ("hard", "symbolic", "copy"),
@@ -47,6 +50,25 @@ class Output:
         self.files: dict[str, dict[str, Any]] = {}
         self.links: Counter[str] = Counter()
         self.repaired: Counter[str] = Counter()
+        self._made: HashedFile | None = None
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """In the block, the name of every file that is placed goes into `MADE`: those of another program are all the rest."""
+        with self.open(MADE) as self._made:
+            yield
+        self._made = None
+
+    def made(self, name: str) -> None:
+        """Note a file inside that is not made by `open`.
+
+        Raises:
+            RuntimeError: not in a `noting` block; a fault of the caller.
+        """
+        if self._made is None:
+            raise RuntimeError(f"{self.name}: {name} is made where nobody notes it")
+        self._made.write(f"{name}\n".encode())
+        self._made.n_rows += 1
 
     @contextmanager
     def open(self, name: str) -> Iterator[HashedFile]:
@@ -82,6 +104,7 @@ class Output:
                     raise
                 continue
             self.links[kind] += 1
+            self.made(name)
             return
 
     def make_folder(self, name: str) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from video_assets.core.consumers import CONSUMERS
 from video_assets.core.errors import UsageError
-from video_assets.exports.export import read_export, recover
+from video_assets.exports.exchange import read_export, recover
 from video_assets.publish.versions import Version
 from video_assets.storage.durable import draft_of, fsync_folder
 from video_assets.storage.layout import Layout

@@ -17,4 +17,6 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
         for path, text in values(part, "path", "text"):
             name = clip_name(path)
             out.place(path, f"videos/{name}")
-            (captions / f"{name.removesuffix('.mp4')}.txt").write_bytes(text.encode())
+            told = f"{name.removesuffix('.mp4')}.txt"
+            (captions / told).write_bytes(text.encode())
+            out.made(f"metas/{told}")

@@ -68,4 +68,6 @@ def _write_shards(captions: Path, out: Output, *, rows_per_shard: int) -> None:
 
 
 def _write_shard(rows: pa.Table, out: Output, number: int) -> None:
-    pq.write_table(rows, out.make_folder(_NAME) / f"{number:05}.parquet", compression="snappy")
+    name = f"{number:05}.parquet"
+    pq.write_table(rows, out.make_folder(_NAME) / name, compression="snappy")
+    out.made(f"{_NAME}/{name}")
