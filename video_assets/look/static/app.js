@@ -55,7 +55,8 @@ async function look() {
       facets.build(known.tables);
       shown = "";
       refresh();
-    }
+    } else if (!shown) refresh();
+    document.body.classList.toggle("nothing", !known.tables);
   } catch (error) {
     banner(error.message);
     after = 3000;
@@ -96,6 +97,7 @@ function refresh() {
 function complain(error) {
   if (error.name === "AbortError") return;
   banner(error.message);
+  shown = ""; // asked again when the server is back
   if (!gallery.clips.length) $("clips").replaceChildren(h("div", { class: "state" }, h("h2", {}, "No answer"), h("p", {}, error.message), h("button", { class: "ghost", onclick: () => { shown = ""; refresh(); } }, "Try again")));
 }
 

@@ -31,7 +31,9 @@ export class Viewer {
       clip = await ask("/api/clip", new URLSearchParams({ clip: key }), { kind: "clip" });
     } catch (error) {
       if (error.name === "AbortError") return;
-      this.dialog.replaceChildren(this.top({ clip_key: key }), h("div", { class: "state" }, h("h2", {}, "This clip cannot be shown"), h("p", {}, error.message)));
+      this.clip = this.markButton = null;
+      this.dialog.replaceChildren(this.top({ clip_key: key }), h("div", { class: "state" }, h("h2", {}, "This clip cannot be shown"), h("p", {}, error.message),
+        h("button", { class: "ghost", onclick: () => this.close() }, "To the clips")));
       return;
     }
     this.clip = clip;
@@ -82,7 +84,7 @@ export class Viewer {
     const isOut = clip.is_excluded;
     return h("div", { class: "viewer-top" },
       button("‹", "Clip before (left arrow)", () => this.step(-1)), button("›", "Next clip (right arrow)", () => this.step(1)),
-      h("h2", { title: clip.clip_key, dir: "auto" }, clip.clip_key), this.markButton,
+      h("h2", { title: clip.clip_key, dir: "auto" }, clip.clip_key), clip.status ? this.markButton : null,
       clip.status === "kept" || clip.reason === "excluded" || isOut ? h("button", { class: "ghost", title: isOut ? "Take it out of exclude.csv" : "Leave it out of the next training CSV (e)", onclick: () => this.exclude([clip.clip_key], !isOut) }, isOut ? "Put back" : "Exclude") : null,
       button("×", "Close (Esc)", () => this.close()));
   }
@@ -102,6 +104,8 @@ export class Viewer {
     }
     const video = h("video", { src: mediaUrl(clip.clip_key), controls: true, playsinline: true, loop: true, preload: "metadata", poster: pictureUrl(clip.clip_key, "large") });
     video.addEventListener("error", () => this.poster(stage, clip), { once: true });
+    // Sound alone plays too, where the browser lacks the codec of the pictures.
+    video.addEventListener("loadedmetadata", () => { if (!video.videoWidth) this.poster(stage, clip); }, { once: true });
     stage.append(video);
     return stage;
   }
@@ -113,6 +117,7 @@ export class Viewer {
     const codec = clip.video_codec ? `${clip.video_codec}${ending ? ` in ${ending}` : ""}` : ending || "this file";
     const why = clip.status === "kept" ? `Your browser does not play ${codec}. FFmpeg decodes it whole.` : `Your browser does not play it: ${clip.meaning || clip.reason || codec}`;
     const note = h("div", { class: "no-play" }, why);
+    this.stop();
     stage.replaceChildren(note);
     const response = await fetch(pictureUrl(clip.clip_key, "large")).catch(() => null);
     if (response?.ok) { stage.prepend(h("img", { src: pictureUrl(clip.clip_key, "large"), alt: "A frame of the clip" })); return; }
