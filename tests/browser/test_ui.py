@@ -21,7 +21,7 @@ ASSETS = ("own_clips", "enriched_metadata", "size_filtered", "shard_lists", "dec
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow(250),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(2400),
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
 ]
 

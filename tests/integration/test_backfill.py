@@ -73,7 +73,7 @@ def decided(data_root: Path) -> dict[str, float]:
 
 
 @pytest.mark.slow(250)
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 @pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount() or "a FUSE mount works here")
 def test_a_backfill_cancelled_in_the_middle_goes_on_where_it_stopped_with_one_run_per_shard(
     sample: Sample, tmp_path: Path

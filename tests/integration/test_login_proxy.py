@@ -96,6 +96,7 @@ def is_known(port: int, ui: Server) -> None:
 @pytest.mark.skipif(not shutil.which("nginx"), reason="no nginx here: apt-get install nginx-light")
 def test_behind_the_proxy_of_the_page_only_those_who_log_in_see_the_ui(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "video_assets.toml").touch()
     with server(tmp_path / "data", "--read-only") as ui, nginx(tmp_path, ui.url) as port:
         for headers in ({}, UPGRADE, {"Authorization": "Basic " + base64.b64encode(b"you:wrong").decode()}):
             assert ask(port, "/graphql", headers)[0] == 401

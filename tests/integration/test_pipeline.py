@@ -102,7 +102,7 @@ def test_two_runs_from_nothing_write_the_same_bytes_whatever_the_number_of_shard
 
 
 @pytest.mark.slow(55)
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_killed_at_any_moment_and_started_again_it_writes_the_same_bytes(first: Path, sample: Sample, tmp_path: Path) -> None:
     data_root = tmp_path / "data"
     line = [sys.executable, "-m", "video_assets.cli.app", "run", "--clips", sample.clips, "--captions", sample.captions]

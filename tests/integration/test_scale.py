@@ -8,7 +8,7 @@ from growth import Folder, add_new, measure
 
 
 @pytest.mark.slow(25)
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(2400)
 def test_only_new_clips_are_opened_among_a_hundred_thousand(tmp_path: Path) -> None:
     folder = Folder(tmp_path, n_known=100_000, n_new=20)
     folder.make(is_empty=False)

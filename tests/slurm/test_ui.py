@@ -23,7 +23,7 @@ def told_of(layout, shard):
 
 
 @pytest.mark.slow(70)
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_a_task_fails_alone_is_backfilled_by_the_ui_and_terminate_cancels_the_array(site, opened, layout, settings_of):
     site.mount.slow(0.3)
     with server(layout.root) as ui:
