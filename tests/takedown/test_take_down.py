@@ -8,9 +8,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from data_roots import Clip, after_listing, fill, settings_of
+from media_factory import make_clip
 
 from video_assets.core.errors import SourceError
 from video_assets.core.schema import DROPPED, LEDGER
+from video_assets.look.thumbnails import Thumbnails
 from video_assets.publish.manifest import problems_in
 from video_assets.publish.publish import publish
 from video_assets.publish.versions import read_versions
@@ -100,12 +102,19 @@ def test_nothing_of_the_clip_is_left_in_any_file(tmp_path):
         part.append({"clip_key": "own_clips/0.mp4", "probe_detail": "fine"})
     layout.report.mkdir()
     (layout.report / "kept_clips.png").write_bytes(b"a picture of it")
+    thumbnails = Thumbnails(layout, settings)
+    real = make_clip(tmp_path / "real.mp4", n_frames=5)
+    shown = {"clip_key": f"own_clips/{VIDEO}_1_0to90.mp4", "path": str(real), "file_size": 1, "mtime_ns": 1}
+    assert thumbnails.picture(shown, "small").result(timeout=900).jpeg
+    thumbnails.close()
+    assert list(layout.thumbnails.rglob("*.jpg"))
     captions = layout.captions("openvid")
     pd.DataFrame({"video": [f"{VIDEO}_1_0to90.mp4", "other.mp4"], "caption": [WORDS, "fine"]}).to_parquet(captions)
     report = done(layout, settings, request(tmp_path, VIDEO))
     assert report.is_complete
     assert [path for path, text in everything(layout) if WORDS in text] == []
     assert not layout.report.exists()
+    assert not layout.thumbnails.exists()
     assert pd.read_parquet(captions)["video"].tolist() == ["other.mp4"]
     assert [removal.outcome for removal in report.removals] == ["removed"] * 3
     assert report.removals[0].sidecars == (f"{VIDEO}_1_0to90.txt",)
