@@ -87,8 +87,7 @@ def write_clip(
         av.error.FFmpegError: an encoder or the muxer refused.
     """
     settings = {"fflags": "+bitexact", **(options or {})}
-    settings = {"fflags": "+bitexact", **(options or {})}
-    with _quiet_svt(), av.open(str(path), "w", format=muxer, options=settings) as container:
+    with _tamed_svt(), av.open(str(path), "w", format=muxer, options=settings) as container:
         video_stream = None if video is None else _add_video_stream(container, video)
         audio_stream = None if audio is None else _add_audio_stream(container, audio)
         packets: list[Packet] = []
@@ -101,13 +100,18 @@ def write_clip(
 
 
 @contextmanager
-def _quiet_svt() -> Iterator[None]:
-    """SVT-AV1 tells its life on stderr and listens to this variable alone."""
+def _tamed_svt() -> Iterator[None]:
+    """Keep SVT-AV1 from what it does to a process: it talks on stderr, and makes root's thread a real-time one for good.
+
+    Processes that such a thread starts are real-time as well, and starve everything else on the machine.
+    """
     before = os.environ.get("SVT_LOG")
     os.environ["SVT_LOG"] = "1"
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
         yield
     finally:
+        os.sched_setscheduler(0, policy, priority)
         if before is None:
             del os.environ["SVT_LOG"]
         else:
