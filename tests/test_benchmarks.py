@@ -10,7 +10,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "census": ["--rows", "100"],
-    "growth": ["--known", "12", "--new", "2"],
+    "growth": ["--known", "12", "--new", "2", "--cases", "new clips", "nothing new"],
     "listing": ["--files", "20", "--rows", "20"],
     "look": ["--rows", "2000"],
     "own_clips_sensor": ["20", "2"],
