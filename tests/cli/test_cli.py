@@ -189,14 +189,16 @@ def test_the_sample_does_not_go_into_a_data_root_with_other_clips(tmp_path: Path
 
 
 def test_the_first_run_of_a_newcomer_ends_with_the_csv_the_funnel_and_what_is_next(tmp_path: Path) -> None:
-    done = command("run", "--sample", "--data-root", tmp_path / "data")
+    root = tmp_path / "with blanks"
+    done = command("run", "--sample", "--data-root", root)
     assert done.returncode == 0, done.stderr
     told = done.stdout.splitlines()
     assert told[1].split() == ["listed", "34"]
     assert any("corrupt_video" in line for line in told)
-    assert str(tmp_path / "data" / "training" / "training.csv") in done.stdout
+    assert str(root / "training" / "training.csv") in done.stdout
     assert "Try next" in done.stdout
-    assert_why(tmp_path / "data")
+    assert f"--data-root '{root}'" in done.stdout, "what to try next can be pasted"
+    assert_why(root)
 
 
 def assert_why(data_root: Path) -> None:

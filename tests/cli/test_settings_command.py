@@ -107,12 +107,6 @@ def test_what_the_system_refuses_names_the_file_and_what_to_do(tmp_path: Path) -
     assert "Errno" not in refused.stderr
 
 
-def test_what_to_try_next_can_be_pasted(tmp_path: Path) -> None:
-    root = tmp_path / "with blanks"
-    done = command("run", "--sample", "--data-root", root, "--shards", "2")
-    assert f"--data-root '{root}'" in done.stdout
-
-
 def test_a_run_that_did_nothing_does_not_say_that_something_is_kept(tmp_path: Path) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()
