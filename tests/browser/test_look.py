@@ -210,6 +210,20 @@ def test_phone_dark_and_keyboard_alone(data_root: Path, tmp_path: Path) -> None:
         assert page.evaluate("() => document.querySelector('#viewer').scrollWidth") <= 390
 
 
+def test_the_report_opens_from_disk_alone(data_root: Path, tmp_path: Path) -> None:
+    with chromium() as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url.partition(":")[0]))
+        alone = shutil.copy2(data_root / "training" / "report" / "index.html", tmp_path / "mailed.html")
+        page.goto(Path(alone).as_uri(), timeout=PATIENCE_MS)
+        expect(page.locator("table").first).to_contain_text("the video decoder reported errors")
+        pictures = page.locator("img").evaluate_all("all => all.map(picture => picture.complete && picture.naturalWidth)")
+        assert len(pictures) == len(list((data_root / "training" / "report").glob("*.png"))) + 2
+        assert all(pictures)
+        assert set(asked) <= {"file", "data"}
+        shoot(page, "report", tmp_path)
+
+
 def test_nothing_there_yet_and_a_server_that_went(tmp_path: Path) -> None:
     root = tmp_path / "empty"
     root.mkdir()
@@ -218,5 +232,27 @@ def test_nothing_there_yet_and_a_server_that_went(tmp_path: Path) -> None:
             page.goto(server.url, timeout=PATIENCE_MS)
             expect(page.locator(".state")).to_contain_text("Nothing is listed yet")
             expect(page.locator(".state code")).to_contain_text("video-assets run")
+            expect(page.locator("#download")).to_be_hidden()
             shoot(page, "empty", tmp_path)
         expect(page.locator("#banner")).to_contain_text("does not answer")
+
+
+def test_what_was_asked_while_the_server_was_away_is_asked_again(data_root: Path) -> None:
+    with look_server(data_root) as server, chromium() as page:
+        go(page, server)
+        page.route("**/api/**", lambda route: route.abort())
+        page.locator("#words").fill("mountains")
+        expect(page.locator("#banner")).to_contain_text("does not answer")
+        page.unroute("**/api/**")
+        expect(page.locator(".card")).to_have_count(1)
+        expect(page.locator("#banner")).to_be_hidden()
+
+
+def test_a_clip_that_is_not_there(data_root: Path) -> None:
+    with look_server(data_root) as server, chromium() as page:
+        go(page, server, "?clip=own_clips/gone.mp4")
+        expect(page.locator("#viewer")).to_contain_text("This clip cannot be shown")
+        expect(page.locator("#viewer").get_by_role("button", name="Mark")).to_have_count(0)
+        page.get_by_role("button", name="To the clips").click()
+        expect(page.locator("#viewer")).to_be_hidden()
+        expect(page.locator(".card")).to_have_count(7)

@@ -101,7 +101,7 @@ def test_nothing_of_the_clip_is_left_in_any_file(tmp_path):
         part.append({"clip_key": f"own_clips/{VIDEO}_1_0to90.mp4", "probe_detail": WORDS})
         part.append({"clip_key": "own_clips/0.mp4", "probe_detail": "fine"})
     layout.report.mkdir()
-    (layout.report / "kept_clips.png").write_bytes(b"a picture of it")
+    layout.report_page.write_text(f"a page with a picture of it, and {WORDS}")
     thumbnails = Thumbnails(layout, settings)
     real = make_clip(tmp_path / "real.mp4", n_frames=5)
     shown = {"clip_key": f"own_clips/{VIDEO}_1_0to90.mp4", "path": str(real), "file_size": 1, "mtime_ns": 1}

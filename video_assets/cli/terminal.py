@@ -112,7 +112,7 @@ def run_summary(summary: "RunSummary") -> None:
     out.print()
     for line in funnel_lines(funnel_from_counts(summary.kept, summary.dropped)):
         out.print(line)
-    out.print(f"\ntraining CSV  {summary.csv}\nmanifest      {summary.manifest}\npictures      {summary.report}")
+    out.print(f"\ntraining CSV  {summary.csv}\nmanifest      {summary.manifest}\nreport        {summary.report}")
     program = _program()
     out.print("\nTry next:")
     out.print(f"  {program} why NAME --data-root {root}    why a clip is, or is not, in the CSV")

@@ -126,6 +126,7 @@ def report_metadata(report: "Report", *, look: str | None = None) -> dict[str, A
     return {
         # One entry: seven would be seven windows to open and close.
         "pictures": dg.MetadataValue.md(pictures),
+        "page": dg.MetadataValue.path(str(report.page)),
         **look_metadata(look, counted.listed, "look_at"),
         "listed_clips": counted.listed,
         "kept_clips": counted.kept,

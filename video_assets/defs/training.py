@@ -6,6 +6,7 @@ same run.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -44,18 +45,20 @@ def training_csv(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any
 @dg.asset(
     group_name=GROUP,
     kinds={"matplotlib"},
-    code_version="1",
+    code_version="2",
     deps=[training_csv],
     automation_condition=cheap(),
-    description="Pictures of the published table: funnel, histograms, shards, contact sheets of kept and dropped clips.",
+    description="Pictures of the published table, and a page with all of them: funnel, histograms, shards, contact sheets.",
 )
 def dataset_report(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
     """Draw the report of what `training_csv` published."""
+    from video_assets.explain.reasons import MEANINGS
+    from video_assets.look.links import look_url
     from video_assets.report.report import write_report
 
-    return dg.MaterializeResult(
-        metadata=report_metadata(write_report(project.layout, project.settings), look=project.settings.look.url)
-    )
+    look = project.settings.look.url
+    report = write_report(project.layout, project.settings, meanings=MEANINGS, address_of=partial(look_url, look))
+    return dg.MaterializeResult(metadata=report_metadata(report, look=look))
 
 
 def with_freshness_policy(csv: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:

@@ -69,7 +69,8 @@ def summary_of(
         n_jobs_done=n_jobs_done,
         csv=published.csv,
         manifest=published.manifest,
-        report=layout.report,
+        # A version before drew pictures alone; they are there until something is published.
+        report=layout.report_page if layout.report_page.exists() else layout.report,
         listed=published.n_listed,
         kept=published.n_kept,
         dropped=published.dropped,

@@ -133,6 +133,7 @@ def _build(layout: Layout, settings: Settings, plan: Plan, made_from: dict[str, 
             "files": files,
             "counts": plan.counts,
             "decoded_by": plan.decoded_by,
+            "report": layout.report_page.relative_to(layout.training).as_posix(),
             **made_from,
         }
         last = versions[-1] if versions else None

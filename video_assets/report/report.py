@@ -1,10 +1,13 @@
-"""The report of a published table: pictures on disk, and the funnel that they show.
+"""The report of a published table: pictures on disk, the funnel that they show, and one page with all of it.
 
-Belongs here: which pictures there are. Does not belong here: how they are drawn (`report.plots`, `report.contact_sheet`).
+Belongs here: which pictures there are. Does not belong here: how they are drawn (`report.plots`, `report.contact_sheet`), how the
+page looks (`report.page`).
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,8 @@ from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.workplaces import workplaces
 from video_assets.publish.audit import shard_counts
-from video_assets.publish.manifest import read_published
+from video_assets.publish.manifest import read_manifest, read_published
+from video_assets.report.page import AddressOf, report_page
 from video_assets.report.previews import kind_of
 from video_assets.report.readers import COLUMNS as READER_COLUMNS
 from video_assets.report.readers import reader_table
@@ -31,22 +35,31 @@ _MEASURED = list(dict.fromkeys(["clip_key", "file_size", "duration_s", "height",
 
 @dataclass(frozen=True)
 class Report:
-    """The funnel, pictures by name (PNG, and WebP where they hold photographs), and how many clips common readers mind."""
+    """The page with all of it, funnel, pictures by name (PNG; WebP of photographs), and how many clips common readers mind."""
 
+    page: Path
     funnel: Funnel
     pictures: dict[str, bytes]
     readers: list[dict[str, Any]]
 
 
-def write_report(layout: Layout, settings: Settings) -> Report:
+def write_report(
+    layout: Layout, settings: Settings, *, meanings: Mapping[str, str], address_of: AddressOf = lambda **_: None
+) -> Report:
     """Draw the report of the published table into `training/report/`; what was drawn already for this table is read back.
+
+    `meanings` and `address_of` say what a reason means and where its clips are shown.
 
     Raises:
         StageError, FileNotFoundError: nothing is published.
     """
     published = read_published(layout, settings)
     counted = funnel_from_counts(published.n_kept, published.dropped)
-    subject = {"manifest": hash_file(layout.manifest(settings.product_name)), "checks": settings.checks.model_dump()}
+    subject = {
+        "manifest": hash_file(layout.manifest(settings.product_name)),
+        "checks": settings.checks.model_dump(),
+        "look": settings.look.url,
+    }
     if drawn := _drawn(layout, subject, counted):
         return drawn
     kept = _kept(layout, settings)
@@ -55,9 +68,24 @@ def write_report(layout: Layout, settings: Settings) -> Report:
     for name, picture in files.items():
         with durable_write(layout.report / name) as file:
             file.write(picture)
+    page = report_page(
+        counted,
+        pictures,
+        read_manifest(published.manifest),
+        meanings=meanings,
+        address_of=address_of,
+        place=_place(published.manifest),
+    )
+    write_text(layout.report_page, page)
     write_text(_index(layout), json.dumps({"subject": subject, "files": list(files), "readers": readers}))
     _remove_others(layout, set(files))
-    return Report(funnel=counted, pictures=pictures, readers=readers)
+    return Report(page=layout.report_page, funnel=counted, pictures=pictures, readers=readers)
+
+
+def _place(manifest: Path) -> str:
+    """When and where it was published: whom the page is mailed to sees no data root."""
+    published_at = datetime.fromtimestamp(manifest.stat().st_mtime, UTC)
+    return f"published {published_at:%Y-%m-%d %H:%M} UTC in {manifest.parent.absolute()}"
 
 
 def _draw(layout: Layout, settings: Settings, counted: Funnel, kept: pd.DataFrame) -> dict[str, bytes]:
@@ -117,10 +145,10 @@ def _drawn(layout: Layout, subject: dict[str, Any], counted: Funnel) -> Report |
     """The report on disk when it shows `subject`, else none."""
     try:
         index = json.loads(_index(layout).read_text(encoding="utf-8"))
-        if index["subject"] != subject:
+        if index["subject"] != subject or not layout.report_page.exists():
             return None
         pictures = {name.rpartition(".")[0]: (layout.report / name).read_bytes() for name in index["files"]}
         readers = index["readers"]
     except (FileNotFoundError, KeyError):  # drawn by a version before, which called them otherwise
         return None
-    return Report(funnel=counted, pictures=pictures, readers=readers)
+    return Report(page=layout.report_page, funnel=counted, pictures=pictures, readers=readers)

@@ -188,8 +188,13 @@ class Layout:
 
     @property
     def report(self) -> Path:
-        """Folder of the report's pictures."""
+        """Folder of the report: its page and pictures."""
         return self.training / "report"
+
+    @property
+    def report_page(self) -> Path:
+        """The report as one file, pictures and all."""
+        return self.report / "index.html"
 
     def export(self, target: str) -> Path:
         """Folder of one export. No dots: a trainer takes the first dot of a path for the end of its name."""
