@@ -222,6 +222,39 @@ def test_a_torn_table_is_named_and_the_last_good_state_stays(tmp_path):
         page.when(lambda state: not state["trouble"])
 
 
+@pytest.mark.parametrize("is_mount_point_left", [False, True])
+def test_storage_that_goes_away_is_said_and_the_last_state_stays_until_it_is_back(tmp_path, is_mount_point_left):
+    root, away = tmp_path / "data", tmp_path / "away"
+    root.mkdir()
+    publish(*rooted(root, CLIPS))
+    with look_server(root) as page:
+        ready(page)
+        root.rename(away)
+        if is_mount_point_left:
+            root.mkdir()
+        assert "is the storage mounted?" in page.when(lambda state: state["trouble"])["trouble"]
+        assert statuses(page) == ALL
+        clip = page.get("/api/clip", {"clip": "own_clips/b/broken.mp4"})
+        assert (clip.status, clip.json["reason"]) == (200, "corrupt_video")
+        assert page.get("/media", {"clip": "own_clips/a/red.mp4"}).status == 404
+        if is_mount_point_left:
+            root.rmdir()
+        away.rename(root)
+        page.when(lambda state: not state["trouble"])
+        assert statuses(page) == ALL
+
+
+def test_an_exclusion_list_that_cannot_be_read_is_named_and_clips_are_shown_all_the_same(tmp_path):
+    layout, settings = rooted(tmp_path, CLIPS)
+    publish(layout, settings)
+    layout.exclusions.write_text("clip,why\na,b\n")
+    with look_server(tmp_path, "--edit") as page:
+        assert "exclude.csv" in ready(page)["exclusion_trouble"]
+        assert statuses(page) == ALL
+        refused = page.post("/api/exclude", {"keys": ["own_clips/a/red.mp4"]})
+        assert (refused.status, layout.exclusions.read_text()) == (409, "clip,why\na,b\n")
+
+
 def test_a_mistyped_data_root_is_said(tmp_path):
     done = command("look", "--data-root", tmp_path / "nowhere")
     assert done.returncode == 2

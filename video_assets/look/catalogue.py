@@ -68,14 +68,20 @@ class Catalogue:
             return
         stamp = files.stamp
         if files.is_empty:
-            is_there = self._layout.root.is_dir()
-            self.trouble = "" if is_there else f"{self._layout.root} is not there: is the storage mounted?"
-            self.is_reading = False
-            if not self.trouble and self.index is not None:
-                self._replace(None)
+            self.trouble, self.is_reading = self._why_empty(), False
             return
-        if (self.index is None or stamp != self.index.stamp) and stamp != self._failed:
+        if self.index is not None and stamp == self.index.stamp:
+            self.trouble, self._failed = "", None  # the storage is back, with the tables that are shown
+        elif stamp != self._failed:
             self._read(files)
+
+    def _why_empty(self) -> str:
+        """Why no source has listed anything; no trouble in a new data root. What was read before stays."""
+        root = self._layout.root
+        if not root.is_dir():
+            return f"{root} is not there: is the storage mounted?"
+        # A mount point whose storage is away is an empty folder.
+        return f"no table is left in {root}: is the storage mounted?" if self.index is not None else ""
 
     def _watch(self) -> None:
         while not self._stop.is_set():
@@ -101,7 +107,7 @@ class Catalogue:
         finally:
             self.is_reading = False
 
-    def _replace(self, index: Index | None) -> None:
+    def _replace(self, index: Index) -> None:
         """Requests that began with the one before may end with it; it goes when the next one comes."""
         for old in self._retired:
             old.close()

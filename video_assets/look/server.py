@@ -160,7 +160,9 @@ class Page:
         clip_file = await run_in_threadpool(file_of, row)
         if self._thumbnails is None:
             raise HTTPException(503, "not started yet")
-        picture = await asyncio.wrap_future(self._thumbnails.picture({**row, "path": str(clip_file.path)}, size))
+        # In a thread: a picture that is there already is read from the storage, which may hang.
+        coming = await run_in_threadpool(self._thumbnails.picture, {**row, "path": str(clip_file.path)}, size)
+        picture = await asyncio.wrap_future(coming)
         if picture.trouble:
             raise HTTPException(404, picture.trouble)
         return Response(picture.jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})

@@ -9,7 +9,9 @@ import logging
 import queue
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,7 @@ class Thumbnails:
     """Pictures by clip; kept below the data root up to a number and a size, the oldest go first."""
 
     def __init__(self, layout: Layout, settings: Settings) -> None:
-        self._folder = layout.thumbnails
+        self._root, self._folder = layout.root, layout.thumbnails
         self._max_files, self._max_bytes = settings.look.max_thumbnails, settings.look.max_thumbnails_mib << 20
         self._memory_bytes = settings.decode.memory_mib << 20
         self._n_workers = min(cpu_count(), settings.decode.workers or cpu_count())
@@ -122,7 +124,7 @@ class Thumbnails:
             if len(self._troubles) > _MAX_TROUBLES:
                 self._troubles.popitem(last=False)
             return
-        if not self._can_write:
+        if not self._can_write or not self._root.is_dir():  # a data root that is away is not made anew
             return
         try:
             with durable_write(place) as file:
@@ -142,7 +144,7 @@ class Thumbnails:
 
 def _trim(folder: Path, *, max_files: int, max_bytes: int) -> tuple[int, int]:
     """Files and bytes that are left, of which neither is above nine tenths of what is allowed once it was above."""
-    found = sorted((status.st_mtime_ns, status.st_size, file) for file in folder.glob("*/*.jpg") for status in [file.stat()])
+    found = sorted(_found(folder))
     n_files, n_bytes = len(found), sum(size for _, size, _ in found)
     if n_files < max_files and n_bytes < max_bytes:
         return n_files, n_bytes
@@ -152,6 +154,14 @@ def _trim(folder: Path, *, max_files: int, max_bytes: int) -> tuple[int, int]:
         file.unlink(missing_ok=True)
         n_files, n_bytes = n_files - 1, n_bytes - size
     return n_files, n_bytes
+
+
+def _found(folder: Path) -> Iterator[tuple[int, int, Path]]:
+    """Time, bytes and path of each picture; another server of the same data root may remove one meanwhile."""
+    for file in folder.glob("*/*.jpg"):
+        with suppress(FileNotFoundError):
+            status = file.stat()
+            yield status.st_mtime_ns, status.st_size, file
 
 
 def _picture(outcome: Outcome) -> Picture:
