@@ -89,10 +89,10 @@ def test_videos_of_the_web_become_rows_of_the_combined_csv_and_losses_have_reaso
 
 
 def test_batches_are_partitions_that_the_ui_can_materialize(tmp_path, web):
-    root = configure(tmp_path, web, alarms=1)
+    root = configure(tmp_path, web, alarms=1, batch_hours=9 / 3600)
     settings = Settings(
         data_root=root,
-        miradata={**QUICK, "csv": str(tmp_path / "miradata_v1_9k.csv"), "alarms": 1},
+        miradata={**QUICK, "csv": str(tmp_path / "miradata_v1_9k.csv"), "alarms": 1, "batch_hours": 9 / 3600},
         decode={"n_shards": 1, "workers": 1},
     )
     defs = build_defs(settings)
@@ -112,12 +112,12 @@ def test_batches_are_partitions_that_the_ui_can_materialize(tmp_path, web):
         assert run("fetch_miradata", partition_key="mira_000000").success
         event = instance.get_latest_materialization_event(dg.AssetKey("miradata_clips")).asset_materialization
         assert event.partition == "mira_000000"
-        assert event.metadata["ok_clips"].value == 3
+        assert event.metadata["ok_clips"].value == 2
         assert event.metadata["not_ok_by_reason"].value == {"not_found": 1}
         assert "data:image/png" in event.metadata["obtainable"].value
         assert "not_found" in event.metadata["obtainable"].value
-        assert (event.metadata["clips_cut_so_far"].value, event.metadata["sites_in_a_pause"].value) == (3, 0)
-        assert event.metadata["clips_a_day"].value == 4
+        assert (event.metadata["clips_cut_so_far"].value, event.metadata["sites_in_a_pause"].value) == (2, 0)
+        assert event.metadata["clips_a_day"].value == 3
         assert event.metadata["clips_left"].value > 0
         assert "data:image/png" in event.metadata["progress"].value
         every = defs.resolve_implicit_global_asset_job_def()

@@ -264,6 +264,11 @@ class MiraData(Section):
         (), description="private networks that addresses may lead into, for example a mirror in the company: 10.1.0.0/16"
     )
     survey_sample: int = Field(500, ge=1, description="web videos of each site that the asset miradata_survey asks for")
+    batch_hours: float = Field(
+        10.0,
+        gt=0,
+        description="hours of clips that a batch has at most (and at most 500 web videos); web videos that have a batch keep it",
+    )
     batches_per_night: int = Field(
         2, ge=1, description="batches that one night of the schedule, or one `video-assets run`, works on"
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,10 +25,14 @@ from video_assets.sources.miradata.batch import fetch_batches
 from video_assets.sources.miradata.ledgers import due_batches, obtainable, refresh_ledgers
 from video_assets.sources.miradata.listing import read_listing, refresh_listing
 from video_assets.sources.miradata.rules.cells import parse_span
+from video_assets.sources.miradata.rules.rows import MIRA_ROWS
 from video_assets.storage.layout import Layout
+from video_assets.storage.stages import StageError
+from video_assets.storage.tables import write_table
 from video_assets.takedown.take_down import plan_takedown, take_down
 
 BATCH = "mira_000000"
+A_CLIP_EACH = 1 / 3600  # batches of a second, which is one clip of the rows below
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,7 @@ def web():
 
 def mira(root, rows, **settings):
     """A data root whose listing is of these rows."""
+    root.mkdir(exist_ok=True)
     csv = write_v1(root / "miradata_v1_9k.csv", rows)
     made = Settings(data_root=root / "data", miradata={**QUICK, "csv": str(csv), **settings}, decode={"workers": 1})
     refresh_listing(Layout(made.data_root), made.miradata)
@@ -201,6 +207,39 @@ def test_a_listing_of_an_earlier_version_is_read_again_by_the_next_batch(tmp_pat
     assert due_batches(layout, settings.miradata) == [BATCH]
     assert fetch(settings).n_ok == 1
     assert read_listing(layout).sites == {BATCH: {"127.0.0.1": 1}}
+
+
+def test_source_videos_keep_the_batches_that_earlier_versions_gave_them(tmp_path, web, video):
+    """Slices of 500 numbers: nothing that is here is asked for again, also when only the ledgers are left to say so."""
+    rows = [v1_row(f"{number}.0", web.put(f"/{number}.mp4", video), 1, 2) for number in (3, 61_999)]
+    settings = mira(tmp_path, rows)
+    layout = Layout(settings.data_root)
+    path = layout.listing("miradata", read_listing(layout).revision)
+    old = pd.read_parquet(path.with_suffix(".parquet"))
+    old["batch"] = [f"mira_{number // 500:06d}" for number in old["download_id"]]
+    old["clip_key"] = "miradata/" + old["batch"] + "/" + old["file_name"]
+    write_table(path.with_suffix(".parquet"), MIRA_ROWS, old)
+    path.unlink()
+    mira(tmp_path, rows)
+    assert list(read_listing(layout).batches) == [BATCH, "mira_000123"]
+    assert [fetch(settings, batch).n_ok for batch in (BATCH, "mira_000123")] == [1, 1]
+    web.log.clear()
+    rows += [v1_row("3.1", web.base + "/3.mp4", 2, 3), v1_row("70000.0", web.put("/7.mp4", video), 1, 2)]
+    shutil.rmtree(path.parent)
+    mira(tmp_path, rows)
+    assert read_listing(layout).batches == {BATCH: 2, "mira_000123": 1, "mira_000124": 1}
+    assert fetch(settings, "mira_000123").n_cut_now == 0
+    assert web.log == []
+    assert [fetch(settings, batch).n_cut_now for batch in (BATCH, "mira_000124")] == [1, 1]
+
+
+def test_a_listing_that_cannot_be_read_is_named_before_clips_get_other_batches(tmp_path, web, video):
+    settings = mira(tmp_path, [v1_row("1.0", web.put("/a.mp4", video), 0.5, 2.5)])
+    layout = Layout(settings.data_root)
+    path = layout.listing("miradata", read_listing(layout).revision).with_suffix(".parquet")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(StageError, match=rf"{path.name}: not readable .*clips would get other batches"):
+        mira(tmp_path, [v1_row("1.0", web.base + "/a.mp4", 1, 2)])
 
 
 # --- the web, as it is ----------------------------------------------------------------------------------------------------------
@@ -571,7 +610,7 @@ def test_a_blocked_site_costs_the_others_no_night_and_comes_back_by_itself(tmp_p
     rows = [v1_row(f"{500 * n}.0", site.put(f"/{n}.mp4", video), 1, 2) for n, site in places]
     for n in range(4):
         blocked.fail(f"/{n}.mp4", status=429, times=99)
-    settings = mira(tmp_path, rows, alarms=1, batches_per_night=2)
+    settings = mira(tmp_path, rows, alarms=1, batches_per_night=2, batch_hours=A_CLIP_EACH)
     layout = Layout(settings.data_root)
     nights = [night(settings) for _ in range(5)]
     assert sum(layout.partition_ledger("miradata", f"mira_{n:06d}").exists() for n in range(4, 10)) == 6, nights
@@ -617,7 +656,7 @@ def test_batches_come_one_after_the_other_and_those_that_wait_come_last(tmp_path
         v1_row("501.0", web.put("/b.mp4", video), 1, 2),
     ]
     web.fail("/a.mp4", status=403, times=2)
-    settings = mira(tmp_path, [*rows, v1_row("9.9", "x", 0, 1) | {"clip_id": "nine"}])
+    settings = mira(tmp_path, [*rows, v1_row("9.9", "x", 0, 1) | {"clip_id": "nine"}], batch_hours=A_CLIP_EACH)
     layout = Layout(settings.data_root)
     assert list(read_listing(layout).batches) == [BATCH, "mira_000001", "mira_invalid"]
     assert due_batches(layout, settings.miradata) == [BATCH, "mira_000001"]

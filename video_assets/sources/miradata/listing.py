@@ -5,8 +5,9 @@ fetching videos.
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -24,7 +25,9 @@ from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRo
 from video_assets.sources.fetching.current import Listings
 from video_assets.sources.hub.download import download
 from video_assets.sources.hub.repo import HubRepo
-from video_assets.sources.miradata.rules.rows import INVALID_BATCH, MIRA_ROWS, SOURCE, TERMS, MiraRow, RowReader
+from video_assets.sources.miradata.batches import known_batches
+from video_assets.sources.miradata.rules.batches import INVALID_BATCH, assign_batches
+from video_assets.sources.miradata.rules.rows import MIRA_ROWS, SOURCE, TERMS, MiraRow, RowReader
 from video_assets.sources.web.rules.when_to_pause import site_of
 from video_assets.storage.durable import durable_write, hash_file
 from video_assets.storage.encodings import opened_as_text
@@ -66,12 +69,14 @@ def refresh_listing(layout: Layout, miradata: MiraData) -> MiraListing:
     Raises:
         SourceError: the table is not there, or is not MiraData's; the listing before stays.
         FetchError: the hub does not give it.
+        StageError: which batches there are cannot be read.
     """
     table = _table(layout, miradata)
     revision = _revision(table, miradata)
     listings = _listings(layout)
     if not rows_path(layout, revision).exists() or not listings.has(revision):
-        listing = _convert(table, rows_path(layout, revision), miradata, revision)
+        batches = _assigned(table, miradata, known_batches(layout))
+        listing = _convert(table, rows_path(layout, revision), miradata, revision, batches)
         listings.write(revision, json.dumps(asdict(listing), indent=1, sort_keys=True))
     listings.make_current(revision, csv=miradata.csv)
     return read_listing(layout)
@@ -179,11 +184,24 @@ class _Tally:
         self.n_captioned += bool(row.text)
 
 
-def _convert(table: Path, target: Path, miradata: MiraData, revision: str) -> MiraListing:
+def _assigned(table: Path, miradata: MiraData, known: dict[int, str]) -> dict[int, str]:
+    """The batch of every source video, by what all rows of it want: a pass of its own, since rows may come in any order."""
+    wanted = defaultdict[int, float](float)
+    with _opened(table, miradata, []) as (reader, lines):
+        for video, seconds in filter(None, (reader.wanted(row) for row, _ in lines)):
+            wanted[video] += seconds
+    return assign_batches(wanted, known, seconds_per_batch=miradata.batch_hours * 3600)
+
+
+def _convert(table: Path, target: Path, miradata: MiraData, revision: str, batches: dict[int, str]) -> MiraListing:
     """Write all rows to `target`, in bounded memory."""
-    tally, notes, version = _Tally(), list[str](), ""
-    with durable_write(target) as file, pq.ParquetWriter(file, MIRA_ROWS.arrow, compression="zstd") as writer:
-        for version, group in _groups(table, miradata, notes):  # noqa: B007 - the same for all groups, told afterwards
+    tally, notes = _Tally(), list[str]()
+    with (
+        durable_write(target) as file,
+        pq.ParquetWriter(file, MIRA_ROWS.arrow, compression="zstd") as writer,
+        _opened(table, miradata, notes, batches) as (reader, lines),  # the last: a table that changes is not taken
+    ):
+        for group in in_groups(chain.from_iterable(reader.read(row, line) for row, line in lines), _ROWS_PER_GROUP):
             for row in group:
                 tally.take(row)
             records = [asdict(row) for row in group]
@@ -192,7 +210,7 @@ def _convert(table: Path, target: Path, miradata: MiraData, revision: str) -> Mi
     return MiraListing(
         revision=revision,
         table=table.name,
-        version=version,
+        version=reader.version,
         n_rows=tally.batches.total(),
         batches=dict(sorted(tally.batches.items(), key=lambda item: (item[0] == INVALID_BATCH, item[0]))),
         reasons=dict(sorted(tally.reasons.items())),
@@ -215,16 +233,19 @@ def _refuse_other_formats(table: Path, n_rows: int, n_invalid: int, problems: li
         )
 
 
-def _groups(table: Path, miradata: MiraData, notes: list[str]) -> Iterator[tuple[str, list[MiraRow]]]:
-    """Rows in groups, with the version of the table."""
+@contextmanager
+def _opened(
+    table: Path, miradata: MiraData, notes: list[str], batches: Mapping[int, str] | None = None
+) -> Iterator[tuple[RowReader, Iterator[tuple[dict[str, str], int]]]]:
+    """The table's reader and its rows, each with its line."""
     with opened_unchanging(table) as file, opened_as_text(file, table, encoding=None, notes=notes) as text:
         lines = _readable(CsvRows(text), table)
         header = [name.strip("\ufeff ") for name in next(lines, CsvRow(0, [])).cells]
-        reader = RowReader(header, table=table.name, text_columns=miradata.text_columns, segments=miradata.segments)
+        columns, segments = miradata.text_columns, miradata.segments
+        reader = RowReader(header, table=table.name, text_columns=columns, segments=segments, batches=batches)
         # Fields without a name are the authors' own (v0's table has them); a row that is too short has empty cells.
-        read = (reader.read(dict.fromkeys(header, "") | dict(zip(header, cells, strict=False)), line) for line, cells in lines)
-        for group in in_groups(chain.from_iterable(read), _ROWS_PER_GROUP):
-            yield reader.version, group
+        rows = ((dict.fromkeys(header, "") | dict(zip(header, cells, strict=False)), line) for line, cells in lines)
+        yield reader, rows
 
 
 def _readable(lines: CsvRows, table: Path) -> Iterator[CsvRow]:

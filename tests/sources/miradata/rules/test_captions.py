@@ -16,7 +16,8 @@ WORDS = st.text("ab ,.;[]()'\"\né猫", max_size=20).map(lambda text: f"x{text}.
 
 def read(segments="join", **cells):
     row = v1_row("1.10", "https://e.org/a", 60, 460) | {"clip_id": "1.1"} | cells
-    return RowReader(list(row), table="m.csv", text_columns=("dense_caption", "short_caption"), segments=segments).read(row, 7)
+    columns, batches = ("dense_caption", "short_caption"), {1: "mira_000000"}
+    return RowReader(list(row), table="m.csv", text_columns=columns, segments=segments, batches=batches).read(row, 7)
 
 
 def markup(segments):

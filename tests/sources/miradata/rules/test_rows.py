@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 from mira_tables import v1_row
 
 from video_assets.core.errors import SourceError
+from video_assets.sources.miradata.rules.batches import INVALID_BATCH
 from video_assets.sources.miradata.rules.cells import parse_span
 from video_assets.sources.miradata.rules.cuts import Cut, parse_cut, plan_sections
-from video_assets.sources.miradata.rules.rows import INVALID_BATCH, RowReader, batch_of
+from video_assets.sources.miradata.rules.ids import download_id_in
+from video_assets.sources.miradata.rules.rows import RowReader
 
+BATCH = "mira_000017"
 COLUMNS = ("dense_caption", "short_caption")
 V0 = {
     "index": "000000008783_AJp_ANXoGoM-000114",
@@ -27,14 +30,20 @@ V0 = {
 
 
 def read(row, line=2):
-    (clip,) = RowReader(list(row), table="m.csv", text_columns=COLUMNS).read(row, line)
+    (clip,) = reader(row).read(row, line)
     return clip
+
+
+def reader(row):
+    """Knows the batch of the row's source video."""
+    batches = {video: BATCH for video in [download_id_in(row)] if video is not None}
+    return RowReader(list(row), table="m.csv", text_columns=COLUMNS, batches=batches)
 
 
 def test_a_row_of_v1_is_a_place_in_a_web_video():
     row = read(v1_row("12.10", "https://example.org/a.mp4", 62.5, 120.25))
-    assert (row.batch, row.file_name) == ("mira_000000", "000000000012_video12-000010.mp4")
-    assert row.clip_key == f"miradata/mira_000000/{row.file_name}"
+    assert (row.batch, row.file_name) == (BATCH, "000000000012_video12-000010.mp4")
+    assert row.clip_key == f"miradata/{BATCH}/{row.file_name}"
     assert (row.start_s, row.end_s, row.url, row.reason) == (62.5, 120.25, "https://example.org/a.mp4", "")
     assert json.loads(row.extras)["clip_id"] == "12.10"
 
@@ -53,7 +62,7 @@ def test_every_id_that_was_written_as_a_number_is_read_from_the_path(video, clip
     as_number = repr(float(f"{video}.{clip}"))
     for clip_id in (f"{video}.{clip}", as_number, as_number.removesuffix(".0")):
         row = read(written | {"clip_id": clip_id})
-        assert (row.reason, row.batch, row.file_name[-10:]) == ("", batch_of(video), f"{clip:06d}.mp4")
+        assert (row.reason, row.batch, row.file_name[-10:]) == ("", BATCH, f"{clip:06d}.mp4")
 
 
 @given(st.integers(0, 9_999_999), st.integers(0, 999), st.integers(0, 9_999_999), st.integers(0, 999))
@@ -98,7 +107,7 @@ def test_a_row_of_v0_counts_in_frames():
     row = read(V0)
     assert row.url == "https://www.youtube.com/watch?v=AJp_ANXoGoM"
     assert (row.start_s, row.end_s) == (5442.4, 5562.4)
-    assert (row.batch, row.file_name) == ("mira_000017", "000000008783_AJp_ANXoGoM-000114.mp4")
+    assert (row.batch, row.file_name) == (BATCH, "000000008783_AJp_ANXoGoM-000114.mp4")
 
 
 def test_ids_with_dashes_are_read_whole():
@@ -134,7 +143,7 @@ def test_a_row_that_cannot_be_read_says_line_and_column(cells, told):
     assert row.reason == "invalid_row"
     assert told in row.detail
     assert "line 77" in row.detail
-    assert row.batch == (INVALID_BATCH if cells.get("clip_id", "").startswith(".") else "mira_000000")
+    assert row.batch == (INVALID_BATCH if cells.get("clip_id", "").startswith(".") else BATCH)
     assert row.clip_key.endswith("/line-000000077")
 
 
@@ -146,10 +155,23 @@ def test_names_of_files_come_from_numbers_and_harmless_characters():
 
 def test_a_second_row_of_an_id_is_a_line_of_its_own():
     row = v1_row("1.0", "https://e.org/a", 1, 2)
-    reader = RowReader(list(row), table="m.csv", text_columns=COLUMNS)
-    (first,), (second,) = reader.read(row, 2), reader.read(row, 3)
+    both = reader(row)
+    (first,), (second,) = both.read(row, 2), both.read(row, 3)
     assert (first.reason, second.reason) == ("", "duplicate_row")
     assert first.clip_key != second.clip_key
+
+
+def test_what_a_row_wants_is_known_without_reading_all_of_it():
+    row = v1_row("12.10", "https://example.org/a.mp4", 62.5, 120.25)
+    assert reader(row).wanted(row) == (12, 57.75)
+    assert reader(row).wanted(row | {"timestamp": "soon"}) == (12, 0.0)
+    assert reader(row).wanted(row | {"clip_id": "twelve"}) is None
+
+
+def test_a_source_video_without_a_batch_means_that_the_table_was_changed():
+    row = v1_row("12.10", "https://example.org/a.mp4", 62.5, 120.25)
+    with pytest.raises(SourceError, match=r"m\.csv, line 2: the table was changed while it was read"):
+        reader(row).read(row | {"clip_id": "13.10"}, 2)
 
 
 def test_a_table_of_something_else_is_refused():
@@ -173,10 +195,6 @@ def test_spans_are_read_as_they_are_written(start_s, seconds):
     start_s, end_s = round(start_s, 3), round(start_s + seconds, 3)
     if clock(end_s) > clock(start_s) and end_s - start_s > 0.001:
         assert parse_span(str([clock(start_s), clock(end_s)])) == pytest.approx((start_s, end_s), abs=1e-5)
-
-
-def test_batches_are_slices_of_500_source_videos():
-    assert [batch_of(number) for number in (0, 499, 500, 61_999)] == ["mira_000000", "mira_000000", "mira_000001", "mira_000123"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from video_assets.core.captions import extras_json
 from video_assets.core.errors import SourceError
 from video_assets.core.schema import KEY, Column, TableSpec
 from video_assets.core.text import escape, is_storable
+from video_assets.sources.miradata.rules.batches import INVALID_BATCH
 from video_assets.sources.miradata.rules.captions import (
     CaptionError,
     Segment,
@@ -30,10 +31,6 @@ from video_assets.sources.miradata.rules.cells import RowError, address_in, chec
 from video_assets.sources.miradata.rules.ids import ClipId, clip_id_in, download_id_in, index_in
 
 SOURCE = "miradata"
-VIDEOS_PER_BATCH = 500
-INVALID_BATCH = "mira_invalid"
-"""Batch of the rows whose id cannot be read: they are accounted for like all others."""
-
 ROW_REASONS = frozenset({"invalid_row", "duplicate_row", "invalid_caption", "taken_down"})
 """Reasons for which a clip is not asked for, whatever the web says."""
 
@@ -116,11 +113,21 @@ class Place(NamedTuple):
 class RowReader:
     """Turns rows of one table into `MiraRow`; knows which ids it has seen.
 
+    `batches`: the batch of every source video, by the authors' number.
+
     Raises:
         SourceError: the header is neither v1's nor v0's, or has none of the caption columns.
     """
 
-    def __init__(self, header: Sequence[str], *, table: str, text_columns: Sequence[str], segments: Segments = "join") -> None:
+    def __init__(
+        self,
+        header: Sequence[str],
+        *,
+        table: str,
+        text_columns: Sequence[str],
+        segments: Segments = "join",
+        batches: Mapping[int, str] | None = None,
+    ) -> None:
         names = {name.strip("\ufeff ") for name in header}
         if not (is_v1 := names.issuperset(_V1)) and not names.issuperset(_V0):
             raise SourceError(
@@ -136,14 +143,30 @@ class RowReader:
         self._place_of = _place_v1 if is_v1 else _place_v0
         self._text_columns: Sequence[str] = text_columns
         self._segments: Segments = segments
+        self._table, self._batches = table, batches or {}
         self._lines: dict[str, int] = {}
+
+    def wanted(self, row: Mapping[str, str]) -> tuple[int, float] | None:
+        """Number of the row's source video and seconds of the clip, 0 where that cannot be read; None without a number."""
+        video = download_id_in(row)
+        if video is None:
+            return None
+        try:
+            place = self._place_of(row)
+        except RowError:
+            return video, 0.0
+        return video, place.end_s - place.start_s
 
     def read(self, row: Mapping[str, str], line: int) -> list[MiraRow]:
         """The clips of the row that begins on `line`, whatever is wrong with it; `row` has text only, by column name.
 
         One, unless `segments` is "split" and its caption has several segments.
+
+        Raises:
+            SourceError: its source video has no batch.
         """
-        blank = _blank(download_id_in(row), line)
+        video = download_id_in(row)
+        blank = _blank(video, self._batch_of(video, line), line)
         try:
             place = self._place_of(row)
         except RowError as error:
@@ -165,6 +188,14 @@ class RowReader:
         except CaptionError as error:
             return [replace(full, reason="invalid_caption", detail=f"line {line}: {column}: {escape(str(error))}")]
 
+    def _batch_of(self, video: int | None, line: int) -> str:
+        try:
+            return INVALID_BATCH if video is None else self._batches[video]
+        except KeyError:
+            raise SourceError(
+                f"{self._table}, line {line}: the table was changed while it was read; materialize miradata_listing again"
+            ) from None
+
     def _captioned(self, row: MiraRow, cell: str) -> list[MiraRow]:
         if self._segments == "split" and is_markup(cell):
             return [_segment(row, segment) for segment in parse_segments(cell)]
@@ -184,9 +215,9 @@ def _segment(row: MiraRow, segment: Segment) -> MiraRow:
     )  # fmt: skip
 
 
-def _blank(download_id: int | None, line: int) -> MiraRow:
+def _blank(download_id: int | None, batch: str, line: int) -> MiraRow:
     return MiraRow(
-        batch=INVALID_BATCH if download_id is None else batch_of(download_id),
+        batch=batch,
         download_id=download_id,
         clip_key="",
         former_key="",
@@ -214,15 +245,6 @@ def _refused(row: MiraRow, reason: str, detail: str) -> MiraRow:
     """A row without a place of its own has a key of its own, so that it is a line of the ledger."""
     name = f"line-{row.line:09d}"
     return replace(row, clip_key=f"{SOURCE}/{row.batch}/{name}", former_key="", file_name=name, reason=reason, detail=detail)
-
-
-def batch_of(download_id: int) -> str:
-    """Partition of a source video, for ever the same.
-
-    >>> batch_of(61_999)
-    'mira_000123'
-    """
-    return f"mira_{download_id // VIDEOS_PER_BATCH:06d}"
 
 
 def _extras(row: Mapping[str, str], place: Place) -> str:
