@@ -1,4 +1,4 @@
-"""Prints shell lines that give uv what pip was told: private indexes, a proxy's certificate. `make` evaluates them.
+"""Prints shell lines that give uv what pip was told: private indexes, a proxy and its certificate. `make` evaluates them.
 
 What is set for uv itself (UV_..., SSL_CERT_FILE) stays. Folders of packages on this machine are left out.
 """
@@ -13,6 +13,7 @@ NAMES = {
     "extra-index-url": "UV_INDEX",
     "trusted-host": "UV_INSECURE_HOST",
     "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
 }
 
 
