@@ -13,6 +13,7 @@ TINY = {
     "growth": ["--known", "12", "--new", "2", "--cases", "new clips", "nothing new"],
     "listing": ["--files", "20", "--rows", "20"],
     "look": ["--rows", "2000"],
+    "miradata_sections": ["--minutes", "1", "--shares", "30", "--rounds", "1", "--latency-ms", "0", "--mb-per-s", "0"],
     "own_clips_sensor": ["20", "2"],
     "pictures": ["--clips", "4", "--codecs", "libx264,mpeg4"],
     "retention": ["--nights", "2"],

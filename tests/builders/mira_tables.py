@@ -60,7 +60,9 @@ def write_v1(path: Path, rows: list[dict[str, str]]) -> Path:
     return path
 
 
-def make_video(path: Path, *, seconds: float = 6.0, rate: int = 25, sound: bool = False, size=(96, 64), **options) -> Path:
+def make_video(
+    path: Path, *, seconds: float = 6.0, rate: int = 25, sound: bool = False, size=(96, 64), movflags: str = "", **options
+) -> Path:
     """A source video: key frames every two seconds unless `video_options` say otherwise."""
     picture = options.pop("video_options", {"g": str(2 * rate), "bf": "2"})
     encoder, muxer = options.pop("encoder", "libx264"), options.pop("muxer", "mp4")
@@ -68,5 +70,6 @@ def make_video(path: Path, *, seconds: float = 6.0, rate: int = 25, sound: bool 
     track = VideoTrack(encoder, *size, Fraction(rate), frames, options=picture, **options)
     samples = (9000 * np.sin(np.arange(round(seconds * 48_000)) * 0.05)).astype(np.int16)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_clip(path, muxer=muxer, video=track, audio=AudioTrack("aac", 48_000, samples) if sound else None)
+    muxing = {"movflags": movflags} if movflags else None
+    write_clip(path, muxer=muxer, video=track, audio=AudioTrack("aac", 48_000, samples) if sound else None, options=muxing)
     return path

@@ -38,13 +38,18 @@ class Asked:
 
 @dataclass
 class WebServer:
-    """`files`: (content type, bytes) by path; `redirects`: location by path; `faults`: what comes first, by path."""
+    """`files`: (content type, bytes) by path; `redirects`: location by path; `faults`: what comes first, by path.
+
+    `latency_s` passes before every answer; `bytes_per_s` is what a connection gives.
+    """
 
     base: str = ""
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     has_ranges: bool = True
+    latency_s: float = 0.0
+    bytes_per_s: int | None = None
     log: list[Asked] = field(default_factory=list)
 
     def put(self, path: str, content: bytes | Path, kind: str = "video/mp4") -> str:
@@ -98,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         web, path = self.server_content, self.path.partition("?")[0]
-        fault = web.next_fault(path) or Fault()
+        fault = web.next_fault(path) or Fault(bytes_per_s=web.bytes_per_s)
+        time.sleep(web.latency_s)
         asked = self.headers.get("Range", "")
         sent, status = 0, fault.status
         try:

@@ -245,6 +245,55 @@ def test_a_listing_that_cannot_be_read_is_named_before_clips_get_other_batches(t
 # --- the web, as it is ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def long_video(tmp_path_factory):
+    """80 seconds, 8 MB, its index in front as in videos of the web."""
+    options = {"g": "50", "bf": "2", "qp": "4"}
+    path = tmp_path_factory.mktemp("videos") / "long.mp4"
+    return make_video(path, seconds=80, size=(192, 128), sound=True, video_options=options, movflags="faststart")
+
+
+def test_of_a_long_video_only_the_parts_with_clips_cross_the_wire_and_the_clips_are_the_same(tmp_path, web, long_video):
+    rows = [v1_row("1.0", web.put("/long.mp4", long_video), 20, 22), v1_row("1.1", web.base + "/long.mp4", 50.2, 52.5)]
+    clips = []
+    for is_sectioned in (True, False):
+        settings = mira(tmp_path / str(is_sectioned), rows, is_sectioned=is_sectioned)
+        outcome = fetch(settings)
+        assert (outcome.n_ok, outcome.n_cut_now, outcome.failure) == (2, 2, "")
+        folder = Layout(settings.data_root).clips_folder("miradata", BATCH)
+        clips.append([path.read_bytes() for path in sorted(folder.iterdir())])
+        if is_sectioned:
+            assert web.bytes_of("/long.mp4") < 0.6 * long_video.stat().st_size
+            assert outcome.n_bytes_fetched < 0.6 * long_video.stat().st_size
+            assert all(asked.range for asked in web.log)
+            web.log.clear()
+    assert web.bytes_of("/long.mp4") >= long_video.stat().st_size
+    assert clips[0] == clips[1], "proved the same way, and the same bytes"
+
+
+def test_what_is_read_by_parts_keeps_to_the_limit_of_speed(tmp_path, web, long_video):
+    rows = [v1_row("1.0", web.put("/long.mp4", long_video), 20, 22)]
+    settings = mira(tmp_path, rows, max_mib_per_s=0.5)
+    started = time.monotonic()
+    n_bytes = fetch(settings).n_bytes_fetched
+    assert 0 < n_bytes < 0.6 * long_video.stat().st_size
+    assert time.monotonic() - started >= n_bytes / (0.5 * 1024**2)
+
+
+def test_a_site_that_fails_between_two_parts_costs_no_clip(tmp_path, web, long_video):
+    rows = [v1_row(f"1.{n}", web.put("/long.mp4", long_video), 10 + 20 * n, 12 + 20 * n) for n in range(3)]
+    settings = mira(tmp_path, rows, alarms=1)
+    web.fail("/long.mp4", times=1)
+    web.fail("/long.mp4", times=3)
+    web.fail("/long.mp4", status=429, times=99)
+    stopped = fetch(settings)
+    assert "are still to be asked for" in stopped.failure
+    web.faults.clear()
+    Layout(settings.data_root).pauses("miradata").unlink()
+    done = fetch(settings)
+    assert (done.n_ok, done.n_cut_now + stopped.n_cut_now) == (3, 3)
+
+
 def test_redirects_are_followed_and_broken_transfers_continued(tmp_path, web, video):
     web.put("/real.mp4", video)
     web.redirects["/a.mp4"] = web.base + "/real.mp4"

@@ -45,8 +45,9 @@ def _cut_from_web(wanted: CutRequest) -> CutAnswer:
     with ExitStack() as stack:
         client = WebClient(settings, cache=folder / "cache")
         stack.callback(client.close)
+        limits = {"folder": folder, "max_bytes_per_s": settings.max_mib_per_s and settings.max_mib_per_s * 1024**2}
         blocks = {
-            role: stack.enter_context(WebBlocks(client, file.url, file.headers, n_bytes=file.n_bytes, folder=folder))
+            role: stack.enter_context(WebBlocks(client, file.url, file.headers, n_bytes=file.n_bytes, **limits))
             for role, file in wanted.files.items()
         }
         openers: dict[str, Opener] = {role: each.open for role, each in blocks.items()}

@@ -18,19 +18,34 @@ from video_assets.sources.seekable import SeekableReader
 from video_assets.sources.web.client import WebClient
 
 _BLOCK_BYTES = 1 << 18
-_ASKED_BLOCKS = 32  # 8 MiB at once: video sites slow down those who ask for everything
+# How many blocks are asked for at once: few where reading begins, since most of a file is not read, and twice as many each time
+# that reading goes on; never more than 8 MiB, since video sites slow down those who ask for everything.
+_FIRST_ASKED, _MOST_ASKED = 4, 32
 _MAX_FAILURES = 4
 
 
 class WebBlocks:
-    """The blocks of one file of the web; as a context it holds a connection and a temporary file in `folder`."""
+    """The blocks of one file of the web; as a context it holds a connection and a temporary file in `folder`.
 
-    def __init__(self, client: WebClient, url: str, headers: Mapping[str, str], *, n_bytes: int, folder: Path) -> None:
+    `max_bytes_per_s` bounds the transfer, None for no limit.
+    """
+
+    def __init__(
+        self,
+        client: WebClient,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        n_bytes: int,
+        folder: Path,
+        max_bytes_per_s: float | None = None,
+    ) -> None:
+        self._max_bytes_per_s = max_bytes_per_s
         self._client, self._url, self._headers, self.n_bytes = client, url, dict(headers), n_bytes
         self._store = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as this object
         self._here: set[int] = set()
         self._answer: Any = None
-        self._next = self._end = 0
+        self._next = self._end = self._n_asked = 0
         self.n_fetched = 0
 
     def __enter__(self) -> Self:
@@ -74,23 +89,26 @@ class WebBlocks:
                 return
 
     def _take(self, n_bytes: int) -> bytes:
-        data = b""
+        data, started = b"", time.monotonic()
         while len(data) < n_bytes:
             if not (more := self._answer.read(n_bytes - len(data))):
                 raise TransportError("the server closed the connection before the end of the range")
             data += more
         self.n_fetched += len(data)
+        if self._max_bytes_per_s:
+            time.sleep(max(0.0, started + len(data) / self._max_bytes_per_s - time.monotonic()))
         return data
 
     def _ask(self, block: int) -> None:
         """Every answer must be exactly the range that was asked for."""
         self._drop()
-        start, end = block * _BLOCK_BYTES, min((block + _ASKED_BLOCKS) * _BLOCK_BYTES, self.n_bytes)
+        self._n_asked = min(max(2 * self._n_asked, _FIRST_ASKED), _MOST_ASKED) if block == self._end else _FIRST_ASKED
+        start, end = block * _BLOCK_BYTES, min((block + self._n_asked) * _BLOCK_BYTES, self.n_bytes)
         headers = {**self._headers, "Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
         answer = self._client.urlopen(Request(self._url, headers=headers))
         if answer.status != 206 or not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-{end - 1}/"):
             raise HTTPError(answer)
-        self._answer, self._next, self._end = answer, block, block + _ASKED_BLOCKS
+        self._answer, self._next, self._end = answer, block, block + self._n_asked
 
     def _drop(self) -> None:
         if self._answer is not None:

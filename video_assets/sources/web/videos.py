@@ -21,6 +21,7 @@ from yt_dlp.networking import Request
 from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.utils import YoutubeDLError
 
+from video_assets.media.iso_boxes import length_in
 from video_assets.settings.sources import MiraData
 from video_assets.sources.web.client import WebClient
 from video_assets.sources.web.explaining import WebFaultError, explained
@@ -191,7 +192,7 @@ class WebVideos:
         length = headers.get("Content-Length", "")
         n_bytes = int(total[1]) if total else (int(length) if status == 200 and length.isdigit() else None)
         info = {"url": url, "protocol": urlsplit(url).scheme.lower(), "http_headers": {}, "ext": "mp4", "id": "video"}
-        return WebVideo(files=(WebFile("video", info, n_bytes, has_ranges=total is not None),))
+        return WebVideo(files=(WebFile("video", info, n_bytes, has_ranges=total is not None),), duration_s=length_in(head))
 
     def _open(self, request: Request) -> Any:
         """The answer; a page that comes with an error's status may say that it is for robots."""
