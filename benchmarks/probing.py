@@ -1,0 +1,58 @@
+"""What the first listing of many clips costs: probing in one process with its workers, as `enriched_metadata` does it.
+
+    .venv/bin/python benchmarks/probing.py [--clips 10000] [--workers 1,2] [--folder CLIPS]
+
+The clips are those of CLIPS, or the sample's good MP4 files, each taken as often as it needs (the page cache holds them: storage is
+not measured). Prints clips per second, and CPU per clip of the workers and of the one process that hands clips out: its share
+says how many workers it can keep busy.
+"""
+
+import argparse
+import itertools
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from video_assets.checking.check import ClipTask, probe_clips
+from video_assets.samples.demo.make import make_sample
+from video_assets.settings.steps import Decode
+
+
+def main() -> None:
+    """One line per number of workers."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=10_000)
+    parser.add_argument("--workers", default="1,2")
+    parser.add_argument("--folder", type=Path)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = asked.folder or make_sample(Path(temporary) / "sample").clips
+        clips = sorted(folder.rglob("*.mp4")) if asked.folder else [folder / name for name in ("aquarium.mp4", "mountains.mp4")]
+        tasks = [ClipTask(str(number), str(clip), 1.0) for number, clip in zip(range(asked.clips), itertools.cycle(clips))]
+        print(f"{len(tasks):,} probes of {len(clips)} clips")
+        for n_workers in map(int, asked.workers.split(",")):
+            print(measure(tasks, n_workers))
+
+
+def measure(tasks: list[ClipTask], n_workers: int) -> str:
+    """One pass over all tasks."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    before, began = [cpu_s(usage) for usage in who], time.monotonic()
+    n_read = sum(probe.num_frames is not None for _, probe in probe_clips(tasks, settings=Decode(workers=n_workers)))
+    wall_s = time.monotonic() - began
+    head_ms, workers_ms = (1000 * (cpu_s(usage) - was) / len(tasks) for usage, was in zip(who, before, strict=True))
+    return (
+        f"{n_workers} workers: {len(tasks) / wall_s:,.0f} clips/s, {wall_s:.1f} s; CPU per clip: workers {workers_ms:.2f} ms, "
+        f"handing out {head_ms:.2f} ms; {n_read:,} measured"
+    )
+
+
+def cpu_s(who: int) -> float:
+    """Of this process, or of its workers that have ended."""
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
+
+
+if __name__ == "__main__":
+    main()
