@@ -42,8 +42,13 @@ def expect(text: str, found: Any, wanted: Any) -> None:
 def run(*command: str, **options: Any) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     if done.returncode:
-        raise WrongError(f"{' '.join(command)} failed: {done.stderr.strip()[-800:]}")
+        raise WrongError(f"{' '.join(command)} failed: {_both_ends(done.stderr.strip())}")
     return done.stdout
+
+
+def _both_ends(text: str, n: int = 800) -> str:
+    """The beginning names what is wrong, the end says what became of it; what helm puts between may be long."""
+    return text if len(text) <= 2 * n else f"{text[:n]} … {text[-n:]}"
 
 
 def run_words(*command: str) -> str:

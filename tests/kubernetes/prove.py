@@ -199,7 +199,7 @@ class Proof:
         seen: dict[str, set[str]] = {}
         for job in jobs:
             [container] = job["spec"]["template"]["spec"]["containers"]
-            kind = {"decode": "decode", "__ASSET_JOB": "decode or lists"}.get(job["metadata"]["labels"]["dagster/job"], "tables")
+            kind = {"decode": "decode", "ASSET_JOB": "decode or lists"}.get(job["metadata"]["labels"]["dagster/job"], "tables")
             seen.setdefault(kind, set()).add(container["resources"]["requests"]["memory"])
         say(f"   memory requested by runs: {seen}")
         expect("of the jobs prepare and publish", seen["tables"], {RESOURCES["tables"]["requests"]["memory"]})
