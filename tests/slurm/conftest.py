@@ -1,4 +1,4 @@
-"""A real Slurm of two nodes and one prepared data root, for all tests of a module."""
+"""A real Slurm of two nodes and one prepared data root, for all tests of this folder."""
 
 import json
 import os
@@ -40,7 +40,7 @@ class Site:
         return Layout(Path(shutil.copytree(self.prepared, folder / "data")))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(sample, tmp_path_factory):
     if why := why_no_slurm() or why_no_mount():
         pytest.skip(why)
