@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/probing.py [--clips 10000] [--workers 1,2] [--folder CLIPS]
 
-The clips are those of CLIPS, or the sample's good MP4 files, each taken as often as it needs (the page cache holds them: storage is
-not measured). Prints clips per second, and CPU per clip of the workers and of the one process that hands clips out: its share
-says how many workers it can keep busy.
+The clips are those of CLIPS, or two good MP4 files of the sample, each taken as often as it needs. The page cache holds them, so
+storage is not measured. Prints clips per second, and CPU per clip of the workers and of the one process that hands clips out: its
+share says how many workers it can keep busy.
 """
 
 import argparse

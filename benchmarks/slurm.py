@@ -3,8 +3,8 @@
     PYTHONPATH=tests/fakes:tests/builders .venv/bin/python benchmarks/slurm.py [--shards 240] [--clips 20] [--nodes 4] [--cpus 1]
         [--at-a-time 2]
 
-Run it on an idle machine, with no more tasks at a time than cores: what waits for a core counts as idle here.
-Needs what tests/fakes/slurm_cluster.py needs.
+A given CPU counts as idle when no process of its task can run at that moment (looked at ten times a second), so that a machine
+that is busy with other work tells the same. That holds for tasks of one CPU. Needs what tests/fakes/slurm_cluster.py needs.
 """
 
 import argparse
@@ -13,10 +13,14 @@ import re
 import resource
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
+import psutil
 from prepared_shards import prepare
 from slurm_cluster import slurm_cluster
 
@@ -43,21 +47,73 @@ def main() -> None:
             Path(folder) / "site", clips, n_shards=asked.shards, decode={"engine": "slurm", "workers": 0}, slurm=slurm
         )
         os.environ["VIDEO_ASSETS_DATA_ROOT"] = str(layout.root)
-        measure(cluster, layout, load_settings())
+        with Runnable() as runnable:
+            measure(cluster, layout, load_settings(), runnable)
 
 
-def measure(cluster, layout, settings) -> None:
+class Runnable(threading.Thread):
+    """Seconds in which at least one process of a job could run, by Slurm's job id: it ran, or waited for a core."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seconds: Counter[str] = Counter()
+        self.cpu_s = 0.0
+        self._jobs: dict[int, str] = {}
+        self._is_over = threading.Event()
+
+    def __enter__(self) -> Self:
+        """Begin to look."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Look no more."""
+        self._is_over.set()
+        self.join()
+
+    def run(self) -> None:
+        """Until it is over."""
+        seen = time.monotonic()
+        while not self._is_over.wait(0.1):
+            now, pids = time.monotonic(), set(psutil.pids())
+            self._jobs = {pid: job for pid, job in self._jobs.items() if pid in pids}
+            for pid in pids - self._jobs.keys():
+                if job := job_of(pid):
+                    self._jobs[pid] = job
+            for job in {job for pid, job in self._jobs.items() if can_run(pid)}:
+                self.seconds[job] += now - seen
+            seen, self.cpu_s = now, time.thread_time()
+
+
+def job_of(pid: int) -> str:
+    """Slurm's id of the job that a process belongs to."""
+    try:
+        words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    return next((word.partition(b"=")[2].decode() for word in words if word.startswith(b"SLURM_JOB_ID=")), "")
+
+
+def can_run(pid: int) -> bool:
+    """True when one of its threads runs or waits for a core."""
+    try:
+        return any(b") R " in stat.read_bytes() for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
+    except OSError:
+        return False
+
+
+def measure(cluster, layout, settings, runnable) -> None:
     """One run over all shards."""
     shards = shard_keys(settings.decode.n_shards)
-    before, began, tasks = cpu_s(), time.monotonic(), []
+    before, looked, began, tasks = cpu_s(), runnable.cpu_s, time.monotonic(), []
     progress = LogProgress(lambda line: print(line, file=sys.stderr), interval_s=30.0)
     asking = 0.0
     for outcome in check_shards_on_slurm(layout, shards, settings=settings, progress=progress):
         assert not outcome.failure, outcome.failure
-        asked = cpu_s()
+        asked = asking_cpu_s()
         tasks.append((outcome, given_s(cluster, outcome.job)))
-        asking += cpu_s() - asked
-    wall_s, head_s = time.monotonic() - began, cpu_s() - before - asking
+        asking += asking_cpu_s() - asked
+    wall_s, head_s = time.monotonic() - began, cpu_s() - before - asking - (runnable.cpu_s - looked)
     n, cpus = len(tasks), settings.slurm.cpus_per_task
     node_s = sum(outcome.cpu_s for outcome, _ in tasks)
     decode_s = sum(outcome.decode_seconds for outcome, _ in tasks)
@@ -65,7 +121,11 @@ def measure(cluster, layout, settings) -> None:
     print(f"{n} shards, {sum(outcome.n_decoded for outcome, _ in tasks)} clips, {wall_s:.0f} s")
     print(f"head: {head_s / n:.3f} CPU-s per shard")
     print(f"node: {node_s / n:.2f} CPU-s per shard, {decode_s / n:.2f} of them decoding: {(node_s - decode_s) / n:.2f} added")
-    print(f"CPUs given {given:.0f} s, busy {node_s:.0f} s: {1 - node_s / given:.1%} idle")
+    could_run = sum(runnable.seconds.values())
+    print(f"CPUs given {given:.0f} s, busy {node_s:.0f} s, with something to run {could_run:.0f} s")
+    print(
+        f"idle: {1 - could_run / given:.1%} of the time given, {1 - node_s / given:.1%} when what waits for a core counts as idle"
+    )
     waited = sum(outcome.queue_s or 0 for outcome, _ in tasks) / n
     print(f"queue: {waited:.0f} s on average; load {os.getloadavg()[0]:.1f} at the end")
 
@@ -74,6 +134,12 @@ def cpu_s() -> float:
     """Of this process and its commands."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def asking_cpu_s() -> float:
+    """Of this thread and of commands that have ended."""
+    commands = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.thread_time() + commands.ru_utime + commands.ru_stime
 
 
 def given_s(cluster, job: str) -> float:
