@@ -131,6 +131,12 @@ class SlurmCluster:
                 process.kill()
         (self.folder / f"{node}.pid").unlink()
 
+    def resume_drained_nodes(self) -> None:
+        """As an administrator does who has looked at them."""
+        states = self.call("sinfo", "-h", "-N", "-o", "%N %T", check=False).split()
+        for node in [node for node, state in zip(states[::2], states[1::2], strict=True) if state.startswith("drain")]:
+            self.call("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
+
     def wait_until_idle(self) -> None:
         """All nodes are up and nothing runs on them."""
         deadline = time.monotonic() + 120

@@ -435,6 +435,7 @@ class Proof:
         """helm/examples/trial.yaml as it is, in place of this release: nothing prepared, nothing clicked."""
         self.ui.close()
         run("helm", "uninstall", RELEASE, "--wait", "--timeout", "5m")
+        kubectl("delete", "jobs", "--all", "--wait=true")  # pods of runs that have ended still hold the claim
         kubectl("delete", "pvc", "--all", "--wait=true")
         sample = self.folder / "sample"
         if not sample.exists():
