@@ -463,7 +463,8 @@ class Proof:
             "-c",
             "cat /data/training/training.csv 2>/dev/null || true",
         )
-        csv = wait_for(lambda: run_words(*look).strip(), timeout_s=1500)
+        # What kubectl itself says is on stderr.
+        csv = wait_for(lambda: subprocess.run(look, capture_output=True, text=True, check=False).stdout.strip(), timeout_s=1500)
         say(f"   a training CSV after {time.monotonic() - told:.0f} s")
         [laptops] = (sample / "training").glob("*.csv")
         expect("clips in it", sorted(clip_names(csv)), sorted(clip_names(laptops.read_text())))
