@@ -57,6 +57,11 @@ def run_words(*command: str) -> str:
     return done.stdout + done.stderr
 
 
+def printed_by(*command: str) -> str:
+    """What it prints, whether it works or not, without what kubectl says itself."""
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
 def namespace() -> str:
     """The one that KUBECONFIG points at."""
     return run("kubectl", "config", "view", "--minify", "--output=jsonpath={..namespace}") or "default"

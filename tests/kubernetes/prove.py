@@ -29,7 +29,21 @@ from io import StringIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from cluster import RELEASE, SET_POOL, Ui, WrongError, exec_code, expect, kubectl, namespace, pods, run, run_words, say
+from cluster import (
+    RELEASE,
+    SET_POOL,
+    Ui,
+    WrongError,
+    exec_code,
+    expect,
+    kubectl,
+    namespace,
+    pods,
+    printed_by,
+    run,
+    run_words,
+    say,
+)
 from dagster_server import LAUNCH_BACKFILL, LAUNCH_JOB, job_params, wait_for
 from material import RESOURCES, SHARDS, START_TIMEOUT_S, Opened, images, laptop_run, make_clips, values
 
@@ -463,8 +477,7 @@ class Proof:
             "-c",
             "cat /data/training/training.csv 2>/dev/null || true",
         )
-        # What kubectl itself says is on stderr.
-        csv = wait_for(lambda: subprocess.run(look, capture_output=True, text=True, check=False).stdout.strip(), timeout_s=1500)
+        csv = wait_for(lambda: printed_by(*look).strip(), timeout_s=1500)
         say(f"   a training CSV after {time.monotonic() - told:.0f} s")
         [laptops] = (sample / "training").glob("*.csv")
         expect("clips in it", sorted(clip_names(csv)), sorted(clip_names(laptops.read_text())))
