@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core.captions import PATH_ALIASES, TEXT_ALIASES, caption_of, extras_json, find_columns, is_empty_caption
+from video_assets.core.caption_columns import PATH_ALIASES, TEXT_ALIASES, find_columns
+from video_assets.core.captions import caption_of, extras_json, is_empty_caption
 from video_assets.core.errors import SourceError
 from video_assets.core.text import is_storable
 

@@ -29,8 +29,8 @@ from media_factory import (
     opens,
 )
 
+from video_assets.core.ffmpeg_messages import MAX_LINE_CHARS, MAX_LINES
 from video_assets.core.schema import VERDICTS
-from video_assets.core.verdicts import MAX_LINE_CHARS, MAX_LINES
 from video_assets.media.decode import decode_clip
 
 needs_mount = pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount())

@@ -13,12 +13,14 @@ import heapq
 import itertools
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
+from video_assets.core.ffmpeg_messages import first_lines
+from video_assets.core.json_values import JsonObject
 from video_assets.core.results import ClipProbe, ClipVerdict, Fingerprint
-from video_assets.core.verdicts import Verdict, first_lines
+from video_assets.core.verdicts import Verdict
 from video_assets.settings.steps import Decode
 from video_assets.workers.cpus import cpu_count
 from video_assets.workers.memory import Crew, memory_limit_bytes, plan_crews
@@ -77,7 +79,7 @@ def probe_clips(tasks: Iterable[ClipTask], *, settings: Decode, work: str = WORK
 
 
 def _check(
-    kind: type[_Result], request: Mapping[str, object], tasks: Iterable[ClipTask], *, settings: Decode, stop: Stop, work: str
+    kind: type[_Result], request: JsonObject, tasks: Iterable[ClipTask], *, settings: Decode, stop: Stop, work: str
 ) -> Iterator[tuple[ClipTask, _Result]]:
     n_workers, memory_bytes = settings.workers or cpu_count(), settings.memory_mib << 20
     crews = plan_crews(n_workers=n_workers, memory_bytes=memory_bytes, limit_bytes=memory_limit_bytes())
@@ -98,7 +100,7 @@ class _Checker(Generic[_Result]):
     def __init__(
         self,
         kind: type[_Result],
-        request: Mapping[str, object],
+        request: JsonObject,
         pool: WorkerPool,
         settings: Decode,
         stop: Stop,

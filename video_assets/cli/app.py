@@ -10,7 +10,7 @@ import sys
 from contextlib import closing, nullcontext
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,10 +19,11 @@ from video_assets.cli import shards as shard_commands
 from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, find_data_root, use_data_root
 from video_assets.local.options import remember_options
 from video_assets.settings import Settings, load_settings
-from video_assets.settings.sources import absolute
+from video_assets.settings.section import absolute
 from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
+    from video_assets.local.settings_file import Values
     from video_assets.local.summary import RunSummary
     from video_assets.storage.leases import Lease
 
@@ -104,7 +105,7 @@ def run(
     The options are remembered in DATA_ROOT/video_assets.toml, so that the next run, the UI and its daemon use the same. Run
     it again at any time: only new and changed clips cost time, and when nothing changed no job is started. Ctrl-C loses nothing.
     """
-    options: dict[str, dict[str, Any]] = {
+    options: Values = {
         "own_clips": {"folder": _path("--clips", clips), "captions": _path("--captions", captions)},
         "filter": {"max_file_size_mib": max_file_size_mib},
         "decode": {"n_shards": shards, "workers": workers},
@@ -136,7 +137,7 @@ def _run(settings: Settings, *, is_prepare_only: bool, is_every_job: bool) -> "R
     return local_run.run(settings, terminal=terminal.progress(), say=terminal.say, is_prepare_only=is_prepare_only)
 
 
-def _forecast(data_root: Path, options: dict[str, dict[str, Any]], forget: list[str], *, as_json: bool) -> None:
+def _forecast(data_root: Path, options: "Values", forget: list[str], *, as_json: bool) -> None:
     from video_assets.local.options import given_settings
     from video_assets.pipeline.forecast import forecast
 

@@ -1,7 +1,7 @@
-"""Captions: which column holds them, what one is, when it is empty.
+"""Captions: what one is, when it is empty, which of several is taken.
 
-Belongs here: decisions about cells, column names and JSON values. Does not belong here: opening tables
-(`sources.own_clips.caption_tables`) or sidecars (`sources.own_clips.sidecars`), what becomes of a clip
+Belongs here: decisions about cells and JSON values. Does not belong here: which column holds them (`core.caption_columns`),
+opening tables (`sources.own_clips.caption_tables`) or sidecars (`sources.own_clips.sidecars`), what becomes of a clip
 (`sources.own_clips.statuses`).
 """
 
@@ -13,27 +13,14 @@ from typing import Any, Literal, NamedTuple
 
 import xxhash
 
-from video_assets.core.errors import SourceError
 from video_assets.core.text import is_storable
 
-# Highest priority first. Names: Open-Sora (path, text), Hugging Face VideoFolder (file_name), OpenVid (video, caption),
-# MiraData (file_path, dense_caption), video2dataset and trainers (video_path, prompt, media_path, cap, sentence).
-PATH_ALIASES = ("path", "file_name", "video", "video_path", "file_path", "filename", "media_path", "videos", "file")
-ID_ALIASES = ("video_id", "videoid", "clip_id", "id", "key", "name", "clip")
-TEXT_ALIASES = ("text", "caption", "prompt", "dense_caption", "short_caption", "cap", "description", "sentence")
 Pick = Literal["first", "longest", "random_by_key", "join"]
 
 DELIMITERS = (",", ";", "\t")
 
 # Zero-width characters that are spaces by name or by history; `str.isspace` knows all others.
 _ZERO_WIDTH_SPACES = "\u180e\u200b\u2060\ufeff"
-
-
-class CaptionColumns(NamedTuple):
-    """Positions of the clip's path and its caption in a header."""
-
-    path: int
-    text: int
 
 
 class CaptionRow(NamedTuple):
@@ -60,53 +47,6 @@ def is_empty_caption(caption: str) -> bool:
     (True, False, False)
     """
     return all(char.isspace() or char in _ZERO_WIDTH_SPACES for char in caption)
-
-
-def find_columns(
-    header: Sequence[str],
-    *,
-    table: str,
-    path_column: str | None = None,
-    text_column: str | None = None,
-) -> CaptionColumns:
-    """The columns of path and caption.
-
-    Upper and lower case, surrounding blanks and a byte order mark do not matter. Of several known names the one that comes
-    first in `PATH_ALIASES` or `TEXT_ALIASES` wins; of equal names the first column.
-
-    Raises:
-        SourceError: there is none; the message names the columns that are there.
-    """
-    return CaptionColumns(
-        path=find_column(
-            header, (path_column,) if path_column else PATH_ALIASES, table=table, what="path", setting="path_column"
-        ),
-        text=find_column(
-            header, (text_column,) if text_column else TEXT_ALIASES, table=table, what="caption", setting="text_column"
-        ),
-    )
-
-
-def find_column(header: Sequence[str], names: Sequence[str], *, table: str, what: str, setting: str) -> int:
-    """The first of `names` that is in `header`.
-
-    Raises:
-        SourceError: none is; the message names the columns that are there, and the setting that helps.
-    """
-    folded = [_fold(name) for name in header]
-    for name in names:
-        if name in header:
-            return list(header).index(name)
-        if _fold(name) in folded:
-            return folded.index(_fold(name))
-    raise SourceError(
-        f"{table}: no column with the {what}: looked for {', '.join(map(repr, names))}; the columns are "
-        f"{', '.join(map(repr, header)) or '(none)'}. Name the right one with own_clips.{setting}"
-    )
-
-
-def _fold(name: str) -> str:
-    return name.strip("\ufeff \t\r\n").casefold()
 
 
 def caption_of(value: object) -> tuple[str, str]:

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION, is_about_references
+from video_assets.core.ffmpeg_messages import is_about_references
+from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION
 
 _CHECKER_BEFORE = "3"
 _CHECKER_OLDER = "2"

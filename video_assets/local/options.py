@@ -15,12 +15,11 @@ import tomlkit
 from tomlkit.exceptions import ParseError
 
 from video_assets.core.errors import UsageError
-from video_assets.local.settings_file import remember
+from video_assets.local.settings_file import Values, remember
 from video_assets.settings.model import Settings, settings_file
 from video_assets.settings.origins import field_of
 from video_assets.settings.sources import OwnClips
 
-Values = dict[str, dict[str, Any]]
 _MAX_ENTRIES = 20_000  # of a folder that is looked through for a first caption
 
 
@@ -70,20 +69,20 @@ def change_setting(key: str, value: str | None) -> None:
         check_settings({}, {key})
         remember(settings_file(), {}, forget=[key])
         return
-    values: dict[str, Any] = {section: {name: _parsed(value)}} if section else {name: _parsed(value)}
+    values = {section: {name: _parsed(value)}}
     check_settings(values, set())
-    remember(settings_file(), values if section else {"": values})
+    remember(settings_file(), values)
 
 
-def check_settings(given: dict[str, Any], forget: set[str]) -> Settings:
-    """The settings that would count with these values.
+def check_settings(given: Values, forget: set[str]) -> Settings:
+    """The settings that would count with these values; those under "" belong to no section.
 
     Raises:
         UsageError, pydantic.ValidationError: they would not work.
     """
     forgotten = {key.rpartition(".")[0]: {key.rpartition(".")[2]: None} for key in forget if key.startswith("own_clips.")}
-    merged: dict[str, Any] = {**given, **{name: {**fields, **given.get(name, {})} for name, fields in forgotten.items()}}
-    settings = Settings(**merged)
+    merged: Any = {**given, **{name: {**fields, **given.get(name, {})} for name, fields in forgotten.items()}}
+    settings = Settings(**merged.pop("", {}), **merged)
     if "own_clips" in merged:
         check_own_clips(settings.own_clips)
     return settings

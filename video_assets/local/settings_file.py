@@ -3,15 +3,17 @@
 Belongs here: editing that file with its comments kept. Does not belong here: what settings exist (`settings`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import ParseError
 
 from video_assets.core.errors import UsageError
 from video_assets.storage.durable import write_text
+
+Values = Mapping[str, Mapping[str, str | float | Path | None]]
+"""Values by section and field, as settings take them; those under "" belong to no section. None: not given."""
 
 _HEAD = "Settings of this data root; `video-assets run` remembers its options here. All fields: docs/settings.md"
 
@@ -20,7 +22,7 @@ class SettingsFileError(UsageError):
     """The settings file is not TOML; the message names file and line."""
 
 
-def remember(path: Path, values: dict[str, dict[str, Any]], *, forget: Iterable[str] = ()) -> bool:
+def remember(path: Path, values: Values, *, forget: Iterable[str] = ()) -> bool:
     """Set `values[section][field]` in the file, take out `forget` ("section.field"), keep the rest. True when the file changed.
 
     Raises:

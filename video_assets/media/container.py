@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from video_assets.core.verdicts import reason_of_open_error, reason_of_text
+from video_assets.core.ffmpeg_messages import reason_of_open_error, reason_of_text
 from video_assets.media.clip_file import MAX_WINDOW_BYTES, ClipFile
 from video_assets.media.iso_boxes import is_cut
 

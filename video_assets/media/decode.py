@@ -16,20 +16,16 @@ from av.error import FFmpegError
 from av.format import Flags
 from av.video.stream import VideoStream
 
+from video_assets.core.ffmpeg_messages import Speakers, first_lines, reason_of_lines
 from video_assets.core.results import ClipNumbers, ClipVerdict, VideoExtras
-from video_assets.core.verdicts import (
-    CHECKER_VERSION,
-    Speakers,
-    Verdict,
-    first_lines,
-    reason_of_lines,
-)
+from video_assets.core.verdicts import CHECKER_VERSION, Verdict
 from video_assets.media.choice import Chosen, choose_streams
 from video_assets.media.clip_file import ClipFile, NotAFileError, StorageError
 from video_assets.media.clock import InputClock, is_variable_rate
 from video_assets.media.container import is_picture, open_container, unopened_reason
-from video_assets.media.headers import Promise, has_lost, is_longer, places, promised, stream_numbers, trusted_rate
+from video_assets.media.headers import is_longer, places, stream_numbers, trusted_rate
 from video_assets.media.libav_log import libav_log
+from video_assets.media.promise import Promise, has_lost, promised
 from video_assets.media.sinks import AudioSink, VideoSink, words
 from video_assets.media.versions import ffmpeg_versions
 
@@ -99,7 +95,7 @@ def _judge(file: ClipFile, *, max_duration_s: float | None, is_full_decode: bool
     file.check_unchanged()
     numbers = seen.numbers if seen.has_video else ClipNumbers(duration_s=seen.numbers.duration_s)
     return ClipVerdict(
-        **numbers.as_record,
+        **vars(numbers),
         verdict=verdict,
         reason=reason,
         errors=first_lines([*seen.lines, seen.remark]),

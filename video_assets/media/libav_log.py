@@ -1,6 +1,6 @@
 """What libav says about one clip: its error log, taken without Python in the way.
 
-Belongs here: catching libav's log. Does not belong here: judging it (`core.verdicts`).
+Belongs here: catching libav's log. Does not belong here: judging it (`core.ffmpeg_messages`).
 FFmpeg's default callback writes to descriptor 2, which points to a file in memory while a clip is in flight: no lock on the
 interpreter, no Python per line, and nothing lost. PyAV's own callback hides an error that equals the last one of the clip before
 and costs 35-47 % CPU with many lines.

@@ -9,8 +9,8 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from video_assets.core.ffmpeg_messages import first_lines
 from video_assets.core.results import ClipNumbers, ClipProbe
-from video_assets.core.verdicts import first_lines
 from video_assets.media.choice import Chosen, choose_streams
 from video_assets.media.clip_file import ClipFile, NotAFileError, StorageError
 from video_assets.media.container import is_picture, open_container, unopened_reason
@@ -67,7 +67,7 @@ def _read(file: ClipFile) -> ClipProbe:
 
 def _answer(file: ClipFile, read: _Read, lines: list[str]) -> ClipProbe:
     return ClipProbe(
-        **read.numbers.as_record,
+        **vars(read.numbers),
         probe_status=read.reason or "ok",
         probe_detail=first_lines(lines) if read.reason else "",
         file_size=file.size,

@@ -9,7 +9,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from video_assets.settings.sources import VIDEO_SUFFIXES, OwnClips, Section
+from video_assets.settings.section import Section
+from video_assets.settings.sources import VIDEO_SUFFIXES, OwnClips
 
 
 class HubDataset(Section):

@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from video_assets.settings.hub_dataset import HubDataset
+from video_assets.settings.section import AbsolutePath, absolute
 from video_assets.settings.slurm import Slurm
-from video_assets.settings.sources import AbsolutePath, MiraData, OpenVid, OwnClips, absolute
+from video_assets.settings.sources import MiraData, OpenVid, OwnClips
 from video_assets.settings.steps import Automation, Checks, Decode, Exports, Filter, Look, Select, Training
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from video_assets.core.errors import UsageError
+from video_assets.core.json_values import JsonObject
 from video_assets.settings.model import Settings, settings_file
 
 _PREFIX = "VIDEO_ASSETS_"
@@ -28,7 +29,7 @@ class Setting:
     origin: str
     description: str
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> JsonObject:
         """JSON-able."""
         return asdict(self)
 

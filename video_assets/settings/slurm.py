@@ -7,7 +7,7 @@ import re
 
 from pydantic import Field, field_validator
 
-from video_assets.settings.sources import AbsolutePath, Section
+from video_assets.settings.section import AbsolutePath, Section
 
 _TIME = re.compile(r"(\d+-)?\d+(:\d\d){0,2}")
 _OURS = (

@@ -12,7 +12,7 @@ from video_assets.core.consumers import CONSUMERS, unknown_target
 from video_assets.core.pictures import PictureDemands, Refused
 from video_assets.core.verdicts import REASONS
 from video_assets.settings.schedules import Cron, TimeZone
-from video_assets.settings.sources import AbsolutePath, Section
+from video_assets.settings.section import AbsolutePath, Section
 
 
 def _is_reason(name: str) -> str:

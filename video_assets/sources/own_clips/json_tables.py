@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from video_assets.core.captions import TEXT_ALIASES, CaptionRow, captions_of, extras_json, json_problem
+from video_assets.core.caption_columns import TEXT_ALIASES
+from video_assets.core.captions import CaptionRow, captions_of, extras_json, json_problem
 from video_assets.core.errors import SourceError
 from video_assets.sources.own_clips.table_rows import TableOptions, has_shape, shape_of
 from video_assets.storage.encodings import opened_as_text

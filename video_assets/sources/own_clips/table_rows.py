@@ -10,15 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from video_assets.core.captions import (
-    ID_ALIASES,
-    PATH_ALIASES,
-    TEXT_ALIASES,
-    CaptionRow,
-    captions_of,
-    extras_json,
-    find_column,
-)
+from video_assets.core.caption_columns import ID_ALIASES, PATH_ALIASES, TEXT_ALIASES, find_column
+from video_assets.core.captions import CaptionRow, captions_of, extras_json
 from video_assets.core.errors import SourceError
 from video_assets.core.text import is_storable
 

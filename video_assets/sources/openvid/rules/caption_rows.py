@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from video_assets.core.captions import find_columns
+from video_assets.core.caption_columns import find_columns
 from video_assets.core.schema import TEXT, Column, TableSpec
 from video_assets.core.text import is_storable
 
