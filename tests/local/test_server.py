@@ -11,16 +11,29 @@ from pathlib import Path
 
 import pytest
 from command_line import command
-from dagster_server import server
+from dagster_server import Server, server, wait_for
+from media_factory import make_clip
 
 from video_assets.local.server import ServerError, only_daemon
 from video_assets.storage.layout import Layout
 from video_assets.storage.lease_files import claim_path
 
+TICKS = """
+query { sensorsOrError(repositorySelector: {repositoryLocationName: "video_assets", repositoryName: "__repository__"}) {
+  ... on Sensors { results { name sensorState { ticks(limit: 5) { status } } } } } }
+"""
+STARTED = """
+query {
+  runs: runsOrError(filter: {createdAfter: %s}) { ... on Runs { count } }
+  backfills: partitionBackfillsOrError { ... on PartitionBackfills { results { id } } }
+}
+"""
+
 
 @pytest.mark.slow(60)
-def test_a_second_ui_on_the_data_root_is_refused_with_the_address_of_the_first(tmp_path: Path) -> None:
-    (tmp_path / "video_assets.toml").write_text("[automation]\nis_enabled = false\n")
+def test_the_first_ui_after_a_complete_run_starts_nothing_and_a_second_one_is_refused_with_its_address(tmp_path: Path) -> None:
+    run_completely(tmp_path, clips=tmp_path / "clips")
+    begin = time.time()
     with server(tmp_path) as first:
         refused = command("ui", "--data-root", tmp_path, "--port", free_port())
         assert refused.returncode == 1
@@ -33,8 +46,27 @@ def test_a_second_ui_on_the_data_root_is_refused_with_the_address_of_the_first(t
         assert f"web UI: {first.url}" in said
         assert "Serving dagster-webserver" not in said
         assert "Serving dagster-webserver" in (tmp_path / ".dagster" / f"ui-{first.url.rpartition(':')[2]}.log").read_text()
+        wait_for(lambda: min(ticks_of(first).values()) >= 3, timeout_s=600)
+        assert first.query(STARTED % begin) == {"runs": {"count": 0}, "backfills": {"results": []}}
     with only_daemon(Layout(tmp_path), "http://after"):
         pass
+
+
+def run_completely(root: Path, *, clips: Path) -> None:
+    """`video-assets run`, to its end."""
+    clips.mkdir()
+    make_clip(clips / "a.mp4")
+    (clips / "a.txt").write_text("a caption")
+    for path in clips.iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    done = command("run", "--clips", clips, "--data-root", root, "--shards", 2)
+    assert done.returncode == 0, done.stderr
+
+
+def ticks_of(ui: Server) -> dict[str, int]:
+    """How often the sensors looked that could start something."""
+    found = {sensor["name"]: len(sensor["sensorState"]["ticks"]) for sensor in ui.query(TICKS)["sensorsOrError"]["results"]}
+    return {name: found[name] for name in ("own_clips_folder", "automation")}
 
 
 def test_the_place_of_a_server_that_was_killed_is_taken_over(tmp_path: Path) -> None:
