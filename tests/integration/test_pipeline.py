@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 from video_assets.samples.demo.make import EXPECTED, SAMPLE_MAX_FILE_SIZE_MIB, Sample
 from video_assets.storage.layout import Layout
 
+README = Path(__file__).parents[2] / "README.md"
 COLUMNS = ["path", "text", "num_frames", "height", "width", "aspect_ratio", "fps", "resolution", "file_size"]
 
 pytestmark = pytest.mark.slow(8)
@@ -78,6 +80,25 @@ def test_the_csv_has_the_trainers_columns_and_reads_back(first: Path) -> None:
     assert (table["resolution"] == table["height"] * table["width"]).all()
     assert all(Path(row.path).stat().st_size == row.file_size for row in table.itertuples())
     assert "None" in set(table["text"])  # a caption, not a missing value
+
+
+def test_the_readme_shows_what_the_program_gives(first: Path) -> None:
+    readme = README.read_text(encoding="utf-8")
+    with Layout(first).training_csv("training").open(newline="") as file:
+        rows = [" | ".join(row) for row in csv.reader(file)]
+    shown = [line.strip("| ") for line in readme.splitlines() if line.startswith("| …/")]
+    assert len(shown) == 3
+    for row in shown:  # the bytes of a file depend on the encoder's version
+        assert any(re.fullmatch(_as_pattern(row.rpartition(" | ")[0]) + r" \| \d+", each) for each in rows), row
+    asked, *answer = readme.partition("$ video-assets why ")[2].partition("```")[0].strip().splitlines()
+    said = command("why", asked.split()[0], "--data-root", first, check=False).stdout.splitlines()
+    for line in answer:
+        assert any(re.fullmatch(_as_pattern(line), each) for each in said), line
+
+
+def _as_pattern(shown: str) -> str:
+    """A line of the README, where … stands for anything, and sizes for those of the encoder at hand."""
+    return re.sub(r"\d+\\\.\d\\ KiB", r"[\\d.]+\\ KiB", re.escape(shown)).replace("…", ".*")
 
 
 def test_a_second_run_opens_no_clip_and_writes_the_same_bytes(first: Path, sample: Sample, tmp_path: Path) -> None:
