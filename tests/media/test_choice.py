@@ -21,7 +21,7 @@ def test_a_larger_default_track_without_packets_is_not_taken(tmp_path, muxer, en
     decoded, probed = decode_clip(str(path)), probe_clip(str(path))
     assert (decoded.verdict, decoded.errors, decoded.num_frames, decoded.width) == ("good", "", 50, WIDTH)
     assert (probed.probe_status, probed.num_frames, probed.width) == ("ok", 50, WIDTH)
-    assert thumbnail(str(path), width_px=64, height_px=64)["width"] == 64
+    assert thumbnail(str(path), width_px=64, height_px=64).width == 64
 
 
 @pytest.mark.parametrize("muxer", ["matroska", "avi", "mpegts"])

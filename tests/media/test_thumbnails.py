@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from media_factory import make_late_sound
 
+from video_assets.core.results import Thumbnail
 from video_assets.media.making.encode import AudioTrack, VideoTrack, write_clip
 from video_assets.media.thumbnails import thumbnail
 
@@ -37,8 +38,8 @@ def clip(path, frames, *, muxer="mp4", **options):
 
 
 def pixels(result):
-    assert "trouble" not in result, result
-    return np.frombuffer(base64.b64decode(result["rgb"]), np.uint8).reshape(result["height"], result["width"], 3)
+    assert not result.trouble
+    return np.frombuffer(base64.b64decode(result.rgb), np.uint8).reshape(result.height, result.width, 3)
 
 
 def test_a_picture_fits_into_the_box_and_keeps_its_shape(tmp_path):
@@ -77,18 +78,19 @@ def test_a_clip_that_breaks_off_shows_what_is_there(tmp_path, muxer, options, pa
 def test_what_is_no_clip_is_trouble_in_words(tmp_path, content):
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
-    assert set(thumbnail(str(path))) == {"trouble"}
+    made = thumbnail(str(path))
+    assert (bool(made.trouble), made.rgb) == (True, "")
 
 
 def test_a_missing_file_and_a_folder_are_trouble_with_their_path(tmp_path):
     for path in (tmp_path / "gone.mp4", tmp_path):
-        assert str(path) in thumbnail(str(path))["trouble"]
+        assert str(path) in thumbnail(str(path)).trouble
 
 
 def test_sound_without_a_picture_is_trouble(tmp_path):
     track = AudioTrack("aac", 16_000, np.zeros(16_000, np.int16))
     write_clip(tmp_path / "a.mp4", muxer="mp4", audio=track)
-    assert thumbnail(str(tmp_path / "a.mp4")) == {"trouble": "no frame decodes"}
+    assert thumbnail(str(tmp_path / "a.mp4")) == Thumbnail(trouble="no frame decodes")
 
 
 def test_a_clip_whose_sound_appears_late_is_looked_at_to_its_end(tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from video_assets.checking.check import ClipTask, Step, decode_clips, probe_clips
+from video_assets.core.json_values import JsonObject
 from video_assets.core.results import ClipProbe, ClipVerdict
 from video_assets.core.units import shorten_middle
 from video_assets.core.verdicts import Verdict
@@ -62,7 +63,7 @@ class ClipRecord:
         return self.verdict == "good"
 
     @property
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> JsonObject:
         """For one line of JSON."""
         return {**vars(self), "errors": list(self.errors)}
 

@@ -5,20 +5,19 @@ outside a worker: it loads FFmpeg.
 """
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
+from video_assets.core.json_values import JsonObject
 from video_assets.core.results import Fingerprint
 from video_assets.media.decode import decode_clip
 from video_assets.media.probe import probe_clip
+from video_assets.media.thumbnails import thumbnail
 from video_assets.media.versions import ffmpeg_versions
 
 
-def work(step: str, path: str, **options: Any) -> Mapping[str, object]:
-    """Do one step with the clip at `path`: "decode", "probe" or "fingerprint"; the answer as JSON."""
-    if step == "fingerprint":
-        return fingerprint(path).as_record
-    return {"decode": decode_clip, "probe": probe_clip}[step](path, **options).as_record
+def work(step: str, path: str, **options: Any) -> JsonObject:
+    """Do one step with the clip at `path`; the answer as JSON."""
+    return _STEPS[step](path, **options).as_record
 
 
 def fingerprint(path: str) -> Fingerprint:
@@ -33,3 +32,6 @@ def fingerprint(path: str) -> Fingerprint:
     except OSError as error:
         return Fingerprint(trouble=f"{error.strerror}: {path}")
     return Fingerprint(file_size=status.st_size, mtime_ns=status.st_mtime_ns, ffmpeg_versions=ffmpeg_versions())
+
+
+_STEPS = {"decode": decode_clip, "probe": probe_clip, "thumbnail": thumbnail, "fingerprint": fingerprint}

@@ -1,4 +1,4 @@
-"""What one look at a clip gives: its numbers, its probe, its verdict. The fields are the columns of `core.schema`, in its units.
+"""What one look at a clip gives: its numbers, its probe, its verdict, a picture; columns of `core.schema`, in its units.
 
 Belongs here: the values, as they go from a worker to a table. Does not belong here: what the words mean (`core.verdicts`), how a
 clip is looked at (`media`), tables of many (`core.matching`).
@@ -6,17 +6,20 @@ clip is looked at (`media`), tables of many (`core.matching`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from video_assets.core.verdicts import CHECKER_VERSION, Verdict
+
+if TYPE_CHECKING:
+    from video_assets.core.json_values import JsonObject
 
 
 class _Answer:
     """What a worker answers, as JSON and back."""
 
     @property
-    def as_record(self) -> Mapping[str, Any]:
-        """Values by field, JSON-able."""
+    def as_record(self) -> "JsonObject":
+        """Values by field."""
         return vars(self)
 
     @classmethod
@@ -75,6 +78,16 @@ class ClipProbe(ClipNumbers):
     def without_answer(cls, status: Verdict, words: str, of: Fingerprint) -> Self:
         """Of a clip whose worker did not come to an answer."""
         return cls(probe_status=status, probe_detail=words, file_size=of.file_size, mtime_ns=of.mtime_ns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thumbnail(_Answer):
+    """A small picture: `rgb` is the base64 of height x width x 3 bytes. Or `trouble`: in words, why there is none."""
+
+    width: int = 0
+    height: int = 0
+    rgb: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,8 @@ from typing import Any
 import xxhash
 from PIL import Image
 
+from video_assets.checking.check import WORK
+from video_assets.core.results import Thumbnail
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write
 from video_assets.storage.layout import Layout
@@ -86,7 +88,7 @@ class Thumbnails:
 
     def _work(self) -> None:
         limits = Limits(timeout_s=_TIMEOUT_S, cpu_s=_TIMEOUT_S, memory_bytes=self._memory_bytes)
-        with WorkerPool("video_assets.media.thumbnails:thumbnail", n_workers=self._n_workers, limits=limits) as pool:
+        with WorkerPool(WORK, n_workers=self._n_workers, limits=limits) as pool:
             while (first := self._queue.get()) is not None:
                 wanted, is_last = self._batch(first)
                 self._make(pool, wanted)
@@ -104,7 +106,7 @@ class Thumbnails:
 
     def _make(self, pool: WorkerPool, wanted: dict[str, _Wanted]) -> None:
         tasks = [
-            Task(id=name, kwargs={"path": each.path, "width_px": each.box[0], "height_px": each.box[1]})
+            Task(id=name, kwargs={"step": "thumbnail", "path": each.path, "width_px": each.box[0], "height_px": each.box[1]})
             for name, each in wanted.items()
         ]
         try:
@@ -165,12 +167,12 @@ def _found(folder: Path) -> Iterator[tuple[int, int, Path]]:
 
 
 def _picture(outcome: Outcome) -> Picture:
-    result = outcome.result
-    if result is None:
+    if outcome.result is None:
         return Picture(b"", f"{outcome.status.replace('_', ' ')} {outcome.detail}".strip())
-    if "rgb" not in result:
-        return Picture(b"", str(result["trouble"]))
-    image = Image.frombytes("RGB", (result["width"], result["height"]), base64.b64decode(result["rgb"]))
+    made = Thumbnail.from_json(outcome.result)
+    if made.trouble:
+        return Picture(b"", made.trouble)
+    image = Image.frombytes("RGB", (made.width, made.height), base64.b64decode(made.rgb))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=82, optimize=True)
     return Picture(out.getvalue())

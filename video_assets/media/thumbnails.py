@@ -8,7 +8,6 @@ import base64
 import math
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 import av
 import numpy as np
@@ -18,6 +17,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from video_assets.core.results import Thumbnail
 from video_assets.media.choice import Chosen, choose_streams
 from video_assets.media.clip_file import ClipFile, NotAFileError, StorageError
 from video_assets.media.container import open_container, packets
@@ -27,33 +27,28 @@ from video_assets.media.libav_log import libav_log
 _MAX_FRAMES = 150
 
 
-def thumbnail(path: str, *, width_px: int = 213, height_px: int = 120) -> dict[str, Any]:
-    """A frame near the first third of the clip, fitted into a box.
-
-    Returns:
-        `width`, `height` (pixels, at most those asked for) and `rgb` (base64 of height x width x 3 bytes);
-        or `trouble`: in words, why there is no frame.
-    """
+def thumbnail(path: str, *, width_px: int = 213, height_px: int = 120) -> Thumbnail:
+    """A frame near the first third of the clip, fitted into a box of so many pixels."""
     result = _try(path, (width_px, height_px), is_from_start=False)
     # Without an index (cut off) or whole packets there, libav cannot jump; the beginning may still be whole.
-    return result if "rgb" in result else _try(path, (width_px, height_px), is_from_start=True)
+    return result if result.rgb else _try(path, (width_px, height_px), is_from_start=True)
 
 
-def _try(path: str, box: tuple[int, int], *, is_from_start: bool) -> dict[str, Any]:
+def _try(path: str, box: tuple[int, int], *, is_from_start: bool) -> Thumbnail:
     try:
         with ClipFile(path) as file, libav_log().capture(), open_container(file) as container:
             streams = choose_streams(container, is_video_only=True)
             video = streams.video
             frame = _frame(container, streams, video, is_from_start=is_from_start) if video is not None else None
             if video is None or frame is None:
-                return {"trouble": "no frame decodes"}
+                return Thumbnail(trouble="no frame decodes")
             pixels = _fitted(frame, pixel_aspect=float(video.sample_aspect_ratio or 1), box=box)
     except (StorageError, NotAFileError) as error:
-        return {"trouble": str(error)}
+        return Thumbnail(trouble=str(error))
     except (FFmpegError, OSError) as error:
-        return {"trouble": str(error.strerror)}
+        return Thumbnail(trouble=str(error.strerror))
     height, width, _ = pixels.shape
-    return {"width": width, "height": height, "rgb": base64.b64encode(pixels.tobytes()).decode()}
+    return Thumbnail(width=width, height=height, rgb=base64.b64encode(pixels.tobytes()).decode())
 
 
 def _frames(source: Iterable[Packet], video: VideoStream) -> Iterator[VideoFrame]:

@@ -10,10 +10,11 @@ import random
 import textwrap
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 
+from video_assets.checking.check import WORK
+from video_assets.core import results
 from video_assets.core.schema import DROPPED
 from video_assets.core.units import duration, number, shorten_middle
 from video_assets.report.figure import INK, MUTED, WIDTH_PX, new_figure, own_look, readable, text, webp
@@ -128,14 +129,12 @@ def _thumbnails(paths: list[str], settings: Settings) -> dict[str, np.ndarray]:
     """Pixels by path, of those clips that show a frame."""
     limits = Limits(timeout_s=_TIMEOUT_S, cpu_s=_TIMEOUT_S, memory_bytes=settings.decode.memory_mib << 20)
     box = {"width_px": _BOX_PX[0], "height_px": _BOX_PX[1]}
-    tasks = [Task(id=path, kwargs={"path": path, **box}) for path in dict.fromkeys(paths)]
-    with WorkerPool(
-        "video_assets.media.thumbnails:thumbnail", n_workers=settings.decode.workers or cpu_count(), limits=limits
-    ) as pool:
-        results = {outcome.id: outcome.result for outcome in pool.run(tasks)}
-    return {path: _pixels(result) for path, result in results.items() if result and "rgb" in result}
+    tasks = [Task(id=path, kwargs={"step": "thumbnail", "path": path, **box}) for path in dict.fromkeys(paths)]
+    with WorkerPool(WORK, n_workers=settings.decode.workers or cpu_count(), limits=limits) as pool:
+        answers = {outcome.id: outcome.result for outcome in pool.run(tasks)}
+    made = {path: results.Thumbnail.from_json(answer) for path, answer in answers.items() if answer}
+    return {path: _pixels(picture) for path, picture in made.items() if picture.rgb}
 
 
-def _pixels(result: dict[str, Any]) -> np.ndarray:
-    raw = base64.b64decode(result["rgb"])
-    return np.frombuffer(raw, np.uint8).reshape(result["height"], result["width"], 3)
+def _pixels(picture: results.Thumbnail) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(picture.rgb), np.uint8).reshape(picture.height, picture.width, 3)

@@ -1,7 +1,7 @@
 """A worker process: takes one task at a time from the pool that started it, under limits that the kernel keeps.
 
 Belongs here: what runs inside the child. Does not belong here: the pool (`workers.pool`), what the tasks do (the function that
-the pool names). Imports only the standard library: whatever else a worker needs comes with its function.
+the pool names). Imports only the standard library (and `workers.messages`): whatever else a worker needs comes with its function.
 
 An exception of the function ends the worker: its traceback goes to the file that is standard error, where the pool reads it.
 """
@@ -10,16 +10,21 @@ import ctypes
 import errno
 import fcntl
 import importlib
-import json
 import math
 import os
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from video_assets.workers.messages import Answer, line_of, read_call, read_hello
+
+if TYPE_CHECKING:
+    from video_assets.core.json_values import JsonObject
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -36,31 +41,31 @@ def main(arguments: list[str]) -> None:
     _die_with_parent(parent_pid, lifeline_fd)
     channel = socket.socket(fileno=channel_fd)
     lines = channel.makefile("rb")
-    hello = json.loads(lines.readline())
-    _limit_process(hello["memory_bytes"])
-    function = _load(hello["function"], hello["sys_path"])
-    _send(channel, {"is_ready": True})
+    hello = read_hello(lines.readline())
+    _limit_process(hello.memory_bytes)
+    function = _load(hello.function, hello.sys_path)
+    channel.sendall(line_of(Answer()))
     for line in lines:
-        task = json.loads(line)
-        _limit_cpu(hello["cpu_s"])
-        _send(channel, {"id": task["id"], **_answer(function, task["kwargs"]), "rss_bytes": _rss_bytes()})
+        call = read_call(line)
+        _limit_cpu(hello.cpu_s)
+        channel.sendall(line_of(replace(_answer(function, call.kwargs), id=call.id, rss_bytes=_rss_bytes())))
 
 
-def _answer(function: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+def _answer(function: Callable[..., Any], kwargs: "JsonObject") -> Answer:
     pid = os.getpid()
     try:
         result = function(**kwargs)
     except MemoryError as error:
-        return {"status": "out_of_memory", "detail": f"no more memory within the limit: {error}".rstrip(": ")}
+        return Answer(status="out_of_memory", detail=f"no more memory within the limit: {error}".rstrip(": "))
     except OSError as error:
         if error.errno != errno.ENOMEM:
             raise
-        return {"status": "out_of_memory", "detail": f"no more memory within the limit: {error}"}
+        return Answer(status="out_of_memory", detail=f"no more memory within the limit: {error}")
     if os.getpid() != pid:
         os._exit(0)  # a copy that the function forked and let return: it must not answer for the worker
     if _has_children():
-        return {"status": "crashed", "detail": "left a process running"}
-    return {"status": "done", "result": result}
+        return Answer(status="crashed", detail="left a process running")
+    return Answer(status="done", result=result)
 
 
 def _has_children() -> bool:
@@ -113,7 +118,7 @@ def _limit_cpu(cpu_s: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
-def _load(name: str, sys_path: list[str]) -> Callable[..., Any]:
+def _load(name: str, sys_path: Iterable[str]) -> Callable[..., Any]:
     sys.path.extend(entry for entry in sys_path if entry not in sys.path)
     module, _, function = name.partition(":")
     return getattr(importlib.import_module(module), function)
@@ -122,10 +127,6 @@ def _load(name: str, sys_path: list[str]) -> Callable[..., Any]:
 def _rss_bytes() -> int:
     with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - once per task, and pathlib costs as much as the read
         return int(statm.read().split()[1]) * _PAGE_BYTES
-
-
-def _send(channel: socket.socket, message: dict[str, Any]) -> None:
-    channel.sendall(json.dumps(message).encode() + b"\n")
 
 
 if __name__ == "__main__":

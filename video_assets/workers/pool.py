@@ -16,13 +16,15 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from video_assets.core.errors import MendableError
-from video_assets.workers.process import ProtocolError, WorkerProcess, kill_marked
+from video_assets.core.json_values import JsonObject
+from video_assets.workers.messages import Answer, Call, Hello, ProtocolError
+from video_assets.workers.process import WorkerProcess, kill_marked
 
 Status = Literal["done", "timeout", "crashed", "out_of_memory"]
-_FAILURES: tuple[Status, ...] = ("crashed", "out_of_memory")
+_FAILURES: dict[str, Status] = {"crashed": "crashed", "out_of_memory": "out_of_memory"}
 _CLOSE_TIMEOUT_S = 1.0
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 _TRACEBACK_BYTES = 10_000
@@ -61,7 +63,7 @@ class Task:
     """
 
     id: str
-    kwargs: dict[str, Any]
+    kwargs: JsonObject
     timeout_s: float | None = None
 
     def limit_s(self, limits: Limits) -> float:
@@ -75,7 +77,7 @@ class Outcome:
 
     id: str
     status: Status
-    result: dict[str, Any] | None
+    result: JsonObject | None
     detail: str = ""
     is_load_dependent: bool = False
 
@@ -90,12 +92,12 @@ class WorkerPool:
     def __init__(self, function: str, *, n_workers: int, limits: Limits) -> None:
         self._limits = limits
         self._n_workers = n_workers
-        self._hello = {
-            "function": function,
-            "sys_path": [entry for entry in sys.path if entry],
-            "memory_bytes": limits.memory_bytes,
-            "cpu_s": limits.cpu_s,
-        }
+        self._hello = Hello(
+            function=function,
+            sys_path=tuple(entry for entry in sys.path if entry),
+            memory_bytes=limits.memory_bytes,
+            cpu_s=limits.cpu_s,
+        )
         self._marker = secrets.token_hex(8)
         self._n_started = 0
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="worker-starter", initializer=_keep_from_sigterm)
@@ -199,11 +201,11 @@ class WorkerPool:
         if task is None:
             return
         try:
-            worker.send({"id": task.id, "kwargs": task.kwargs})
+            worker.send(Call(task.id, task.kwargs))
         except OSError as error:  # it died while it had nothing to do: no fault of this task
             self._discard(worker)
             if not worker.n_tasks:
-                raise WorkerError(f"a worker for {self._hello['function']} died before its first task: {error}") from error
+                raise WorkerError(f"a worker for {self._hello.function} died before its first task: {error}") from error
             self._workers[self._starter.submit(self._start).result()] = task
         else:
             worker.deadline = time.monotonic() + task.limit_s(self._limits)
@@ -211,10 +213,10 @@ class WorkerPool:
     def _listen(self, worker: WorkerProcess, *, is_dead: bool) -> list[Outcome]:
         outcomes = []
         try:
-            messages, is_open = worker.receive()
-            for message in messages:
+            answers, is_open = worker.receive()
+            for answer in answers:
                 if worker in self._workers:
-                    outcomes += self._on_message(worker, message)
+                    outcomes += self._on_answer(worker, answer)
         except ProtocolError as error:
             return [*outcomes, *self._end(worker, "crashed", str(error))]
         if worker not in self._workers:
@@ -225,24 +227,23 @@ class WorkerPool:
             self._selector.unregister(worker.channel)  # its death, or its deadline, tells the rest
         return outcomes
 
-    def _on_message(self, worker: WorkerProcess, message: dict[str, Any]) -> list[Outcome]:
+    def _on_answer(self, worker: WorkerProcess, answer: Answer) -> list[Outcome]:
         task = self._workers.get(worker)
         if not worker.is_ready:
             worker.is_ready = True
             self._hand_over(worker)
             return []
-        if task is None or message.get("id") != task.id:
+        if task is None or answer.id != task.id:
             return self._end(worker, "crashed", "answered for a task that it did not have")
-        if message.get("status") in _FAILURES:
-            return self._end(worker, message["status"], str(message.get("detail")))
-        result, rss_bytes = message.get("result"), message.get("rss_bytes")
-        if message.get("status") != "done" or not isinstance(result, dict) or not isinstance(rss_bytes, int):
+        if failure := _FAILURES.get(answer.status):
+            return self._end(worker, failure, answer.detail)
+        if answer.status != "done" or answer.result is None or answer.rss_bytes is None:
             return self._end(worker, "crashed", "answered without a result")
         self._workers[worker] = None
         worker.n_tasks += 1
-        if self._is_worn(worker, rss_bytes):
+        if self._is_worn(worker, answer.rss_bytes):
             self._discard(worker)
-        return [Outcome(task.id, "done", result)]
+        return [Outcome(task.id, "done", answer.result)]
 
     def _is_worn(self, worker: WorkerProcess, rss_bytes: int) -> bool:
         if worker.first_rss_bytes is None:
@@ -256,7 +257,7 @@ class WorkerPool:
         if not worker.is_ready:
             words = worker.last_words(_TRACEBACK_BYTES)
             self._discard(worker)
-            raise WorkerError(f"a worker for {self._hello['function']} cannot start, {end}:\n{words}")
+            raise WorkerError(f"a worker for {self._hello.function} cannot start, {end}:\n{words}")
         if code == -signal.SIGXCPU:
             return self._end(worker, "timeout", f"more than {self._limits.cpu_s:g} CPU seconds")
         if code == -signal.SIGKILL:
@@ -268,7 +269,7 @@ class WorkerPool:
         if not worker.is_ready:
             words = worker.last_words()
             self._discard(worker)
-            name, limit_s = self._hello["function"], self._limits.start_timeout_s
+            name, limit_s = self._hello.function, self._limits.start_timeout_s
             raise WorkerError(f"a worker for {name} did not start within {limit_s:g} seconds: {words}")
         detail = f"no answer within {task.limit_s(self._limits):g} seconds"
         return self._end(worker, "timeout", detail, is_load_dependent=True)

@@ -5,7 +5,6 @@ Belongs here: descriptors and signals of one child. Does not belong here: which 
 """
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -13,7 +12,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+
+from video_assets.workers.messages import Answer, Call, Hello, ProtocolError, line_of, read_answer
 
 _MAX_ANSWER_BYTES = 4 << 20
 _SEND_TIMEOUT_S = 10.0
@@ -23,14 +23,10 @@ _ENVIRONMENT = {"HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "VIRT
 _ENVIRONMENT_PREFIXES = ("COVERAGE_", "LC_", "PYTHON")
 
 
-class ProtocolError(Exception):
-    """A worker answered something that no healthy worker answers."""
-
-
 class WorkerProcess:
     """A child in a session of its own: nothing of the terminal, no descriptor but its channel, no working directory of ours."""
 
-    def __init__(self, hello: dict[str, Any], *, marker: str, start_timeout_s: float) -> None:
+    def __init__(self, hello: Hello, *, marker: str, start_timeout_s: float) -> None:
         self.marker = marker
         self.is_ready = False
         self.n_tasks = 0
@@ -67,7 +63,7 @@ class WorkerProcess:
             start_new_session=True,
         )
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: Hello | Call) -> None:
         """Send one message and forget what the worker said on standard error before.
 
         Raises:
@@ -76,10 +72,10 @@ class WorkerProcess:
         os.ftruncate(self._stderr, 0)
         os.lseek(self._stderr, 0, os.SEEK_SET)
         self.channel.settimeout(_SEND_TIMEOUT_S)
-        self.channel.sendall(json.dumps(message).encode() + b"\n")
+        self.channel.sendall(line_of(message))
         self.channel.setblocking(False)
 
-    def receive(self) -> tuple[list[dict[str, Any]], bool]:
+    def receive(self) -> tuple[list[Answer], bool]:
         """Messages that have arrived whole, and whether more can come.
 
         Raises:
@@ -98,7 +94,7 @@ class WorkerProcess:
         *lines, self._received = self._received.split(b"\n")
         if len(self._received) > _MAX_ANSWER_BYTES:
             raise ProtocolError(f"answered more than {_MAX_ANSWER_BYTES} bytes")
-        return [_parse(line) for line in lines], is_open
+        return [read_answer(line) for line in lines], is_open
 
     def last_words(self, max_bytes: int = 500) -> str:
         """The end of what the worker wrote to standard output and error since the last message to it."""
@@ -135,13 +131,3 @@ def kill_marked(marker: str) -> None:
 
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in _ENVIRONMENT or name.startswith(_ENVIRONMENT_PREFIXES)}
-
-
-def _parse(line: bytearray) -> dict[str, Any]:
-    try:
-        message = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"answered something that is not JSON: {bytes(line[:80])!r}") from error
-    if not isinstance(message, dict):
-        raise ProtocolError(f"answered something that is not an object: {bytes(line[:80])!r}")
-    return message
