@@ -36,7 +36,7 @@ from video_assets.core.verdicts import PROBER_VERSION
 from video_assets.samples.demo.make import make_sample
 from video_assets.settings.model import Decode
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import write_stage
+from video_assets.storage.stages import StageNote, write_stage
 from video_assets.storage.tables import write_table
 
 LINKS_PER_FILE = 20_000  # ext4 allows 65,000 names per file
@@ -143,7 +143,7 @@ class Folder:
         same = {"file_size": found.st_size, "mtime_ns": found.st_mtime_ns}
         keys = pd.Series([f"own_clips/{name}" for name in self.names], dtype="string[pyarrow]")
         rows = _repeated({**probe.as_record, **same, "source": "own_clips", "path": "", "text": "", "extras": "{}"}, keys)
-        note = {"inputs": {}, "versions": {"prober": PROBER_VERSION}}
+        note = StageNote(versions={"prober": PROBER_VERSION})
         write_stage(layout.enriched_metadata, CLIPS, kept=CLIPS.frame(rows), dropped=DROPPED.frame(), note=note)
         rows = _repeated({**verdict.as_record, **same}, keys)
         for shard, mine in rows.groupby(assign_shards(keys, n_shards=N_SHARDS)):

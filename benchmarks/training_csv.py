@@ -31,7 +31,7 @@ from video_assets.pipeline.shard_lists import write_shard_lists
 from video_assets.pipeline.size_filter import filter_by_size
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import read_stage, stage_hash, write_stage
+from video_assets.storage.stages import StageNote, read_stage, stage_hash, write_stage
 from video_assets.storage.tables import write_table
 
 N_SHARDS = 24
@@ -134,7 +134,7 @@ def generate(folder: Path, n_rows: int) -> None:
     ledger_hash = write_table(layout.ledger("own_clips"), LEDGER, clips.assign(**constants))
     is_empty = (fate == "uncaptioned").to_numpy()
     empty = clips[is_empty].assign(stage="enriched_metadata", reason="empty_caption", detail="empty")
-    note = {"inputs": {"own_clips": ledger_hash}}
+    note = StageNote(inputs={"own_clips": ledger_hash})
     write_stage(layout.enriched_metadata, CLIPS, kept=clips[~is_empty], dropped=DROPPED.frame(empty), note=note)
     bad = set(clips["clip_key"][(fate == "bad").to_numpy()])
     del clips, empty
@@ -157,11 +157,13 @@ def check(layout: Layout, shard: str, bad: set[str]) -> None:
     ]
     settings = settings_of(layout.root).decode
     facts = {"n_clips": len(stage.kept), "n_kept": len(kept), "n_decoded": 0, "n_bytes": 0, "decode_seconds": 0.0}
-    note = {
-        "inputs": {"shard_lists": stage_hash(layout.shard_list(shard))},
-        **decode_check_recipe(settings).note,
-        "outcome": {**facts, "failure": "", "dropped": {"corrupt_video": int(is_bad.sum())}},
-    }
+    recipe = decode_check_recipe(settings)
+    note = StageNote(
+        inputs={"shard_lists": stage_hash(layout.shard_list(shard))},
+        settings=recipe.settings,
+        versions=recipe.versions,
+        outcome={**facts, "failure": "", "dropped": {"corrupt_video": int(is_bad.sum())}},
+    )
     every = pd.concat([stage.dropped, DROPPED.frame(dropped)], ignore_index=True)
     write_stage(layout.checked(shard), CHECKED, kept=kept, dropped=every, note=note)
 

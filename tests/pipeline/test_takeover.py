@@ -88,7 +88,7 @@ def make_old(layout):
 
 def _relabel(path, spec, versions):
     stage = read_stage(path, spec)
-    write_stage(path, spec, kept=stage.kept, dropped=stage.dropped, note=stage.note | {"versions": versions})
+    write_stage(path, spec, kept=stage.kept, dropped=stage.dropped, note=replace(stage.note, versions=versions))
 
 
 def test_verdicts_that_cannot_change_are_taken_over_and_the_others_made_again_by_themselves(root):

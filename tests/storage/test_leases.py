@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import asdict, replace
 
 import pytest
 from lease_programs import start
@@ -53,7 +54,8 @@ def ask(program):
 def pretend_another_machine(folder):
     """Let the claim's holder be a process of a machine that nobody here can look into."""
     claim = find_claim(folder)
-    claim_path(folder, claim.number).write_text(json.dumps({**claim.holder, "host": "node-7", "boot_id": "another"}))
+    elsewhere = replace(claim.holder, host="node-7", boot_id="another")
+    claim_path(folder, claim.number).write_text(json.dumps(asdict(elsewhere)))
 
 
 def test_a_lease_that_a_living_run_holds_is_refused_and_the_message_says_who_and_what_to_do(programs, folder):

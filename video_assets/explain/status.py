@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
+from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import LEDGER
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.currency import shards_to_check
@@ -77,7 +78,7 @@ class Status:
         """Seconds until the last verdict at this rate; None when nobody is at work."""
         return (self.clips - self.checked) / self.clips_per_s if self.clips_per_s else None
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> JsonObject:
         """JSON-able."""
         totals = {"clips": self.clips, "checked": self.checked, "clips_per_s": self.clips_per_s, "left_s": self.left_s}
         megabytes = sum(shard.bytes_per_s for shard in self.shards) / 1e6
@@ -140,7 +141,7 @@ def _shard(layout: Layout, name: str, *, is_left: bool) -> ShardStatus:
     claim = find_claim(layout.lease("decode_check", name))
     if claim is None or claim.is_released:
         return ShardStatus(name, "left", clips, checked)
-    begun = pd.Timestamp(claim.holder["since"]).timestamp() if claim.holder.get("since") else time.time()
+    begun = pd.Timestamp(claim.holder.since).timestamp() if claim.holder.since else time.time()
     seconds = max(1.0, max((part.stat().st_mtime for part in parts), default=begun) - begun)
     return ShardStatus(name, "in work", clips, checked, claim.who, len(sizes) / seconds, sum(sizes) / seconds)
 

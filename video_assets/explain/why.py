@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 import pyarrow as pa
 
+from video_assets.core.json_values import JsonObject
 from video_assets.core.matching import merge_verdicts
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, VERDICTS, TableSpec
 from video_assets.core.sharding import shard_of
@@ -70,7 +71,7 @@ class Explanation:
         """The reason in a sentence; empty when there is none."""
         return MEANINGS.get(self.decisive.reason, "")
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> JsonObject:
         """JSON-able."""
         step = self.decisive
         told = {"stage": step.stage, "reason": step.reason, "meaning": self.meaning, "detail": step.detail, "file": step.file}

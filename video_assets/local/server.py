@@ -18,7 +18,7 @@ from pathlib import Path
 
 from video_assets.core.errors import MendableError
 from video_assets.storage.layout import Layout
-from video_assets.storage.lease_files import find_claim
+from video_assets.storage.lease_files import Holder, find_claim
 from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire
 
 _STOP_S = 20.0
@@ -87,10 +87,10 @@ def only_daemon(layout: Layout, url: str) -> Iterator[Lease]:
         lease = acquire(path, stale_after_s=_STALE_AFTER_S, patience_s=None, run_id=url)
     except LeaseHeldError as error:
         claim = find_claim(path)
-        holder = claim.holder if claim else {}
+        holder = claim.holder if claim else Holder()
         raise ServerError(
-            f"another UI with its daemon works on {layout.root}: {holder.get('run_id', 'address unknown')}, process "
-            f"{holder.get('pid', '?')} on {holder.get('host', '?')}. Open that, or stop it first, or look on with --read-only"
+            f"another UI with its daemon works on {layout.root}: {holder.run_id or 'address unknown'}, {holder.process}. "
+            "Open that, or stop it first, or look on with --read-only"
         ) from error
     with lease:
         yield lease

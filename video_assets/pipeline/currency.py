@@ -5,12 +5,11 @@ automation can be lost and people click in any order, so nothing but these hashe
 Belongs here: following the chain, and saying where it breaks. Does not belong here: what is then written (`publish.publish`).
 """
 
-import json
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.recipes import decode_check_recipe, size_filtered_recipe
+from video_assets.pipeline.shard_lists import read_origin
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.durable import hash_file
@@ -42,7 +41,7 @@ def current_inputs(layout: Layout, settings: Settings) -> dict[str, dict[str, st
     _refuse(shards, _where(shards, lambda s: _list_problem(layout, s, lists[s], source)), f"shard_lists: {_CLICK}, {_RUN}")
     stale = _where(shards, lambda shard: _check_problem(layout, shard, lists[shard], settings))
     _refuse(shards, stale, f"decode_check: materialize these partitions again, {_RUN}")
-    listed = stage_note(layout.enriched_metadata)["inputs"]
+    listed = stage_note(layout.enriched_metadata).inputs
     return {
         "decode_check": {shard: stage_hash(layout.checked(shard)) for shard in shards},
         "shard_lists": lists,
@@ -59,13 +58,13 @@ def shards_to_check(layout: Layout, settings: Settings) -> list[str]:
 
 
 def _is_to_check(layout: Layout, shard: str, settings: Settings) -> bool:
-    origin = _origin(layout, shard)
+    origin = read_origin(layout, shard)
     if origin is None:
         return False
     if not _has_check(layout, shard):
         return True
     try:
-        return bool(_check_problem(layout, shard, origin["shard_lists"], settings))
+        return bool(_check_problem(layout, shard, origin.shard_lists, settings))
     except StageError:  # torn by the disk
         return True
 
@@ -103,18 +102,18 @@ def _has_check(layout: Layout, shard: str) -> bool:
 def _refuse_stale_tables(layout: Layout, settings: Settings) -> None:
     """Follow size_filtered back to the ledgers."""
     note = stage_note(layout.size_filtered)
-    if note["inputs"]["enriched_metadata"] != stage_hash(layout.enriched_metadata):
+    if note.inputs.get("enriched_metadata") != stage_hash(layout.enriched_metadata):
         raise IncompleteInputError(f"size_filtered was made from another enriched_metadata: materialize size_filtered, {_RUN}")
     max_bytes = settings.filter.max_file_size_bytes
-    if note["settings"] != size_filtered_recipe(max_bytes=max_bytes).settings:
+    if note.settings != size_filtered_recipe(max_bytes=max_bytes).settings:
         raise IncompleteInputError(
-            f"size_filtered was made with a limit of {note['settings']['max_bytes']:,} bytes, the settings now say "
+            f"size_filtered was made with a limit of {note.settings.get('max_bytes'):,} bytes, the settings now say "
             f"{max_bytes:,}: materialize size_filtered, {_RUN}"
         )
     note = stage_note(layout.enriched_metadata)
-    if note.get("tombstones", "") != tombstones_hash(layout):
+    if (note.tombstones or "") != tombstones_hash(layout):
         raise IncompleteInputError(f"clips were taken down after enriched_metadata was made: materialize it, {_RUN}")
-    listed = note["inputs"]
+    listed = note.inputs
     paths = ledgers(layout, settings.sources)
     for name in sorted({*listed, *paths}):
         # A source that was enabled or disabled since, or a new archive: also another listing.
@@ -126,31 +125,23 @@ def _refuse_stale_tables(layout: Layout, settings: Settings) -> None:
 
 
 def _list_problem(layout: Layout, shard: str, list_hash: str, size_filtered: str) -> str:
-    origin = _origin(layout, shard)
+    origin = read_origin(layout, shard)
     if origin is None:
         return "have a list of unknown origin"
-    if origin["shard_lists"] != list_hash or origin["inputs"]["size_filtered"] != size_filtered:
+    if origin.shard_lists != list_hash or origin.inputs.get("size_filtered") != size_filtered:
         return "have a list that was made from another size_filtered"
     return ""
 
 
-def _origin(layout: Layout, shard: str) -> dict[str, Any] | None:
-    """Hashes of a shard's list and of what it was made from."""
-    try:
-        return json.loads(layout.shard_origin(shard).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-
-
 def _check_problem(layout: Layout, shard: str, list_hash: str, settings: Settings) -> str:
     note = stage_note(layout.checked(shard))
-    if note["inputs"]["shard_lists"] != list_hash:
+    if note.inputs.get("shard_lists") != list_hash:
         return "were checked from another shard list"
     recipe = decode_check_recipe(settings.decode)
-    if note["versions"] != recipe.versions:
+    if note.versions != recipe.versions:
         version = recipe.versions["checker"]
         return f"were checked by rules of another version than {version} (most verdicts are taken over without decoding)"
-    if changed := sorted(name for name, value in note["settings"].items() if value != recipe.settings.get(name)):
+    if changed := sorted(name for name, value in note.settings.items() if value != recipe.settings.get(name)):
         return f"were checked with other settings ({', '.join(f'decode.{name}' for name in changed)})"
     return ""
 

@@ -6,12 +6,12 @@ clip is probed (`checking.check`).
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from video_assets.checking.check import ClipTask, probe_clips
 from video_assets.core import filters
+from video_assets.core.json_values import JsonObject
 from video_assets.core.matching import PROBES, merge_probes, plan_probes
 from video_assets.core.schema import CLIPS, LEDGER
 from video_assets.core.takeover import standing_probes
@@ -27,7 +27,7 @@ from video_assets.storage.key_ranges import KeyRange, TablesByKey
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
 from video_assets.storage.row_groups import opened, rows_with
-from video_assets.storage.stages import StageError, stage_note, unchanged_stage, write_stage_in_parts
+from video_assets.storage.stages import StageError, StageNote, stage_note, unchanged_stage, write_stage_in_parts
 from video_assets.tombstones.matching import drop_taken_down
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
 
@@ -64,8 +64,8 @@ def is_final(layout: Layout, sources: Sequence[Source]) -> bool:
     return _unchanged(layout, sources, tombstones_hash(layout)) is not None
 
 
-def _note(inputs: dict[str, str], buried: str) -> dict[str, Any]:
-    return {"inputs": inputs, **enriched_metadata_recipe().note, "tombstones": buried}
+def _note(inputs: dict[str, str], buried: str) -> StageNote:
+    return StageNote(inputs=inputs, versions=enriched_metadata_recipe().versions, tombstones=buried)
 
 
 def _unchanged(layout: Layout, sources: Sequence[Source], buried: str) -> str | None:
@@ -121,9 +121,9 @@ class _Known:
         self._records = PROBES.frame([record for record in records if record.get("prober_version") == PROBER_VERSION])
         path = layout.enriched_metadata
         self._table = TablesByKey([path], PROBES) if path.exists() else None
-        self._version = stage_note(path).get("versions", {}).get("prober", "") if path.exists() else ""
+        self._version = stage_note(path).versions.get("prober", "") if path.exists() else ""
 
-    def add(self, records: list[dict[str, Any]]) -> None:
+    def add(self, records: list[JsonObject]) -> None:
         """Take what was probed now."""
         self._records = pd.concat([self._records, PROBES.frame(records)], ignore_index=True)
 
@@ -133,9 +133,7 @@ class _Known:
         return previous, part.of(self._records)
 
 
-def _probe(
-    layout: Layout, todo: pd.DataFrame, *, settings: Decode, progress: Progress
-) -> tuple[list[dict[str, Any]], list[Path]]:
+def _probe(layout: Layout, todo: pd.DataFrame, *, settings: Decode, progress: Progress) -> tuple[list[JsonObject], list[Path]]:
     """Probe `todo`; every result is durable within seconds. Returns the results and the part files that hold them."""
     if todo.empty:
         return [], []
@@ -143,7 +141,7 @@ def _probe(
         ClipTask(clip_key=key, path=path, cost=float(size))
         for key, path, size in zip(todo["clip_key"], todo["path"], todo["file_size"], strict=True)
     ]
-    results = []
+    results: list[JsonObject] = []
     with PartWriter(layout.probe_parts) as part, progress("probe", len(tasks), "clips") as advance:
         for task, probe in probe_clips(tasks, settings=settings):
             results.append({"clip_key": task.clip_key, "prober_version": PROBER_VERSION, **probe.as_record})

@@ -9,12 +9,12 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.filters import drop_empty_captions, drop_not_ok
+from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import LEDGER, VERDICTS
 from video_assets.settings.model import Settings
 from video_assets.sources.own_clips.listing import list_own_clips, scan_own_clips
@@ -48,7 +48,7 @@ class Forecast:
         """Seconds on this machine, with nothing else to do."""
         return None if self.decode_cpu_s is None else self.decode_cpu_s / self.workers
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> JsonObject:
         """JSON-able."""
         return {**asdict(self), "decode_s": self.decode_s}
 

@@ -4,29 +4,24 @@ Notes of tables, the manifest, the test for "current" and Dagster's code version
 Belongs here: naming them. Does not belong here: what they do, pandas (Dagster's definitions read this).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
-from typing import Any
 
+from video_assets.core.json_values import JsonObject
 from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION
 from video_assets.settings.model import Decode, Settings
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings (JSON-able) and versions of rules by name."""
+    """Settings and versions of rules by name."""
 
-    settings: dict[str, Any] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def note(self) -> dict[str, Any]:
-        """As it stands in a table's note."""
-        parts = {"settings": self.settings, "versions": self.versions}
-        return {name: part for name, part in parts.items() if part}
+    settings: JsonObject = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def flat(self) -> dict[str, Any]:
+    def flat(self) -> JsonObject:
         """All in one, for a hash."""
         return {**self.settings, **self.versions}
 
@@ -65,7 +60,7 @@ def training_csv_recipe(settings: Settings) -> Recipe:
     )
 
 
-def code_settings(settings: Settings) -> dict[str, dict[str, Any]]:
+def code_settings(settings: Settings) -> Mapping[str, JsonObject]:
     """By asset, what makes it stale when it changes although its inputs do not."""
     sources = [source.name for source in settings.sources]
     return {
@@ -81,7 +76,7 @@ def code_settings(settings: Settings) -> dict[str, dict[str, Any]]:
     }
 
 
-def _selection(settings: Settings) -> dict[str, Any]:
+def _selection(settings: Settings) -> JsonObject:
     """What is wanted, as far as it is set: a version stays what it is when a limit comes to the program that nobody sets."""
     limits = settings.select.model_dump(mode="json", exclude_defaults=True)
     training = settings.training.model_dump(mode="json", by_alias=True, include={"for_", "licences"}, exclude_defaults=True)

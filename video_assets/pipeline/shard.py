@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from video_assets.checking.check import ClipTask
 from video_assets.core.filters import drop_changed, split_by_verdict
+from video_assets.core.json_values import JsonObject, read_value
 from video_assets.core.matching import merge_verdicts, without_verdict
 from video_assets.core.results import ClipVerdict
 from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
@@ -25,7 +25,7 @@ from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
-from video_assets.storage.stages import StageError, dropped_path, read_stage, stage_hash, stage_note, write_stage
+from video_assets.storage.stages import StageError, StageNote, dropped_path, read_stage, stage_hash, stage_note, write_stage
 from video_assets.storage.tables import read_older_table, write_table
 
 # A mount that is gone fails every clip: after this many the rest of the shard is left for the backfill.
@@ -64,12 +64,20 @@ class UndeliveredShard(ShardOutcome):
     """Not complete because clips could not be read here: another node may have a better mount."""
 
 
-def _note(layout: Layout, shard: str, settings: Decode) -> dict[str, Any]:
+def outcome_of(shard: str, note: StageNote) -> ShardOutcome:
+    """The numbers in the note of a shard's result.
+
+    Raises:
+        ValueError: they are not there; names the field.
+    """
+    return read_value(ShardOutcome, {**note.outcome, "shard": shard})
+
+
+def _note(layout: Layout, shard: str, settings: Decode) -> StageNote:
     """What a shard's result depends on."""
-    return {
-        "inputs": {"shard_lists": stage_hash(layout.shard_list(shard))},
-        **decode_check_recipe(settings).note,
-    }
+    recipe = decode_check_recipe(settings)
+    inputs = {"shard_lists": stage_hash(layout.shard_list(shard))}
+    return StageNote(inputs=inputs, settings=recipe.settings, versions=recipe.versions)
 
 
 def unchanged(layout: Layout, shard: str, settings: Decode) -> ShardOutcome | None:
@@ -81,11 +89,9 @@ def unchanged(layout: Layout, shard: str, settings: Decode) -> ShardOutcome | No
         note = stage_note(path)
     except StageError:  # torn by the disk: it is made again from the list and the verdicts
         return None
-    if any(note.get(key) != value for key, value in _note(layout, shard, settings).items()):
+    if not note.says(_note(layout, shard, settings)) or hash_file(dropped_path(path)) != note.dropped_hash:
         return None
-    if hash_file(dropped_path(path)) != note["dropped_hash"]:
-        return None
-    return ShardOutcome(shard=shard, content_hash=stage_hash(path), **note["outcome"])
+    return replace(outcome_of(shard, note), content_hash=stage_hash(path))
 
 
 class Shard:
@@ -99,8 +105,9 @@ class Shard:
         self._known, self._parts = _known_verdicts(layout, name, self._list.kept, self._needed)
         self._todo = without_verdict(self._list.kept, self._known)
         self.n_known = len(self._list.kept) - len(self._todo)
-        self._records: list[dict[str, Any]] = []
+        self._records: list[JsonObject] = []
         self._unreadable: list[str] = []
+        self._decode_seconds = 0.0
         self._in_flight = 0
         self._is_issued = False
 
@@ -136,6 +143,7 @@ class Shard:
         if verdict.is_unreadable:
             self._unreadable.append(f"{clip_key}: {verdict.errors or verdict.reason}")
             return
+        self._decode_seconds += verdict.decode_seconds or 0.0
         self._records.append({"clip_key": clip_key, **verdict.as_record})
         self._writer.append(self._records[-1])
 
@@ -160,7 +168,7 @@ class Shard:
         outcome = self._outcome(n_kept=len(split.kept), dropped=dict(sorted(Counter(new["reason"]).items())))
         facts = {key: value for key, value in asdict(outcome).items() if key not in {"shard", "content_hash"}}
         self._lease.ensure()
-        note = {**self._note, "outcome": {**facts, "n_decoded": 0, "decode_seconds": 0.0}}
+        note = replace(self._note, outcome={**facts, "n_decoded": 0, "decode_seconds": 0.0})
         content_hash = write_stage(self._layout.checked(self.name), CHECKED, kept=split.kept, dropped=dropped, note=note)
         return replace(outcome, content_hash=content_hash)
 
@@ -180,7 +188,7 @@ class Shard:
             n_decoded=len(self._records),
             n_kept=n_kept,
             n_bytes=int(self._list.kept["file_size"].sum()),
-            decode_seconds=sum(record["decode_seconds"] or 0.0 for record in self._records),
+            decode_seconds=self._decode_seconds,
             dropped=dropped or {},
         )
 

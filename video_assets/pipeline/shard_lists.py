@@ -4,18 +4,19 @@ Belongs here: read the stage before, write one list per shard. Does not belong h
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from video_assets.core.json_values import read_value
 from video_assets.core.schema import CLIPS, DROPPED
 from video_assets.core.sharding import assign_shards
 from video_assets.storage.aside import rows_aside
 from video_assets.storage.durable import write_text
 from video_assets.storage.key_ranges import TablesByKey
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import read_dropped, stage_hash, unchanged_stage, write_stage
+from video_assets.storage.stages import StageNote, read_dropped, stage_hash, unchanged_stage, write_stage
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,24 @@ class ShardList:
     n_dropped: int
     n_bytes: int
     content_hash: str
+
+
+@dataclass(frozen=True)
+class ListFacts:
+    """A list in numbers."""
+
+    n_clips: int
+    n_dropped: int
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a list was made from: stage hashes by asset; and what came of it. The version before wrote no facts."""
+
+    inputs: Mapping[str, str]
+    shard_lists: str
+    facts: ListFacts | None = None
 
 
 def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> Iterator[ShardList]:
@@ -58,22 +77,27 @@ def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> It
 
 def _write_list(layout: Layout, shard: str, kept: pd.DataFrame, dropped: pd.DataFrame, source: str) -> ShardList:
     rows, gone = (half.sort_values("clip_key", ignore_index=True) for half in (kept, dropped))
-    content_hash = write_stage(layout.shard_list(shard), CLIPS, kept=rows, dropped=gone, note={"shard": shard})
-    facts = {"n_clips": len(rows), "n_dropped": len(gone), "n_bytes": int(rows["file_size"].sum())}
-    origin = {"inputs": {"size_filtered": source}, "shard_lists": content_hash, "facts": facts}
-    write_text(layout.shard_origin(shard), json.dumps(origin, sort_keys=True) + "\n")
-    return ShardList(shard=shard, content_hash=content_hash, **facts)
+    content_hash = write_stage(layout.shard_list(shard), CLIPS, kept=rows, dropped=gone, note=StageNote(shard=shard))
+    facts = ListFacts(n_clips=len(rows), n_dropped=len(gone), n_bytes=int(rows["file_size"].sum()))
+    origin = Origin({"size_filtered": source}, content_hash, facts)
+    write_text(layout.shard_origin(shard), json.dumps(asdict(origin), sort_keys=True) + "\n")
+    return ShardList(shard=shard, content_hash=content_hash, **vars(facts))
 
 
 def _known_list(layout: Layout, shard: str, source: str) -> ShardList | None:
     """The list that is there when it is whole and was made from this size_filtered; else None."""
+    origin = read_origin(layout, shard)
+    if origin is None or origin.facts is None or origin.inputs != {"size_filtered": source}:
+        return None
+    content_hash = unchanged_stage(layout.shard_list(shard), StageNote(shard=shard))
+    if content_hash is None or origin.shard_lists != content_hash:
+        return None
+    return ShardList(shard=shard, content_hash=content_hash, **vars(origin.facts))
+
+
+def read_origin(layout: Layout, shard: str) -> Origin | None:
+    """What the list of `shard` was made from; None when nobody has written it down, or the disk has torn it."""
     try:
-        origin = json.loads(layout.shard_origin(shard).read_text(encoding="utf-8"))
+        return read_value(Origin, json.loads(layout.shard_origin(shard).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):
         return None
-    content_hash = unchanged_stage(layout.shard_list(shard), {"shard": shard})
-    # An origin that the version before wrote has no facts.
-    is_current = origin["inputs"] == {"size_filtered": source} and origin["shard_lists"] == content_hash
-    if content_hash is None or not is_current or "facts" not in origin:
-        return None
-    return ShardList(shard=shard, content_hash=content_hash, **origin["facts"])

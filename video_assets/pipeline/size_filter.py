@@ -3,6 +3,8 @@
 Belongs here: read the stage before, ask `core.filters`, write the stage. Does not belong here: the rule (`core.filters`).
 """
 
+from pathlib import Path
+
 import pandas as pd
 
 from video_assets.core import filters
@@ -11,7 +13,7 @@ from video_assets.pipeline.recipes import size_filtered_recipe
 from video_assets.pipeline.stage_result import StageResult
 from video_assets.storage.key_ranges import TablesByKey
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import read_dropped, stage_hash, unchanged_stage, write_stage_in_parts
+from video_assets.storage.stages import StageNote, read_dropped, stage_hash, unchanged_stage, write_stage_in_parts
 
 _NEEDED = ["clip_key", "source", "path", "file_size"]
 
@@ -23,15 +25,21 @@ def filter_by_size(layout: Layout, *, max_bytes: int) -> StageResult:
         StageError: enriched_metadata is missing, torn, or replaced meanwhile.
     """
     path, source = layout.size_filtered, layout.enriched_metadata
-    note = {"inputs": {"enriched_metadata": stage_hash(source)}, **size_filtered_recipe(max_bytes=max_bytes).note}
+    note = _note(source, max_bytes)
     if content_hash := unchanged_stage(path, note):
         return StageResult(path, content_hash)
     clips = TablesByKey([source], CLIPS)
     # Once more, of the file that is read: it may have been replaced since.
-    note["inputs"] = {"enriched_metadata": stage_hash(source)}
+    note = _note(source, max_bytes)
     ranges = clips.ranges()
     splits = (filters.drop_too_large(clips.rows(part, _NEEDED), max_bytes=max_bytes) for part in ranges)
     dropped = pd.concat([read_dropped(source), *(split.dropped for split in splits)], ignore_index=True)
     kept = (filters.drop_too_large(clips.rows(part), max_bytes=max_bytes).kept for part in ranges)
     content_hash = write_stage_in_parts(path, CLIPS, kept=kept, dropped=dropped, note=note)
     return StageResult(path, content_hash)
+
+
+def _note(source: Path, max_bytes: int) -> StageNote:
+    return StageNote(
+        inputs={"enriched_metadata": stage_hash(source)}, settings=size_filtered_recipe(max_bytes=max_bytes).settings
+    )

@@ -12,14 +12,32 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from video_assets.core.json_values import read_value
 from video_assets.storage.durable import fsync_folder
 
 _HELD, _FREE = ".lease", ".free"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who made a claim, as far as is known; `process_started` is in clock ticks since its machine was started."""
+
+    host: str = "?"
+    pid: int | None = None
+    process_started: int | None = None
+    boot_id: str = ""
+    pid_namespace: str = ""
+    run_id: str = ""
+    since: str = ""
+
+    @property
+    def process(self) -> str:
+        """In words."""
+        return f"process {'?' if self.pid is None else self.pid} on {self.host}"
 
 
 @dataclass(frozen=True)
@@ -29,13 +47,13 @@ class Claim:
     number: int
     is_released: bool
     mtime_ns: int
-    holder: dict[str, Any]
+    holder: Holder
 
     @property
     def who(self) -> str:
         """Run, process and machine of the holder."""
-        run = f"run {self.holder['run_id']}, " if self.holder.get("run_id") else ""
-        return f"{run}process {self.holder.get('pid', '?')} on {self.holder.get('host', '?')}"
+        run = f"run {self.holder.run_id}, " if self.holder.run_id else ""
+        return f"{run}{self.holder.process}"
 
 
 def claim_path(folder: Path, number: int) -> Path:
@@ -74,7 +92,7 @@ def make_claim(folder: Path, *, after: Claim | None, run_id: str) -> int | None:
         return None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(_myself(run_id), file)
+            json.dump(asdict(_myself(run_id)), file)
             file.flush()
             os.fsync(descriptor)
         fsync_folder(folder)
@@ -124,9 +142,9 @@ def storage_now_ns(folder: Path) -> int:
 def is_dead_here(claim: Claim) -> bool:
     """True when the holder was a process of this machine, and is no more: nobody needs to wait for its silence."""
     mine, holder = _myself(""), claim.holder
-    if any(holder.get(name) != mine[name] for name in ("host", "boot_id", "pid_namespace")):
+    if (holder.host, holder.boot_id, holder.pid_namespace) != (mine.host, mine.boot_id, mine.pid_namespace):
         return False
-    return _started(holder["pid"]) != holder["process_started"]
+    return holder.pid is not None and _started(holder.pid) != holder.process_started
 
 
 def _has_stirred(folder: Path, claim: Claim | None) -> bool:
@@ -150,16 +168,16 @@ def _claims_below(folder: Path, number: int) -> Iterator[Path]:
             yield from (folder / f"{older:08d}{suffix}" for suffix in (_HELD, _FREE))
 
 
-def _myself(run_id: str) -> dict[str, Any]:
-    return {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "process_started": _started(os.getpid()),
-        "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
-        "pid_namespace": str(Path("/proc/self/ns/pid").readlink()),
-        "run_id": run_id,
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+def _myself(run_id: str) -> Holder:
+    return Holder(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        process_started=_started(os.getpid()),
+        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
+        pid_namespace=str(Path("/proc/self/ns/pid").readlink()),
+        run_id=run_id,
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def _started(pid: int) -> int | None:
@@ -171,9 +189,9 @@ def _started(pid: int) -> int | None:
     return None if state in "ZX" else int(numbers[18])
 
 
-def _holder(text: bytes) -> dict[str, Any]:
-    """Who wrote a claim; nothing while it is being written, or when its writer was killed before it had said."""
+def _holder(text: bytes) -> Holder:
+    """Who wrote a claim; nobody while it is being written, or when its writer was killed before it had said."""
     try:
-        return json.loads(text)
+        return read_value(Holder, json.loads(text))
     except ValueError:
-        return {}
+        return Holder()

@@ -167,7 +167,7 @@ def _silent_s(path: Path, claim: Claim) -> float:
 
 
 def _why_held(path: Path, claim: Claim, stale_after_s: float) -> str:
-    since = f" since {claim.holder['since']}" if claim.holder.get("since") else ""
+    since = f" since {claim.holder.since}" if claim.holder.since else ""
     return (
         f"{path.name} is being worked on by {claim.who}{since} (last sign of life {_silent_s(path, claim):,.0f} s ago). Wait for "
         f"its end, or cancel it; when its machine is gone, this is taken over {stale_after_s:,.0f} s after its last sign of life"

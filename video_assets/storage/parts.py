@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from video_assets.core.json_values import JsonObject
 from video_assets.storage.durable import fsync_folder
 
 _log = logging.getLogger(__name__)
@@ -31,8 +32,8 @@ class PartWriter:
         self._batch, self._interval_s = batch, interval_s
         self._pending, self._flushed_at = 0, time.monotonic()
 
-    def append(self, record: dict[str, Any]) -> None:
-        """Add one record (JSON-able)."""
+    def append(self, record: JsonObject) -> None:
+        """Add one record."""
         self._file.write(json.dumps(record) + "\n")
         self._pending += 1
         if self._pending >= self._batch or time.monotonic() - self._flushed_at >= self._interval_s:
@@ -57,7 +58,7 @@ class PartWriter:
         self.close()
 
 
-def read_parts(folder: Path) -> tuple[list[dict[str, Any]], list[Path]]:
+def read_parts(folder: Path) -> tuple[list[JsonObject], list[Path]]:
     """All whole records in `folder`, file by file in name order, and the files they came from."""
     files = sorted(folder.glob("*.jsonl"))
     return [record for file in files for record in _records(file)], files
@@ -69,7 +70,7 @@ def remove_parts(files: list[Path]) -> None:
         file.unlink(missing_ok=True)
 
 
-def _records(file: Path) -> Iterator[dict[str, Any]]:
+def _records(file: Path) -> Iterator[JsonObject]:
     for number, line in enumerate(file.read_bytes().splitlines(keepends=True), start=1):
         if not line.endswith(b"\n"):
             _log.warning("%s, line %d was cut off by a kill; its clip is done again", file, number)

@@ -6,13 +6,14 @@ Belongs here: that pairing. Does not belong here: what is kept or dropped (`core
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import pandas as pd
 
 from video_assets.core.errors import MendableError
+from video_assets.core.json_values import JsonObject, read_value
 from video_assets.core.schema import DROPPED, TableSpec
 from video_assets.storage.durable import hash_file
 from video_assets.storage.tables import Table, read_note, read_table, write_table, write_table_in_parts
@@ -23,12 +24,47 @@ class StageError(MendableError):
 
 
 @dataclass(frozen=True)
+class StageNote:
+    """What a stage was made from and by; what is empty or None says nothing.
+
+    `inputs` are hashes by asset, `settings` and `versions` those of its recipe, `tombstones` their hash, `shard` its name and
+    `outcome` its numbers. `dropped_hash` pairs the stage's two files.
+    """
+
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    settings: JsonObject = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    tombstones: str | None = None
+    shard: str | None = None
+    outcome: JsonObject = field(default_factory=dict)
+    dropped_hash: str | None = None
+
+    @classmethod
+    def from_json(cls, said: JsonObject) -> Self:
+        """What `as_json` gave.
+
+        Raises:
+            ValueError: a field is of another type.
+        """
+        return read_value(cls, said)
+
+    def as_json(self) -> JsonObject:
+        """All that it says."""
+        return {name: value for name, value in vars(self).items() if value not in (None, {})}
+
+    def says(self, other: "StageNote") -> bool:
+        """True when it says all that `other` says."""
+        mine = self.as_json()
+        return all(mine.get(name) == value for name, value in other.as_json().items())
+
+
+@dataclass(frozen=True)
 class Stage:
-    """Rows kept, clips dropped up to here, the note (with `inputs`: stage hash by asset name) and the stage's hash."""
+    """Rows kept, clips dropped up to here, the note and the stage's hash."""
 
     kept: pd.DataFrame
     dropped: pd.DataFrame
-    note: dict[str, Any]
+    note: StageNote
     content_hash: str
 
 
@@ -37,7 +73,7 @@ def dropped_path(path: Path) -> Path:
     return path.with_suffix(".dropped.parquet")
 
 
-def write_stage(path: Path, spec: TableSpec, *, kept: pd.DataFrame, dropped: pd.DataFrame, note: dict[str, Any]) -> str:
+def write_stage(path: Path, spec: TableSpec, *, kept: pd.DataFrame, dropped: pd.DataFrame, note: StageNote) -> str:
     """Write both tables and return the stage's hash.
 
     Raises:
@@ -48,11 +84,11 @@ def write_stage(path: Path, spec: TableSpec, *, kept: pd.DataFrame, dropped: pd.
 
 
 def write_stage_in_parts(
-    path: Path, spec: TableSpec, *, kept: Iterable[pd.DataFrame], dropped: pd.DataFrame, note: dict[str, Any]
+    path: Path, spec: TableSpec, *, kept: Iterable[pd.DataFrame], dropped: pd.DataFrame, note: StageNote
 ) -> str:
     """As `write_stage`, with kept rows that come a part at a time."""
     dropped_hash = write_table(dropped_path(path), DROPPED, dropped)
-    return write_table_in_parts(path, spec, kept, note={**note, "dropped_hash": dropped_hash})
+    return write_table_in_parts(path, spec, kept, note=replace(note, dropped_hash=dropped_hash).as_json())
 
 
 def read_stage(path: Path, spec: TableSpec, *, columns: list[str] | None = None) -> Stage:
@@ -63,8 +99,9 @@ def read_stage(path: Path, spec: TableSpec, *, columns: list[str] | None = None)
     """
     dropped = _read(dropped_path(path), DROPPED)
     kept = _read(path, spec, columns)
-    _refuse_torn(path, kept.note, dropped)
-    return Stage(kept=kept.rows, dropped=dropped.rows, note=kept.note, content_hash=kept.content_hash)
+    note = _read_note(path, kept.note)
+    _refuse_torn(path, note, dropped)
+    return Stage(kept=kept.rows, dropped=dropped.rows, note=note, content_hash=kept.content_hash)
 
 
 def read_dropped(path: Path) -> pd.DataFrame:
@@ -78,12 +115,11 @@ def read_dropped(path: Path) -> pd.DataFrame:
     return dropped.rows
 
 
-def unchanged_stage(path: Path, note: Mapping[str, Any]) -> str | None:
+def unchanged_stage(path: Path, note: StageNote) -> str | None:
     """The hash of the stage at `path` when it is whole and its note says all that `note` says; else None: it must be made."""
     try:
         there = stage_note(path)
-        is_as_wanted = all(there.get(name) == value for name, value in note.items())
-        is_whole = is_as_wanted and hash_file(dropped_path(path)) == there.get("dropped_hash")
+        is_whole = there.says(note) and hash_file(dropped_path(path)) == there.dropped_hash
     except (StageError, FileNotFoundError):
         return None
     return stage_hash(path) if is_whole else None
@@ -101,22 +137,29 @@ def stage_hash(path: Path) -> str:
         raise StageError(f"{path} is missing: materialize {_asset(path)}") from None
 
 
-def stage_note(path: Path) -> dict[str, Any]:
+def stage_note(path: Path) -> StageNote:
     """The note of the stage at `path`, without its rows.
 
     Raises:
         StageError: nothing there, or unreadable.
     """
     try:
-        return read_note(path)
+        return _read_note(path, read_note(path))
     except FileNotFoundError:
         raise StageError(f"{path} is missing: materialize {_asset(path)}") from None
     except ValueError as error:
         raise StageError(str(error)) from error
 
 
-def _refuse_torn(path: Path, note: Mapping[str, Any], dropped: Table) -> None:
-    if note.get("dropped_hash") != dropped.content_hash:
+def _read_note(path: Path, said: JsonObject) -> StageNote:
+    try:
+        return StageNote.from_json(said)
+    except ValueError as error:
+        raise StageError(f"{path} has a note of another version ({error}): materialize {_asset(path)} again") from error
+
+
+def _refuse_torn(path: Path, note: StageNote, dropped: Table) -> None:
+    if note.dropped_hash != dropped.content_hash:
         raise StageError(
             f"{path} and {dropped_path(path).name} are not of the same run (a write was interrupted): "
             f"materialize {_asset(path)} again"

@@ -5,15 +5,15 @@ Belongs here: rows to files and back. Does not belong here: durability (`storage
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import TableSpec
 from video_assets.storage.durable import durable_write, hash_file
 
@@ -28,11 +28,11 @@ class Table:
     """Rows, the note that was stored with them, and the hash of the file (xxh3-128 of its bytes)."""
 
     rows: pd.DataFrame
-    note: dict[str, Any]
+    note: JsonObject
     content_hash: str
 
 
-def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: dict[str, Any] | None = None) -> str:
+def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: JsonObject | None = None) -> str:
     """Write `rows` as Parquet in the contract's columns and order; return the file's hash.
 
     Same rows, same note, same library versions: same bytes. A file that has them already is not written again.
@@ -44,9 +44,7 @@ def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: dict[s
     return write_table_in_parts(path, spec, [rows], note=note)
 
 
-def write_table_in_parts(
-    path: Path, spec: TableSpec, parts: Iterable[pd.DataFrame], *, note: dict[str, Any] | None = None
-) -> str:
+def write_table_in_parts(path: Path, spec: TableSpec, parts: Iterable[pd.DataFrame], *, note: JsonObject | None = None) -> str:
     """As `write_table`, with rows that come a part at a time; how they are cut makes no difference."""
     schema = spec.arrow.with_metadata(note_metadata(note or {}))
     with durable_write(path, is_same_kept=True) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
@@ -112,7 +110,7 @@ def read_head(path: Path, spec: TableSpec, n_rows: int) -> pd.DataFrame:
     return spec.frame() if first is None else first.to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def read_note(path: Path) -> dict[str, Any]:
+def read_note(path: Path) -> JsonObject:
     """The note stored with a table, without reading its rows.
 
     Raises:
@@ -148,10 +146,10 @@ def read_empty(path: Path) -> pd.DataFrame:
     return pq.read_schema(path).empty_table().to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def note_metadata(note: dict[str, Any]) -> dict[bytes, bytes]:
+def note_metadata(note: JsonObject) -> dict[bytes, bytes]:
     """A note as Parquet keeps it, for tables that are too large for `write_table`."""
     return {_META: json.dumps(note, sort_keys=True).encode()}
 
 
-def _note(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
+def _note(metadata: Mapping[bytes, bytes] | None) -> JsonObject:
     return json.loads((metadata or {}).get(_META, b"{}"))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import KEY, LEDGER, SOURCE, Column, TableSpec
 
 MAX_DETAIL = 300
@@ -75,7 +76,7 @@ class Fetch:
     finished_at: str = ""
     tool_versions: str = ""
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> JsonObject:
         """JSON-able; `detail` is cut to its length."""
         return asdict(replace(self, detail=shorten_detail(self.detail)))
 
@@ -140,7 +141,7 @@ def _list_of(plan: FetchPlan, line: list[Any] | None, path: str, there: OnDisk |
     return plan.done if is_as_known else plan.verify
 
 
-def merge_fetches(previous: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+def merge_fetches(previous: pd.DataFrame, records: Iterable[JsonObject]) -> pd.DataFrame:
     """The ledger with newer lines put in, one line per clip, in the order of the clip key.
 
     Of several lines about a clip the one that finished last counts.

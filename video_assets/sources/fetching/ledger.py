@@ -9,10 +9,11 @@ import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import pandas as pd
 
+from video_assets.core.json_values import JsonObject
 from video_assets.sources.fetching.fetches import FETCHES, Fetch, OnDisk, merge_fetches
 from video_assets.storage.durable import is_draft
 from video_assets.storage.layout import Layout
@@ -40,7 +41,7 @@ class FetchLedger:
         """
         return merge_fetches(self._table(), read_parts(self._parts)[0])
 
-    def note(self) -> dict[str, Any]:
+    def note(self) -> JsonObject:
         """What was stored beside the table by `compact`; empty before the first."""
         return read_note(self.path) if self.path.exists() else {}
 
@@ -55,7 +56,7 @@ class FetchLedger:
         if self._writer is not None:
             self._writer.flush()
 
-    def compact(self, *, note: dict[str, Any] | None = None) -> pd.DataFrame:
+    def compact(self, *, note: JsonObject | None = None) -> pd.DataFrame:
         """Write everything as one table and remove the parts; returns the table's rows."""
         self.close()
         records, files = read_parts(self._parts)

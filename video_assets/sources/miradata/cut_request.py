@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from video_assets.core.json_values import JsonObject
 from video_assets.media.cutting.place import Frames, Place
 from video_assets.media.cutting.result import CutResult
 from video_assets.sources.web.rules.faults import Fault
@@ -48,7 +49,7 @@ class CutRequest:
     files: Mapping[str, SourceFile]
     clips: Sequence[ClipPlace]
     mode: str
-    settings: Mapping[str, Any]
+    settings: JsonObject
     folder: str
 
     @property
@@ -56,7 +57,7 @@ class CutRequest:
         """True when the files are read out of the web."""
         return any(file.url for file in self.files.values())
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """For `from_json`."""
         return asdict(self)
 
@@ -76,7 +77,7 @@ class CutAnswer:
     fault: Fault | None = None
     n_bytes: int = 0
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """For `from_json`."""
         return asdict(self)
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from video_assets.core.json_values import JsonObject
 from video_assets.media.clip_file import ClipFile, StorageError
 from video_assets.media.cutting.cutter import Opener, cut_clip
 from video_assets.media.cutting.result import CutResult
@@ -16,7 +17,7 @@ from video_assets.sources.miradata.cut_request import ClipPlace, CutAnswer, CutR
 from video_assets.sources.web.rules.faults import Fault
 
 
-def work(**request: Any) -> dict[str, Any]:
+def work(**request: Any) -> JsonObject:
     """`CutRequest` to `CutAnswer`, both as JSON."""
     wanted = CutRequest.from_json(request)
     return (_cut_from_web(wanted) if wanted.is_remote else _cut_from_disk(wanted)).as_json()
@@ -40,7 +41,7 @@ def _cut_from_web(wanted: CutRequest) -> CutAnswer:
     from video_assets.sources.web.ways import hiding
 
     results: list[CutResult] = []
-    settings = MiraData(**wanted.settings)
+    settings = MiraData.model_validate(wanted.settings)
     fault, folder = None, Path(wanted.folder)
     with ExitStack() as stack:
         client = WebClient(settings, cache=folder / "cache")

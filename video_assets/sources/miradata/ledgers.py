@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from video_assets.core.json_values import read_value
 from video_assets.core.schema import LEDGER
 from video_assets.settings.model import Settings
 from video_assets.settings.sources import MiraData
@@ -199,8 +200,9 @@ def _state(layout: Layout, name: str, sites: dict[str, int]) -> BatchState:
         return BatchState(name, sites)
     note, worked_at = read_note(fetches), fetches.stat().st_mtime
     if not ledger.exists():
-        return BatchState(name, note.get("left") or sites, worked_at)
-    lost_at = note["lost_at"] if "lost_at" in note else _lost_at(read_table(fetches, FETCHES).rows)
+        return BatchState(name, read_value(dict[str, int], note.get("left") or sites), worked_at)
+    lost = note["lost_at"] if "lost_at" in note else _lost_at(read_table(fetches, FETCHES).rows)
+    lost_at = float(lost) if isinstance(lost, int | float) else None
     return BatchState(name, sites, worked_at, is_complete=True, has_waiting=_has_waiting(ledger), lost_at=lost_at)
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 import pyarrow.parquet as pq
 
+from video_assets.core.json_values import read_value
 from video_assets.progress import Progress
 from video_assets.settings.model import Settings
 from video_assets.settings.sources import MiraData
@@ -59,7 +60,7 @@ def survey(layout: Layout, settings: Settings, *, n_per_site: int, progress: Pro
 
 def read_answers(layout: Layout) -> list[Answer]:
     """What sites have said so far."""
-    return [Answer(**record) for record in read_parts(layout.survey_parts(SOURCE))[0]]
+    return [read_value(Answer, record) for record in read_parts(layout.survey_parts(SOURCE))[0]]
 
 
 def estimates(layout: Layout, miradata: MiraData) -> list[SiteEstimate]:

@@ -20,6 +20,7 @@ import xxhash
 
 from video_assets.core.errors import SourceError
 from video_assets.core.fetch_errors import NotOnHubError
+from video_assets.core.json_values import read_value
 from video_assets.settings.sources import OpenVid
 from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, in_groups, opened_unchanging
 from video_assets.sources.hub.download import download
@@ -67,7 +68,8 @@ def refresh_captions(layout: Layout, openvid: OpenVid, listing: Listing, *, stal
     file = _table_of(openvid, listing)
     n_bytes, identity = _n_bytes_wanted(openvid, file), captions_identity(openvid, listing)
     if path.exists() and (note := read_note(path)).get("identity") == identity:
-        return CaptionsReport(path, hash_file(path), RowCounts(**note["counts"]), note["notes"], 0)
+        counts, notes = read_value(RowCounts, note.get("counts")), read_value(list[str], note.get("notes"))
+        return CaptionsReport(path, hash_file(path), counts, notes, 0)
     held = hold(layout.lease(openvid.source_name, "captions"), stale_after_s=stale_after_s, patience_s=3600.0)
     with held, _fetched(openvid, listing, file, path, n_bytes) as (table, n_fetched):
         about = {"identity": identity, "table": file.path, "revision": listing.revision}

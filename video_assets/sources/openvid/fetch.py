@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from threading import Event
-from typing import Any
 
 from video_assets.core.errors import MendableError, SourceError
 from video_assets.core.fetch_errors import FetchError, IncompleteSetError, RateLimitedError, UnreachableError
+from video_assets.core.json_values import JsonObject
 from video_assets.core.units import count
 from video_assets.progress import LogProgress, megabytes
 from video_assets.settings.model import Settings
@@ -194,7 +194,7 @@ def _versions(layout: Layout, settings: Settings) -> dict[str, str]:
     return {key: _version(listing, key, captions, selection) for key in wanted}
 
 
-def _notes(layout: Layout, settings: Settings) -> dict[str, dict[str, Any]]:
+def _notes(layout: Layout, settings: Settings) -> dict[str, JsonObject]:
     """What the ledgers that are there were made from."""
     paths = layout.partition_ledger(settings.openvid.source_name, "x").parent.glob("*.parquet")
     return {path.stem: read_note(path) for path in paths}

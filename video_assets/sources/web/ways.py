@@ -5,9 +5,9 @@ answers (`sources.web.pause_file`), connections (`sources.web.client`).
 """
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from video_assets.core.json_values import JsonObject
 from video_assets.settings.sources import MiraData
 
 _HIDDEN = "***"
@@ -27,7 +27,7 @@ def one_way(settings: MiraData, number: int) -> MiraData:
     return settings.model_copy(update={name: values and (values[number % len(values)],) for name, values in lists.items()})
 
 
-def for_worker(settings: MiraData) -> dict[str, Any]:
+def for_worker(settings: MiraData) -> JsonObject:
     """The settings as JSON for a process of our own, secrets included: never for a file or a log."""
     return {**settings.model_dump(mode="json"), "proxies": [proxy.get_secret_value() for proxy in settings.proxies]}
 

@@ -5,7 +5,7 @@ Belongs here: arithmetic and words. Does not belong here: cutting (`media.cuttin
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 # One more request costs a second or two of waiting, and what a container has beside its frames.
 _SECTION_OVERHEAD_BYTES = 1_500_000
@@ -59,7 +59,7 @@ class Cut(NamedTuple):
     n_wanted: int
     note: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, str | float]:
         """For the clip's extras; no empty note."""
         return {name: value for name, value in self._asdict().items() if value != ""}
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from video_assets.core.captions import extras_json
+from video_assets.core.json_values import JsonObject
 from video_assets.sources.openvid.rules.members import Row, Selection
 
 NOT_BROKEN = frozenset({"too_long"})
@@ -77,7 +78,7 @@ def estimate_bytes(archive_sizes: Iterable[int], *, n_rows: int, n_wanted_rows: 
     return total
 
 
-def due_archives(versions: Mapping[str, str], notes: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+def due_archives(versions: Mapping[str, str], notes: Mapping[str, JsonObject]) -> dict[str, str]:
     """Archives that must be materialized (again), each with the reason in words.
 
     Args:
