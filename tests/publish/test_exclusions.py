@@ -33,7 +33,7 @@ def test_an_excluded_clip_goes_with_its_reason_and_comes_back(tmp_path):
     assert gone.decisive.detail == "watermark, says Ada (2026-11-28T10:00:00+00:00)"
     assert "exclude.csv" in gone.meaning
     versions = read_versions(layout)
-    assert compare_tables(versions[-2].table, versions[-1].table).diff.counts["dropped"] == 1
+    assert compare_tables(versions[-2].table, versions[-1].table).diff.counts.dropped == 1
 
     change_exclusions(layout, remove=["own_clips/c.mp4"])
     assert "brings it back" in explain(layout, settings, "own_clips/c.mp4")[0].decisive.detail

@@ -248,7 +248,7 @@ def test_verdicts_by_other_rules_are_refused(tmp_path):
     layout, settings = fill(tmp_path, ALL)
     path = layout.checked("00000-of-00003")
     stage = read_stage(path, CHECKED)
-    note = stage.note | {"versions": {"checker": "of old"}}
+    note = replace(stage.note, versions={"checker": "of old"})
     write_stage(path, CHECKED, kept=stage.kept, dropped=stage.dropped, note=note)
     with pytest.raises(IncompleteInputError, match="1 of 3 shards were checked by rules of another version"):
         publish(layout, settings)

@@ -14,6 +14,7 @@ from video_assets.publish.compare import compare_tables
 from video_assets.publish.manifest import problems_in, verify_published
 from video_assets.publish.publish import publish
 from video_assets.publish.rules.diff import Digest, compare
+from video_assets.publish.rules.manifest import changes_json
 from video_assets.publish.rules.row_order import growing_order
 from video_assets.publish.versions import find_table, read_versions
 
@@ -34,7 +35,8 @@ def test_every_publication_is_a_version_that_says_what_changed(tmp_path):
     changed = [replace(CLIPS[1], text="a cat"), *CLIPS[2:], *NEW]
     published = publish_clips(tmp_path, changed)
     assert published.version == 2
-    assert published.changes == {
+    said = json.loads(json.dumps(changes_json(published.changes)))
+    assert said == {
         "since": 1,
         "rows_before": 10,
         "rows": 11,
@@ -50,11 +52,11 @@ def test_every_publication_is_a_version_that_says_what_changed(tmp_path):
         "first_changed": ["/clips/own_clips/02.mp4"],
     }
     manifest = json.loads(published.manifest.read_text())
-    assert (manifest["version"], manifest["changes"]) == (2, published.changes)
+    assert (manifest["version"], manifest["changes"]) == (2, said)
 
 
 def test_the_first_version_has_nothing_to_compare_with(tmp_path):
-    assert publish_clips(tmp_path, CLIPS).changes == {"since": None}
+    assert changes_json(publish_clips(tmp_path, CLIPS).changes) == {"since": None}
 
 
 def test_a_version_shares_its_bytes_with_the_training_folder_and_unchanged_files_with_the_version_before(tmp_path):
@@ -85,7 +87,7 @@ def test_when_only_the_way_there_changed_there_is_no_new_version(tmp_path):
     # Another input of the same clips: the ledger says where they were listed.
     fill(tmp_path, [*CLIPS[::-1]], decode={"n_shards": 5})
     published = publish(layout, settings_of(tmp_path, decode={"n_shards": 5}))
-    assert (published.version, published.changes) == (1, {"since": None})
+    assert (published.version, published.changes) == (1, None)
     assert json.loads(published.manifest.read_text())["settings"]["decode"]["n_shards"] == 5
     assert [version.number for version in read_versions(layout)] == [1]
 
@@ -123,8 +125,8 @@ def test_in_a_growing_table_rows_stay_where_they_are_and_new_ones_follow(tmp_pat
     publish_clips(tmp_path, CLIPS, **growing)
     published = publish_clips(tmp_path, [*CLIPS, *NEW], **growing)
     assert paths_of(published.csv) == [*(clip.name for clip in CLIPS), "03.mp4", "11.mp4"]
-    assert published.changes["is_append_only"]
-    assert published.changes["stable_rows"] == 10
+    assert published.changes.counts.is_append_only
+    assert published.changes.counts.stable_rows == 10
     table = pd.read_parquet(published.table)
     pd.testing.assert_frame_equal(table, pd.read_csv(published.csv, keep_default_na=False), check_dtype=False)
     later = publish_clips(tmp_path, [*CLIPS, *NEW, Clip("01.mp4")], **growing)
@@ -136,8 +138,8 @@ def test_a_row_that_must_go_goes_also_from_a_growing_table_which_says_up_to_wher
     publish_clips(tmp_path, CLIPS, **growing)
     published = publish_clips(tmp_path, [*CLIPS[:4], *CLIPS[5:], *NEW], **growing)
     assert paths_of(published.csv) == [*(clip.name for clip in (*CLIPS[:4], *CLIPS[5:])), "03.mp4", "11.mp4"]
-    changes = published.changes
-    assert (changes["stable_rows"], changes["is_order_kept"], changes["is_append_only"]) == (4, True, False)
+    counts = published.changes.counts
+    assert (counts.stable_rows, counts.is_order_kept, counts.is_append_only) == (4, True, False)
 
 
 def test_the_same_history_gives_the_same_growing_table_with_relative_paths_and_other_shards_too(tmp_path):
@@ -161,13 +163,13 @@ def test_a_csv_compares_like_its_parquet_twin(tmp_path):
     assert not any(len(rows) for rows in (compare_tables(first.csv, first.table).diff.changed))
     by_csv, by_table = compare_tables(first.csv, second.csv), compare_tables(first.table, second.table)
     assert list(by_csv.rows()) == list(by_table.rows())
-    assert [(row["change"], row["path"][-6:]) for row in by_csv.rows()] == [
+    assert [(row.change, row.path[-6:]) for row in by_csv.rows()] == [
         ("dropped", "02.mp4"),
         ("added", "03.mp4"),
         ("added", "11.mp4"),
         ("changed", "00.mp4"),
     ]
-    assert list(by_csv.rows())[-1]["after"] == {"fps": 24.0}
+    assert list(by_csv.rows())[-1].after == {"fps": 24.0}
 
 
 def test_moved_rows_that_changed_are_told_with_the_right_values(tmp_path):
@@ -183,7 +185,7 @@ def test_moved_rows_that_changed_are_told_with_the_right_values(tmp_path):
     rows.to_parquet(before)
     rows.assign(text=["x", "2", "z"])[::-1].to_parquet(after)
     compared = compare_tables(before, after)
-    assert [(row["path"], row["before"], row["after"]) for row in compared.rows()] == [
+    assert [(row.path, row.before, row.after) for row in compared.rows()] == [
         ("c", {"text": "3"}, {"text": "z"}),
         ("a", {"text": "1"}, {"text": "x"}),
     ]

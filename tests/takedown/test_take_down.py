@@ -132,9 +132,9 @@ def test_every_kept_version_loses_the_rows_and_stays_whole(tmp_path, relative_to
         text = (version.folder / "training.csv").read_text()
         assert [line for line in before[version.number].splitlines() if VIDEO not in line] == text.splitlines()
         assert problems_in(version.folder, version.manifest) == []
-        assert len(pd.read_parquet(version.table)) == version.manifest["rows"] == version.manifest["counts"]["kept"] == 8
-        assert version.manifest["counts"]["dropped"]["training_csv"] == {"duplicate_content": 1, "taken_down": 2}
-        assert set(version.manifest["redacted"][0]["sha256_before"]) >= {"training.csv", "training.parquet", "dropped.parquet"}
+        assert len(pd.read_parquet(version.table)) == version.manifest.rows == version.manifest.counts.kept == 8
+        assert version.manifest.counts.dropped["training_csv"] == {"duplicate_content": 1, "taken_down": 2}
+        assert set(version.manifest.redacted[0].sha256_before) >= {"training.csv", "training.parquet", "dropped.parquet"}
         dropped = read_table(version.folder / "dropped.parquet", DROPPED).rows
         assert (dropped["reason"] == "taken_down").sum() == 2
     assert (layout.training / "training.csv").read_text() == text

@@ -59,7 +59,7 @@ def test_a_take_down_makes_the_product_stale_until_the_clip_is_out(tmp_path):
     published = publish(*fill(tmp_path, CLIPS))
     assert published.n_kept == 5
     assert dropped_of(published) == [["own_clips/3.mp4", "enriched_metadata", "taken_down"]]
-    assert published.changes["first_dropped"] == ["/clips/own_clips/3.mp4"]
+    assert published.changes.examples.first_dropped == ("/clips/own_clips/3.mp4",)
 
 
 def test_a_clip_that_nobody_knew_yet_never_comes_in(tmp_path):

@@ -5,8 +5,9 @@ Belongs here: events to a message. Does not belong here: finding events (`defs.a
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from video_assets.core.json_values import JsonObject
 from video_assets.core.units import shorten
 
 _MAX_EVENTS = 20
@@ -23,8 +24,8 @@ class Alert:
     url: str = ""
 
 
-def message(alerts: Sequence[Alert]) -> dict[str, Any]:
-    """One JSON-able message for all: `text` for people (what chat services show), `alerts` for programs."""
+def message(alerts: Sequence[Alert]) -> JsonObject:
+    """One message for all: `text` for people (what chat services show), `alerts` for programs."""
     shown = list(alerts[:_MAX_EVENTS])
     lines = [f"video_assets: {len(alerts)} " + ("alert" if len(alerts) == 1 else "alerts")]
     lines += [_line(alert) for alert in shown]

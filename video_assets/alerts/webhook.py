@@ -8,9 +8,9 @@ import time
 import urllib.error
 import urllib.request
 from http.client import HTTPException
-from typing import Any
 
 from video_assets.core.errors import MendableError
+from video_assets.core.json_values import JsonObject
 
 _HEADERS = {"Content-Type": "application/json"}
 _TRIES = 3
@@ -21,7 +21,7 @@ class WebhookError(MendableError):
     """The receiver did not take the message; says why, without the address."""
 
 
-def post_json(url: str, payload: dict[str, Any], *, tries: int = _TRIES, timeout_s: float = _TIMEOUT_S) -> None:
+def post_json(url: str, payload: JsonObject, *, tries: int = _TRIES, timeout_s: float = _TIMEOUT_S) -> None:
     """Deliver `payload`; at most `tries * (timeout_s + 2)` seconds.
 
     Raises:

@@ -5,6 +5,7 @@ Does not belong here: what they find (`explain`, `publish`, `pipeline`), how it 
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -82,9 +83,9 @@ def diff(
         layout = Layout(find_data_root(data_root))
         compared = compare_tables(find_table(layout, before), find_table(layout, after))
         if as_json:
-            typer.echo(json.dumps({"before": str(compared.before), "after": str(compared.after), **compared.diff.counts}))
+            typer.echo(json.dumps({"before": str(compared.before), "after": str(compared.after), **asdict(compared.diff.counts)}))
             for row in compared.rows() if rows else ():
-                typer.echo(json.dumps(row))
+                typer.echo(json.dumps(row.as_json()))
         else:
             terminal.comparison(compared, every_row=rows)
     raise typer.Exit(1 if compared.diff.is_different else 0)

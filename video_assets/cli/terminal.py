@@ -163,10 +163,8 @@ def comparison(compared: "Comparison", *, every_row: bool) -> None:
     out.print(order if diff.is_append_only or diff.is_order_kept else f"{order}; rows changed their order")
     examples = compared.rows() if every_row else compared.first_rows()
     for row in examples:
-        values = "; ".join(
-            f"{name}: {_short(row['before'][name])} -> {_short(row['after'][name])}" for name in row.get("after", ())
-        )
-        out.print(f"  {row['change']:<8} {printable(row['path'])}" + (f"  {values}" if values else ""))
+        values = "; ".join(f"{name}: {_short(row.before[name])} -> {_short(after)}" for name, after in row.after.items())
+        out.print(f"  {row.change:<8} {printable(row.path)}" + (f"  {values}" if values else ""))
 
 
 def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:

@@ -7,13 +7,15 @@ Belongs here: what happened since the last tick. Does not belong here: words (`a
 
 import json
 import os
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState  # not exported
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus  # not exported
 
 from video_assets.alerts.messages import Alert, message
+from video_assets.core.json_values import read_value
 from video_assets.defs.elsewhere import ILL_NODE
 from video_assets.defs.failures import why_failed
 from video_assets.settings.model import Settings
@@ -22,6 +24,23 @@ WEBHOOK_VARIABLE = "VIDEO_ASSETS_ALERT_WEBHOOK"
 _CSV = dg.AssetKey("training_csv")
 _MAX_FAILURES = 50
 _MAX_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was looked at: the sensor's cursor.
+
+    `failures` is Dagster's cursor of failed runs, `checks` the failed run by check (None: never looked), `freshness` of the CSV,
+    `attempts` to deliver the message of what came after it.
+    """
+
+    failures: str | None
+    checks: Mapping[str, str] | None = None
+    freshness: str | None = None
+    attempts: int = 0
+
+    def as_cursor(self) -> str:
+        return json.dumps(asdict(self))
 
 
 def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -44,50 +63,48 @@ def alerts_sensor(settings: Settings) -> dg.SensorDefinition:
             return dg.SensorResult(
                 skip_reason=f"${WEBHOOK_VARIABLE} is not set where the code server runs", cursor=context.cursor
             )
-        state = json.loads(context.cursor) if context.cursor else _from_now_on(context.instance)
-        found, after = _look(context, state, settings.automation.ui_url or "")
+        seen = read_value(_Seen, json.loads(context.cursor)) if context.cursor else _from_now_on(context.instance)
+        found, after = _look(context, seen, settings.automation.ui_url or "")
         if not found:
-            return dg.SensorResult(skip_reason="nothing to tell", cursor=json.dumps(after))
+            return dg.SensorResult(skip_reason="nothing to tell", cursor=after.as_cursor())
         try:
             post_json(url, message(found))
         except WebhookError as error:
             context.log.warning(str(error))
-            return dg.SensorResult(skip_reason=f"{len(found)} alerts not delivered: {error}", cursor=_try_later(state, after))
-        return dg.SensorResult(skip_reason=f"reported {len(found)} alerts", cursor=json.dumps(after))
+            return dg.SensorResult(
+                skip_reason=f"{len(found)} alerts not delivered: {error}", cursor=_later(seen, after).as_cursor()
+            )
+        return dg.SensorResult(skip_reason=f"reported {len(found)} alerts", cursor=after.as_cursor())
 
     return alerts
 
 
-def _from_now_on(instance: dg.DagsterInstance) -> dict[str, Any]:
+def _from_now_on(instance: dg.DagsterInstance) -> _Seen:
     """What failed before anybody listened is not reported."""
     last = instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=1)
-    return {"failures": last.cursor if last.records else None, "checks": None, "freshness": None, "attempts": 0}
+    return _Seen(failures=last.cursor if last.records else None)
 
 
-def _try_later(state: dict[str, Any], after: dict[str, Any]) -> str:
-    attempts = state["attempts"] + 1
-    return json.dumps(after if attempts >= _MAX_ATTEMPTS else {**state, "attempts": attempts})
+def _later(seen: _Seen, after: _Seen) -> _Seen:
+    """What is looked at again next time: the same, until it was tried often enough."""
+    attempts = seen.attempts + 1
+    return after if attempts >= _MAX_ATTEMPTS else replace(seen, attempts=attempts)
 
 
-def _look(context: dg.SensorEvaluationContext, state: dict[str, Any], ui_url: str) -> tuple[list[Alert], dict[str, Any]]:
-    """Everything new since `state`, and the state after it."""
+def _look(context: dg.SensorEvaluationContext, seen: _Seen, ui_url: str) -> tuple[list[Alert], _Seen]:
+    """Everything new since `seen`, and what is seen after it."""
     failures = context.instance.fetch_run_status_changes(
-        dg.DagsterEventType.RUN_FAILURE, limit=_MAX_FAILURES, cursor=state["failures"], ascending=True
+        dg.DagsterEventType.RUN_FAILURE, limit=_MAX_FAILURES, cursor=seen.failures, ascending=True
     )
     found = [_run_alert(context.instance, record.event_log_entry.run_id, ui_url) for record in failures.records]
     checks, failed_checks = _failed_checks(context, ui_url)
     # Which checks had failed before the first look is no news.
-    known = state["checks"] if state["checks"] is not None else checks
+    known = seen.checks if seen.checks is not None else checks
     found += [alert for name, alert in failed_checks.items() if known.get(name) != checks[name]]
     freshness = _freshness(context.instance)
-    if freshness != state["freshness"] and "FAIL" in {freshness, state["freshness"]}:
+    if freshness != seen.freshness and "FAIL" in {freshness, seen.freshness}:
         found.append(_freshness_alert(freshness, ui_url))
-    after = {
-        "failures": failures.cursor if failures.records else state["failures"],
-        "checks": checks,
-        "freshness": freshness,
-        "attempts": 0,
-    }
+    after = _Seen(failures.cursor if failures.records else seen.failures, checks, freshness)
     return [alert for alert in found if alert is not None], after
 
 

@@ -1,5 +1,6 @@
 """How tables look in the UI: column contracts and previews as Dagster metadata. Does not belong here: numbers (`core.funnel`)."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -8,11 +9,17 @@ from video_assets.core.schema import TableSpec
 from video_assets.core.units import count
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from video_assets.pipeline.stage_result import StageResult
     from video_assets.publish.manifest import Published
+    from video_assets.report.previews import Row
     from video_assets.report.report import Report
     from video_assets.sources.listed import Listing
     from video_assets.storage.layout import Layout
+
+Metadata = Mapping[str, dg.MetadataValue[Any] | str | int | float]
+"""What a materialization says of itself."""
 
 GROUP = "video_assets"
 """One group: the UI shows all assets at once. Several would open as grey boxes."""
@@ -40,54 +47,55 @@ def look_metadata(url: str | None, clips: int, name: str = "look", **filters: st
     return {name: dg.MetadataValue.md(f"[look at {count(clips, 'clips')}]({address})")} if address and clips else {}
 
 
-def records_table(records: list[dict[str, Any]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
+def records_table(records: "Sequence[Row]") -> dg.TableMetadataValue | dg.TextMetadataValue:
     """A few rows as a table; a sentence when there are none (Dagster refuses an empty table without a schema)."""
     if not records:
         return dg.MetadataValue.text("no rows")
     return dg.MetadataValue.table(records=[dg.TableRecord(record) for record in records])
 
 
-def listing_metadata(layout: "Layout", asset: str, listing: "Listing") -> dict[str, Any]:
+def listing_metadata(layout: "Layout", asset: str, listing: "Listing") -> Metadata:
     """A source's ledger: counts by status and reason, notes, first rows, first rows that are not ok."""
     from video_assets.report.about import ledger_facts
 
     facts = ledger_facts(layout, asset, listing)
     return {
         "dagster/row_count": listing.n_rows,
-        **{f"{status}_clips": facts["by_status"].get(status, 0) for status in ("ok", "waiting", "failed")},
-        "reasons": dg.MetadataValue.json(facts["reasons"]),
+        **{f"{status}_clips": facts.by_status.get(status, 0) for status in ("ok", "waiting", "failed")},
+        "reasons": dg.MetadataValue.json(facts.reasons),
         "notes": " ".join(listing.notes) or "none",
-        "preview": records_table(facts["preview"]),
-        "not_ok": records_table(facts["not_ok"]),
+        "preview": records_table(facts.preview),
+        "not_ok": records_table(facts.not_ok),
     }
 
 
-def stage_metadata(layout: "Layout", asset: str, result: "StageResult") -> dict[str, Any]:
+def stage_metadata(layout: "Layout", asset: str, result: "StageResult") -> Metadata:
     """A stage: rows kept, clips it dropped itself with reasons, distributions with pictures."""
     from video_assets.report.about import stage_facts
 
     facts = stage_facts(layout, asset, result)
     return {
-        "dagster/row_count": facts["rows"],
-        "dropped_clips": facts["dropped_clips"],
-        "dropped_by_reason": dg.MetadataValue.json(facts["dropped_by_reason"]),
-        "total_bytes": facts["total_bytes"],
-        "total_hours": facts["total_hours"],
-        "preview": records_table(facts["preview"]),
-        "dropped_preview": records_table(facts["dropped_preview"]),
-        "histograms": dg.MetadataValue.md(facts["histograms"]),
+        "dagster/row_count": facts.rows,
+        "dropped_clips": facts.dropped_clips,
+        "dropped_by_reason": dg.MetadataValue.json(facts.dropped_by_reason),
+        "total_bytes": facts.total_bytes,
+        "total_hours": facts.total_hours,
+        "preview": records_table(facts.preview),
+        "dropped_preview": records_table(facts.dropped_preview),
+        "histograms": dg.MetadataValue.md(facts.histograms),
     }
 
 
-def published_metadata(layout: "Layout", published: "Published", *, look: str | None = None) -> dict[str, Any]:
+def published_metadata(layout: "Layout", published: "Published", *, look: str | None = None) -> Metadata:
     """The product: where it is, how many clips, why the others are not in it, and its first rows."""
     from video_assets.core.funnel import funnel_from_counts, funnel_markdown
+    from video_assets.publish.rules.manifest import changes_json
     from video_assets.report.about import product_pictures
 
-    pictures = product_pictures(layout, published)
+    pictures, changes = product_pictures(layout, published), published.changes
     counted = funnel_from_counts(published.n_kept, published.dropped)
     return {
-        "preview": records_table(pictures["preview"]),
+        "preview": records_table(pictures.preview),
         "dagster/row_count": published.n_kept,
         "dagster/uri": dg.MetadataValue.path(str(published.csv)),
         "listed_clips": counted.listed,
@@ -100,17 +108,19 @@ def published_metadata(layout: "Layout", published: "Published", *, look: str | 
         "csv_sha256": published.csv_hash,
         # Text: the UI plots numbers over time, and a version's number only grows.
         "version": str(published.version),
-        **{f"{kind}_clips_since_last_version": published.changes.get(kind, 0) for kind in ("added", "dropped", "changed")},
-        "changes": dg.MetadataValue.json(published.changes),
+        "added_clips_since_last_version": changes.counts.added if changes else 0,
+        "dropped_clips_since_last_version": changes.counts.dropped if changes else 0,
+        "changed_clips_since_last_version": changes.counts.changed if changes else 0,
+        "changes": dg.MetadataValue.json(changes_json(changes)),
         "manifest": dg.MetadataValue.path(str(published.manifest)),
         "dropped_by_reason": dg.MetadataValue.json(published.dropped),
         "sources": dg.MetadataValue.json(published.sources),
         "funnel_table": dg.MetadataValue.md(funnel_markdown(counted)),
-        "funnel": dg.MetadataValue.md(pictures["funnel"]),
+        "funnel": dg.MetadataValue.md(pictures.funnel),
     }
 
 
-def report_metadata(report: "Report", *, look: str | None = None) -> dict[str, Any]:
+def report_metadata(report: "Report", *, look: str | None = None) -> Metadata:
     """The report: funnel as numbers, table and picture; all pictures inline."""
     from video_assets.core.funnel import funnel_markdown
     from video_assets.core.verdicts import OFTEN_HARMLESS
@@ -133,5 +143,7 @@ def report_metadata(report: "Report", *, look: str | None = None) -> dict[str, A
         "dropped_clips": counted.dropped,
         "funnel_table": dg.MetadataValue.md(funnel_markdown(counted, meanings=MEANINGS)),
         "reader_compatibility": dg.MetadataValue.md(reader_markdown(report.readers)),
-        "dropped_for_often_harmless": {reason: counted.by_reason.get(reason, 0) for reason in OFTEN_HARMLESS},
+        "dropped_for_often_harmless": dg.MetadataValue.json(
+            {reason: counted.by_reason.get(reason, 0) for reason in OFTEN_HARMLESS}
+        ),
     }

@@ -111,7 +111,7 @@ def _made_from(version: Version, settings: Settings, target: str, options: Optio
         "format": _FORMAT,
         "target": target,
         "version": version.number,
-        "table_sha256": version.manifest["files"][version.table.name]["sha256"],
+        "table_sha256": version.manifest.table_facts.sha256,
         "options": json.loads(json.dumps(options.as_record)),
         "licences": dict(sorted(settings.licences.items())),
     }
@@ -172,7 +172,7 @@ class _Sieve:
         Raises:
             ValueError: kept and left out are not the version's rows; a fault of the target's module.
         """
-        n_rows = version.manifest["rows"]
+        n_rows = version.manifest.rows
         if self._kept + sum(self._left_out.values()) != n_rows:
             raise ValueError(
                 f"{self._out.name}: {self._kept:,} kept, {dict(self._left_out)} left out, but {n_rows:,} rows published"

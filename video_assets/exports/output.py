@@ -9,7 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,7 +80,7 @@ class Output:
             yield file
             raw.flush()
             os.fsync(raw.fileno())
-        self.files[name] = file.facts
+        self.files[name] = asdict(file.facts)
 
     def write(self, name: str, text: str) -> None:
         """A small text file."""

@@ -89,7 +89,7 @@ def read_facts(layout: Layout, settings: Settings) -> Facts:
 
 def read_rows(version: Version, facts: Facts) -> Iterator[pa.Table]:
     """The version's rows in its order: TRAINING with absolute paths, row (number, from 0), and the columns of `Facts`."""
-    root = version.manifest["settings"]["training"].get("relative_to") or "/"
+    root = version.manifest.relative_to or "/"
     n_rows = 0
     with pq.ParquetFile(version.table, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):

@@ -32,7 +32,7 @@ class Withdrawn:
 
 def withdraw(layout: Layout, versions: Collection[Version], *, stale_after_s: float) -> Withdrawn:
     """Remove every export that was not made from a table of `versions` as it is now. Killed in between, it is done again."""
-    tables = {(version.number, version.manifest["files"][version.table.name]["sha256"]) for version in versions}
+    tables = {(version.number, version.manifest.table_facts.sha256) for version in versions}
     removed, problems = [], []
     for target in CONSUMERS:
         folder = layout.export(target)

@@ -21,6 +21,7 @@ from typing import Any
 import xxhash
 
 from video_assets.core.errors import MendableError
+from video_assets.core.json_values import JsonObject
 from video_assets.local.dagster_home import home_of
 from video_assets.pipeline.currency import current_inputs
 from video_assets.publish.manifest import read_manifest
@@ -69,7 +70,7 @@ def remember_complete(settings: Settings) -> None:
 def _is_of_one_piece(layout: Layout, settings: Settings) -> bool:
     from video_assets.pipeline.enrich import is_final  # loads PyAV, which the question above must not
 
-    inputs = read_manifest(layout.manifest(settings.product_name)).get("inputs")
+    inputs = read_manifest(layout.manifest(settings.product_name)).made_from.inputs
     return is_final(layout, settings.sources) and current_inputs(layout, settings) == inputs
 
 
@@ -82,7 +83,7 @@ def _memory(layout: Layout, settings: Settings) -> Path:
     return home_of(layout, settings.dagster_home) / "last_complete_run.json"
 
 
-def _state(layout: Layout, settings: Settings) -> dict[str, Any]:
+def _state(layout: Layout, settings: Settings) -> JsonObject:
     """All that a run depends on beside the clips and captions; JSON-able.
 
     Raises:

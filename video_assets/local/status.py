@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from video_assets.core.json_values import JsonObject
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 
@@ -22,7 +23,7 @@ class Activity:
     failed_shards: list[str]
     next_schedules: dict[str, str]
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> JsonObject:
         """JSON-able."""
         return asdict(self)
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from video_assets.core.json_values import Json, JsonObject
 from video_assets.publish.manifest import read_published
 from video_assets.settings import Settings
 from video_assets.sources.ledgers import listing_notes
@@ -35,11 +35,11 @@ class RunSummary:
     nothing_new_since: datetime | None = None
     """When the last complete run ended, where nothing has changed since and no job was started."""
 
-    def as_record(self) -> dict[str, Any]:
-        """JSON-able; without the report and the counts when there is no CSV."""
-        record: dict[str, Any] = {"data_root": str(self.data_root), "error": self.error, "csv": None, "manifest": None}
-        record["nothing_new_since"] = self.nothing_new_since and self.nothing_new_since.isoformat(timespec="seconds")
-        record["notes"] = list(self.notes)
+    def as_record(self) -> JsonObject:
+        """For JSON; without the report and the counts when there is no CSV."""
+        since = None if self.nothing_new_since is None else self.nothing_new_since.isoformat(timespec="seconds")
+        record: dict[str, Json] = {"data_root": str(self.data_root), "error": self.error, "csv": None, "manifest": None}
+        record |= {"nothing_new_since": since, "notes": list(self.notes)}
         if self.csv is not None:
             record |= {"csv": str(self.csv), "manifest": str(self.manifest), "report": str(self.report)}
             record |= {"listed": self.listed, "kept": self.kept, "dropped": self.dropped}

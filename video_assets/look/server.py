@@ -109,9 +109,9 @@ class Page:
         try:
             manifest = read_manifest(path)
             made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="minutes")
-            return {"version": manifest.get("version", 0), "kept": manifest["counts"]["kept"], "made_at": made_at}
         except (StageError, OSError):
             return None
+        return {"version": manifest.version, "kept": manifest.counts.kept, "made_at": made_at}
 
     def _clips(self, request: Request) -> Response:
         index = self._index()

@@ -18,6 +18,7 @@ from video_assets.core.funnel import Funnel, funnel, funnel_from_counts
 from video_assets.core.matching import positions
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
+from video_assets.pipeline.shard import outcome_of
 from video_assets.publish.manifest import verify_published
 from video_assets.publish.rules import checks
 from video_assets.publish.rules.checks import CheckFinding
@@ -25,7 +26,7 @@ from video_assets.publish.versions import read_versions
 from video_assets.settings.model import Settings, Source
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import read_stage
+from video_assets.storage.stages import read_stage, stage_note
 from video_assets.storage.tables import count_nulls, count_rows, read_empty, read_table
 
 _BLOCK = 1_000
@@ -78,11 +79,11 @@ def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
 def _funnel_before(layout: Layout) -> Funnel | None:
     """The clips of the version that the newest one is compared with; None when it is the first, or that one is gone."""
     versions = {version.number: version for version in read_versions(layout)}
-    since = versions[max(versions)].manifest.get("changes", {}).get("since") if versions else None
-    if since not in versions:
+    changes = versions[max(versions)].manifest.changes if versions else None
+    if changes is None or changes.since not in versions:
         return None
-    counts = versions[since].manifest["counts"]
-    return funnel_from_counts(counts["kept"], counts["dropped"])
+    counts = versions[changes.since].manifest.counts
+    return funnel_from_counts(counts.kept, counts.dropped)
 
 
 def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> CheckFinding:
@@ -111,7 +112,7 @@ def _size(path: str) -> int | None:
 def _every_clip_has_a_verdict(layout: Layout, shards: list[str]) -> CheckFinding:
     stages = [read_stage(layout.checked(shard), CHECKED, columns=["clip_key", "verdict", "content_hash"]) for shard in shards]
     verdicts = pd.concat([stage.kept for stage in stages])
-    listed = sum(stage.note["outcome"]["n_clips"] for stage in stages)
+    listed = sum(outcome_of(shard, stage.note).n_clips for shard, stage in zip(shards, stages, strict=True))
     decided = len(verdicts) + sum(int((stage.dropped["stage"] == "decode_check").sum()) for stage in stages)
     is_passed = listed == decided and not bool((verdicts["verdict"].isna() | verdicts["content_hash"].isna()).any())
     return CheckFinding(
@@ -126,12 +127,12 @@ def _manifest_matches(layout: Layout, settings: Settings) -> CheckFinding:
 
 def shard_counts(layout: Layout, shards: list[str]) -> pd.DataFrame:
     """Columns shard, listed, dropped: clips that the decode check of each shard got and dropped."""
-    outcomes = {shard: read_stage(layout.checked(shard), CHECKED, columns=["clip_key"]).note["outcome"] for shard in shards}
+    outcomes = [outcome_of(shard, stage_note(layout.checked(shard))) for shard in shards]
     return pd.DataFrame(
         {
-            "shard": list(outcomes),
-            "listed": [outcome["n_clips"] for outcome in outcomes.values()],
-            "dropped": [outcome["n_clips"] - outcome["n_kept"] for outcome in outcomes.values()],
+            "shard": [outcome.shard for outcome in outcomes],
+            "listed": [outcome.n_clips for outcome in outcomes],
+            "dropped": [outcome.n_clips - outcome.n_kept for outcome in outcomes],
         }
     )
 

@@ -4,10 +4,10 @@ Belongs here: reading and hashing. Does not belong here: what counts as a change
 (`publish.versions`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,28 @@ import pyarrow.parquet as pq
 import xxhash
 
 from video_assets.core.errors import UsageError
+from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import TRAINING
 from video_assets.publish.rules.diff import Diff, Digest, compare
+from video_assets.publish.rules.manifest import Examples
 from video_assets.storage.tables import ROWS_PER_GROUP
 
 _NUMBERS = [column.name for column in TRAINING.columns if column.type != "string"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row that is not the same in both tables; `before` and `after` are the differing values of a changed one, by column."""
+
+    change: Literal["dropped", "added", "changed"]
+    path: str
+    before: Mapping[str, str | float] = field(default_factory=dict)
+    after: Mapping[str, str | float] = field(default_factory=dict)
+
+    def as_json(self) -> JsonObject:
+        """For one line of JSON."""
+        values = {"before": self.before, "after": self.after} if self.change == "changed" else {}
+        return {"change": self.change, "path": self.path, **values}
 
 
 @dataclass(frozen=True)
@@ -32,36 +49,33 @@ class Comparison:
     after: Path
     diff: Diff
 
-    def examples(self, n: int = 5) -> dict[str, list[str]]:
+    def examples(self, n: int = 5) -> Examples:
         """The first paths of each kind."""
-        return {
-            "first_added": [row["path"] for row in _rows_at(self.after, self.diff.added[:n], ["path"])],
-            "first_dropped": [row["path"] for row in _rows_at(self.before, self.diff.dropped[:n], ["path"])],
-            "first_changed": [row["path"] for row in _rows_at(self.after, self.diff.changed[1][:n], ["path"])],
-        }
+        return Examples(
+            first_added=tuple(_paths_at(self.after, self.diff.added[:n])),
+            first_dropped=tuple(_paths_at(self.before, self.diff.dropped[:n])),
+            first_changed=tuple(_paths_at(self.after, self.diff.changed[1][:n])),
+        )
 
-    def first_rows(self, n: int = 5) -> Iterator[dict[str, Any]]:
-        """The first differences of each kind, without values: `change` and `path`."""
-        for name, paths in self.examples(n).items():
-            yield from ({"change": name.removeprefix("first_"), "path": path} for path in paths)
+    def first_rows(self, n: int = 5) -> Iterator[Difference]:
+        """The first differences of each kind, without values."""
+        examples = self.examples(n)
+        yield from (Difference("added", path) for path in examples.first_added)
+        yield from (Difference("dropped", path) for path in examples.first_dropped)
+        yield from (Difference("changed", path) for path in examples.first_changed)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Every difference: `change` (dropped | added | changed) and `path`; of changed rows what was and what is, by column."""
-        for row in _rows_at(self.before, self.diff.dropped, ["path"]):
-            yield {"change": "dropped", **row}
-        for row in _rows_at(self.after, self.diff.added, ["path"]):
-            yield {"change": "added", **row}
+    def rows(self) -> Iterator[Difference]:
+        """Every difference; of changed rows with what was and what is."""
+        yield from (Difference("dropped", path) for path in _paths_at(self.before, self.diff.dropped))
+        yield from (Difference("added", path) for path in _paths_at(self.after, self.diff.added))
         earlier, later = self.diff.changed
         order = np.argsort(earlier)
         old = {int(at): row for at, row in zip(order, _rows_at(self.before, earlier[order], TRAINING.names), strict=True)}
         for index, row in enumerate(_rows_at(self.after, later, TRAINING.names)):
             was = old[index]
-            yield {
-                "change": "changed",
-                "path": row["path"],
-                "before": {name: was[name] for name in TRAINING.names if was[name] != row[name]},
-                "after": {name: row[name] for name in TRAINING.names if was[name] != row[name]},
-            }
+            differing = [name for name in TRAINING.names if was[name] != row[name]]
+            before, after = ({name: values[name] for name in differing} for values in (was, row))
+            yield Difference("changed", str(row["path"]), before, after)
 
 
 def compare_tables(before: Path, after: Path) -> Comparison:
@@ -102,7 +116,11 @@ def _hashes(column: pa.Array) -> npt.NDArray[np.uint64]:
     return np.fromiter((hash_of(text) for text in column.cast(pa.large_binary()).to_pylist()), dtype=np.uint64, count=len(column))
 
 
-def _rows_at(path: Path, rows: npt.NDArray[np.int64], columns: list[str]) -> Iterator[dict[str, Any]]:
+def _paths_at(path: Path, rows: npt.NDArray[np.int64]) -> Iterator[str]:
+    return (str(row["path"]) for row in _rows_at(path, rows, ["path"]))
+
+
+def _rows_at(path: Path, rows: npt.NDArray[np.int64], columns: list[str]) -> Iterator[Mapping[str, str | float]]:
     """Records of some rows (row numbers ascending)."""
     start = 0
     for batch in _batches(path, columns) if len(rows) else ():

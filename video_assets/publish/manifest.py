@@ -1,16 +1,20 @@
 """What is published: the manifest, what it says, and whether the files beside it are the ones it names.
 
-Belongs here: reading the training folder. Does not belong here: writing it (`publish.publish`).
+Belongs here: reading the training folder, and the manifest's file. Does not belong here: what a manifest says
+(`publish.rules.manifest`), writing the product (`publish.publish`).
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from video_assets.core.schema import TRAINING
 from video_assets.publish.product_files import per_source_names, sha256_file
+from video_assets.publish.rules.manifest import Changes, Manifest
 from video_assets.settings.model import Settings
+from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
 from video_assets.storage.tables import read_table
@@ -32,10 +36,10 @@ class Published:
     csv_bytes: int
     n_listed: int
     n_kept: int
-    dropped: dict[str, dict[str, int]]
-    sources: dict[str, dict[str, int]]
+    dropped: Mapping[str, Mapping[str, int]]
+    sources: Mapping[str, Mapping[str, int]]
     version: int
-    changes: dict[str, Any]
+    changes: Changes | None
 
 
 def read_published(layout: Layout, settings: Settings) -> Published:
@@ -46,23 +50,22 @@ def read_published(layout: Layout, settings: Settings) -> Published:
     """
     name = settings.product_name
     manifest = read_manifest(layout.manifest(name))
-    counts = manifest["counts"]
-    csv = manifest["files"][layout.training_csv(name).name]
+    csv, counts = manifest.files[layout.training_csv(name).name], manifest.counts
     paths = {source: layout.training_csv(product) for source, product in per_source_names(settings).items()}
     return Published(
         csv=layout.training_csv(name),
         table=layout.training_table(name),
         manifest=layout.manifest(name),
         dropped_table=layout.dropped,
-        per_source={source: path for source, path in paths.items() if path.name in manifest["files"]},
-        csv_hash=csv["sha256"],
-        csv_bytes=csv["bytes"],
-        n_listed=counts["listed"],
-        n_kept=counts["kept"],
-        dropped=counts["dropped"],
-        sources=counts["sources"],
-        version=manifest.get("version", 0),
-        changes=manifest.get("changes", {}),
+        per_source={source: path for source, path in paths.items() if path.name in manifest.files},
+        csv_hash=csv.sha256,
+        csv_bytes=csv.bytes,
+        n_listed=counts.listed,
+        n_kept=counts.kept,
+        dropped=counts.dropped,
+        sources=counts.sources,
+        version=manifest.version,
+        changes=manifest.changes,
     )
 
 
@@ -75,14 +78,14 @@ def verify_published(layout: Layout, settings: Settings) -> list[str]:
     return problems_in(layout.training, manifest)
 
 
-def problems_in(folder: Path, manifest: dict[str, Any]) -> list[str]:
+def problems_in(folder: Path, manifest: Manifest) -> list[str]:
     """Sentences about every file in `folder` that is not the one its manifest names; empty when all are."""
     problems = []
-    for name, facts in manifest["files"].items():
+    for name, facts in manifest.files.items():
         path = folder / name
         if not path.exists():
             problems.append(f"{path} is missing: materialize training_csv")
-        elif path.stat().st_size != facts["bytes"] or sha256_file(path) != facts["sha256"]:
+        elif path.stat().st_size != facts.bytes or sha256_file(path) != facts.sha256:
             problems.append(f"{path} is not the file that the manifest names (interrupted or edited): materialize training_csv")
     return problems
 
@@ -107,18 +110,31 @@ def read_training(data_root: Path | str, *, settings: Settings | None = None) ->
     return read_table(Layout(settings.data_root).training_table(settings.product_name), TRAINING).rows
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> Manifest:
     """The manifest as written.
 
     Raises:
         StageError: it is missing or not readable.
     """
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StageError(f"{path} is missing: materialize training_csv") from None
     except ValueError as error:
         raise StageError(f"{path} is not readable ({error}): materialize training_csv") from error
-    if not isinstance(manifest, dict) or not manifest.keys() >= {"files", "counts"}:
-        raise StageError(f"{path} was written by another version or edited: materialize training_csv")
-    return manifest
+    try:
+        return Manifest.from_json(said)
+    except ValueError as error:
+        raise StageError(f"{path} was written by another version or edited ({error}): materialize training_csv") from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Path:
+    """Write it into `folder`, under the product's name; returns the file."""
+    path = manifest_in(folder, manifest.name)
+    write_text(path, json.dumps(manifest.as_json(), indent=2, ensure_ascii=False) + "\n")
+    return path
+
+
+def manifest_in(folder: Path, name: str) -> Path:
+    """The manifest of product `name` in a version's folder."""
+    return folder / f"{name}.manifest.json"

@@ -5,7 +5,6 @@ shards are current (`pipeline.currency`), writing (`publish.publish`).
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import is_dropped
 from video_assets.pipeline.currency import IncompleteInputError
 from video_assets.publish.exclusions import read_exclusions
+from video_assets.publish.rules.manifest import ClipCounts
 from video_assets.publish.rules.row_order import merge_order
 from video_assets.publish.rules.rows import counts_by_reason, counts_by_source
 from video_assets.select.stage import unwanted
@@ -45,18 +45,18 @@ class Plan:
     kept: pd.DataFrame
     paths: pd.Series
     dropped: pd.DataFrame
-    decoded_by: dict[str, list[str]]
+    decoded_by: dict[str, tuple[str, ...]]
 
     @property
-    def counts(self) -> dict[str, Any]:
+    def counts(self) -> ClipCounts:
         """Clips by fate and source."""
         n_kept = int(self.is_kept.sum())
-        return {
-            "listed": n_kept + len(self.dropped),
-            "kept": n_kept,
-            "dropped": counts_by_reason(self.dropped),
-            "sources": counts_by_source(self.kept["source"], self.dropped["source"]),
-        }
+        return ClipCounts(
+            listed=n_kept + len(self.dropped),
+            kept=n_kept,
+            dropped=counts_by_reason(self.dropped),
+            sources=counts_by_source(self.kept["source"], self.dropped["source"]),
+        )
 
 
 def decide(layout: Layout, settings: Settings) -> Plan:
@@ -89,8 +89,8 @@ def decide(layout: Layout, settings: Settings) -> Plan:
             "clip_key", ignore_index=True
         ),
         decoded_by={
-            "checker": sorted(clips["checker_version"].unique()),
-            "ffmpeg": sorted(clips["ffmpeg_versions"].unique()),
+            "checker": tuple(sorted(clips["checker_version"].unique())),
+            "ffmpeg": tuple(sorted(clips["ffmpeg_versions"].unique())),
         },
     )
 

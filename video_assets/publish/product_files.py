@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import TRAINING
+from video_assets.publish.rules.manifest import FileFacts
 from video_assets.publish.rules.row_order import interleave
 from video_assets.publish.rules.rows import csv_header, csv_rows
 from video_assets.settings.model import Settings
@@ -52,9 +53,9 @@ class HashedFile(io.RawIOBase):
         return size
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """Rows, bytes and SHA-256."""
-        return {"rows": self.n_rows, "bytes": self.n_bytes, "sha256": self._digest.hexdigest()}
+    def facts(self) -> FileFacts:
+        """Of what was written so far."""
+        return FileFacts(rows=self.n_rows, bytes=self.n_bytes, sha256=self._digest.hexdigest())
 
 
 class ProductFiles:
@@ -87,8 +88,8 @@ class ProductFiles:
             self._append_csv(path, rows.filter(is_of_source))
 
     @property
-    def facts(self) -> dict[str, dict[str, Any]]:
-        """Rows, bytes and SHA-256 by file name. Complete after the block has ended."""
+    def facts(self) -> dict[str, FileFacts]:
+        """By file name. Complete after the block has ended."""
         return {path.name: file.facts for path, file in self._files.items()}
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

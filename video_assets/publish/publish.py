@@ -7,8 +7,8 @@ Belongs here: refusing, writing, the manifest. Does not belong here: which rows 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from video_assets.core.errors import MendableError
 from video_assets.core.funnel import funnel_from_counts
+from video_assets.core.json_values import JsonObject
 from video_assets.core.matching import positions
 from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.core.sharding import shard_keys
@@ -29,6 +30,7 @@ from video_assets.publish.exclusions import exclusions_hash
 from video_assets.publish.manifest import Published, problems_in, read_published
 from video_assets.publish.plan import Plan, decide, refuse_lost_clips
 from video_assets.publish.product_files import ProductFiles, in_order, per_source_names, read_merged, sha256_file
+from video_assets.publish.rules.manifest import Changes, ClipCounts, FileFacts, MadeFrom, Manifest
 from video_assets.publish.rules.row_order import growing_order
 from video_assets.publish.rules.rows import training_rows
 from video_assets.publish.versions import (
@@ -81,12 +83,13 @@ def _publish(layout: Layout, settings: Settings, lease: Lease) -> Published:
     remove_drafts(layout)
     versions = read_versions(layout)
     last = versions[-1] if versions else None
-    if last is None or not _is_made_from(last, made_from) or problems_in(last.folder, last.manifest):
+    if last is None or last.manifest.made_from != made_from or problems_in(last.folder, last.manifest):
         plan = decide(layout, settings)
         refuse_lost_clips(layout, settings, plan)
-        if not plan.counts["kept"]:
-            raise NothingKeptError(_why_nothing(plan.counts))
-        refuse_implausible(layout, settings, funnel_from_counts(plan.counts["kept"], plan.counts["dropped"]))
+        counts = plan.counts
+        if not counts.kept:
+            raise NothingKeptError(_why_nothing(counts))
+        refuse_implausible(layout, settings, funnel_from_counts(counts.kept, counts.dropped))
         last = _build(layout, settings, plan, made_from, versions)
     lease.ensure()
     show(layout, last)
@@ -94,73 +97,68 @@ def _publish(layout: Layout, settings: Settings, lease: Lease) -> Published:
     return read_published(layout, settings)
 
 
-def _made_from(layout: Layout, settings: Settings) -> dict[str, Any]:
-    """Settings, versions and inputs: when these are the same, so is the product."""
+def _made_from(layout: Layout, settings: Settings) -> MadeFrom:
     recipe = training_csv_recipe(settings)
-    return {
-        "settings": {
+    return MadeFrom(
+        settings={
             "filter": settings.filter.model_dump(mode="json"),
             "decode": {"n_shards": settings.decode.n_shards, **decode_check_recipe(settings.decode).settings},
             "training": recipe.settings,
         },
-        "products": {"combined": settings.product_name, "per_source": per_source_names(settings)},
-        "versions": recipe.versions,
-        "inputs": _inputs(layout, settings),
-    }
+        products={"combined": settings.product_name, "per_source": per_source_names(settings)},
+        versions=recipe.versions,
+        inputs=_inputs(layout, settings),
+    )
 
 
-def _inputs(layout: Layout, settings: Settings) -> dict[str, Any]:
+def _inputs(layout: Layout, settings: Settings) -> JsonObject:
     """Hashes of the shards, and of what a person left out."""
     excluded = exclusions_hash(layout)
     return {**current_inputs(layout, settings), **({layout.exclusions.name: excluded} if excluded else {})}
 
 
-def _is_made_from(version: Version, made_from: dict[str, Any]) -> bool:
-    return all(version.manifest.get(key) == value for key, value in made_from.items())
-
-
-def _build(layout: Layout, settings: Settings, plan: Plan, made_from: dict[str, Any], versions: list[Version]) -> Version:
+def _build(layout: Layout, settings: Settings, plan: Plan, made_from: MadeFrom, versions: list[Version]) -> Version:
     """Write the product aside; it becomes the next version, or the last one when that has the same files."""
     undamaged = (version for version in reversed(versions) if not problems_in(version.folder, version.manifest))
     previous = next(undamaged, None)
     with new_folder(layout) as folder:
         files = _write(layout, settings, plan, made_from, folder=folder, previous=previous)
-        manifest = {
-            "version": next_number(layout),
-            "name": settings.product_name,
-            "columns": TRAINING.names,
-            "rows": plan.counts["kept"],
-            "files": files,
-            "counts": plan.counts,
-            "decoded_by": plan.decoded_by,
-            "report": layout.report_page.relative_to(layout.training).as_posix(),
-            **made_from,
-        }
+        counts = plan.counts
+        manifest = Manifest(
+            version=next_number(layout),
+            name=settings.product_name,
+            columns=tuple(TRAINING.names),
+            rows=counts.kept,
+            files=files,
+            counts=counts,
+            decoded_by=plan.decoded_by,
+            report=layout.report_page.relative_to(layout.training).as_posix(),
+            made_from=made_from,
+        )
         last = versions[-1] if versions else None
-        if last is not None and last.manifest["files"] == files:
-            kept = {name: last.manifest[name] for name in ("version", "changes")}
-            return mend(last, folder, {**manifest, **kept})
-        return commit(layout, folder, {**manifest, "changes": _changes(folder, manifest, previous)}, previous)
+        if last is not None and last.manifest.files == files:
+            return mend(last, folder, replace(manifest, version=last.manifest.version, changes=last.manifest.changes))
+        return commit(layout, folder, replace(manifest, changes=_changes(folder, manifest, previous)), previous)
 
 
-def _changes(folder: Path, manifest: dict[str, Any], previous: Version | None) -> dict[str, Any]:
+def _changes(folder: Path, manifest: Manifest, previous: Version | None) -> Changes | None:
     """What is new since the version before, in numbers and first paths."""
     if previous is None:
-        return {"since": None}
-    compared = compare_tables(previous.table, folder / f"{manifest['name']}.parquet")
-    return {"since": previous.number, **compared.diff.counts, **compared.examples()}
+        return None
+    compared = compare_tables(previous.table, folder / f"{manifest.name}.parquet")
+    return Changes(previous.number, compared.diff.counts, compared.examples())
 
 
-def _why_nothing(counts: dict[str, Any]) -> str:
-    drops = sorted(funnel_from_counts(0, counts["dropped"]).drops, key=lambda drop: -drop.clips)
+def _why_nothing(counts: ClipCounts) -> str:
+    drops = sorted(funnel_from_counts(0, counts.dropped).drops, key=lambda drop: -drop.clips)
     told = ", ".join(f"{drop.clips:,} {drop.reason} ({drop.stage})" for drop in drops[:5]) or "no clip was listed"
-    return f"no clip is left of {counts['listed']:,} listed, so there is nothing to train on: {told}. Ask: video-assets why CLIP"
+    return f"no clip is left of {counts.listed:,} listed, so there is nothing to train on: {told}. Ask: video-assets why CLIP"
 
 
 def _write(
-    layout: Layout, settings: Settings, plan: Plan, made_from: dict[str, Any], *, folder: Path, previous: Version | None
-) -> dict[str, dict[str, Any]]:
-    """Write everything but the manifest; return rows, bytes and SHA-256 by file name."""
+    layout: Layout, settings: Settings, plan: Plan, made_from: MadeFrom, *, folder: Path, previous: Version | None
+) -> dict[str, FileFacts]:
+    """Write everything but the manifest; return what it says of the files, by name."""
     rows = _rows(layout, settings, plan)
     if settings.training.order == "append" and previous is not None:
         order = _growing_order(plan, previous, settings.training.relative_to)
@@ -168,13 +166,13 @@ def _write(
     with ProductFiles(folder, settings.product_name, sources=per_source_names(settings)) as files:
         for table in rows:
             files.write(table.select(TRAINING.names), table.column("source"))
-        if _inputs(layout, settings) != made_from["inputs"]:
+        if _inputs(layout, settings) != made_from.inputs:
             raise IncompleteInputError(
                 "the shards or exclude.csv were changed meanwhile: wait for the other run, then materialize training_csv again"
             )
     path = folder / layout.dropped.name
     write_table(path, DROPPED, plan.dropped)
-    dropped = {"rows": len(plan.dropped), "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+    dropped = FileFacts(rows=len(plan.dropped), bytes=path.stat().st_size, sha256=sha256_file(path))
     return {**files.facts, path.name: dropped}
 
 

@@ -7,18 +7,17 @@ Belongs here: folders, links, numbers. Does not belong here: what is in them (`p
 """
 
 import errno
-import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from video_assets.core.errors import UsageError
-from video_assets.publish.manifest import read_manifest
+from video_assets.publish.manifest import manifest_in, read_manifest, write_manifest
 from video_assets.publish.product_files import sha256_file
+from video_assets.publish.rules.manifest import Manifest
 from video_assets.storage.durable import draft_of, fsync_folder, is_draft, write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
@@ -32,12 +31,12 @@ class Version:
 
     number: int
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def name(self) -> str:
         """Name of the product."""
-        return self.manifest["name"]
+        return self.manifest.name
 
     @property
     def table(self) -> Path:
@@ -52,15 +51,8 @@ class Version:
     @property
     def is_intact(self) -> bool:
         """Every file is there with its size (an edit that keeps the size is found by the check `manifest_matches`)."""
-        files = self.manifest["files"]
-        return all(
-            (self.folder / n).is_file() and (self.folder / n).stat().st_size == facts["bytes"] for n, facts in files.items()
-        )
-
-
-def manifest_in(folder: Path, name: str) -> Path:
-    """The manifest of product `name` in a version's folder."""
-    return folder / f"{name}.manifest.json"
+        files = {self.folder / name: facts.bytes for name, facts in self.manifest.files.items()}
+        return all(path.is_file() and path.stat().st_size == n_bytes for path, n_bytes in files.items())
 
 
 def read_versions(layout: Layout) -> list[Version]:
@@ -112,17 +104,16 @@ def next_number(layout: Layout) -> int:
     return max((int(folder.name) for folder in _folders(layout)), default=0) + 1
 
 
-def commit(layout: Layout, folder: Path, manifest: dict[str, Any], previous: Version | None) -> Version:
-    """Give a written folder its number (`manifest["version"]`), whole or not at all. Files as in `previous` share its bytes.
+def commit(layout: Layout, folder: Path, manifest: Manifest, previous: Version | None) -> Version:
+    """Give a written folder its number (the manifest's), whole or not at all. Files as in `previous` share its bytes.
 
     Raises:
         StageError: another publication took the number meanwhile.
     """
     if previous is not None:
         _share(folder, manifest, previous)
-    path = manifest_in(folder, manifest["name"])
-    write_text(path, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-    target = layout.versions / f"{manifest['version']:06}"
+    write_manifest(folder, manifest)
+    target = layout.versions / f"{manifest.version:06}"
     try:
         folder.rename(target)
     except OSError as error:
@@ -130,23 +121,22 @@ def commit(layout: Layout, folder: Path, manifest: dict[str, Any], previous: Ver
             raise
         raise StageError(f"another run published version {target.name} meanwhile: materialize training_csv again") from error
     fsync_folder(layout.versions)
-    return Version(manifest["version"], target, manifest)
+    return Version(manifest.version, target, manifest)
 
 
-def mend(version: Version, folder: Path, manifest: dict[str, Any]) -> Version:
+def mend(version: Version, folder: Path, manifest: Manifest) -> Version:
     """Put newly written files, which have the bytes that its manifest names, into a version, and give it another manifest."""
-    for name in manifest["files"]:
-        if not (version.folder / name).exists() or sha256_file(version.folder / name) != manifest["files"][name]["sha256"]:
+    for name, facts in manifest.files.items():
+        if not (version.folder / name).exists() or sha256_file(version.folder / name) != facts.sha256:
             (folder / name).replace(version.folder / name)
-    mended = Version(version.number, version.folder, manifest)
-    write_text(mended.manifest_path, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-    return mended
+    write_manifest(version.folder, manifest)
+    return Version(version.number, version.folder, manifest)
 
 
 def show(layout: Layout, version: Version) -> None:
     """Make the files in `training/` those of `version`, the manifest last, and remove what else was published there before."""
-    names = [*version.manifest["files"], version.manifest_path.name]
-    for name in version.manifest["files"]:
+    names = [*version.manifest.files, version.manifest_path.name]
+    for name in version.manifest.files:
         _link(version.folder / name, layout.training / name)
     # A copy: whoever edits it must not edit the version's.
     text = version.manifest_path.read_text(encoding="utf-8")
@@ -155,7 +145,7 @@ def show(layout: Layout, version: Version) -> None:
         write_text(target, text)
     for path in layout.training.glob("*.manifest.json"):
         try:
-            shown = set(read_manifest(path)["files"])
+            shown = set(read_manifest(path).files)
         except StageError:
             shown = set()
         for name in (shown | {path.name}) - set(names):
@@ -183,7 +173,7 @@ def remove_drafts(layout: Layout) -> None:
 
 def _remove_unnamed(layout: Layout, names: set[str]) -> None:
     """CSVs and tables of earlier versions that no manifest in `training/` names any more: a kill can leave one behind."""
-    earlier = {name for version in read_versions(layout) for name in version.manifest["files"]}
+    earlier = {name for version in read_versions(layout) for name in version.manifest.files}
     for name in earlier - names:
         (layout.training / name).unlink(missing_ok=True)
 
@@ -192,10 +182,10 @@ def _folders(layout: Layout) -> list[Path]:
     return sorted(folder for folder in layout.versions.glob("[0-9]*") if folder.name.isdecimal())
 
 
-def _share(folder: Path, manifest: dict[str, Any], previous: Version) -> None:
-    known = previous.manifest["files"] if previous.is_intact else {}
-    for name, facts in manifest["files"].items():
-        if known.get(name, {}).get("sha256") == facts["sha256"]:
+def _share(folder: Path, manifest: Manifest, previous: Version) -> None:
+    known = previous.manifest.files if previous.is_intact else {}
+    for name, facts in manifest.files.items():
+        if name in known and known[name].sha256 == facts.sha256:
             _link(previous.folder / name, folder / name)
 
 

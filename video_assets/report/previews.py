@@ -5,7 +5,7 @@ Belongs here: values for people to look at. Does not belong here: pictures (`rep
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,11 @@ import pandas as pd
 
 from video_assets.core.units import shorten
 
+Row = Mapping[str, bool | int | float | str | None]
+"""A row of a preview, by column."""
 
-def preview(frame: pd.DataFrame, columns: Sequence[str], n: int = 10, *, max_chars: int = 120) -> list[dict[str, Any]]:
+
+def preview(frame: pd.DataFrame, columns: Sequence[str], n: int = 10, *, max_chars: int = 120) -> list[Row]:
     """The first `n` rows as records that survive JSON: plain Python values, missing and infinite numbers as None.
 
     Texts are one line of at most `max_chars` characters: a caption of 350 words must not swell Dagster's event log.

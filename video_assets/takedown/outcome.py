@@ -5,8 +5,8 @@ Belongs here: the words. Does not belong here: removing anything (`takedown.take
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
+from video_assets.core.json_values import JsonObject
 from video_assets.core.units import count
 
 
@@ -63,7 +63,7 @@ class TakedownReport:
         """Every line was understood, and nothing that should be gone is still there."""
         return not self.problems and not self.refused and all(removal.outcome != "failed" for removal in self.removals)
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> JsonObject:
         """JSON-able."""
         return {**asdict(self), "is_complete": self.is_complete, "still_to_do": list(still_to_do(self))}
 

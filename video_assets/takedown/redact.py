@@ -4,58 +4,50 @@ A version keeps its number, order and all other rows; its manifest says what was
 Belongs here: one version. Does not belong here: which clips (`takedown.take_down`), rewriting a file (`takedown.scrub`).
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import DROPPED
+from video_assets.publish.manifest import write_manifest
 from video_assets.publish.product_files import sha256_file
-from video_assets.storage.durable import write_text
+from video_assets.publish.rules.manifest import Changes, ClipCounts, FileFacts, Manifest, Redaction
 from video_assets.takedown.outcome import FoundClip
 from video_assets.takedown.scrub import scrub_csv, scrub_dropped, scrub_product_table
 
-_EXAMPLES = ("first_added", "first_dropped", "first_changed")
 
-
-def redact_version(folder: Path, manifest: dict[str, Any], clips: Sequence[FoundClip], *, request: str) -> int:
+def redact_version(folder: Path, manifest: Manifest, clips: Sequence[FoundClip], *, request: str) -> int:
     """Take `clips` out of a version's files; the manifest is written last. Killed in between, it is done again.
 
     Returns:
         Rows that were taken out of its table.
     """
-    relative_to = (manifest.get("settings", {}).get("training", {}).get("relative_to") or "").rstrip("/")
-    prefix = f"{relative_to}/" if relative_to else ""
+    prefix = f"{manifest.relative_to}/" if manifest.relative_to else ""
     by_path = {clip.path.removeprefix(prefix): clip for clip in clips if clip.path}
-    table = folder / f"{manifest['name']}.parquet"
+    table = folder / f"{manifest.name}.parquet"
     published = {path for path in pq.read_table(table, columns=["path"])["path"].to_pylist() if path in by_path}
     if not published and not _is_half_done(folder, manifest) and not _is_named(manifest, by_path):
         return 0
-    files = {name: _redact_file(folder / name, facts, published, by_path, table) for name, facts in manifest["files"].items()}
+    files = {name: _redact_file(folder / name, facts, published, by_path, table) for name, facts in manifest.files.items()}
     gone = [by_path[path] for path in published]
-    write_text(
-        folder / f"{manifest['name']}.manifest.json",
-        json.dumps(_redacted(manifest, files, gone, set(by_path), request), indent=2, ensure_ascii=False) + "\n",
-    )
+    write_manifest(folder, _redacted(manifest, files, gone, set(by_path), request))
     return len(published)
 
 
-def _is_half_done(folder: Path, manifest: dict[str, Any]) -> bool:
-    return any((folder / name).stat().st_size != facts["bytes"] for name, facts in manifest["files"].items())
+def _is_half_done(folder: Path, manifest: Manifest) -> bool:
+    return any((folder / name).stat().st_size != facts.bytes for name, facts in manifest.files.items())
 
 
-def _is_named(manifest: dict[str, Any], by_path: dict[str, FoundClip]) -> bool:
-    return any(path in by_path for kind in _EXAMPLES for path in manifest.get("changes", {}).get(kind, ()))
+def _is_named(manifest: Manifest, by_path: dict[str, FoundClip]) -> bool:
+    return manifest.changes is not None and manifest.changes.examples.names_any(set(by_path))
 
 
-def _redact_file(
-    path: Path, facts: dict[str, Any], published: set[str], by_path: dict[str, FoundClip], table: Path
-) -> dict[str, Any]:
+def _redact_file(path: Path, facts: FileFacts, published: set[str], by_path: dict[str, FoundClip], table: Path) -> FileFacts:
     """The file's new facts."""
     if path.suffix == ".csv":
-        n_rows = facts["rows"] - scrub_csv(path, set(by_path))
+        n_rows = facts.rows - scrub_csv(path, set(by_path))
     elif path == table:
         scrub_product_table(path, set(by_path))
         n_rows = pq.read_metadata(path).num_rows
@@ -64,37 +56,41 @@ def _redact_file(
         if clips:
             scrub_dropped(path, DROPPED.frame([{**clip, "stage": "", "reason": "", "detail": ""} for clip in clips]))
         n_rows = pq.read_metadata(path).num_rows
-    return {"rows": n_rows, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+    return FileFacts(rows=n_rows, bytes=path.stat().st_size, sha256=sha256_file(path))
 
 
 def _redacted(
-    manifest: dict[str, Any], files: dict[str, Any], gone: list[FoundClip], paths: set[str], request: str
-) -> dict[str, Any]:
+    manifest: Manifest, files: Mapping[str, FileFacts], gone: list[FoundClip], paths: set[str], request: str
+) -> Manifest:
     """The manifest of the redacted version."""
-    before = {name: facts["sha256"] for name, facts in manifest["files"].items() if facts["sha256"] != files[name]["sha256"]}
-    changes = {
-        key: [path for path in value if path not in paths] if key in _EXAMPLES else value
-        for key, value in manifest.get("changes", {"since": None}).items()
-    }
-    redacted = {**manifest, "files": files, "changes": changes, "counts": _counts(manifest["counts"], gone)}
-    redacted["rows"] = files[f"{manifest['name']}.parquet"]["rows"]
-    if before:
-        entry = {"request": request, "rows": len(gone), "sha256_before": before}
-        redacted["redacted"] = [*manifest.get("redacted", []), entry]
-        # It is no more what these would give: the next publication must not take it for that.
-        redacted.pop("inputs", None)
-    return redacted
+    redacted = replace(
+        manifest,
+        files=files,
+        rows=files[f"{manifest.name}.parquet"].rows,
+        counts=_counts(manifest.counts, gone),
+        changes=_changes(manifest.changes, paths),
+    )
+    before = {name: facts.sha256 for name, facts in manifest.files.items() if facts.sha256 != files[name].sha256}
+    if not before:
+        return redacted
+    entry = Redaction(request=request, rows=len(gone), sha256_before=before)
+    # It is no more what its inputs would give: the next publication must not take it for that.
+    return replace(redacted, made_from=replace(manifest.made_from, inputs=None), redacted=(*manifest.redacted, entry))
 
 
-def _counts(counts: dict[str, Any], gone: list[FoundClip]) -> dict[str, Any]:
+def _changes(changes: Changes | None, paths: set[str]) -> Changes | None:
+    return changes and replace(changes, examples=changes.examples.without(paths))
+
+
+def _counts(counts: ClipCounts, gone: list[FoundClip]) -> ClipCounts:
     if not gone:
         return counts
-    dropped = {stage: dict(reasons) for stage, reasons in counts["dropped"].items()}
+    dropped = {stage: dict(reasons) for stage, reasons in counts.dropped.items()}
     of_stage = dropped.setdefault("training_csv", {})
     of_stage["taken_down"] = of_stage.get("taken_down", 0) + len(gone)
-    sources = {name: dict(of_source) for name, of_source in counts["sources"].items()}
+    sources = {name: dict(of_source) for name, of_source in counts.sources.items()}
     for clip in gone:
         if clip.source in sources:
             sources[clip.source]["kept"] -= 1
             sources[clip.source]["dropped"] += 1
-    return {**counts, "kept": counts["kept"] - len(gone), "dropped": dropped, "sources": sources}
+    return replace(counts, kept=counts.kept - len(gone), dropped=dropped, sources=sources)

@@ -5,9 +5,8 @@ order in which things are removed (`takedown.take_down`).
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +28,7 @@ IsGone = Callable[[pd.DataFrame], npt.NDArray[np.bool_]]
 """For rows with some of the columns in `NAMING`: which of them are about a clip that was taken down."""
 
 NAMING = ("clip_key", "path", "video", "member", "url", "video_url", "video_id", "source_id", "content_hash", "origin", "extras")
-_BURIED: dict[str, Any] = {
+_BURIED: Mapping[str, str | bool] = {
     "text": "",
     "extras": "{}",
     "origin": "",

@@ -6,7 +6,6 @@ Belongs here: the rules. Does not belong here: reading tables (`publish.audit`),
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
@@ -32,7 +31,7 @@ class CheckFinding:
     name: str
     is_passed: bool
     description: str
-    numbers: dict[str, Any] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
     look_at: dict[str, str] = field(default_factory=dict)
     n_clips: int = 0
 

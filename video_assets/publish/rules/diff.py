@@ -3,6 +3,7 @@
 Belongs here: comparing. Does not belong here: reading tables and hashing their texts (`publish.compare`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,21 @@ class Digest:
 
     paths: npt.NDArray[np.uint64]
     columns: dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class DiffCounts:
+    """A `Diff` in numbers: rows by what became of them, and changed values by column."""
+
+    rows_before: int
+    rows: int
+    added: int
+    dropped: int
+    changed: int
+    changed_columns: Mapping[str, int]
+    stable_rows: int
+    is_order_kept: bool
+    is_append_only: bool
 
 
 @dataclass(frozen=True)
@@ -48,19 +64,19 @@ class Diff:
         return not (self.is_append_only and self.n_before == self.n_after)
 
     @property
-    def counts(self) -> dict[str, Any]:
-        """JSON-able."""
-        return {
-            "rows_before": self.n_before,
-            "rows": self.n_after,
-            "added": len(self.added),
-            "dropped": len(self.dropped),
-            "changed": len(self.changed[0]),
-            "changed_columns": self.changed_columns,
-            "stable_rows": self.stable_rows,
-            "is_order_kept": self.is_order_kept,
-            "is_append_only": self.is_append_only,
-        }
+    def counts(self) -> DiffCounts:
+        """How many of each."""
+        return DiffCounts(
+            rows_before=self.n_before,
+            rows=self.n_after,
+            added=len(self.added),
+            dropped=len(self.dropped),
+            changed=len(self.changed[0]),
+            changed_columns=self.changed_columns,
+            stable_rows=self.stable_rows,
+            is_order_kept=self.is_order_kept,
+            is_append_only=self.is_append_only,
+        )
 
 
 def compare(before: Digest, after: Digest) -> Diff:
