@@ -87,13 +87,3 @@ def is_dropped(verdict: str, reason: str, tolerated_reasons: Collection[str] = (
     if verdict == "good":
         return False
     return not (verdict == "bad" and reason in tolerated_reasons)
-
-
-def vocabulary_table() -> str:
-    """Verdicts and reasons as the Markdown tables of docs/decode-check.md."""
-    verdicts = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in VERDICTS.items())
-    reasons = "\n".join(f"| `{name}` | {reason.meaning} | {reason.advice} |" for name, reason in REASONS.items())
-    return (
-        f"| verdict | meaning |\n|---|---|\n{verdicts}\n\n"
-        f"| reason of a bad clip | meaning | what to do |\n|---|---|---|\n{reasons}\n"
-    )
