@@ -19,7 +19,7 @@ def test_the_page_lies_where_the_manifest_says_and_stays_as_long_as_nothing_is_p
     layout, settings = fill(tmp_path, CLIPS)
     published = publish(layout, settings)
     report = write_report(layout, settings, meanings=MEANINGS)
-    assert report.page == layout.training / read_manifest(published.manifest)["report"]
+    assert report.page == layout.training / read_manifest(published.manifest).report
     page = report.page.read_text(encoding="utf-8")
     assert MEANINGS["corrupt_video"] in page
     assert page.count("<img ") == len(report.pictures)

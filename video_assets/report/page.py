@@ -7,10 +7,10 @@ Belongs here: that page. Does not belong here: the pictures (`report.plots`, `re
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
 
 from video_assets.core.funnel import Funnel
 from video_assets.core.units import count, share
+from video_assets.publish.rules.manifest import Changes, Manifest
 from video_assets.report.previews import kind_of
 
 _TITLES = {
@@ -63,7 +63,7 @@ class Html(str):
 def report_page(
     counted: Funnel,
     pictures: Mapping[str, bytes],
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     *,
     meanings: Mapping[str, str],
     address_of: AddressOf,
@@ -79,14 +79,14 @@ def report_page(
         address_of: where the clips of a reason are shown.
         place: when and where it was published.
     """
-    name = str(manifest["name"])
+    name = manifest.name
     ordered = sorted(pictures, key=lambda picture: picture not in _PHOTOGRAPHS)
     parts = [
-        f"<h1>{escape(name)}</h1><p>Version {escape(str(manifest.get('version', 0)))}, {escape(place)}</p>",
+        f"<h1>{escape(name)}</h1><p>Version {manifest.version}, {escape(place)}</p>",
         _numbers(counted),
         _part("From listed to kept", _funnel(counted, meanings, address_of)),
-        _part("Since the version before", _changes(manifest.get("changes", {}))),
-        _part("Sources", _sources(manifest["counts"]["sources"])),
+        _part("Since the version before", _changes(manifest.changes)),
+        _part("Sources", _sources(manifest.counts.sources)),
         *(
             _part(_TITLES.get(picture, picture.replace("_", " ").capitalize()), _figure(picture, pictures[picture]))
             for picture in ordered
@@ -132,12 +132,13 @@ def _funnel(counted: Funnel, meanings: Mapping[str, str], address_of: AddressOf)
     return _table([("", "stage"), ("", "reason"), ("n", "clips"), ("n", "share"), ("", "meaning")], rows)
 
 
-def _changes(changes: Mapping[str, Any]) -> str:
-    since = changes.get("since")
-    if since is None:
+def _changes(changes: Changes | None) -> str:
+    if changes is None:
         return "<p>There is no version before to compare with.</p>"
-    rows = [[("", kind), ("n", f"{changes.get(kind, 0):,}")] for kind in ("added", "dropped", "changed")]
-    return _table([("", f"clips, since version {since}"), ("n", "number")], rows)
+    counts = changes.counts
+    numbers = (("added", counts.added), ("dropped", counts.dropped), ("changed", counts.changed))
+    rows: list[Row] = [[("", kind), ("n", f"{number:,}")] for kind, number in numbers]
+    return _table([("", f"clips, since version {changes.since}"), ("n", "number")], rows)
 
 
 def _sources(sources: Mapping[str, Mapping[str, int]]) -> str:
@@ -146,9 +147,9 @@ def _sources(sources: Mapping[str, Mapping[str, int]]) -> str:
     return _table([("", "source"), *(("n", kind) for kind in kinds)], rows)
 
 
-def _made_with(manifest: Mapping[str, Any]) -> str:
-    decoders = manifest.get("decoded_by", {}).items()
-    versions = [*manifest.get("versions", {}).items(), *((name, ", ".join(map(str, found))) for name, found in decoders)]
+def _made_with(manifest: Manifest) -> str:
+    decoders = manifest.decoded_by.items()
+    versions = [*manifest.made_from.versions.items(), *((name, ", ".join(found)) for name, found in decoders)]
     return _table([("", "what"), ("", "version")], [[("", name), ("words", version)] for name, version in versions])
 
 
