@@ -63,7 +63,7 @@ docs: setup-dev  ## write docs/settings.md from the settings model
 lock: $(VENV)/.uv-ready  ## renew the pins in requirements/
 	$(LOCK) pyproject.toml requirements/build.in -o requirements/run.txt
 	$(LOCK) pyproject.toml requirements/build.in --extra kubernetes -o requirements/image.txt
-	$(LOCK) pyproject.toml requirements/build.in --extra kubernetes --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml requirements/build.in --extra kubernetes --extra lance --group dev -o requirements/dev.txt
 
 benchmark: setup-dev  ## list the benchmarks, or run one (NAME=growth ARGS="--known 10000")
 ifdef NAME

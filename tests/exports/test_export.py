@@ -1,8 +1,10 @@
 """An export is whole or not there: killed, without room, over foreign folders; and it is not made twice."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -16,6 +18,7 @@ from video_assets.exports.exchange import MANIFEST
 from video_assets.exports.export import export, options_of
 from video_assets.exports.output import MADE
 from video_assets.exports.registry import MODULES
+from video_assets.exports.rows import newest_version
 from video_assets.publish.publish import publish
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
@@ -243,6 +246,42 @@ def test_a_take_down_leaves_no_export_with_the_clip(sample, tmp_path):
     # Of what was exported since, nothing has to go.
     assert taken_down(layout, settings, tmp_path, "aquarium.mp4").exports == ()
     assert export(layout, settings, "energon").is_new is False
+
+
+def test_a_take_down_takes_a_cache_that_moved_on_from_an_export_with_the_clip(sample, tmp_path):
+    shutil.copytree(sample.clips, tmp_path / "clips")
+    layout, settings = published_root(tmp_path / "data", tmp_path / "clips", tmp_path / "clips" / "captions.csv")
+    first = export(layout, settings, "diffusion-pipe")
+    export(layout, settings, "ltx")
+    (gone,) = first.folder.glob("clips/windmill-*.webm")
+    (first.folder / "clips" / "cache").mkdir()
+    (first.folder / "clips" / "cache" / f"{gone.stem}.safetensors").write_text("what the trainer made of the clip")
+    trained_for = settings.model_copy(update={"training": settings.training.model_copy(update={"for_": ("open-sora-1.2",)})})
+    publish(layout, trained_for)
+    for target in ("diffusion-pipe", "ltx"):
+        second = export(layout, trained_for, target)
+        assert not [path for path in second.folder.glob("clips/*.webm") if path.name == gone.name]
+    assert (first.folder / "clips" / "cache" / f"{gone.stem}.safetensors").exists()
+    # The second version never had the clip: what is made of it alone stays.
+    assert taken_down(layout, trained_for, tmp_path, "windmill.webm").exports == ("diffusion-pipe",)
+    assert not list(layout.root.rglob("exports/**/*.safetensors"))
+    assert export(layout, trained_for, "diffusion-pipe").is_new
+    assert taken_down(layout, trained_for, tmp_path, "windmill.webm").exports == ()
+
+
+def test_names_that_were_repaired_are_counted_and_told(own):
+    layout, settings = own
+    exported = export(layout, settings, "energon")
+    odd = [
+        path
+        for path in pd.read_parquet(newest_version(layout).table)["path"]
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", Path(path).stem)
+    ]
+    assert exported.manifest["repaired"] == {"names": len(odd)}
+    assert odd
+    shutil.rmtree(exported.folder)
+    assert f"repaired  {len(odd)} names" in command("export", "energon", "--data-root", layout.root).stdout
+    assert export(layout, settings, "ltx").manifest["repaired"] == {}
 
 
 def test_a_take_down_of_nothing_that_is_here_keeps_exports(own, tmp_path):

@@ -1,19 +1,25 @@
 """Every export, loaded as its consumer loads it: real readers where there are some, else the rules of its own code."""
 
 import csv
+import gc
 import json
 import tomllib
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import datasets
+import lance
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import webdataset as wds
+import xxhash
 import yaml
 
 from video_assets.core.consumers import CONSUMERS
-from video_assets.exports.export import Exported, export
+from video_assets.exports.export import Exported, export, options_of
 from video_assets.exports.registry import MODULES
 
 # The sample: two .webm, one caption "None", one rotated clip, one of variable rate, one AV1.
@@ -35,6 +41,9 @@ LEFT_OUT = {
     "simpletuner": ROTATED,
     "cosmos-predict2.5": {**CODEC, **ROTATED, "suffix_refused": 6, "too_few_frames": 12},
     "energon": {},
+    "webdataset": {},
+    "lance": {},
+    "hub-folder": {},
 }
 
 
@@ -158,6 +167,50 @@ def energon(folder: Path) -> dict:
     return {media / row["video"]: row["caption"] for row in rows}
 
 
+def read_shards(folder: Path) -> list[dict]:
+    """Every sample as the reader gives it. It leaves the shards to the garbage collector, which complains here and not later."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        samples = [*wds.WebDataset([str(path) for path in sorted(folder.glob("*.tar"))], shardshuffle=False)]
+        gc.collect()
+    return samples
+
+
+def web_dataset(folder: Path) -> dict:
+    found = {}
+    for sample in read_shards(folder):
+        (suffix,) = {name for name in sample if not name.startswith("__")} - {"json", "txt"}
+        path = folder.parent / f"{sample['__key__']}.{suffix}"
+        path.write_bytes(sample[suffix])
+        row = json.loads(sample["json"])
+        assert (row["text"], row["file_size"]) == (sample["txt"].decode(), len(sample[suffix]))
+        found[path] = row["text"]
+    return found
+
+
+def lance_table(folder: Path) -> dict:
+    table = lance.dataset(folder / "clips.lance")
+    rows = table.to_table(columns=["name", "text"]).to_pylist()
+    found = {}
+    for row, blob in zip(rows, table.take_blobs("video", indices=range(len(rows))), strict=True):
+        path = folder.parent / row["name"]
+        with blob as file:
+            path.write_bytes(file.read())
+        found[path] = row["text"]
+    return found
+
+
+def hub_folder(folder: Path) -> dict:
+    """The clips are not in it: they are found by name, as somebody would who has the same ones in another place."""
+    cache = folder.parent / "cache-hub-folder"
+    clips = folder.parents[2] / "clips"
+    rows = datasets.load_dataset(str(folder), split="train", cache_dir=str(cache))
+    for row in rows:
+        content = (clips / row["clip"].removeprefix("own_clips/")).read_bytes()
+        assert (len(content), xxhash.xxh3_128_hexdigest(content)) == (row["file_size"], row["content_hash"])
+    return {clips / row["clip"].removeprefix("own_clips/"): row["text"] for row in rows}
+
+
 LOADERS = {
     "open-sora-1.2": open_sora,
     "open-sora-1.3": open_sora,
@@ -174,6 +227,9 @@ LOADERS = {
     "simpletuner": simpletuner,
     "cosmos-predict2.5": cosmos,
     "energon": energon,
+    "webdataset": web_dataset,
+    "lance": lance_table,
+    "hub-folder": hub_folder,
 }
 
 
@@ -192,6 +248,49 @@ def test_the_consumer_gets_every_clip_that_it_can_take_with_its_caption(publishe
     table = pq.read_table(exported.folder / "left_out.parquet").to_pandas()
     assert table["reason"].value_counts().to_dict() == LEFT_OUT[target]
     assert_same(exported, layout, LOADERS[target](exported.folder))
+
+
+def test_web_dataset_shards_are_bounded_and_the_same_each_time(published):
+    layout, settings = published
+    hashes = []
+    for shard_mib, min_frames in ((1, 0), (1, 1)):
+        options = replace(options_of(settings), shard_mib=shard_mib, min_frames=min_frames)
+        exported = export(layout, settings, "webdataset", options)
+        assert exported.is_new
+        hashes.append({name: facts for name, facts in exported.manifest["files"].items() if name.endswith(".tar")})
+    assert hashes[0] == hashes[1]
+    assert all(facts["bytes"] < 2 << 20 or facts["rows"] == 1 for facts in hashes[0].values())
+    assert sum(facts["rows"] for facts in hashes[0].values()) == 21
+    assert_same(exported, layout, web_dataset(exported.folder))
+
+
+def test_hugging_face_reads_the_web_dataset_shards_of_each_kind_of_file(published):
+    layout, settings = published
+    exported = export(layout, settings, "webdataset")
+    captions = []
+    for suffix in sorted({path.name.partition("-")[0] for path in exported.folder.glob("*.tar")}):
+        cache = exported.folder.parent / f"cache-webdataset-{suffix}"
+        files = sorted(map(str, exported.folder.glob(f"{suffix}-*.tar")))
+        loaded = datasets.load_dataset("webdataset", data_files=files, split="train", cache_dir=str(cache))
+        is_video = isinstance(loaded.features[suffix], datasets.Video)  # of .webm it hands out bytes
+        rows = loaded.cast_column(suffix, datasets.Video(decode=False)) if is_video else loaded
+        clips = [row[suffix]["bytes"] if is_video else row[suffix] for row in rows]
+        captions += [(row["txt"], row["json"]["num_frames"], len(clip)) for row, clip in zip(rows, clips, strict=True)]
+    every = pd.read_parquet(layout.versions / f"{exported.manifest['version']:06}" / "training.parquet")
+    assert sorted(captions) == sorted(zip(every["text"], every["num_frames"], every["file_size"], strict=True))
+
+
+def test_hugging_face_reads_the_lance_table(published):
+    layout, settings = published
+    exported = export(layout, settings, "lance")
+    files = [str(path) for path in sorted((exported.folder / "clips.lance").rglob("*")) if path.is_file()]
+    loaded = datasets.load_dataset(
+        "lance", data_files=files, split="train", cache_dir=str(exported.folder.parent / "cache-lance")
+    )
+    assert isinstance(loaded.features["video"], datasets.Video)
+    rows = loaded.cast_column("video", datasets.Video(decode=False))
+    every = pd.read_parquet(layout.versions / f"{exported.manifest['version']:06}" / "training.parquet")
+    assert [(row["text"], len(row["video"]["bytes"])) for row in rows] == [*zip(every["text"], every["file_size"], strict=True)]
 
 
 def test_left_out_names_row_path_source_licence_and_why(published):

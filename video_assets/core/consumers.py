@@ -18,7 +18,8 @@ class Consumer:
     `suffixes` are file name endings in lower case, empty: any. `codecs_refused` are FFmpeg's decoder names that its reader lacks.
     `is_pandas_csv`: pandas' default reader takes words such as "None" for missing. `takes_rotated`: it hands clips on as they are
     and leaves the display rotation to others. `takes_variable_rate`: it does not count on one rate per clip. `opens_clips`: the
-    export links or reads the clips.
+    export links or reads the clips. `is_handed_on`: it goes to
+    other people, so it names no path of this machine and has the hash of each clip's bytes.
     """
 
     description: str
@@ -29,6 +30,7 @@ class Consumer:
     takes_rotated: bool = False
     takes_variable_rate: bool = True
     opens_clips: bool = False
+    is_handed_on: bool = False
 
 
 CONSUMERS: Mapping[str, Consumer] = {
@@ -77,6 +79,13 @@ CONSUMERS: Mapping[str, Consumer] = {
         opens_clips=True,
     ),
     "energon": Consumer("Megatron-Energon: JSONL beside the clips, for `energon prepare`", takes_rotated=True, opens_clips=True),
+    "webdataset": Consumer("WebDataset: tar shards of clips, captions and numbers", takes_rotated=True, opens_clips=True),
+    "lance": Consumer("Lance: one table with the clips in it as blobs", takes_rotated=True, opens_clips=True),
+    "hub-folder": Consumer(
+        "a folder for `hf upload`: table, card, pictures and Croissant metadata, without the clips",
+        takes_rotated=True,
+        is_handed_on=True,
+    ),
 }
 """By target, in the order in which they are listed."""
 

@@ -15,9 +15,18 @@ from typing import Any
 
 from video_assets.core.errors import UsageError
 from video_assets.exports.output import MADE
-from video_assets.storage.durable import fsync_folder
+from video_assets.storage.durable import fsync_folder, write_text
 
 MANIFEST = "export.manifest.json"
+
+
+MOVED_ON = "moved_on_from"
+"""In the manifest: from which tables the exports were whose files of other programs lie here now."""
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """What an export says of itself."""
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_export(folder: Path) -> dict[str, Any] | None:
@@ -85,9 +94,23 @@ def _move_on(old: Path, folder: Path) -> None:
     ours = {MANIFEST, MADE} if has_names else {*manifest["entries"]}
     for name in _made(old, manifest) if has_names else ():
         (old / name).unlink(missing_ok=True)
-    for path in _others(old, folder):
-        if path.parts[0] not in ours:
-            (old / path).rename(folder / path)
+    for number, path in enumerate(path for path in _others(old, folder) if path.parts[0] not in ours):
+        if not number:
+            _note_origins(folder, manifest)
+        (old / path).rename(folder / path)
+
+
+def tables_in(manifest: dict[str, Any]) -> set[tuple[int | None, str | None]]:
+    """Version and table (SHA-256) of all rows that an export may hold something of: its own, those of a cache that moved on."""
+    return {(made.get("version"), made.get("table_sha256")) for made in [manifest, *manifest.get(MOVED_ON, ())]}
+
+
+def _note_origins(folder: Path, old: dict[str, Any]) -> None:
+    """Before anything of another program moves on: from which tables it can be."""
+    new = read_export(folder) or {}
+    origins = tables_in(old) | tables_in(new)
+    new[MOVED_ON] = [{"version": version, "table_sha256": sha256} for version, sha256 in sorted(origins, key=str)]
+    write_manifest(folder, new)
 
 
 def _made(old: Path, manifest: dict[str, Any]) -> Iterator[str]:

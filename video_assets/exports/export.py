@@ -20,14 +20,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.consumers import CONSUMERS, Consumer
-from video_assets.exports.exchange import MANIFEST, read_export, recover, swap
-from video_assets.exports.output import Options, Output
+from video_assets.exports.exchange import MANIFEST, read_export, recover, swap, write_manifest
+from video_assets.exports.output import Options, Origin, Output
 from video_assets.exports.registry import writer_of
 from video_assets.exports.rows import is_there, newest_version, read_facts, read_rows
 from video_assets.publish.versions import Version
 from video_assets.select.rules import lint as rules
 from video_assets.settings.model import Settings
-from video_assets.storage.durable import draft_of, write_text
+from video_assets.storage.durable import draft_of
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.space import explained_space
@@ -95,14 +95,14 @@ def export(layout: Layout, settings: Settings, target: str, options: Options | N
         if known is not None and all(known.get(key) == value for key, value in made_from.items()) and _has_all(folder, known):
             return Exported(folder, known, is_new=False)
         with _draft(folder, target) as draft:
-            out = Output(draft, folder, options, name=target)
-            facts = read_facts(layout, settings)
+            out = Output(draft, folder, options, name=target, origin=Origin(layout, settings, version))
+            facts = read_facts(layout, settings, has_hashes=CONSUMERS[target].is_handed_on)
             with out.noting(), _Sieve(out, CONSUMERS[target]) as sieve:
                 write(sieve.kept(read_rows(version, facts)), out)
             manifest = {**made_from, **sieve.counts(version), **_written(out)}
             _finish(draft, manifest)
             swap(draft, folder)
-    return Exported(folder, manifest, is_new=True)
+    return Exported(folder, read_export(folder) or manifest, is_new=True)
 
 
 def _made_from(version: Version, settings: Settings, target: str, options: Options) -> dict[str, Any]:
@@ -195,6 +195,8 @@ class _Sieve:
     def _write(self, part: pa.Table, reasons: pd.DataFrame, is_out: pa.Array) -> None:
         told = {name: pa.array(reasons[name].astype(str), pa.string()) for name in ("reason", "detail")}
         rows = part.select(["row", "path", "source", "licence"])
+        if self._consumer.is_handed_on:
+            rows = rows.set_column(1, "path", self._out.names_for_others(part))
         for name, column in told.items():
             rows = rows.append_column(name, column)
         gone = rows.filter(is_out).cast(_LEFT_OUT)
@@ -208,11 +210,11 @@ def _not(mask: pa.Array) -> pa.Array:
 
 
 def _written(out: Output) -> dict[str, Any]:
-    return {"links": dict(out.links), "repaired": dict(out.repaired), "files": out.files}
+    return {"links": dict(out.links), "repaired": dict(+out.repaired), "files": out.files}
 
 
 def _finish(draft: Path, manifest: dict[str, Any]) -> None:
     manifest["entries"] = sorted([*(path.name for path in draft.iterdir()), MANIFEST])
-    write_text(draft / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_manifest(draft, manifest)
     # Links, and a million small captions: asking for each alone would take hours.
     os.sync()

@@ -13,7 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
+
+from video_assets.exports.rules.names import clip_name, handed_on_name, is_repaired
 from video_assets.publish.product_files import HashedFile
+from video_assets.publish.versions import Version
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
 
 MADE = "export.made.txt"
 """Names of the files that an export made besides those in its manifest, one a line."""
@@ -42,11 +48,20 @@ class Options:
         return {**vars(self), "allowed": sorted(self.allowed)}
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What is exported, and the data root that it is of."""
+
+    layout: Layout
+    settings: Settings
+    version: Version
+
+
 class Output:
     """A draft folder. `final` is where it will lie, for files that name paths; the manifest has `files`, `links`, `repaired`."""
 
-    def __init__(self, folder: Path, final: Path, options: Options, *, name: str) -> None:
-        self.folder, self.final, self.options, self.name = folder, final, options, name
+    def __init__(self, folder: Path, final: Path, options: Options, *, name: str, origin: Origin) -> None:
+        self.folder, self.final, self.options, self.name, self.origin = folder, final, options, name, origin
         self.files: dict[str, dict[str, Any]] = {}
         self.links: Counter[str] = Counter()
         self.repaired: Counter[str] = Counter()
@@ -86,6 +101,19 @@ class Output:
         """A small text file."""
         with self.open(name) as file:
             file.write(text.encode())
+
+    def clip_name(self, path: str) -> str:
+        """What the clip is called in this export; counted where its own name had to be repaired. To be asked once a clip."""
+        self.repaired["names"] += is_repaired(path)
+        return clip_name(path)
+
+    def names_for_others(self, rows: pa.Table) -> pa.Array:
+        """What people with other folders can find the clips by (columns path, source)."""
+        layout, own = self.origin.layout, self.origin.settings.own_clips.folder
+        sources = rows.column("source").to_pylist()
+        folders = {source: str(own if source == "own_clips" and own else layout.unpacked(source)) for source in set(sources)}
+        pairs = zip(rows.column("path").to_pylist(), sources, strict=True)
+        return pa.array([handed_on_name(path, source, folders[source]) for path, source in pairs], pa.string())
 
     def place(self, clip: str, name: str) -> None:
         """The clip under another name: as a link, or as a copy where the file system refuses links.

@@ -31,6 +31,9 @@ MODULES = {
     "simpletuner": "simpletuner",
     "cosmos-predict2.5": "cosmos_predict",
     "energon": "energon",
+    "webdataset": "webdataset",
+    "lance": "lance",
+    "hub-folder": "hub_folder",
 }
 
 Writer = Callable[["Iterator[pa.Table]", "Output"], None]

@@ -27,6 +27,7 @@ from video_assets.storage.stages import StageError, read_stage
 from video_assets.storage.tables import ROWS_PER_GROUP
 
 _READ = ["path", "source", "video_codec", "rotation_deg", "is_variable_rate", "extras"]
+_HASH = "content_hash"
 _WORDS = ("source", "licence", "video_codec")
 
 
@@ -39,7 +40,7 @@ class Facts:
     words: dict[str, list[str]]
 
     def of(self, paths: list[str]) -> dict[str, pa.Array]:
-        """Columns source, licence, video_codec, rotation_deg, is_variable_rate of these clips.
+        """Columns source, licence, video_codec, rotation_deg, is_variable_rate of these clips; content_hash where it was read.
 
         Raises:
             StageError: the shards do not have one of them.
@@ -70,15 +71,16 @@ def newest_version(layout: Layout) -> Version:
     return versions[-1]
 
 
-def read_facts(layout: Layout, settings: Settings) -> Facts:
-    """Facts about all clips of the shards, read a shard at a time.
+def read_facts(layout: Layout, settings: Settings, *, has_hashes: bool = False) -> Facts:
+    """Facts about all clips of the shards, read a shard at a time; with or without the hashes of their bytes (32 bytes a row).
 
     Raises:
         StageError: a shard is missing or torn.
     """
     words: dict[str, dict[str, int]] = {name: {} for name in _WORDS}
+    wanted = [*_READ, _HASH] if has_hashes else _READ
     parts = [
-        _shard_facts(read_stage(layout.checked(shard), CHECKED, columns=_READ).kept, settings.licences, words)
+        _shard_facts(read_stage(layout.checked(shard), CHECKED, columns=wanted).kept, settings.licences, words)
         for shard in shard_keys(settings.decode.n_shards)
     ]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -113,6 +115,7 @@ def _shard_facts(rows: pd.DataFrame, by_source: dict[str, str], words: dict[str,
         **{name: _codes(column, words[name]) for name, column in texts.items()},
         "rotation_deg": rows["rotation_deg"].fillna(0).to_numpy(dtype=np.int16),
         "is_variable_rate": rows["is_variable_rate"].fillna(value=False).to_numpy(dtype=bool),
+        **({_HASH: rows[_HASH].fillna("").to_numpy(dtype="S32")} if _HASH in rows else {}),
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from video_assets.core.consumers import CONSUMERS
 from video_assets.core.errors import UsageError
-from video_assets.exports.exchange import read_export, recover
+from video_assets.exports.exchange import read_export, recover, tables_in
 from video_assets.publish.versions import Version
 from video_assets.storage.durable import draft_of, fsync_folder
 from video_assets.storage.layout import Layout
@@ -31,7 +31,10 @@ class Withdrawn:
 
 
 def withdraw(layout: Layout, versions: Collection[Version], *, stale_after_s: float) -> Withdrawn:
-    """Remove every export that was not made from a table of `versions` as it is now. Killed in between, it is done again."""
+    """Remove every export not made from a table of `versions` as it is now, or with a cache that moved on from one that was not.
+
+    Killed in between, it is done again.
+    """
     tables = {(version.number, version.manifest.table_facts.sha256) for version in versions}
     removed, problems = [], []
     for target in CONSUMERS:
@@ -51,7 +54,7 @@ def _is_withdrawn(folder: Path, tables: Collection[tuple[int, str]]) -> bool:
     """True when there was an export of other tables; it is gone then."""
     recover(folder)
     manifest = read_export(folder)
-    if manifest is None or (manifest.get("version"), manifest.get("table_sha256")) in tables:
+    if manifest is None or tables_in(manifest).issubset(tables):
         return False
     # As a draft it counts as no export, also when this is killed.
     draft = draft_of(folder)

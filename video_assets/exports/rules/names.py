@@ -24,6 +24,29 @@ def clip_name(path: str) -> str:
     return f"{readable}-{xxhash.xxh3_64_hexdigest(path.encode())}.{suffix.lower()}"
 
 
+def is_repaired(path: str) -> bool:
+    """True when `clip_name` had to change more than the end: characters that end keys, or more than a name may have.
+
+    >>> is_repaired("/clips/a dog. Running.MP4"), is_repaired("/clips/a-dog.mp4")
+    (True, False)
+    """
+    return not clip_name(path).startswith(path.rpartition("/")[2].rpartition(".")[0] + "-")
+
+
+def handed_on_name(path: str, source: str, folder: str) -> str:
+    """The clip's name for people who have other folders: its source, and its path below that source's folder here.
+
+    A clip that does not lie there is called as in exports that link clips.
+
+    >>> handed_on_name("/nfs/own/dogs/1.mp4", "own_clips", "/nfs/own")
+    'own_clips/dogs/1.mp4'
+    >>> handed_on_name("/elsewhere/1.mp4", "own_clips", "/nfs/own")
+    'own_clips/1-6c4bd2fb3bfb4e16.mp4'
+    """
+    below = path.removeprefix(folder.rstrip("/") + "/")
+    return f"{source}/{clip_name(path) if below == path else below}"
+
+
 def rate_group(fps: float) -> float:
     """The frame rate under which a clip is grouped: a common one when it is that within a thousandth, else rounded to 1/1000.
 

@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from video_assets.exports.output import Output
 from video_assets.exports.rules.lines import values
-from video_assets.exports.rules.names import clip_name
 
 
 def write(rows: Iterator[pa.Table], out: Output) -> None:
@@ -15,7 +14,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
     captions = out.make_folder("metas")
     for part in rows:
         for path, text in values(part, "path", "text"):
-            name = clip_name(path)
+            name = out.clip_name(path)
             out.place(path, f"videos/{name}")
             told = f"{name.removesuffix('.mp4')}.txt"
             (captions / told).write_bytes(text.encode())

@@ -10,7 +10,6 @@ import tomlkit
 
 from video_assets.exports.output import Output
 from video_assets.exports.rules.lines import json_text, values
-from video_assets.exports.rules.names import clip_name
 
 
 def write(rows: Iterator[pa.Table], out: Output) -> None:
@@ -20,7 +19,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
         mark = b"{\n"
         for part in rows:
             for path, text in values(part, "path", "text"):
-                name = clip_name(path)
+                name = out.clip_name(path)
                 out.place(path, f"clips/{name}")
                 file.write(mark + f"{json_text(name)}: {json_text([text])}".encode())
                 mark = b",\n"

@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from video_assets.exports.output import Output
 from video_assets.exports.rules.lines import json_line, values
-from video_assets.exports.rules.names import clip_name
 
 _METADATASET = """\
 __module__: megatron.energon
@@ -25,7 +24,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
     with out.open("train.jsonl") as file:
         for part in rows:
             for path, text in values(part, "path", "text"):
-                name = clip_name(path)
+                name = out.clip_name(path)
                 out.place(path, f"clips/{name}")
                 file.write(json_line({"video": name, "caption": text}))
             file.n_rows += part.num_rows

@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from video_assets.exports.output import Output
 from video_assets.exports.rules.lines import json_line, values
-from video_assets.exports.rules.names import clip_name
 
 
 def write(rows: Iterator[pa.Table], out: Output) -> None:
@@ -15,7 +14,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
     with out.open("metadata.jsonl") as file:
         for part in rows:
             for path, text in values(part, "path", "text"):
-                name = f"clips/{clip_name(path)}"
+                name = f"clips/{out.clip_name(path)}"
                 out.place(path, name)
                 file.write(json_line({"file_name": name, "caption": text}))
             file.n_rows += part.num_rows

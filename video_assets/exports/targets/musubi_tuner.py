@@ -12,7 +12,7 @@ import tomlkit
 
 from video_assets.exports.output import Output
 from video_assets.exports.rules.lines import json_line, values
-from video_assets.exports.rules.names import clip_name, rate_group
+from video_assets.exports.rules.names import rate_group
 
 if TYPE_CHECKING:
     from video_assets.publish.product_files import HashedFile
@@ -28,7 +28,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
                 rate = rate_group(fps)
                 if rate not in files:
                     files[rate] = stack.enter_context(out.open(_jsonl(rate)))
-                name = f"clips/{clip_name(path)}"
+                name = f"clips/{out.clip_name(path)}"
                 out.place(path, name)
                 files[rate].write(json_line({"video_path": str(out.final / name), "caption": text}))
                 files[rate].n_rows += 1

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.exports.output import Output
-from video_assets.exports.rules.names import clip_name
 
 _SCHEMA = pa.schema(
     [
@@ -29,7 +28,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
         pq.ParquetWriter(pa.PythonFile(file, mode="w"), _SCHEMA, compression="snappy") as table,
     ):
         for part in rows:
-            names = [clip_name(path) for path in part.column("path").to_pylist()]
+            names = [out.clip_name(path) for path in part.column("path").to_pylist()]
             for path, name in zip(part.column("path").to_pylist(), names, strict=True):
                 out.place(path, f"clips/{name}")
             columns = [pa.array(names), *(part.column(name) for name in ("text", "width", "height"))]

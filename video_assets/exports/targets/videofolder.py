@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 
 from video_assets.core.schema import TRAINING
 from video_assets.exports.output import Output
-from video_assets.exports.rules.names import clip_name
 
 _SCHEMA = pa.schema(
     [
@@ -29,7 +28,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
         for part in rows:
             names = []
             for path in part.column("path").to_pylist():
-                names.append(f"clips/{clip_name(path)}")
+                names.append(f"clips/{out.clip_name(path)}")
                 out.place(path, names[-1])
             table.write_table(part.append_column("file_name", pa.array(names)).select(_SCHEMA.names).cast(_SCHEMA))
             file.n_rows += part.num_rows
