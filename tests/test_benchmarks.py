@@ -10,6 +10,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "census": ["--rows", "100"],
+    "exports": ["--rows", "2000"],
     "growth": ["--known", "12", "--new", "2", "--cases", "new clips", "nothing new"],
     "listing": ["--files", "20", "--rows", "20"],
     "look": ["--rows", "2000"],
@@ -36,6 +37,7 @@ OTHERS = {
     "readers",
     "reading",
     "slurm",
+    "trainers",
     "unattended",
     "workers",
 }

@@ -13,10 +13,12 @@ import dagster as dg
 import pytest
 from command_line import command
 
+from video_assets.exports.export import export
 from video_assets.local.nothing_new import nothing_new, remember_complete
 from video_assets.samples.demo.make import Sample
 from video_assets.settings import load_settings
 from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +185,20 @@ def test_every_change_and_every_doubt_starts_the_jobs(
 def test_other_settings_start_the_jobs(settings: Settings) -> None:
     other = settings.model_copy(update={"filter": settings.filter.model_copy(update={"max_file_size_mib": 1.0})})
     assert nothing_new(other) is None
+
+
+def test_an_export_that_is_newly_wanted_starts_the_jobs(settings: Settings) -> None:
+    other = settings.model_copy(update={"exports": settings.exports.model_copy(update={"targets": ("ltx",)})})
+    assert nothing_new(other) is None
+
+
+def test_an_export_that_was_removed_starts_the_jobs(settings: Settings, finished: Path) -> None:
+    wanted = settings.model_copy(update={"exports": settings.exports.model_copy(update={"targets": ("ltx",)})})
+    folder = export(Layout(finished / "root"), wanted, "ltx").folder
+    remember_complete(wanted)
+    assert nothing_new(wanted) is not None
+    shutil.rmtree(folder)
+    assert nothing_new(wanted) is None
 
 
 def test_what_the_product_was_not_made_from_is_not_remembered(settings: Settings, finished: Path, tmp_path: Path) -> None:

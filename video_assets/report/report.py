@@ -55,11 +55,7 @@ def write_report(
     """
     published = read_published(layout, settings)
     counted = funnel_from_counts(published.n_kept, published.dropped)
-    subject = {
-        "manifest": hash_file(layout.manifest(settings.product_name)),
-        "checks": settings.checks.model_dump(),
-        "look": settings.look.url,
-    }
+    subject = _subject(layout, settings)
     if drawn := _drawn(layout, subject, counted):
         return drawn
     kept = _kept(layout, settings)
@@ -80,6 +76,27 @@ def write_report(
     write_text(_index(layout), json.dumps({"subject": subject, "files": list(files), "readers": readers}))
     _remove_others(layout, set(files))
     return Report(page=layout.report_page, funnel=counted, pictures=pictures, readers=readers)
+
+
+def read_pictures(layout: Layout, settings: Settings) -> dict[str, bytes]:
+    """The report's pictures by name: those that lie there for the published table, else drawn now and not kept.
+
+    Raises:
+        StageError, FileNotFoundError: nothing is published.
+    """
+    published = read_published(layout, settings)
+    counted = funnel_from_counts(published.n_kept, published.dropped)
+    drawn = _drawn(layout, _subject(layout, settings), counted)
+    return drawn.pictures if drawn else _draw(layout, settings, counted, _kept(layout, settings))
+
+
+def _subject(layout: Layout, settings: Settings) -> dict[str, Any]:
+    """What a report was drawn of: when all of this is the same, so is the report."""
+    return {
+        "manifest": hash_file(layout.manifest(settings.product_name)),
+        "checks": settings.checks.model_dump(),
+        "look": settings.look.url,
+    }
 
 
 def _place(manifest: Path) -> str:

@@ -14,8 +14,9 @@ from video_assets.core.funnel import funnel_from_counts
 from video_assets.explain.reasons import MEANINGS
 from video_assets.exports.output import Output
 from video_assets.exports.rules.data_card import COLUMNS, DataSet, card, croissant
+from video_assets.publish.manifest import read_published
 from video_assets.report.previews import kind_of
-from video_assets.report.report import write_report
+from video_assets.report.report import read_pictures
 from video_assets.storage.stages import StageError
 
 _TABLE = "data/train.parquet"
@@ -65,13 +66,13 @@ def _write_table(rows: Iterator[pa.Table], out: Output) -> tuple[float, int, Cou
 
 def _write_pictures(out: Output) -> dict[str, str]:
     """Meaning by file name."""
-    version = out.origin.version
-    report = write_report(out.origin.layout, out.origin.settings)
-    if report.funnel.kept != version.manifest["counts"]["kept"]:
+    version, layout, settings = out.origin.version, out.origin.layout, out.origin.settings
+    pictures = read_pictures(layout, settings)
+    if read_published(layout, settings).version != version.number:
         raise StageError(f"another version than {version.number} was published meanwhile: export again")
     written = {}
     for name, meaning in _PICTURES.items():
-        picture = report.pictures[name]
+        picture = pictures[name]
         file_name = f"pictures/{name}.{kind_of(picture)}"
         with out.open(file_name) as file:
             file.write(picture)
