@@ -1,10 +1,8 @@
 """An export is whole or not there: killed, without room, over foreign folders; and it is not made twice."""
 
 import json
-import re
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,7 +16,6 @@ from video_assets.exports.exchange import MANIFEST
 from video_assets.exports.export import export, options_of
 from video_assets.exports.output import MADE
 from video_assets.exports.registry import MODULES
-from video_assets.exports.rows import newest_version
 from video_assets.publish.publish import publish
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
@@ -174,11 +171,12 @@ def test_a_clip_that_is_gone_is_left_out_with_that_reason(sample, tmp_path):
     assert told["path"].tolist() == [str(tmp_path / "clips" / "aquarium.mp4")]
 
 
-def test_the_licence_of_the_row_or_of_its_source_travels_along(sample, tmp_path):
+def test_the_licence_of_the_row_or_of_its_source_travels_along_and_a_name_that_is_repaired_is_counted(sample, tmp_path):
     shutil.copytree(sample.clips, tmp_path / "clips")
+    (tmp_path / "clips" / "aquarium.mp4").rename(tmp_path / "clips" / "my aquarium. No 1.mp4")
     captions = pd.read_csv(sample.captions, keep_default_na=False)
     captions["license"] = ""
-    captions.loc[captions["path"] == "aquarium.mp4", "license"] = "CC0-1.0"
+    captions.loc[captions["path"] == "aquarium.mp4", ["path", "license"]] = ["my aquarium. No 1.mp4", "CC0-1.0"]
     captions.to_csv(tmp_path / "captions.csv", index=False)
     layout, settings = published_root(
         tmp_path / "data", tmp_path / "clips", tmp_path / "captions.csv", own_clips={"licence": "CC-BY-4.0"}
@@ -189,7 +187,8 @@ def test_the_licence_of_the_row_or_of_its_source_travels_along(sample, tmp_path)
         {"source": "own_clips", "licence": "CC0-1.0", "rows": 1},
     ]
     rows = pd.read_parquet(exported.folder / "metadata.parquet")
-    assert rows.loc[rows["licence"] == "CC0-1.0", "file_name"].str.startswith("clips/aquarium-").all()
+    assert rows.loc[rows["licence"] == "CC0-1.0", "file_name"].str.startswith("clips/my-aquarium-No-1-").all()
+    assert exported.manifest["repaired"] == {"names": 1}
 
 
 def test_the_shards_for_open_sora_refuse_a_path_with_a_dot(own, tmp_path):
@@ -267,21 +266,6 @@ def test_a_take_down_takes_a_cache_that_moved_on_from_an_export_with_the_clip(sa
     assert not list(layout.root.rglob("exports/**/*.safetensors"))
     assert export(layout, trained_for, "diffusion-pipe").is_new
     assert taken_down(layout, trained_for, tmp_path, "windmill.webm").exports == ()
-
-
-def test_names_that_were_repaired_are_counted_and_told(own):
-    layout, settings = own
-    exported = export(layout, settings, "energon")
-    odd = [
-        path
-        for path in pd.read_parquet(newest_version(layout).table)["path"]
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", Path(path).stem)
-    ]
-    assert exported.manifest["repaired"] == {"names": len(odd)}
-    assert odd
-    shutil.rmtree(exported.folder)
-    assert f"repaired  {len(odd)} names" in command("export", "energon", "--data-root", layout.root).stdout
-    assert export(layout, settings, "ltx").manifest["repaired"] == {}
 
 
 def test_a_take_down_of_nothing_that_is_here_keeps_exports(own, tmp_path):

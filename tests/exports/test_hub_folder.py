@@ -45,7 +45,7 @@ def test_the_card_has_counts_funnel_licences_and_pictures(handed_on):
     assert "21 clips with captions" in text
     assert "| own_clips | CC-BY-4.0 | 20 |" in text
     assert "| own_clips | CC0-1.0 | 1 |" in text
-    assert "| decode_check | `truncated` | -1 |" in text
+    assert "| decode_check | `truncated` | -2 |" in text
     pictures = {path.relative_to(handed_on.folder) for path in handed_on.folder.glob("pictures/*")}
     assert {path.stem for path in pictures} == {"funnel", "drop_reasons", "histograms", "kept_clips"}
     assert all(f"]({path})" in text for path in pictures)

@@ -17,7 +17,7 @@ def clip_name(path: str) -> str:
     It holds one dot (keys of archives end at the first), is ASCII, and stays the same as long as the path does.
 
     >>> clip_name("/clips/a dog. Running.MP4")
-    'a-dog-Running-6cd4a8a5e1b0d3d8.mp4'
+    'a-dog-Running-d05c6c5673e56f7c.mp4'
     """
     stem, _, suffix = path.rpartition("/")[2].rpartition(".")
     readable = _ODD.sub("-", stem).strip("-")[:60] or "clip"
@@ -41,7 +41,7 @@ def handed_on_name(path: str, source: str, folder: str) -> str:
     >>> handed_on_name("/nfs/own/dogs/1.mp4", "own_clips", "/nfs/own")
     'own_clips/dogs/1.mp4'
     >>> handed_on_name("/elsewhere/1.mp4", "own_clips", "/nfs/own")
-    'own_clips/1-6c4bd2fb3bfb4e16.mp4'
+    'own_clips/1-2bbc075cec0ed391.mp4'
     """
     below = path.removeprefix(folder.rstrip("/") + "/")
     return f"{source}/{clip_name(path) if below == path else below}"
