@@ -95,6 +95,7 @@ def diffusion_pipe(root: Path, folder: Path) -> list[Row]:
         logger=logging.getLogger(),
         CAPTIONS_JSON_FILE="captions.json",
         NUM_PROC=None,
+        seed_from_hash=lambda _: 0,
     )
     directory = tomllib.loads((folder / "dataset.toml").read_text())["directory"][0]["path"]
     found: list[Row] = []
@@ -314,6 +315,7 @@ def main() -> None:
     for name in dict.fromkeys(option for option, _ in TRAINERS.values()):
         parser.add_argument(f"--{name}", dest=name, type=Path, help="folder of its checkout")
     given = vars(parser.parse_args())
+    datasets.disable_progress_bars()
     settings = load_settings(data_root=given["data_root"])
     layout = Layout(settings.data_root)
     for target, (option, load) in TRAINERS.items():
