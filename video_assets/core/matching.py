@@ -121,6 +121,11 @@ def positions(keys: pd.Series, among: pd.Series) -> npt.NDArray[np.int64]:
     return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
+def has_repeats(keys: pd.Series) -> bool:
+    """True when a key occurs twice; cheaper than to ask which."""
+    return pc.call_function("count_distinct", [pa.array(keys, type=pa.string())]).as_py() < len(keys)
+
+
 def _known(previous: pd.DataFrame | None, probes: pd.DataFrame | None) -> pd.DataFrame:
     tables = [PROBES.frame(table) for table in (previous, probes) if table is not None and len(table)]
     return pd.concat([PROBES.frame(), *tables], ignore_index=True)

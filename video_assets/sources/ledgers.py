@@ -17,7 +17,8 @@ from video_assets.core.schema import LEDGER
 from video_assets.settings.model import Settings, Source
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.listed import Listing
-from video_assets.sources.own_clips.listing import list_own_clips, scan_own_clips, tables_of
+from video_assets.sources.own_clips.caption_tables import tables_of
+from video_assets.sources.own_clips.listing import list_own_clips, scan_own_clips
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.shards import add_unpacked, due_shards, unpack_shards
 from video_assets.sources.own_clips.sidecars import sidecars_of

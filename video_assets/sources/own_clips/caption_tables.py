@@ -18,12 +18,16 @@ import pyarrow.parquet as pq
 
 from video_assets.core.captions import CaptionRow
 from video_assets.core.errors import SourceError
-from video_assets.sources.fetching.csv_rows import opened_unchanging
-from video_assets.sources.own_clips.csv_tables import read_csv
+from video_assets.settings.sources import OwnClips
+from video_assets.sources.fetching.csv_rows import in_groups, opened_unchanging
+from video_assets.sources.own_clips.csv_tables import read_csv, read_csv_blocks
 from video_assets.sources.own_clips.json_tables import read_json
 from video_assets.sources.own_clips.line_pairs import read_line_pair
-from video_assets.sources.own_clips.table_rows import TableOptions, shape_of
+from video_assets.sources.own_clips.scan import Scan
+from video_assets.sources.own_clips.table_rows import CaptionBlock, TableOptions, shape_of
 
+_GROUP = 16_384
+_NO_ROWS = "the table has no rows; list at least one clip in it, or leave it away"
 _COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 
@@ -34,6 +38,37 @@ def read_captions(path: Path, *, options: TableOptions, notes: list[str]) -> Ite
         SourceError: missing, not readable, not of the format its name says, no such column, a broken row, no row at all.
         OSError: the storage failed.
     """
+    reader, compression = _reader(path)
+    n_rows = 0
+    with _opened(path) as file, _decompressed(file, path, compression) as plain:
+        for row in reader(plain, path, options, notes):
+            n_rows += 1
+            yield row
+    if n_rows == 0:
+        raise SourceError(f"{path}: {_NO_ROWS}")
+
+
+def read_caption_blocks(path: Path, *, options: TableOptions, notes: list[str]) -> Iterator[CaptionBlock | list[CaptionRow]]:
+    """The rows of `read_captions` in their order, many at once; as columns where the format allows it.
+
+    Raises:
+        SourceError, OSError: as `read_captions`; rows before the one that is wrong may have come.
+    """
+    reader, compression = _reader(path)
+    if reader is not read_csv or compression is not None:
+        yield from in_groups(read_captions(path, options=options, notes=notes), _GROUP)
+        return
+    is_empty = True
+    with _opened(path) as file:
+        for block in read_csv_blocks(file, path, options, notes):
+            is_empty = False
+            yield block
+    if is_empty:
+        raise SourceError(f"{path}: {_NO_ROWS}")
+
+
+def _reader(path: Path) -> tuple["_Reader", str | None]:
+    """How to read a table by its name, and how it is compressed."""
     compression = _COMPRESSED.get(path.suffix.lower())
     reader = _READERS.get((Path(path.stem) if compression else path).suffix.lower())
     if reader is None and path.is_dir():
@@ -41,13 +76,18 @@ def read_captions(path: Path, *, options: TableOptions, notes: list[str]) -> Ite
     if reader is None:
         endings = f"{', '.join(_READERS)} (and {', '.join(_COMPRESSED)} behind it)"
         raise SourceError(f"{path}: a captions table ends in {endings}; convert it to one of them")
-    n_rows = 0
-    with _opened(path) as file, _decompressed(file, path, compression) as plain:
-        for row in reader(plain, path, options, notes):
-            n_rows += 1
-            yield row
-    if n_rows == 0:
-        raise SourceError(f"{path}: the table has no rows; list at least one clip in it, or leave it away")
+    return reader, compression
+
+
+def tables_of(settings: OwnClips, scan: Scan, *, notes: list[str]) -> list[Path]:
+    """The captions tables that were named, else those of the folder, the nearest to the clips first.
+
+    Raises:
+        SourceError: no table fits, or two of one folder do.
+    """
+    if settings.captions is not None:
+        return tables_named(settings.captions)
+    return [] if settings.folder is None else tables_found(settings.folder, scan.tables, notes=notes)
 
 
 def tables_named(path: Path) -> list[Path]:
@@ -218,7 +258,8 @@ def _is_binary(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
 
 
-_READERS: dict[str, Callable[[IO[bytes], Path, TableOptions, list[str]], Iterator[CaptionRow]]] = {
+_Reader = Callable[[IO[bytes], Path, TableOptions, list[str]], Iterator[CaptionRow]]
+_READERS: dict[str, _Reader] = {
     ".csv": read_csv,
     ".tsv": read_csv,
     ".jsonl": read_json,

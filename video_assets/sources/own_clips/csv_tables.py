@@ -1,23 +1,30 @@
-"""Captions tables with delimiters: CSV and TSV, row by row, as spreadsheets and programs write them.
+"""Captions tables with delimiters: CSV and TSV, as spreadsheets and programs write them.
 
-Belongs here: delimiters, quotes, rows that swallowed others. Does not belong here: columns (`sources.own_clips.table_rows`),
-encodings (`storage.encodings`).
+Belongs here: delimiters, quotes, rows that swallowed others. Does not belong here: rows that leave no doubt, many at once
+(`sources.own_clips.csv_columns`), columns (`sources.own_clips.table_rows`), encodings (`storage.encodings`).
 """
 
 import csv
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from video_assets.core.captions import DELIMITERS, CaptionRow
 from video_assets.core.errors import SourceError
-from video_assets.sources.fetching.csv_rows import CAPTION_CHARS, BrokenRowError, CsvRow, CsvRows
-from video_assets.sources.own_clips.table_rows import TableOptions, has_shape, shape_of
+from video_assets.sources.fetching.csv_rows import CAPTION_CHARS, BrokenRowError, CsvRow, CsvRows, in_groups
+from video_assets.sources.own_clips.csv_columns import RegularCsv
+from video_assets.sources.own_clips.table_rows import CaptionBlock, RowShape, TableOptions, has_shape, shape_of
 from video_assets.storage.encodings import opened_as_text
 
+_GROUP = 16_384
 _MAX_FIELD_CHARS = 1 << 26  # of columns that are carried along: lists of boxes, transcripts
 _SEP_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _SUFFIX = re.compile(r"\.\w{2,5}$")
@@ -30,21 +37,131 @@ def read_csv(file: IO[bytes], path: Path, options: TableOptions, notes: list[str
         SourceError: not a table, or one whose rows cannot be told apart for sure; the message names the line.
     """
     with opened_as_text(file, path, encoding=options.encoding, notes=notes) as text:
-        delimiter, n_before = _find_delimiter(text, options)
-        lines = itertools.islice(text, n_before, None)
-        reader = CsvRows(lines, delimiter=delimiter, is_strict=True, first_line=n_before + 1, max_field_chars=_MAX_FIELD_CHARS)
-        rows = _readable(reader, path, delimiter)
-        header = _unique(next(rows, CsvRow(0, [])).cells)
-        shape = shape_of(header, table=str(path), options=options)
-        path_at = None if shape.path is None else header.index(shape.path)
+        table = _Table(path, options, *_find_delimiter(text, options))
+        rows = table.rows(itertools.islice(text, table.n_before, None), first_line=table.n_before + 1)
+        yield from table.captions(rows, table.shape_of(next(rows, CsvRow(0, [])).cells))
+
+
+def read_csv_blocks(
+    file: IO[bytes], path: Path, options: TableOptions, notes: list[str]
+) -> Iterator[CaptionBlock | list[CaptionRow]]:
+    """The rows of `read_csv`, many at once: as columns, and as rows from the first place on that leaves a doubt.
+
+    Args:
+        file: seekable to any place.
+        path: its name, for messages.
+        options: what the user said.
+        notes: what the user should know is appended.
+
+    Raises:
+        SourceError: as `read_csv`.
+    """
+    with opened_as_text(file, path, encoding=options.encoding, notes=notes) as text:
+        table = _Table(path, options, *_find_delimiter(text, options))
+        regular = _after_header(file, table) if text.encoding == "utf-8-sig" else None
+        if regular is None:
+            text.seek(0)
+            rows = table.rows(itertools.islice(text, table.n_before, None), first_line=table.n_before + 1)
+            yield from in_groups(table.captions(rows, table.shape_of(next(rows, CsvRow(0, [])).cells)), _GROUP)
+            return
+        shape = table.shape_of(regular.names)
+        yield from _regular_blocks(table, shape, regular)
+        file.seek(regular.offset)
+        rest = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+        try:
+            yield from in_groups(table.captions(table.rows(rest, first_line=regular.line), shape), _GROUP)
+        finally:
+            rest.detach()
+
+
+def _after_header(file: IO[bytes], table: "_Table") -> RegularCsv | None:
+    """Everything after the header, when that is one line and the columns are plain; else None."""
+    file.seek(0)
+    offset = sum(len(file.readline()) for _ in range(table.n_before))
+    header = file.readline()
+    if b"\r" in header.rstrip(b"\r\n") or not table.delimiter.isascii():
+        return None
+    try:
+        cells = next(csv.reader([header.decode("utf-8-sig")], delimiter=table.delimiter, strict=True), [])
+    except csv.Error:
+        return None
+    if not cells or not table.shape_of(cells).is_plain:
+        return None
+    return RegularCsv(file, table.delimiter, table.names, offset + len(header), line=table.n_before + 2)
+
+
+def _regular_blocks(table: "_Table", shape: RowShape, regular: RegularCsv) -> Iterator[CaptionBlock]:
+    for rows in regular:
+        block = shape.block(rows.lines, rows.cells)
+        for place in np.flatnonzero(rows.is_over_lines).tolist():
+            cells = [column[place].as_py() for column in rows.cells.columns]
+            table.refuse_swallowed(CsvRow(int(rows.lines[place]), cells), shape)
+        for column in (block.paths, block.texts):
+            table.refuse_too_long(block.lines, column)
+        yield block
+
+
+class _Table:
+    """One table while it is read."""
+
+    def __init__(self, path: Path, options: TableOptions, delimiter: str, n_before: int) -> None:
+        self.path, self.options, self.delimiter, self.n_before = path, options, delimiter, n_before
+        self.names: list[str] = []
+
+    def shape_of(self, header: list[str]) -> RowShape:
+        """The columns that the header names; rows come afterwards."""
+        self.names = _unique(header)
+        return shape_of(self.names, table=str(self.path), options=self.options)
+
+    def rows(self, lines: Iterable[str], *, first_line: int) -> "_Rows":
+        """Rows of cells."""
+        reader = CsvRows(lines, delimiter=self.delimiter, is_strict=True, first_line=first_line, max_field_chars=_MAX_FIELD_CHARS)
+        return _Rows(reader, self.path, self.delimiter)
+
+    def captions(self, rows: "_Rows", shape: RowShape) -> Iterator[CaptionRow]:
+        """What rows after the header say, one by one."""
         for line, cells in rows:
-            _refuse_other_width(path, line, len(cells), len(header), delimiter)
-            if path_at is not None and reader.is_over_lines and "\n" in "".join(cells):
-                _refuse_swallowed_rows(path, CsvRow(line, cells), path_at, delimiter, options=options)
-            row = shape.row(line, dict(zip(header, cells, strict=True)))
+            _refuse_other_width(self.path, line, len(cells), len(self.names), self.delimiter)
+            if rows.is_over_lines:
+                self.refuse_swallowed(CsvRow(line, cells), shape)
+            row = shape.row(line, dict(zip(self.names, cells, strict=True)))
             if len(row.text) > CAPTION_CHARS or len(row.path) > CAPTION_CHARS:
-                raise SourceError(f"{path}, line {line}: {_too_long(line)}")
+                raise SourceError(f"{self.path}, line {line}: {_too_long(line)}")
             yield row
+
+    def refuse_swallowed(self, row: CsvRow, shape: RowShape) -> None:
+        """See `_refuse_swallowed_rows`; asked about rows that go over several lines."""
+        if shape.path is not None and "\n" in "".join(row.cells):
+            at = self.names.index(shape.path)
+            _refuse_swallowed_rows(self.path, row, at, self.delimiter, options=self.options)
+
+    def refuse_too_long(self, lines: npt.NDArray[np.int64], column: pa.Array) -> None:
+        """As for single rows, of a whole column."""
+        n_chars = pc.call_function("utf8_length", [column]).to_numpy(zero_copy_only=False)
+        if len(too_long := np.flatnonzero(n_chars > CAPTION_CHARS)):
+            line = int(lines[too_long[0]])
+            raise SourceError(f"{self.path}, line {line}: {_too_long(line)}")
+
+
+class _Rows:
+    """Rows of a reader, whose problems are worded for the user."""
+
+    def __init__(self, rows: CsvRows, path: Path, delimiter: str) -> None:
+        self._rows, self._path, self._delimiter = rows, path, delimiter
+
+    @property
+    def is_over_lines(self) -> bool:
+        """The last row goes over several lines."""
+        return self._rows.is_over_lines
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> CsvRow:
+        try:
+            return next(self._rows)
+        except BrokenRowError as error:
+            raise SourceError(f"{self._path}, line {error.line}: {_explain(error, self._delimiter)}") from None
 
 
 def _refuse_other_width(path: Path, line: int, n_cells: int, n_wanted: int, delimiter: str) -> None:
@@ -74,13 +191,6 @@ def _refuse_swallowed_rows(path: Path, row: CsvRow, path_at: int, delimiter: str
                     f"({named}); a quote of a caption was read as the beginning of a quoted field. Double the quotes inside "
                     "captions and put quotes around them"
                 )
-
-
-def _readable(rows: CsvRows, path: Path, delimiter: str) -> Iterator[CsvRow]:
-    try:
-        yield from rows
-    except BrokenRowError as error:
-        raise SourceError(f"{path}, line {error.line}: {_explain(error, delimiter)}") from None
 
 
 def _explain(error: BrokenRowError, delimiter: str) -> str:

@@ -107,23 +107,26 @@ class Places:
         found = self._first_found(cell, list(self._candidates(cell, table_folder)))
         return found if found.finding.reason != "missing_file" else self._near(cell, table_folder, found)
 
-    def _as_called(self, cell: str, table_folder: str) -> Located | None:
-        """The clip of the scan that `cell` names just as it is called: nearly every row of nearly every table, found at once."""
+    def below(self, cell: str, table_folder: str) -> str | None:
+        """The name below the clips folder that `cell` is when it names a clip just as that is called; None: it is none such."""
         folder = self._folder
         if folder is None or self._strip or self._add:
             return None
         if cell.startswith(f"{folder}/"):
-            below = cell[len(folder) + 1 :]
-        elif cell.startswith("/"):
+            return cell[len(folder) + 1 :]
+        if cell.startswith("/"):
             return None
-        elif f"{table_folder}/".startswith(f"{folder}/"):
-            below = f"{table_folder[len(folder) + 1 :]}/{cell}".lstrip("/")
-        elif self.root == folder and self._name_of(f"{table_folder}/{cell}") is None:
-            below = cell
-        else:
-            return None
-        finding = self._scan.clips.get(below)
-        if finding is None:
+        if f"{table_folder}/".startswith(f"{folder}/"):
+            return f"{table_folder[len(folder) + 1 :]}/{cell}".lstrip("/")
+        if self.root == folder and self._name_of(f"{table_folder}/{cell}") is None:
+            return cell
+        return None
+
+    def _as_called(self, cell: str, table_folder: str) -> Located | None:
+        """The clip of the scan that `cell` names just as it is called: nearly every row of nearly every table, found at once."""
+        below = self.below(cell, table_folder)
+        finding = None if below is None else self._scan.clips.get(below)
+        if below is None or finding is None:
             return None
         name = self.folder_prefix + below
         return Located(name, self.path_of(name), finding)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from video_assets.core.matching import has_repeats, positions
 from video_assets.core.schema import LEDGER
 
 # Why a source cannot give a clip. `docs/own-clips.md` says what to do about each.
@@ -58,9 +59,9 @@ def mark_duplicates(rows: pd.DataFrame) -> pd.DataFrame:
 
     `rows` are LEDGER lines in the order in which they were listed.
     """
-    is_repeated = rows["clip_key"].duplicated()
-    if not is_repeated.any():
+    if not has_repeats(rows["clip_key"]):
         return rows
+    is_repeated = rows["clip_key"].duplicated()
     repeated = rows[is_repeated]
     first = rows[~is_repeated & rows["clip_key"].isin(repeated["clip_key"])].set_index("clip_key").loc[repeated["clip_key"]]
     is_same = first["text"].to_numpy() == repeated["text"].to_numpy()
@@ -120,8 +121,9 @@ def settle(rows: pd.DataFrame, *, previous: pd.DataFrame | None, now_ns: int, se
 def _look_up(clip_keys: pd.Series, previous: pd.DataFrame | None) -> pd.DataFrame:
     """Size, time and status of each key in the previous ledger; null where it had none."""
     earlier = LEDGER.frame() if previous is None else previous
-    known = clip_keys.to_frame().merge(earlier[["clip_key", "file_size", "mtime_ns", "status"]], how="left", on="clip_key")
-    return known.set_axis(clip_keys.index)
+    at = positions(clip_keys, earlier["clip_key"])
+    columns = {name: earlier[name].array.take(at, allow_fill=True) for name in ("file_size", "mtime_ns", "status")}
+    return pd.DataFrame(columns, index=clip_keys.index)
 
 
 def carry_forward(

@@ -1,14 +1,21 @@
 """Rows of captions tables, whatever file they come from: which columns are path and caption, and what a row says.
 
-Belongs here: named values to `CaptionRow`. Does not belong here: reading files (`sources.own_clips.csv_tables`,
-`sources.own_clips.json_tables`, `sources.own_clips.caption_tables`), which file a row means (`sources.own_clips.places`).
+Belongs here: named values to `CaptionRow`, or columns of text to many of them at once. Does not belong here: reading files
+(`sources.own_clips.csv_tables`, `sources.own_clips.json_tables`, `sources.own_clips.caption_tables`), which file a row means
+(`sources.own_clips.places`).
 """
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring as _quoted
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from video_assets.core.caption_columns import ID_ALIASES, PATH_ALIASES, TEXT_ALIASES, find_column
 from video_assets.core.captions import CaptionRow, captions_of, extras_json
@@ -16,6 +23,7 @@ from video_assets.core.errors import SourceError
 from video_assets.core.text import is_storable
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
+_ESCAPED_IN_JSON = r'[\x00-\x1f"\\]'
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,22 @@ class TableOptions:
     encoding: str | None = None
     path_template: str | None = None
     is_clip: Callable[[str], bool] = lambda _: False
+
+
+@dataclass(frozen=True)
+class CaptionBlock:
+    """Many `CaptionRow`s without problems as columns of equal length; `texts` are what is in the table's one caption column."""
+
+    lines: npt.NDArray[np.int64]
+    paths: pa.Array
+    texts: pa.Array
+    extras: pa.Array
+
+    def rows(self, places: npt.NDArray[np.int64]) -> Iterator[CaptionRow]:
+        """The rows at these places, one by one."""
+        columns = (column.take(pa.array(places)).to_pylist() for column in (self.paths, self.texts, self.extras))
+        for line, path, text, extras in zip(self.lines[places].tolist(), *columns, strict=True):
+            yield CaptionRow(line, path, text, extras, "")
 
 
 @dataclass(frozen=True)
@@ -55,6 +79,17 @@ class RowShape:
             return CaptionRow(line, path, captions[0] if captions else "", extras_json(values), problem, (), path_problem)
         extras = extras_json({**values, "captions": list(captions)})
         return CaptionRow(line, path, captions[0], extras, problem, captions, path_problem)
+
+    @property
+    def is_plain(self) -> bool:
+        """One column has the path, one the caption."""
+        return self.path is not None and len(self.texts) == 1
+
+    def block(self, lines: npt.NDArray[np.int64], cells: pa.Table) -> CaptionBlock:
+        """Rows of text that `row` would find no problem in, of a plain shape; says the same as `row` of each."""
+        texts = {name: cells.column(name).combine_chunks() for name in cells.column_names}
+        path, caption = texts.pop(self.path or ""), texts.pop(self.texts[0])
+        return CaptionBlock(lines, path, caption, _extras_of(texts, len(lines)))
 
     def _filled(self, values: dict[str, Any]) -> tuple[str, str]:
         found = {name: _path_of(values.get(name)) for name in _FIELD.findall(self.template)}
@@ -96,6 +131,23 @@ def _template(template: str, names: Sequence[str], table: str) -> str:
         return f"{{{names[at]}}}"
 
     return _FIELD.sub(spelled, template)
+
+
+def _extras_of(columns: dict[str, pa.Array], n_rows: int) -> pa.Array:
+    """`extras_json` of every row of text columns."""
+    if not columns:
+        return pa.array(["{}"] * n_rows, pa.string())
+    parts: list[Any] = []
+    for name in sorted(columns):
+        parts += [pa.scalar(f'{", " if parts else "{"}{_quoted(name)}: "'), _json_text(columns[name]), pa.scalar('"')]
+    return pc.call_function("binary_join_element_wise", [*parts, pa.scalar("}"), pa.scalar("")])
+
+
+def _json_text(column: pa.Array) -> pa.Array:
+    """Texts as JSON spells them, without the quotes around; few hold anything that is spelled otherwise."""
+    is_escaped = pc.call_function("match_substring_regex", [column], pc.MatchSubstringOptions(_ESCAPED_IN_JSON))
+    texts = [_quoted(text)[1:-1] for text in column.filter(is_escaped).to_pylist()]
+    return pc.call_function("replace_with_mask", [column, is_escaped, pa.array(texts, pa.string())]) if texts else column
 
 
 def _path_of(value: object) -> tuple[str, str]:
