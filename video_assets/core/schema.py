@@ -8,6 +8,7 @@ as coded, before any rotation is applied.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # Dagster's definitions read the columns; they must load without pandas
@@ -49,9 +50,7 @@ class TableSpec:
     @property
     def dtypes(self) -> dict[str, pd.ArrowDtype]:
         """Pandas types (Arrow-backed, so that missing is always `pd.NA` and "None" is always text)."""
-        import pandas as pd
-
-        return {c.name: pd.ArrowDtype(_arrow_type(c)) for c in self.columns}
+        return {c.name: _dtype(c) for c in self.columns}
 
     def frame(self, rows: object = ()) -> pd.DataFrame:
         """A DataFrame of this table from records (mappings) or another DataFrame; absent nullable columns become null.
@@ -75,6 +74,13 @@ def _arrow_type(column: Column) -> pa.DataType:
     return {"string": pa.string(), "int64": pa.int64(), "double": pa.float64(), "bool": pa.bool_()}[column.type]
 
 
+@cache
+def _dtype(column: Column) -> pd.ArrowDtype:
+    import pandas as pd
+
+    return pd.ArrowDtype(_arrow_type(column))
+
+
 def records(rows: object) -> pd.DataFrame:
     """A DataFrame of mappings whose values stay what they are: one null among integers must not round the others to floats."""
     import pandas as pd
@@ -85,10 +91,10 @@ def records(rows: object) -> pd.DataFrame:
 def _cast(table: TableSpec, column: Column, values: pd.Series | None, index: pd.Index) -> pd.Series:
     import pandas as pd
 
-    dtype = pd.ArrowDtype(_arrow_type(column))
+    dtype = _dtype(column)
     if values is None:
         values = pd.Series(pd.array([None] * len(index), dtype=dtype), index=index)
-    series = values.astype(dtype)
+    series = values if values.dtype == dtype else values.astype(dtype)  # nearly always right
     if not column.is_nullable and bool(series.isna().any()):
         raise ValueError(f"{table.name}: column {column.name!r} may not be null ({int(series.isna().sum())} null rows)")
     return series
