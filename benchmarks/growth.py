@@ -5,8 +5,9 @@
 Makes a folder of clips (hard links to one real clip, so they take no space), a captions table of which a quarter is long (350
 words), and a data root in which every clip was measured and judged before: no clip but the new ones is opened. Then runs
 `video-assets run` once per case and prints CPU and wall seconds, the peak memory of all its processes, and which files below the
-data root it wrote. `--empty` makes empty files instead of links, for tens of millions of them. `--anchors` adds what Polars and
-DuckDB take for the same join, filter, sort and CSV written by hand, where they are installed (`uv pip install polars duckdb`).
+data root it wrote. A folder that was made before is gone on with. `--empty` makes empty files instead of links, for tens of
+millions of them. `--anchors` adds what Polars and DuckDB take for the same join, filter, sort and CSV written by hand, where they
+are installed (`uv pip install polars duckdb`).
 """
 
 import argparse
@@ -69,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--known", type=int, default=100_000)
     parser.add_argument("--new", type=int, default=20)
-    parser.add_argument("--folder", type=Path, help="an empty folder on the disk to measure; default: a temporary one")
+    parser.add_argument("--folder", type=Path, help="on the disk to measure, kept and used again; default: a temporary one")
     parser.add_argument("--empty", action="store_true", help="empty files instead of links: faster to make, 10 million and more")
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--anchors", action="store_true", help="also Polars and DuckDB by hand")
@@ -80,7 +81,7 @@ def main() -> None:
         print(f"{'':24}{'clips':>12}{'CPU s':>9}{'wall s':>9}{'peak MiB':>10}{'written MiB':>13}{'files':>8}", flush=True)
         for label in options.cases:
             CASES[label](folder)
-            print(measure(label, folder.data_root), flush=True)
+            print(measure(label, folder.data_root, options=OPTIONS.get(label, ())), flush=True)
         if options.anchors:
             run_anchors(folder)
 
@@ -95,7 +96,10 @@ class Folder:
         self.base = make_sample(folder / "sample").clips / "windmill-no-sound.mp4"
 
     def make(self, *, is_empty: bool) -> None:
-        """Write everything. Files are two days old, so that none counts as being copied."""
+        """Write everything, unless it is there. Files are two days old, so that none counts as being copied."""
+        if self.data_root.exists():
+            self.names = sorted(path.relative_to(self.clips).as_posix() for path in self.clips.rglob("*.mp4"))
+            return
         for number, name in enumerate(self.names):
             target = self.clips / name
             if number % CLIPS_PER_FOLDER == 0:
@@ -163,7 +167,7 @@ def _words(number: int) -> str:
 def add_new(folder: Folder) -> None:
     """Clips that nobody has seen, with captions."""
     for number in range(folder.n_new):
-        name = f"new/{number:08d}.mp4"
+        name = f"new/{len(folder.names):08d}-{number}.mp4"
         (folder.clips / name).parent.mkdir(exist_ok=True)
         shutil.copy2(folder.base, folder.clips / name)
         os.utime(folder.clips / name, ns=(10**18, 10**18))
@@ -185,16 +189,18 @@ def remove_one(folder: Folder) -> None:
 CASES: dict[str, Callable[[Folder], None]] = {
     "first": _nothing,
     "nothing new": _nothing,
+    "nothing new, every job": _nothing,
     "new clips": add_new,
     "one caption changed": lambda folder: folder.write_captions(changed=1),
     "one clip gone": remove_one,
 }
+OPTIONS = {"nothing new, every job": ("--every-job",)}
 
 
-def measure(label: str, data_root: Path) -> Cost:
+def measure(label: str, data_root: Path, *, options: tuple[str, ...] = ()) -> Cost:
     """`video-assets run`, and what it took."""
     seen, before, start = _files(data_root), resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(data_root), "--json"]
+    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(data_root), "--json", *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDEO_ASSETS_")}
     program = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     with peak_of(program.pid) as peak:

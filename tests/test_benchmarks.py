@@ -10,6 +10,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "census": ["--rows", "100"],
+    "engines": ["--rows", "2000"],
     "exports": ["--rows", "2000"],
     "growth": ["--known", "12", "--new", "2", "--cases", "new clips", "nothing new"],
     "listing": ["--files", "20", "--rows", "20"],
@@ -37,6 +38,7 @@ OTHERS = {
     "readers",
     "reading",
     "slurm",
+    "stages",
     "trainers",
     "unattended",
     "workers",
