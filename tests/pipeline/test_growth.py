@@ -1,19 +1,25 @@
 """What is written when a data root grows: nothing for nothing new, and only what a new clip changes."""
 
 import json
+import random
+import shutil
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from data_roots import Clip, after_listing, check, fill, make_lists
+from disks import small_disk
 
-from video_assets.core.sharding import shard_of
+from video_assets.core.fetch_errors import NoSpaceError
+from video_assets.core.sharding import shard_keys, shard_of
 from video_assets.pipeline.enrich import enrich
+from video_assets.pipeline.shard_lists import write_shard_lists
 from video_assets.pipeline.size_filter import filter_by_size
 from video_assets.progress import no_progress
 from video_assets.publish.publish import publish
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import dropped_path
+from video_assets.storage.tables import count_rows
 
 N_SHARDS = 5
 CLIPS = [Clip(f"{number:02d}.mp4", text=f"clip {number}") for number in range(12)]
@@ -102,6 +108,45 @@ def test_tables_come_out_the_same_in_however_many_pieces_they_are_read(tmp_path,
     for name, rows in whole.items():
         pd.testing.assert_frame_equal(pieces[name], rows)
     assert publish(layout, settings).csv_hash == csv_hash
+
+
+def test_little_memory_makes_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr("video_assets.storage.tables.ROWS_PER_GROUP", 4)
+    clips = [Clip(f"{number:02d}.mp4", text=f"clip {number}" if number % 7 else " ") for number in range(12)]
+    layout, settings = fill(tmp_path, clips, upto="shard_lists", decode={"n_shards": N_SHARDS})
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}
+    dropped_path(layout.enriched_metadata).unlink()
+    for folder in (layout.size_filtered.parent, layout.shard_list("x").parent):
+        shutil.rmtree(folder)
+    enrich(layout, settings.sources, settings=settings.decode, progress=no_progress, memory_bytes=1)
+    filter_by_size(layout, max_bytes=settings.filter.max_file_size_bytes, memory_bytes=1)
+    list(write_shard_lists(layout, shard_keys(N_SHARDS), n_shards=N_SHARDS, memory_bytes=1))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")} == before
+
+
+def test_a_full_disk_is_one_error_of_every_stage_and_the_next_run_goes_on(tmp_path):
+    words = random.Random(7)
+    clips = [Clip(f"{number:03d}.mp4", text=words.randbytes(2_000).hex()) for number in range(200)]
+    root = tmp_path / "disk"
+    with small_disk(root, 3 << 20):
+        layout, settings = fill(root, clips, upto="enriched_metadata", decode={"n_shards": N_SHARDS})
+        filler = root / "filler"
+        filler.write_bytes(bytes(shutil.disk_usage(root).free - 100_000))
+        for stage in (_size_filtered, make_lists):
+            before = written(root)
+            with pytest.raises(NoSpaceError, match=r"the disk is full .*Free some; a later run goes on here"):
+                stage(layout, settings)
+            assert before.items() <= written(root).items(), "what was there stays as it was"
+            filler.unlink()
+            _size_filtered(layout, settings)
+            filler.write_bytes(bytes(shutil.disk_usage(root).free - 100_000))
+        filler.unlink()
+        make_lists(layout, settings)
+        assert sum(count_rows(layout.shard_list(shard)) for shard in shard_keys(N_SHARDS)) == len(clips)
+
+
+def _size_filtered(layout, settings):
+    filter_by_size(layout, max_bytes=settings.filter.max_file_size_bytes)
 
 
 def tables(layout):

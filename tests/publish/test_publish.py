@@ -17,6 +17,7 @@ import pytest
 from data_roots import Clip, check, fill, make_lists, settings_of
 from disks import small_disk
 
+from video_assets.core.fetch_errors import NoSpaceError
 from video_assets.core.schema import CHECKED, DROPPED, TRAINING
 from video_assets.core.sharding import shard_of
 from video_assets.pipeline.currency import IncompleteInputError
@@ -314,7 +315,7 @@ def test_a_full_disk_is_an_error_and_what_was_published_stays(tmp_path):
         published = publish(layout, settings)
         before = files_in(layout.training)
         fill(tmp_path / "root", [replace(clip, text="words " * 30_000) for clip in GOOD])
-        with pytest.raises(OSError, match=r"No space left|File too large"):
+        with pytest.raises((NoSpaceError, OSError), match=r"publishing: the disk is full|File too large"):
             publish(layout, settings)
         assert files_in(layout.training) == before
         assert verify_published(layout, settings) == []

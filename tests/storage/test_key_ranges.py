@@ -78,3 +78,14 @@ def test_a_column_that_came_later_is_null_when_it_may_be(tmp_path):
     pq.write_table(pa.Table.from_pandas(rows.drop(columns="mtime_ns")), tmp_path / "old.parquet")
     found = TablesByKey([tmp_path / "old.parquet"], LEDGER).rows(KeyRange("", None))
     pd.testing.assert_frame_equal(found, LEDGER.frame(rows.drop(columns="mtime_ns")))
+
+
+def test_long_captions_make_shorter_ranges(tmp_path):
+    texts = ["word " * (1 if number < 20 else 10_000) + str(number) for number in range(40)]
+    words = dict.fromkeys(DROPPED.names, [""] * 40) | {"clip_key": keys_of(range(40)), "detail": texts}
+    pq.write_table(pa.table(words, schema=DROPPED.arrow), tmp_path / "a.parquet", row_group_size=2)
+    tables = TablesByKey([tmp_path / "a.parquet"], DROPPED)
+    n_rows = [len(tables.rows(part)) for part in tables.ranges(memory_bytes=2_000_000)]
+    assert n_rows == [22, 4, 4, 4, 4, 2], "four captions of 50 kB, eight times over, are within 2 MB; six are not"
+    assert [len(tables.rows(part)) for part in tables.ranges(memory_bytes=1)] == [2] * 20, "a row group at least"
+    assert len(tables.ranges()) == 1

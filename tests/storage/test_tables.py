@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from disks import small_disk
 
+from video_assets.core.fetch_errors import NoSpaceError
 from video_assets.core.schema import DROPPED, LEDGER
 from video_assets.storage.durable import durable_write, hash_file, write_text
 from video_assets.storage.tables import count_rows, read_note, read_table, write_table, write_table_in_parts
@@ -149,7 +150,7 @@ def test_a_full_disk_is_an_error_and_the_old_table_stays(tmp_path):
     with small_disk(folder, 256 * 1024):
         path = folder / "t.parquet"
         before = write_table(path, DROPPED, dropped())
-        with pytest.raises(OSError, match=r"No space left|File too large"):
+        with pytest.raises((NoSpaceError, OSError), match=r"writing t\.parquet: the disk is full|File too large"):
             write_table(path, DROPPED, incompressible(20_000))
         assert hash_file(path) == before
         assert [found.name for found in folder.iterdir()] == ["t.parquet"]

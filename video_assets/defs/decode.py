@@ -48,7 +48,8 @@ def shard_lists(settings: Settings) -> dg.AssetsDefinition:
         from video_assets.pipeline.shard_lists import write_shard_lists
 
         n_shards = project.settings.decode.n_shards
-        lists = write_shard_lists(project.layout, list(context.partition_keys), n_shards=n_shards)
+        shards = list(context.partition_keys)
+        lists = write_shard_lists(project.layout, shards, n_shards=n_shards, memory_bytes=project.table_bytes)
         report_each(context, "shard lists", map(list_report, lists))
         yield from ()
 

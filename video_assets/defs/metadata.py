@@ -37,6 +37,7 @@ def enriched_metadata(sources: tuple[Source, ...]) -> dg.AssetsDefinition:
             project.sources,
             settings=project.settings.decode,
             progress=project.progress(context.log.info),
+            memory_bytes=project.table_bytes,
         )
         return dg.MaterializeResult(
             metadata={**stage_metadata(project.layout, "enriched_metadata", result), "newly_probed_clips": result.n_new},
@@ -61,8 +62,8 @@ def size_filtered(context: dg.AssetExecutionContext, project: dg.ResourceParam[P
     from video_assets.pipeline.size_filter import filter_by_size
 
     max_bytes, n_shards = project.settings.filter.max_file_size_bytes, project.settings.decode.n_shards
-    result = filter_by_size(project.layout, max_bytes=max_bytes)
-    lists = write_shard_lists(project.layout, shard_keys(n_shards), n_shards=n_shards)
+    result = filter_by_size(project.layout, max_bytes=max_bytes, memory_bytes=project.table_bytes)
+    lists = write_shard_lists(project.layout, shard_keys(n_shards), n_shards=n_shards, memory_bytes=project.table_bytes)
     for written in changed_lists(context.instance, lists):
         report_or_log(context, list_report(written), asset=SHARD_LISTS)
     return dg.MaterializeResult(

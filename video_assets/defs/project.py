@@ -28,3 +28,10 @@ class Project:
     def progress(self, log: Callable[[str], None], *, interval_s: float = 10.0) -> Progress:
         """Progress on the terminal, else as lines of the run's log, one every `interval_s` seconds."""
         return self.terminal or LogProgress(log, interval_s=interval_s)
+
+    @property
+    def table_bytes(self) -> int:
+        """Memory that a stage may take for rows."""
+        from video_assets.workers.memory import table_bytes
+
+        return table_bytes(self.settings.tables.memory_mib)

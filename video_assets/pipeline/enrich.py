@@ -34,20 +34,24 @@ from video_assets.tombstones.table import read_tombstones, tombstones_hash
 _TO_PROBE = ["clip_key", "path", "file_size"]
 
 
-def enrich(layout: Layout, sources: Sequence[Source], *, settings: Decode, progress: Progress) -> StageResult:
+def enrich(
+    layout: Layout, sources: Sequence[Source], *, settings: Decode, progress: Progress, memory_bytes: int | None = None
+) -> StageResult:
     """Probe new and changed clips, join captions, drop clips that the source could not give and empty captions.
 
     When nothing has changed since the last time, and no clip is left to be measured again, nothing is read or written. Else the
-    ledgers are read twice, some ten thousand clips at a time: for what is to be probed and dropped, then for the table.
+    ledgers are read twice, as many clips at a time as `memory_bytes` allow: for what is to be probed and dropped, then for the
+    table.
 
     Raises:
+        NoSpaceError: the disk is full; the table is as it was.
         StageError: a source's ledger is missing or was replaced meanwhile, or no source was materialized yet.
     """
     # Taken before the tombstones are read: one that is added meanwhile makes this table stale.
     buried = tombstones_hash(layout)
     if content_hash := _unchanged(layout, sources, buried):
         return StageResult(layout.enriched_metadata, content_hash)
-    listed = _Listed(layout, sources)
+    listed = _Listed(layout, sources, memory_bytes)
     known = _Known(layout)
     todo = pd.concat([plan_probes(split.kept, *known.of(part))[_TO_PROBE] for part, split in listed.splits()])
     fresh, written = _probe(layout, todo, settings=settings, progress=progress)
@@ -85,7 +89,7 @@ def _unchanged(layout: Layout, sources: Sequence[Source], buried: str) -> str | 
 class _Listed:
     """The ledgers of all sources, a range of clip keys at a time; `inputs` are their hashes."""
 
-    def __init__(self, layout: Layout, sources: Sequence[Source]) -> None:
+    def __init__(self, layout: Layout, sources: Sequence[Source], memory_bytes: int | None) -> None:
         paths = ledgers(layout, sources)
         if not paths:
             raise StageError(f"nothing is listed yet: materialize {' or '.join(source.asset for source in sources)}")
@@ -93,7 +97,7 @@ class _Listed:
         if missing := next((name for name, path in paths.items() if not path.exists()), None):
             raise StageError(f"{paths[missing]} is missing: materialize {missing}")
         self._rows = TablesByKey(list(paths.values()), LEDGER)
-        self._ranges = self._rows.ranges()
+        self._ranges = self._rows.ranges(memory_bytes=memory_bytes)
         # After the look at the files: one that is replaced meanwhile is refused when its rows are read.
         self.inputs = {name: hash_file(path) for name, path in paths.items()}
         self._dropped: dict[KeyRange, list[pd.DataFrame]] = {}

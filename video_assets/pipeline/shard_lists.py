@@ -48,13 +48,17 @@ class Origin:
     facts: ListFacts | None = None
 
 
-def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> Iterator[ShardList]:
+def write_shard_lists(
+    layout: Layout, shards: list[str], *, n_shards: int, memory_bytes: int | None = None
+) -> Iterator[ShardList]:
     """Write the lists of `shards`: each clip ever listed is in exactly one shard, kept or dropped.
 
     A list whose clips stay as they are keeps its hash and is not written, so only shards with news are checked again. What it was
     made from therefore lies beside it (`Layout.shard_origin`), not in it. When all were made from this table, nothing is read.
+    As many clips lie in memory at a time as `memory_bytes` allow, and one shard.
 
     Raises:
+        NoSpaceError: the disk is full; lists that were not written yet are as they were.
         StageError: size_filtered is missing.
     """
     source = stage_hash(layout.size_filtered)
@@ -68,7 +72,7 @@ def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int) -> It
     gone = read_dropped(layout.size_filtered)
     dropped = dict(iter(gone.groupby(assign_shards(gone["clip_key"], n_shards=n_shards))))
     with rows_aside(layout.size_filtered, CLIPS) as aside:
-        for part in clips.ranges():
+        for part in clips.ranges(memory_bytes=memory_bytes):
             rows = clips.rows(part)
             aside.put(rows, assign_shards(rows["clip_key"], n_shards=n_shards))
         for shard in shards:

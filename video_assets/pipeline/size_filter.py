@@ -18,10 +18,13 @@ from video_assets.storage.stages import StageNote, read_dropped, stage_hash, unc
 _NEEDED = ["clip_key", "source", "path", "file_size"]
 
 
-def filter_by_size(layout: Layout, *, max_bytes: int) -> StageResult:
+def filter_by_size(layout: Layout, *, max_bytes: int, memory_bytes: int | None = None) -> StageResult:
     """Drop clips larger than `max_bytes`. When nothing has changed since the last time, nothing is read or written.
 
+    As many clips lie in memory at a time as `memory_bytes` allow.
+
     Raises:
+        NoSpaceError: the disk is full; the table is as it was.
         StageError: enriched_metadata is missing, torn, or replaced meanwhile.
     """
     path, source = layout.size_filtered, layout.enriched_metadata
@@ -31,7 +34,7 @@ def filter_by_size(layout: Layout, *, max_bytes: int) -> StageResult:
     clips = TablesByKey([source], CLIPS)
     # Once more, of the file that is read: it may have been replaced since.
     note = _note(source, max_bytes)
-    ranges = clips.ranges()
+    ranges = clips.ranges(memory_bytes=memory_bytes)
     splits = (filters.drop_too_large(clips.rows(part, _NEEDED), max_bytes=max_bytes) for part in ranges)
     dropped = pd.concat([read_dropped(source), *(split.dropped for split in splits)], ignore_index=True)
     kept = (filters.drop_too_large(clips.rows(part), max_bytes=max_bytes).kept for part in ranges)

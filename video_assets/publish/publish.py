@@ -47,6 +47,7 @@ from video_assets.publish.versions import (
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, hold
+from video_assets.storage.space import explained_space
 from video_assets.storage.tables import ROWS_PER_GROUP, write_table
 
 # Another publication takes minutes: this one then finds nothing left to do.
@@ -72,7 +73,8 @@ def publish(layout: Layout, settings: Settings) -> Published:
         StageError: a table is torn or unreadable.
         LeaseHeldError: another publication goes on and on.
         ValueError: a row that nobody can train on; names the clip.
-        OSError: the disk did not take it; what was published before is untouched.
+        NoSpaceError: the disk is full; what was published before is untouched.
+        OSError: the disk did not take it otherwise; the same.
     """
     with hold(layout.versions_lease, stale_after_s=settings.decode.lease_stale_s, patience_s=_PATIENCE_S) as lease:
         return _publish(layout, settings, lease)
@@ -121,7 +123,7 @@ def _build(layout: Layout, settings: Settings, plan: Plan, made_from: MadeFrom, 
     """Write the product aside; it becomes the next version, or the last one when that has the same files."""
     undamaged = (version for version in reversed(versions) if not problems_in(version.folder, version.manifest))
     previous = next(undamaged, None)
-    with new_folder(layout) as folder:
+    with new_folder(layout) as folder, explained_space(layout.training, purpose="publishing"):
         files = _write(layout, settings, plan, made_from, folder=folder, previous=previous)
         counts = plan.counts
         manifest = Manifest(

@@ -16,7 +16,7 @@ from video_assets.settings.hub_dataset import HubDataset
 from video_assets.settings.section import AbsolutePath, absolute
 from video_assets.settings.slurm import Slurm
 from video_assets.settings.sources import MiraData, OpenVid, OwnClips
-from video_assets.settings.steps import Automation, Checks, Decode, Exports, Filter, Look, Select, Training
+from video_assets.settings.steps import Automation, Checks, Decode, Exports, Filter, Look, Select, Tables, Training
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     select: Select = Select()
     training: Training = Training()
     exports: Exports = Exports()
+    tables: Tables = Tables()
     checks: Checks = Checks()
     automation: Automation = Automation()
     look: Look = Look()

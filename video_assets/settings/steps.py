@@ -35,6 +35,17 @@ class Filter(Section):
         return int(self.max_file_size_mib * 1024 * 1024)
 
 
+class Tables(Section):
+    """The stages that work on the tables of all clips."""
+
+    memory_mib: int | None = Field(
+        None,
+        ge=64,
+        description="MiB that a stage may take for rows at a time; the rest waits on the data root's disk. Default: a quarter of "
+        "the container's or machine's memory, 512 to 2048",
+    )
+
+
 class Decode(Section):
     """The decode check."""
 

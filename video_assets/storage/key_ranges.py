@@ -5,6 +5,7 @@ groups; tables that are not sorted, or have none, are read more than once and gi
 Belongs here: cutting and reading ranges. Does not belong here: what the rows mean, writing (`storage.tables`).
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,9 @@ from video_assets.storage.row_groups import opened
 from video_assets.storage.stages import StageError
 
 ROWS_PER_RANGE = 65_536
-"""About 100 MB of clips with long captions, several times that while they are joined."""
+"""About 100 MB of clips with long captions. More rows at a time save nothing."""
+_COPIES = 8
+"""How often the rows of a range lie in memory while they are read, joined and written, as a stage's peak shows."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class _Group:
     path: Path
     index: int
     n_rows: int
+    n_bytes: int
     lowest: str
     highest: str | None
 
@@ -74,15 +78,21 @@ class TablesByKey:
         self._identities = {path: _identity(path) for path in paths}
         self._groups = [group for path in paths for group in _groups(path, spec)]
 
-    def ranges(self, at_least: int | None = None) -> list[KeyRange]:
-        """All ranges, in order, with at least so many rows each but the last; together they hold every key there can be."""
-        at_least = at_least or ROWS_PER_RANGE
-        cuts, n_rows = [""], 0
+    def ranges(self, n_rows: int | None = None, *, memory_bytes: int | None = None) -> list[KeyRange]:
+        """All ranges, in order; together they hold every key there can be.
+
+        Args:
+            n_rows: a range ends with the row group that has its so many-th row; default: `ROWS_PER_RANGE`.
+            memory_bytes: or where working on it would take this much memory, but not within a row group.
+        """
+        n_rows, n_bytes = n_rows or ROWS_PER_RANGE, (memory_bytes or sys.maxsize) // _COPIES
+        cuts, rows_here, bytes_here = [""], 0, 0
         for group in sorted(self._groups, key=lambda group: group.lowest):
-            if n_rows >= at_least and group.lowest > cuts[-1]:
+            is_full = rows_here >= n_rows or (rows_here > 0 and bytes_here + group.n_bytes > n_bytes)
+            if is_full and group.lowest > cuts[-1]:
                 cuts.append(group.lowest)
-                n_rows = 0
-            n_rows += group.n_rows
+                rows_here = bytes_here = 0
+            rows_here, bytes_here = rows_here + group.n_rows, bytes_here + group.n_bytes
         return [KeyRange(first, end) for first, end in zip(cuts, [*cuts[1:], None], strict=True)]
 
     def rows(self, part: KeyRange, columns: list[str] | None = None) -> pd.DataFrame:
@@ -129,7 +139,7 @@ def _group(path: Path, metadata: pq.FileMetaData, index: int) -> _Group:
     statistics = next(part.statistics for part in parts if part.path_in_schema == KEY.name)
     is_told = statistics is not None and statistics.has_min_max
     lowest, highest = (statistics.min, statistics.max) if is_told else ("", None)
-    return _Group(path, index, group.num_rows, lowest, highest)
+    return _Group(path, index, group.num_rows, group.total_byte_size, lowest, highest)
 
 
 def _as_of_now(table: pa.Table, schema: pa.Schema) -> pa.Table:

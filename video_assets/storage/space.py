@@ -31,7 +31,7 @@ def require_space(folder: Path, n_bytes: int, *, purpose: str, headroom_bytes: i
 
 @contextmanager
 def explained_space(folder: Path, *, purpose: str) -> Iterator[None]:
-    """A disk that fills up inside the block is a `NoSpaceError`."""
+    """A disk that fills up inside the block is a `NoSpaceError`; `folder` lies on it."""
     try:
         yield
     except OSError as error:

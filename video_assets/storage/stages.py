@@ -78,7 +78,7 @@ def write_stage(path: Path, spec: TableSpec, *, kept: pd.DataFrame, dropped: pd.
 
     Raises:
         ValueError: rows that break the contract.
-        OSError: the disk did not take it; `read_stage` then gives the old stage or refuses.
+        NoSpaceError, OSError: the disk did not take it; `read_stage` then gives the old stage or refuses.
     """
     return write_stage_in_parts(path, spec, kept=[kept], dropped=dropped, note=note)
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import TableSpec
 from video_assets.storage.durable import durable_write, hash_file
+from video_assets.storage.space import explained_space
 
 ROWS_PER_GROUP = 16_384
 """Rows of one row group, in every table of the data root: what a reader holds at a time."""
@@ -39,7 +40,8 @@ def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: JsonOb
 
     Raises:
         ValueError: the rows break the contract; the message names table and column.
-        OSError: the disk did not take it; an older file at `path` is untouched.
+        NoSpaceError: the disk is full; an older file at `path` is untouched.
+        OSError: the disk did not take it otherwise; the same.
     """
     return write_table_in_parts(path, spec, [rows], note=note)
 
@@ -47,7 +49,11 @@ def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: JsonOb
 def write_table_in_parts(path: Path, spec: TableSpec, parts: Iterable[pd.DataFrame], *, note: JsonObject | None = None) -> str:
     """As `write_table`, with rows that come a part at a time; how they are cut makes no difference."""
     schema = spec.arrow.with_metadata(note_metadata(note or {}))
-    with durable_write(path, is_same_kept=True) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with (
+        explained_space(path.parent, purpose=f"writing {path.name}"),
+        durable_write(path, is_same_kept=True) as file,
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
         rest, n_rows = schema.empty_table(), 0
         for part in parts:
             rows = pa.Table.from_pandas(spec.frame(part), schema=schema, preserve_index=False)

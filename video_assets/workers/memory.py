@@ -1,10 +1,11 @@
-"""How much memory worker processes may take together, and how that is shared out.
+"""How much memory worker processes may take together, how that is shared out, and what a stage may take for rows.
 
 In a container the whole group dies, or one process of it that the kernel chooses, when its memory limit is reached. So the
 limits of the workers and what the program itself needs must fit into it: then one clip costs its worker, never the container.
 Belongs here: the control groups' memory limits and the arithmetic. Does not belong here: keeping the limits (`workers.child`).
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def plan_crews(*, n_workers: int, memory_bytes: int, limit_bytes: int | None) ->
 def own_bytes(limit_bytes: int) -> int:
     """What is kept free for the program that starts the workers: a quarter, at least 512 MiB and at most 2 GiB."""
     return int(min(_MAX_OWN_BYTES, max(_MIN_OWN_BYTES, limit_bytes * _OWN_SHARE)))
+
+
+def table_bytes(memory_mib: int | None) -> int:
+    """What a stage may take for rows at a time: `memory_mib`, else `own_bytes` of the limit or of the machine's memory."""
+    if memory_mib is not None:
+        return memory_mib * _MIB
+    return own_bytes(memory_limit_bytes() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 def _limit(group: Path) -> int | None:
