@@ -248,6 +248,19 @@ def test_what_was_asked_while_the_server_was_away_is_asked_again(data_root: Path
         expect(page.locator("#banner")).to_be_hidden()
 
 
+def test_a_clip_of_which_the_server_is_slow_to_tell_has_its_name_and_a_way_out(data_root: Path) -> None:
+    with look_server(data_root) as server, chromium() as page:
+        go(page, server)
+        page.route("**/api/clip?*", lambda _route: None)
+        page.locator(".card", has_text="what mountains shows").click()
+        expect(page.locator("#viewer h2")).to_have_text("own_clips/mountains.mp4")
+        expect(page.locator("#viewer .state")).to_be_visible()
+        page.keyboard.press("e")
+        expect(page.locator("#dialog")).to_be_hidden()
+        close_clip(page)
+        expect(page.locator(".card")).to_have_count(7)
+
+
 def test_a_clip_that_is_not_there(data_root: Path) -> None:
     with look_server(data_root) as server, chromium() as page:
         go(page, server, "?clip=own_clips/gone.mp4")

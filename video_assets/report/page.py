@@ -39,7 +39,7 @@ p{color:var(--muted);margin:6px 0;overflow-wrap:anywhere}
 .numbers span{color:var(--muted);font-size:13px}
 table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{text-align:left;padding:8px 14px;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-td:first-child{min-width:130px}
+td:first-child{min-width:165px}
 a{color:inherit}th{color:var(--muted);font-weight:600;font-size:12.5px}tr:last-child td{border:0}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .reason{color:var(--bad);white-space:nowrap}.kept{color:var(--kept);font-weight:650}.words{color:var(--muted);min-width:220px}

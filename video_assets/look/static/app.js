@@ -169,8 +169,8 @@ function exclude(keys, isExcluded) {
   }
   const why = h("input", { type: "text", maxlength: 500, placeholder: "watermark; Ada", "aria-label": "Why, or who wants it" });
   const form = h("form", { onsubmit: (event) => { event.preventDefault(); send(keys, isExcluded, why.value); } },
-    h("h2", {}, isExcluded ? `Exclude ${clips}?` : `Put ${clips} back?`),
-    h("p", {}, isExcluded ? "The next run leaves it out of the training CSV. Files and tables stay; it can be put back at any time." : "The row in exclude.csv goes; the next run decides anew."),
+    h("h2", {}, isExcluded ? `Exclude ${clips}?` : `Put ${clips} back?`), keys.length === 1 ? h("p", { class: "which", dir: "auto" }, keys[0]) : null,
+    h("p", {}, isExcluded ? `The next run leaves ${keys.length === 1 ? "it" : "them"} out of the training CSV. Files and tables stay, and this can be undone at any time.` : "The row in exclude.csv goes; the next run decides anew."),
     isExcluded ? why : null, end(h("button", { class: "primary", type: "submit" }, isExcluded ? "Exclude" : "Put back")));
   box.replaceChildren(form);
   box.showModal();
@@ -216,7 +216,7 @@ function inViewer(event, into) {
   const onVideo = into.matches?.("video"), onButton = into.matches?.("button");
   return {
     ArrowRight: () => viewer.step(1), ArrowLeft: () => viewer.step(-1), x: () => marks.toggle(viewer.key),
-    e: () => exclude([viewer.key], !viewer.clip?.is_excluded), "?": help, ...(onVideo || onButton ? {} : { " ": () => viewer.play() }),
+    e: () => viewer.clip && exclude([viewer.key], !viewer.clip.is_excluded), "?": help, ...(onVideo || onButton ? {} : { " ": () => viewer.play() }),
   }[event.key];
 }
 

@@ -25,17 +25,21 @@ export class Viewer {
     if (!this.isOpen) { this.before = document.activeElement; this.dialog.showModal(); }
     if (this.state.get("clip") !== key) this.state.set({ clip: key }, { push: !this.state.get("clip"), quiet: true, over: true });
     this.key = key;
+    this.clip = null;
     this.stop();
+    // A busy server takes its time: until it answers, the name is there and everything can be left.
+    if (!this.dialog.hasChildNodes()) this.dialog.replaceChildren(this.top({ clip_key: key }), h("div", { class: "state soon" }, h("p", {}, "Reading what is known of it")));
     let clip;
     try {
       clip = await ask("/api/clip", new URLSearchParams({ clip: key }), { kind: "clip" });
     } catch (error) {
       if (error.name === "AbortError") return;
-      this.clip = this.markButton = null;
+      this.markButton = null;
       this.dialog.replaceChildren(this.top({ clip_key: key }), h("div", { class: "state" }, h("h2", {}, "This clip cannot be shown"), h("p", {}, error.message),
         h("button", { class: "ghost", onclick: () => this.close() }, "To the clips")));
       return;
     }
+    if (!this.isOpen || this.key !== key) return;
     this.clip = clip;
     this.dialog.replaceChildren(this.top(clip), h("div", { class: "viewer-body" }, this.stage(clip), this.about(clip)));
     this.paintMark();
