@@ -19,8 +19,8 @@ from video_assets.sources.web.client import WebClient
 
 _BLOCK_BYTES = 1 << 18
 # How many blocks are asked for at once: few where reading begins, since most of a file is not read, and twice as many each time
-# that reading goes on; never more than 8 MiB, since video sites slow down those who ask for everything.
-_FIRST_ASKED, _MOST_ASKED = 4, 32
+# that reading goes on; never more than 2 MiB: what is on its way when reading ends crosses the wire for nothing.
+_FIRST_ASKED, _MOST_ASKED = 4, 8
 _MAX_FAILURES = 4
 
 
