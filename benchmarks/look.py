@@ -29,9 +29,10 @@ import pyarrow.parquet as pq
 
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
+from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import dropped_path
-from video_assets.storage.tables import ROWS_PER_GROUP
+from video_assets.storage.tables import ROWS_PER_GROUP, note_metadata
 
 N_SHARDS = 24
 N_QUESTIONS = 50
@@ -195,21 +196,22 @@ def generate(folder: Path, n_rows: int) -> None:
     good = with_constants(clips, verdict="good", errors="", checker_version="3", ffmpeg_versions="libavcodec 62")
     kept = np.flatnonzero(fate == "kept")
     for number, shard in enumerate(shard_keys(N_SHARDS)):
-        write(layout.checked(shard), CHECKED, good.take(pa.array(kept[number::N_SHARDS])))
-        write(dropped_path(layout.checked(shard)), DROPPED, every if number == 0 else every.slice(0, 0))
+        beside = dropped_path(layout.checked(shard))
+        write(beside, DROPPED, every if number == 0 else every.slice(0, 0))
+        write(layout.checked(shard), CHECKED, good.take(pa.array(kept[number::N_SHARDS])), {"dropped_hash": hash_file(beside)})
     write(layout.dropped, DROPPED, every)
     write(layout.training_table("training"), TRAINING, clips.filter(pa.array(fate == "kept")))
     (folder / "ready").touch()
 
 
-def write(path: Path, spec, rows: pa.Table) -> None:
+def write(path: Path, spec, rows: pa.Table, note: dict | None = None) -> None:
     """The columns of a table's contract that are there; nulls for the others."""
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = [
         rows.column(field.name).cast(field.type) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
         for field in spec.arrow
     ]
-    table = pa.table(columns, names=spec.names)
+    table = pa.table(columns, names=spec.names).replace_schema_metadata(note_metadata(note or {}))
     pq.write_table(table, path, compression="zstd", row_group_size=ROWS_PER_GROUP, use_dictionary=["source", "status", "stage"])
 
 
@@ -247,10 +249,18 @@ def columns_of(rng: np.random.Generator, n_rows: int) -> pa.Table:
             "num_frames": np.maximum(1, duration * fps).astype(np.int64),
             "file_size": (duration * height * rng.lognormal(8, 0.5, n_rows) / 10).astype(np.int64) + 1000,
             "mtime_ns": rng.integers(1_600_000_000 * 10**9, 1_700_000_000 * 10**9, n_rows),
+            "content_hash": content_hashes(rng, n_rows),
             "extras": pc.binary_join_element_wise('{"aesthetic score": ', scores, "}", ""),
         }
     )
     return with_constants(table, **constants, probe_status="ok", video_codec="h264")
+
+
+def content_hashes(rng: np.random.Generator, n_rows: int) -> pa.Array:
+    """Of 32 hexadecimal digits; a clip in a hundred has the bytes of another one."""
+    digits = pa.py_buffer(rng.bytes(16 * n_rows).hex().encode())
+    each = pa.StringArray.from_buffers(n_rows, pa.py_buffer(np.arange(n_rows + 1, dtype=np.int32) * 32), digits)
+    return each.take(pa.array(np.where(rng.random(n_rows) < 0.01, rng.integers(0, n_rows, n_rows), np.arange(n_rows))))
 
 
 def captions(rng: np.random.Generator, n_rows: int) -> pa.ChunkedArray:

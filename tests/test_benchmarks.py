@@ -22,6 +22,7 @@ TINY = {
     "retention": ["--nights", "2"],
     "training_csv": ["--rows", "2000"],
     "versions": ["--rows", "2000"],
+    "what_if": ["--rows", "2000"],
 }
 # They compare with ffmpeg, strace or servers, or need a folder of clips.
 OTHERS = {

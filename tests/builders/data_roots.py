@@ -46,6 +46,9 @@ class Clip:
     width: int | None = 1280
     fps: float | None = 30000 / 1001
     content_hash: str | None = None
+    duration_s: float = 3.0
+    video_codec: str = "h264"
+    extras: str = "{}"
 
     @property
     def key(self) -> str:
@@ -123,7 +126,7 @@ def _listed(clip: Clip) -> dict[str, Any]:
         "file_size": clip.file_size if clip.status == "ok" else None,
         "mtime_ns": clip.mtime_ns if clip.status == "ok" else None,
         "origin": "captions.csv, line 2",
-        "extras": "{}",
+        "extras": clip.extras,
     }
 
 
@@ -136,8 +139,8 @@ def _measured(clip: Clip) -> dict[str, Any]:
         "height": clip.height,
         "width": clip.width,
         "fps": clip.fps,
-        "duration_s": 3.0,
-        "video_codec": "h264",
+        "duration_s": clip.duration_s,
+        "video_codec": clip.video_codec,
         "pix_fmt": "yuv420p",
         "rotation_deg": 0,
         "header_frames": clip.num_frames,

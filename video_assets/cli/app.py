@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from video_assets.cli import exporting, looking, miradata, pages, terminal
+from video_assets.cli import exporting, looking, miradata, pages, terminal, trying
 from video_assets.cli import shards as shard_commands
 from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, find_data_root, use_data_root
 from video_assets.local.options import remember_options
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(looking.app)
 app.add_typer(exporting.app)
+app.add_typer(trying.app)
 app.add_typer(miradata.app, name="miradata")
 
 _CLIP_EXIT_CODES = (

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from video_assets.cli.terminal import printable
-from video_assets.core.units import size
+from video_assets.core.funnel import funnel_from_counts
+from video_assets.core.units import share, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from video_assets.local.status import Activity
     from video_assets.pipeline.forecast import Forecast
     from video_assets.settings.origins import Setting
+    from video_assets.what_if.what_if import WhatIf
 
 
 def status(found: "Status", activity: "Activity", *, is_again: bool) -> None:
@@ -89,3 +91,34 @@ def census(found: "Census") -> None:
         out.print(f"falls out          {clips:,} {cause}")
     out.print(f"batches            {found.batches:,} of {found.batch_size}; {found.lost_in_small_buckets:,} clips fill none")
     out.print(f"cut away           {found.frames_cut_share:.1%} of frames, {found.pixels_cut_share:.1%} of the picture")
+
+
+def what_if(found: "WhatIf") -> None:
+    """Both funnels side by side, then what is kept of each source, then what must be known besides."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    now, tried = found.now, found.tried
+    out.print(f"{'':<44}{'now':>16}{'what if':>16}")
+    out.print(f"{'listed':<44}{now.funnel.listed:>16,}{tried.funnel.listed:>16,}")
+    both = funnel_from_counts(
+        0, {stage: {**now.dropped.get(stage, {}), **tried.dropped.get(stage, {})} for stage in _stages(found)}
+    )
+    for drop in both.drops:
+        lost = [side.dropped.get(drop.stage, {}).get(drop.reason, 0) for side in (now, tried)]
+        out.print(f"  {drop.stage + ' ' + drop.reason:<42}{-lost[0]:>16,}{-lost[1]:>16,}")
+    out.print(f"{'kept':<44}{now.kept:>16,}{tried.kept:>16,}")
+    shares = [share(side.kept, side.funnel.listed) for side in (now, tried)]
+    out.print(f"{'  of listed':<44}{shares[0]:>16}{shares[1]:>16}")
+    out.print(f"{'hours':<44}{now.hours:>16,.2f}{tried.hours:>16,.2f}")
+    out.print(f"{'bytes':<44}{size(now.bytes):>16}{size(tried.bytes):>16}")
+    for name, was in now.sources.items():
+        is_now = tried.sources[name]
+        out.print(f"{printable(name) + ', clips':<44}{was.kept:>16,}{is_now.kept:>16,}")
+        out.print(f"{'  hours':<44}{was.hours:>16,.2f}{is_now.hours:>16,.2f}")
+        out.print(f"{'  bytes':<44}{size(was.bytes):>16}{size(is_now.bytes):>16}")
+    out.print(f"{found.go:,} clips would go, {found.come:,} would come.")
+    for note in found.notes:
+        out.print(f"note: {printable(note)}")
+
+
+def _stages(found: "WhatIf") -> list[str]:
+    return list(dict.fromkeys([*found.now.dropped, *found.tried.dropped]))

@@ -4,8 +4,11 @@ Nothing is decoded for it, and the shards stay as they are: it is decided anew a
 Belongs here: reading shards, giving DROPPED rows. Does not belong here: the rules (`select.rules`), the product (`publish`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from video_assets.core.consumers import CONSUMERS
@@ -16,7 +19,7 @@ from video_assets.select.rules import limits as limit_rules
 from video_assets.select.rules.licences import REASONS as LICENCE_REASONS
 from video_assets.select.rules.licences import licences_of
 from video_assets.select.rules.limits import Limits, beyond
-from video_assets.select.rules.lint import COLUMNS, lint
+from video_assets.select.rules.lint import COLUMNS, lint, lint_reasons
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import read_stage
@@ -57,28 +60,60 @@ def columns_of(settings: Settings) -> list[str]:
 def split(clips: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """DROPPED rows of `clips` (columns `columns_of`); the first rule that drops a clip counts."""
     dropped = []
-    for stage, reason, detail in _rules(clips, settings):
-        found = drop(clips, reason != "", stage=stage, reason=reason, detail=detail)
+    for rule in _rules(clips, settings):
+        reason = pd.Series(rule.reasons(), index=clips.index)
+        found = drop(clips, reason != "", stage=rule.stage, reason=reason, detail=rule.details())
         dropped.append(found.dropped)
     every = pd.concat([DROPPED.frame(), *dropped], ignore_index=True)
     return every.drop_duplicates("clip_key", ignore_index=True)
 
 
-def _rules(clips: pd.DataFrame, settings: Settings) -> Iterator[tuple[str, pd.Series, pd.Series | str]]:
-    """Stage, reason per clip ("" when none), detail."""
+def first_reasons(clips: pd.DataFrame, settings: Settings) -> Iterator[tuple[str, npt.NDArray[np.object_]]]:
+    """Stage and reason by which `split` would drop each of `clips`, rule by rule; "" where a rule is not the first to drop it.
+
+    Makes no object for a clip: for counting millions.
+    """
+    is_dropped = np.zeros(len(clips), dtype=bool)
+    for rule in _rules(clips, settings):
+        reason = np.where(is_dropped, "", rule.reasons()).astype(object)
+        is_dropped |= reason != ""
+        yield rule.stage, reason
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """One rule on a table: the stage of its reasons, the reason of every clip ("" for none), and that in words."""
+
+    stage: str
+    reasons: Callable[[], npt.NDArray[np.object_]]
+    details: Callable[[], pd.Series]
+
+
+def _rules(clips: pd.DataFrame, settings: Settings) -> Iterator[_Rule]:
     limits = limits_of(settings)
     if limits.are_set:
-        reason = beyond(clips, limits)
-        yield limit_rules.STAGE, reason, reason.map(lambda word: limit_rules.REASONS.get(word, ""))
+        yield _limit_rule(clips, limits)
     if settings.training.licences:
-        yield _STAGE, *_licence(clips, settings.licences, settings.training.licences)
+        yield _licence_rule(clips, settings)
     for name in settings.training.for_:
-        found = lint(clips, CONSUMERS[name])
-        yield _STAGE, found["reason"], name + ": " + found["detail"]
+        yield _trainer_rule(clips, name)
 
 
-def _licence(clips: pd.DataFrame, by_source: dict[str, str], allowed: Sequence[str]) -> tuple[pd.Series, pd.Series]:
-    licences = licences_of(clips, by_source)
+def _limit_rule(clips: pd.DataFrame, limits: Limits) -> _Rule:
+    reasons = beyond(clips, limits)
+    return _Rule(limit_rules.STAGE, reasons.to_numpy, lambda: reasons.map(lambda word: limit_rules.REASONS.get(word, "")))
+
+
+def _licence_rule(clips: pd.DataFrame, settings: Settings) -> _Rule:
+    licences = licences_of(clips, settings.licences)
     (reason,) = LICENCE_REASONS
-    told = licences.where(licences != "", "no licence is known")
-    return pd.Series(reason, index=clips.index, dtype=object).where(~licences.isin(allowed), ""), told
+    return _Rule(
+        _STAGE,
+        lambda: np.where(licences.isin(settings.training.licences), "", reason).astype(object),
+        lambda: licences.where(licences != "", "no licence is known"),
+    )
+
+
+def _trainer_rule(clips: pd.DataFrame, name: str) -> _Rule:
+    consumer = CONSUMERS[name]
+    return _Rule(_STAGE, lambda: lint_reasons(clips, consumer), lambda: name + ": " + lint(clips, consumer)["detail"])

@@ -15,7 +15,7 @@ _KEYS = ("licence", "license", "Licence", "License")
 
 def licences_of(rows: pd.DataFrame, by_source: Mapping[str, str]) -> pd.Series:
     """Licence of every row (columns source, extras), "" where nobody says."""
-    found = rows["source"].map(lambda source: by_source.get(source, "")).astype(object)
+    found = rows["source"].map({source: by_source.get(source, "") for source in rows["source"].unique()}).astype(object)
     has_own = rows["extras"].str.contains('"[Ll]icen[cs]e"', regex=True).to_numpy(dtype=bool)
     if has_own.any():
         found[has_own] = [_own(extras) or known for extras, known in zip(rows["extras"][has_own], found[has_own], strict=True)]

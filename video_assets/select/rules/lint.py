@@ -44,15 +44,33 @@ def lint(rows: pd.DataFrame, consumer: Consumer, *, min_frames: int = 0, allowed
         allowed: reasons that do not count.
     """
     found = pd.DataFrame({"reason": "", "detail": ""}, index=rows.index, dtype="object")
-    for reason, is_out, in_words in _complaints(rows, consumer, max(min_frames, consumer.min_frames)):
-        is_new = is_out & (found["reason"] == "").to_numpy()
-        if reason not in allowed and is_new.any():
-            found.loc[is_new, "reason"] = reason
-            found.loc[is_new, "detail"] = [in_words(row) for row in rows[is_new].to_dict("records")]
+    for reason, is_new, in_words in _first(rows, consumer, min_frames, allowed):
+        found.loc[is_new, "reason"] = reason
+        found.loc[is_new, "detail"] = [in_words(row) for row in rows[is_new].to_dict("records")]
+    return found
+
+
+def lint_reasons(rows: pd.DataFrame, consumer: Consumer) -> npt.NDArray[np.object_]:
+    """The column `reason` of `lint` alone: details cost Python objects for every row."""
+    found = np.full(len(rows), "", dtype=object)
+    for reason, is_new, _ in _first(rows, consumer, 0, frozenset()):
+        found[is_new] = reason
     return found
 
 
 _InWords = Callable[[Mapping[Any, Any]], str]
+
+
+def _first(
+    rows: pd.DataFrame, consumer: Consumer, min_frames: int, allowed: frozenset[str]
+) -> Iterator[tuple[str, npt.NDArray[np.bool_], _InWords]]:
+    """As `_complaints`, each with the rows that none before has named."""
+    is_named = np.zeros(len(rows), dtype=bool)
+    for reason, is_out, in_words in _complaints(rows, consumer, max(min_frames, consumer.min_frames)):
+        is_new = is_out & ~is_named
+        if reason not in allowed and is_new.any():
+            is_named |= is_new
+            yield reason, is_new, in_words
 
 
 def _complaints(rows: pd.DataFrame, consumer: Consumer, min_frames: int) -> Iterator[tuple[str, npt.NDArray[np.bool_], _InWords]]:
