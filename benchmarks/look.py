@@ -169,16 +169,13 @@ def peak_mib(pid: int) -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
-def generate(folder: Path, n_rows: int) -> None:
-    """Tables as after a publication, in the pipeline's own columns and row groups."""
+def generate(folder: Path, n_rows: int, *, is_whole: bool = True) -> None:
+    """Tables as after a publication, in the pipeline's own columns and row groups; else the shards alone."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "video_assets.toml").write_text(f'[own_clips]\nfolder = "/clips"\n[decode]\nn_shards = {N_SHARDS}\n')
     layout, rng = Layout(folder), np.random.default_rng(0)
     clips = columns_of(rng, n_rows)
     fate = rng.choice(["kept", "uncaptioned", "large", "bad"], n_rows, p=[0.94, 0.02, 0.01, 0.03])
-    write(layout.ledger("own_clips"), LEDGER, clips)
-    clips = with_constants(clips, text="")
-    write(layout.enriched_metadata, CLIPS, clips.filter(pa.array(fate != "uncaptioned")))
     lost = {
         "uncaptioned": ("enriched_metadata", "empty_caption", "the caption is empty"),
         "large": ("size_filtered", "file_too_large", "60.0 MiB; the limit is 50.0 MiB"),
@@ -188,10 +185,15 @@ def generate(folder: Path, n_rows: int) -> None:
         name: with_constants(clips.filter(pa.array(fate == name)), stage=stage, reason=reason, detail=detail)
         for name, (stage, reason, detail) in lost.items()
     }
-    write(dropped_path(layout.enriched_metadata), DROPPED, dropped["uncaptioned"])
     early = pa.concat_tables([dropped["uncaptioned"], dropped["large"]])
-    write(layout.size_filtered, CLIPS, clips.slice(0, 0))
-    write(dropped_path(layout.size_filtered), DROPPED, early)
+    if is_whole:
+        write(layout.ledger("own_clips"), LEDGER, clips)
+    clips = with_constants(clips, text="")
+    if is_whole:
+        write(layout.enriched_metadata, CLIPS, clips.filter(pa.array(fate != "uncaptioned")))
+        write(dropped_path(layout.enriched_metadata), DROPPED, dropped["uncaptioned"])
+        write(layout.size_filtered, CLIPS, clips.slice(0, 0))
+        write(dropped_path(layout.size_filtered), DROPPED, early)
     every = pa.concat_tables([early, dropped["bad"]])
     good = with_constants(clips, verdict="good", errors="", checker_version="3", ffmpeg_versions="libavcodec 62")
     kept = np.flatnonzero(fate == "kept")
@@ -199,8 +201,9 @@ def generate(folder: Path, n_rows: int) -> None:
         beside = dropped_path(layout.checked(shard))
         write(beside, DROPPED, every if number == 0 else every.slice(0, 0))
         write(layout.checked(shard), CHECKED, good.take(pa.array(kept[number::N_SHARDS])), {"dropped_hash": hash_file(beside)})
-    write(layout.dropped, DROPPED, every)
-    write(layout.training_table("training"), TRAINING, clips.filter(pa.array(fate == "kept")))
+    if is_whole:
+        write(layout.dropped, DROPPED, every)
+        write(layout.training_table("training"), TRAINING, clips.filter(pa.array(fate == "kept")))
     (folder / "ready").touch()
 
 

@@ -38,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         if not (folder / "ready").exists():
-            generate(folder, options.rows)
+            generate(folder, options.rows, is_whole=False)
         for name, flags in QUESTIONS.items():
             print(f"{name:<24}{measure(folder, flags)}", flush=True)
 

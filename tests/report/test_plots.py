@@ -53,7 +53,7 @@ def shards(n_shards, n_clips, *, worst=0):
 
 def captions(n):
     uses = np.array([1] * (n // 2) + [5] * (n // 20) + [n - n // 2 - 5 * (n // 20)] if n else [], dtype=np.int64)
-    return CaptionFacts(np.random.default_rng(n).integers(3, 900, n), uses, n_empty=n // 9, n_captioned=n + n // 9)
+    return CaptionFacts(np.random.default_rng(n).integers(3, 900, n).astype(float), uses, n_empty=n // 9, n_captioned=n + n // 9)
 
 
 def pixels(picture):
@@ -155,7 +155,7 @@ def test_a_picture_in_markdown_needs_no_server():
     assert "\n" not in text
 
 
-def test_captions_are_measured_in_characters_and_equal_ones_found_across_row_groups(tmp_path):
+def test_captions_are_measured_in_words_and_equal_ones_found_across_row_groups(tmp_path):
     n_rows = 40_000
     texts = ["the same words"] * 30_000 + [f"words {i} 片段" for i in range(n_rows - 30_000)]
     numbers = {"num_frames": 1, "height": 2, "width": 2, "aspect_ratio": 1.0, "fps": 1.0, "resolution": 4, "file_size": 1}
@@ -164,5 +164,5 @@ def test_captions_are_measured_in_characters_and_equal_ones_found_across_row_gro
     found = caption_facts(tmp_path / "t.parquet", funnel_from_counts(n_rows, {"enriched_metadata": {"empty_caption": 10_000}}))
     assert sorted(found.uses.tolist())[-2:] == [1, 30_000]
     assert len(found.uses) == 10_001
-    assert found.lengths.tolist() == [len(text) for text in texts]
+    assert found.words.tolist() == [len(text.split()) for text in texts]
     assert (found.n_empty, found.n_captioned) == (10_000, 50_000)

@@ -127,6 +127,7 @@ def report_metadata(report: "Report", *, look: str | None = None) -> Metadata:
     from video_assets.explain.reasons import MEANINGS
     from video_assets.report.previews import picture_markdown
     from video_assets.report.readers import reader_markdown
+    from video_assets.report.rules.caption_lint import lint_markdown
 
     counted = report.funnel
     pictures = "\n\n".join(
@@ -143,6 +144,8 @@ def report_metadata(report: "Report", *, look: str | None = None) -> Metadata:
         "dropped_clips": counted.dropped,
         "funnel_table": dg.MetadataValue.md(funnel_markdown(counted, meanings=MEANINGS)),
         "reader_compatibility": dg.MetadataValue.md(reader_markdown(report.readers)),
+        "captions": dg.MetadataValue.md(lint_markdown(report.captions)),
+        "captions_json": dg.MetadataValue.json(report.captions),
         "dropped_for_often_harmless": dg.MetadataValue.json(
             {reason: counted.by_reason.get(reason, 0) for reason in OFTEN_HARMLESS}
         ),

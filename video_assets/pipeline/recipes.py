@@ -69,6 +69,8 @@ def code_settings(settings: Settings) -> Mapping[str, JsonObject]:
         "decode_check": decode_check_recipe(settings.decode).flat,
         # Versions of libraries change bytes, not rows: no reason to publish without being asked to.
         "training_csv": {**settings.training.model_dump(mode="json", exclude={"for_", "licences"}), **_selection(settings)},
+        "dataset_report": settings.report.model_dump(mode="json", exclude_defaults=True),
+        "trainer_census": settings.census.model_dump(mode="json"),
         **{
             f"export_{target.replace('-', '_').replace('.', '_')}": settings.exports.model_dump(mode="json", exclude={"targets"})
             for target in settings.exports.targets

@@ -12,6 +12,7 @@ from video_assets.core.funnel import Funnel
 from video_assets.core.units import count, share
 from video_assets.publish.rules.manifest import Changes, Manifest
 from video_assets.report.previews import kind_of
+from video_assets.report.rules.caption_lint import FINDINGS
 
 _TITLES = {
     "funnel": "The funnel as a picture",
@@ -68,6 +69,7 @@ def report_page(
     meanings: Mapping[str, str],
     address_of: AddressOf,
     place: str,
+    captions: Mapping[str, Any] | None = None,
 ) -> str:
     """The page, whole in itself.
 
@@ -78,6 +80,7 @@ def report_page(
         meanings: what a reason means, by reason.
         address_of: where the clips of a reason are shown.
         place: when and where it was published.
+        captions: `report.captions.CaptionFacts.as_record`; None when nobody looked.
     """
     name = manifest.name
     ordered = sorted(pictures, key=lambda picture: picture not in _PHOTOGRAPHS)
@@ -91,6 +94,7 @@ def report_page(
             _part(_TITLES.get(picture, picture.replace("_", " ").capitalize()), _figure(picture, pictures[picture]))
             for picture in ordered
         ),
+        *([_part("Captions, and what may be wrong with them", _captions(captions))] if captions else []),
         _part("Made with", _made_with(manifest)),
     ]
     return (
@@ -145,6 +149,22 @@ def _sources(sources: Mapping[str, Mapping[str, int]]) -> str:
     kinds = ("listed", "kept", "dropped")
     rows = [[("", source), *(("n", f"{counts.get(kind, 0):,}") for kind in kinds)] for source, counts in sources.items()]
     return _table([("", "source"), *(("n", kind) for kind in kinds)], rows)
+
+
+def _captions(captions: Mapping[str, Any]) -> str:
+    words = captions["words"]
+    head = f"{words['least']:,} to {words['most']:,} words, half of them have at most {words['median']:,}. Nothing was changed."
+    rows: list[Row] = [
+        [
+            ("", name),
+            ("n", f"{finding['clips']:,}"),
+            ("words", FINDINGS[name]),
+            ("words", "; ".join(f"{each['path'].rpartition('/')[2]}: {each['text']}" for each in finding["examples"])),
+        ]
+        for name, finding in captions["findings"].items()
+    ]
+    table = _table([("", "finding"), ("n", "clips"), ("", "meaning"), ("", "first ones")], rows)
+    return f"<p>{escape(head)}</p>{table}"
 
 
 def _made_with(manifest: Manifest) -> str:

@@ -147,14 +147,14 @@ def histograms_png(clips: pd.DataFrame, captions: CaptionFacts | None = None) ->
     )
     _classes(grid[1][1], "Frame rate", _rates(clips), "frames per second", numbers=finite(clips["fps"]), unit="frame rate, 1/s")
     if captions is not None:
-        _numbers(grid[2][0], "Captions", captions.lengths.astype("float64"), "caption length, characters")
+        _numbers(grid[2][0], "Captions", captions.words, "caption length, words")
         _shared(grid[2][1], captions)
     return png(figure)
 
 
 def _shared(axes: Axes, captions: CaptionFacts) -> None:
     """Clips by how many others have the same caption; a model learns one caption of a thousand clips, not a thousand."""
-    total = len(captions.lengths)
+    total = len(captions.words)
     empty = f", {share(captions.n_empty, captions.n_captioned)} empty" if captions.n_captioned else ""
     repeated = total - int((captions.uses == 1).sum())
     style(axes, f"Captions: {share(repeated, total)} repeated{empty}" if total else "Captions: repeated", grid="x")

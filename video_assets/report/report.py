@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -30,17 +30,24 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError, read_stage
 from video_assets.storage.tables import read_table
 
+if TYPE_CHECKING:
+    from video_assets.report.captions import CaptionFacts
+
 _MEASURED = list(dict.fromkeys(["clip_key", "file_size", "duration_s", "height", "width", "fps", *READER_COLUMNS]))
 
 
 @dataclass(frozen=True)
 class Report:
-    """The page with all of it, funnel, pictures by name (PNG; WebP of photographs), and how many clips common readers mind."""
+    """The page with all of it, funnel, pictures by name (PNG; WebP of photographs), how many clips common readers mind, captions.
+
+    `captions` is `report.captions.CaptionFacts.as_record`.
+    """
 
     page: Path
     funnel: Funnel
     pictures: dict[str, bytes]
     readers: list[dict[str, Any]]
+    captions: dict[str, Any]
 
 
 def write_report(
@@ -52,14 +59,15 @@ def write_report(
 
     Raises:
         StageError, FileNotFoundError: nothing is published.
+        TokenizerError: the settings want tokens counted, and they cannot be.
     """
     published = read_published(layout, settings)
     counted = funnel_from_counts(published.n_kept, published.dropped)
     subject = _subject(layout, settings)
     if drawn := _drawn(layout, subject, counted):
         return drawn
-    kept = _kept(layout, settings)
-    pictures, readers = _draw(layout, settings, counted, kept), reader_table(kept)
+    kept, captions = _kept(layout, settings), _captions(layout, settings, counted)
+    pictures, readers, lint = _draw(layout, settings, counted, kept, captions), reader_table(kept), captions.as_record()
     files = {f"{name}.{kind_of(picture)}": picture for name, picture in pictures.items()}
     for name, picture in files.items():
         with durable_write(layout.report / name) as file:
@@ -71,11 +79,13 @@ def write_report(
         meanings=meanings,
         address_of=address_of,
         place=_place(published.manifest),
+        captions=lint,
     )
     write_text(layout.report_page, page)
-    write_text(_index(layout), json.dumps({"subject": subject, "files": list(files), "readers": readers}))
+    write_text(layout.report / "captions.json", json.dumps(lint, indent=1, ensure_ascii=False) + "\n")
+    write_text(_index(layout), json.dumps({"subject": subject, "files": list(files), "readers": readers, "captions": lint}))
     _remove_others(layout, set(files))
-    return Report(page=layout.report_page, funnel=counted, pictures=pictures, readers=readers)
+    return Report(page=layout.report_page, funnel=counted, pictures=pictures, readers=readers, captions=lint)
 
 
 def read_pictures(layout: Layout, settings: Settings) -> dict[str, bytes]:
@@ -87,7 +97,9 @@ def read_pictures(layout: Layout, settings: Settings) -> dict[str, bytes]:
     published = read_published(layout, settings)
     counted = funnel_from_counts(published.n_kept, published.dropped)
     drawn = _drawn(layout, _subject(layout, settings), counted)
-    return drawn.pictures if drawn else _draw(layout, settings, counted, _kept(layout, settings))
+    if drawn:
+        return drawn.pictures
+    return _draw(layout, settings, counted, _kept(layout, settings), _captions(layout, settings, counted))
 
 
 def _subject(layout: Layout, settings: Settings) -> dict[str, Any]:
@@ -96,6 +108,7 @@ def _subject(layout: Layout, settings: Settings) -> dict[str, Any]:
         "manifest": hash_file(layout.manifest(settings.product_name)),
         "checks": settings.checks.model_dump(),
         "look": settings.look.url,
+        "report": settings.report.model_dump(mode="json"),
     }
 
 
@@ -105,10 +118,15 @@ def _place(manifest: Path) -> str:
     return f"published {published_at:%Y-%m-%d %H:%M} UTC in {manifest.parent.absolute()}"
 
 
-def _draw(layout: Layout, settings: Settings, counted: Funnel, kept: pd.DataFrame) -> dict[str, bytes]:
+def _captions(layout: Layout, settings: Settings, counted: Funnel) -> "CaptionFacts":
+    from video_assets.report.captions import caption_facts
+
+    return caption_facts(layout.training_table(settings.product_name), counted, settings.report)
+
+
+def _draw(layout: Layout, settings: Settings, counted: Funnel, kept: pd.DataFrame, captions: "CaptionFacts") -> dict[str, bytes]:
     # Not at the top: what draws costs a second to import, and most reports are drawn already.
     from video_assets.report import plots
-    from video_assets.report.captions import caption_facts
     from video_assets.report.contact_sheet import contact_sheets
     from video_assets.report.nodes import by_node, nodes_png
 
@@ -116,7 +134,7 @@ def _draw(layout: Layout, settings: Settings, counted: Funnel, kept: pd.DataFram
     outliers = shard_outliers(counts, max_excess=settings.checks.max_shard_excess)
     return {
         "funnel": plots.funnel_png(counted),
-        "histograms": plots.histograms_png(kept, caption_facts(layout.training_table(settings.product_name), counted)),
+        "histograms": plots.histograms_png(kept, captions),
         "drop_reasons": plots.drop_reasons_png(counted),
         "shards": plots.shards_png(counts, outliers=outliers),
         **({"nodes": nodes_png(rows)} if len(rows := by_node(counts, workplaces(layout, counts["shard"].tolist()))) else {}),
@@ -165,7 +183,7 @@ def _drawn(layout: Layout, subject: dict[str, Any], counted: Funnel) -> Report |
         if index["subject"] != subject or not layout.report_page.exists():
             return None
         pictures = {name.rpartition(".")[0]: (layout.report / name).read_bytes() for name in index["files"]}
-        readers = index["readers"]
+        readers, lint = index["readers"], index["captions"]
     except (FileNotFoundError, KeyError):  # drawn by a version before, which called them otherwise
         return None
-    return Report(page=layout.report_page, funnel=counted, pictures=pictures, readers=readers)
+    return Report(page=layout.report_page, funnel=counted, pictures=pictures, readers=readers, captions=lint)

@@ -16,7 +16,7 @@ from video_assets.settings.hub_dataset import HubDataset
 from video_assets.settings.section import AbsolutePath, absolute
 from video_assets.settings.slurm import Slurm
 from video_assets.settings.sources import MiraData, OpenVid, OwnClips
-from video_assets.settings.steps import Automation, Checks, Decode, Exports, Filter, Look, Select, Tables, Training
+from video_assets.settings.steps import Automation, Census, Checks, Decode, Exports, Filter, Look, Report, Select, Tables, Training
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     training: Training = Training()
     exports: Exports = Exports()
     tables: Tables = Tables()
+    report: Report = Report()
+    census: Census = Census()
     checks: Checks = Checks()
     automation: Automation = Automation()
     look: Look = Look()

@@ -4,9 +4,9 @@ Belongs here: names, defaults, validation of these sections, each field with its
 sources (`sources`), where values come from (`model`), what is done with a value.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from video_assets.core.consumers import CONSUMERS, unknown_target
 from video_assets.core.pictures import PictureDemands, Refused
@@ -174,6 +174,34 @@ class Exports(Section):
     @classmethod
     def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return _known_targets(names)
+
+
+class Report(Section):
+    """What the report looks for in captions. It tells, and drops nothing."""
+
+    max_caption_words: int | None = Field(None, ge=1, description="captions of more words are told; default: no limit")
+    max_caption_tokens: int | None = Field(
+        None, ge=1, description="captions of more tokens are told, counted by `report.tokenizer`; default: no limit"
+    )
+    tokenizer: AbsolutePath | None = Field(
+        None, description="the text encoder's tokenizer.json, to count tokens (needs `video_assets[tokens]`)"
+    )
+
+    @model_validator(mode="after")
+    def _tokens_are_those_of_a_tokenizer(self) -> Self:
+        if (self.max_caption_tokens is None) != (self.tokenizer is None):
+            raise ValueError("max_caption_tokens and tokenizer go together: set both or none")
+        return self
+
+
+class Census(Section):
+    """The census in the report, of each trainer with buckets that `training.for` or `exports.targets` names."""
+
+    batch_size: int = Field(1, ge=1, description="clips in a batch, on all GPUs together")
+    configs: dict[str, AbsolutePath] = Field(
+        {},
+        description='the trainer\'s own config file by trainer, as {"diffusion-pipe" = "/home/me/dataset.toml"}; default: none',
+    )
 
 
 class Checks(Section):

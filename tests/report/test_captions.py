@@ -1,0 +1,154 @@
+"""What may be wrong with captions is counted, shown by its first clips, and never changed."""
+
+import json
+
+import pandas as pd
+import pytest
+from data_roots import Clip, fill
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from video_assets.core.funnel import funnel_from_counts
+from video_assets.core.schema import TRAINING
+from video_assets.publish.publish import publish
+from video_assets.report.captions import TokenizerError, caption_facts
+from video_assets.report.report import write_report
+from video_assets.report.rules.caption_lint import is_mojibake, lint_markdown, scripts_of
+from video_assets.settings.model import Settings
+from video_assets.settings.steps import Report
+from video_assets.storage.tables import write_table
+
+ODD = {
+    "refusal": [
+        "I cannot describe this video.",
+        "I'm sorry, but there is nothing to see",
+        "As an AI language model, I see frames",
+        "The frames were not provided, so here is a guess",
+        "抱歉, 无法提供描述",
+    ],
+    "markup": [
+        "<p>a dog</p>",
+        "**A dog** runs",
+        "a dog &amp; a cat",
+        "a dog<|im_end|>",
+        "## Caption\na dog",
+        "see https://example.org/dog",
+        "[INST] describe [/INST] a dog",
+        "```a dog```",
+    ],
+    "mojibake": ["the dogâ€™s ball", "cafÃ© by the sea", "a dog\ufffd runs"],
+}
+PLAIN = [
+    "A dog runs; its owner can't keep up.",
+    "a sign that says 5 < 6 & more",
+    "The price is $5 * 2 = 10, about 20°C",
+    "a café in São Paulo, naïve & “quoted” — with a dash…",
+    "She apologises to an audience",
+    "snake_case and a #hashtag",
+    "ein Hund läuft über die Straße",
+    "a dog 🐕 runs 👍🏽",
+]
+
+
+def facts(tmp_path, texts, **settings):
+    numbers = {"num_frames": 1, "height": 2, "width": 2, "aspect_ratio": 1.0, "fps": 1.0, "resolution": 4, "file_size": 1}
+    rows = pd.DataFrame({"path": [f"/clips/{i:06d}.mp4" for i in range(len(texts))], "text": texts, **numbers})
+    write_table(tmp_path / "t.parquet", TRAINING, rows.convert_dtypes(dtype_backend="pyarrow"))
+    return caption_facts(tmp_path / "t.parquet", funnel_from_counts(len(texts), {}), Report(**settings)).as_record()
+
+
+def clips_of(record):
+    return {name: finding["clips"] for name, finding in record["findings"].items() if finding["clips"]}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_each_odd_caption_is_found_for_what_it_is(tmp_path, kind):
+    for text in ODD[kind]:
+        assert kind in clips_of(facts(tmp_path, [*PLAIN, text])), text
+
+
+def test_plain_captions_are_left_alone(tmp_path):
+    found = facts(tmp_path, PLAIN)
+    assert clips_of(found) == {}
+    assert list(found["findings"]) == ["repeated", "refusal", "markup", "mojibake", "other_script"]
+    assert not any(map(is_mojibake, PLAIN))
+
+
+def test_a_script_is_another_one_when_few_captions_have_it(tmp_path):
+    english = [f"a dog runs for the {n}. time" for n in range(18)]
+    found = facts(tmp_path, [*english, "собака бежит", "a 狗 runs"])
+    assert clips_of(found)["other_script"] == 2
+    assert found["other_scripts"] == {"Cyrillic": 1, "Han": 1}
+    assert [each["text"] for each in found["findings"]["other_script"]["examples"]] == ["собака бежит", "a 狗 runs"]
+    # Latin names in Chinese captions are no odd script where many have them.
+    chinese = [f"一只狗在跑 {n} {'NBA' if n % 3 == 0 else ''}" for n in range(18)]
+    assert clips_of(facts(tmp_path, [*chinese, "a dog runs"])) == {}
+    assert clips_of(facts(tmp_path, [*chinese, "собака"]))["other_script"] == 1
+
+
+def test_digits_and_emoji_have_no_script():
+    assert scripts_of("2 + 3 = 5 🐕 ½ …") == frozenset()
+    assert scripts_of("犬がいる。カメラ") == {"Hani", "Hira", "Kana"}
+
+
+def test_repeated_captions_are_counted_with_the_commonest_first_shown(tmp_path):
+    found = facts(tmp_path, ["a", *["b c"] * 5, *["d"] * 2, "e  f"])
+    assert clips_of(found) == {"repeated": 7}
+    assert (found["clips"], found["different"]) == (9, 4)
+    assert [each["text"] for each in found["findings"]["repeated"]["examples"]] == ["b c", "d"]
+    assert found["words"] == {"least": 1, "median": 2, "p95": 2, "most": 2}
+
+
+def test_findings_are_the_same_however_many_row_groups_there_are(tmp_path):
+    texts = [f"a dog runs for the {n}. time" for n in range(40_000)]
+    for row in (5, 20_000, 39_999):
+        texts[row] = f"I cannot describe number {row}"
+    found = facts(tmp_path, texts)
+    assert clips_of(found) == {"refusal": 3}
+    assert [each["path"] for each in found["findings"]["refusal"]["examples"]] == [
+        f"/clips/{row:06d}.mp4" for row in (5, 20_000, 39_999)
+    ]
+
+
+def test_too_many_words_and_tokens_are_told_where_the_settings_say_so(tmp_path):
+    words = {"vocab": {"a": 0, "dog": 1, "?": 2}, "unk_token": "?"}
+    tokenizer = Tokenizer(WordLevel(**words))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.enable_truncation(2)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    limits = {"max_caption_words": 3, "max_caption_tokens": 4, "tokenizer": tmp_path / "tokenizer.json"}
+    found = facts(tmp_path, ["a dog", "a dog, a dog", "a, dog. a", "a dog a"], **limits)
+    assert clips_of(found) == {"too_many_words": 1, "too_many_tokens": 2}
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(TokenizerError, match=r"tokenizer\.json is no readable tokenizer"):
+        facts(tmp_path, ["a"], **limits)
+
+
+def test_a_token_limit_needs_a_tokenizer():
+    with pytest.raises(ValueError, match="max_caption_tokens and tokenizer go together"):
+        Settings(data_root="x", report={"max_caption_tokens": 226})
+
+
+def test_the_report_tells_of_captions_in_json_and_words_and_changes_none(tmp_path):
+    texts = ["a dog runs", "As an AI, I cannot", "| a `table`\n<b>of</b> [x] # y |"]
+    layout, settings = fill(tmp_path, [Clip(f"{n}.mp4", text=text) for n, text in enumerate(texts)])
+    table = publish(layout, settings).table
+    before = table.read_bytes()
+    first, again = write_report(layout, settings, meanings={}), write_report(layout, settings, meanings={})
+    assert first.captions == again.captions == json.loads((layout.report / "captions.json").read_text())
+    assert clips_of(first.captions) == {"refusal": 1, "markup": 1}
+    assert table.read_bytes() == before
+    page = lint_markdown(first.captions)
+    (row,) = [line for line in page.splitlines() if line.startswith("| markup")]
+    assert "2.mp4: \\| a \\`table\\` &lt;b&gt;of&lt;/b&gt; \\[x\\] \\# y \\|" in row
+    assert "1.mp4: As an AI, I cannot" in first.page.read_text()
+    assert "&lt;b&gt;of&lt;/b&gt;" in first.page.read_text()
+    limited = settings.model_copy(update={"report": Report(max_caption_words=2)})
+    assert clips_of(write_report(layout, limited, meanings={}).captions)["too_many_words"] == 3
+
+
+def test_a_table_without_captions_is_no_trouble(tmp_path):
+    found = facts(tmp_path, [])
+    assert found["words"] == {"least": 0, "median": 0, "p95": 0, "most": 0}
+    assert clips_of(found) == {}

@@ -1,0 +1,1 @@
+"""Pure rules of the report: columns in, findings out."""

@@ -1,0 +1,147 @@
+"""What may be wrong with captions: refusals of a model, markup, mojibake, another script than the rest, too long, repeated.
+
+Everything works on Arrow columns of a few thousand captions; only captions that are not plain ASCII are looked at one by one.
+Findings are hints, not verdicts: nothing is dropped or rewritten by them.
+Belongs here: the rules. Does not belong here: reading the table (`report.captions`), what a trainer refuses
+(`select.rules.lint`).
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from fontTools.unicodedata import script, script_name
+from ftfy.badness import is_bad
+
+FINDINGS = {
+    "repeated": "another clip has exactly the same caption",
+    "refusal": "it reads like a model that refuses or speaks of itself: I cannot, I'm sorry, as an AI, ...",
+    "markup": "HTML, Markdown, template or chat marks, or an address",
+    "mojibake": "decoded wrongly once (Ã© for é), or with the sign for a lost character",
+    "other_script": "letters of a script that fewer than a fifth of the captions have",
+    "too_many_words": "more words than report.max_caption_words",
+    "too_many_tokens": "more tokens than report.max_caption_tokens",
+}
+"""What is looked for, in the order in which it is told."""
+
+_REFUSAL = (
+    r"(?i)\bI(?:'m| am) (?:sorry|unable|not able)\b|\bI (?:cannot|can't|can ?not|do not have the ability)\b|\bI apologi[sz]e\b"
+    r"|\bas an? (?:AI|artificial intelligence|(?:large )?language model)\b|\bI(?:'m| am) an? (?:AI|language model)\b"
+    r"|\b(?:image|video|frames?) (?:was|were|is|are) not provided\b|抱歉|作为一个?(?:AI|人工智能)|无法(?:提供|描述|查看)"
+)
+_MARKUP = (
+    r"<\/?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?\/?>|<\|[^|<>]*\|>|&(?:#[0-9]+|#x[0-9A-Fa-f]+|amp|lt|gt|quot|nbsp|apos);"
+    r"|\*\*[^*\s]|__[^_\s]+__|```|(?m:^#{1,6} )|\[[^\]]*\]\([^)]*\)|\[/?INST\]|\{\{|\}\}|https?://"
+)
+_LETTER = "[A-Za-z]"
+_RARE = 0.2
+_N_EXAMPLES = 3
+_NO_SCRIPT = frozenset({"Zyyy", "Zinh", "Zzzz"})
+
+
+@dataclass
+class CaptionCount:
+    """Captions counted so far, a part of the table at a time. `rows` are row numbers of the first captions of each finding."""
+
+    clips: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    scripts: Counter[frozenset[str]] = field(default_factory=Counter)
+    script_rows: dict[frozenset[str], list[int]] = field(default_factory=dict)
+
+    def take(self, captions: pa.StringArray, long: dict[str, npt.NDArray[np.bool_]]) -> None:
+        """Count a part; `long` says of each limit which of these captions are over it."""
+        is_ascii = _mask("string_is_ascii", captions)
+        others = np.flatnonzero(~is_ascii)
+        texts = captions.take(pa.array(others)).to_pylist()
+        is_garbled = np.zeros(len(captions), dtype=bool)
+        is_garbled[others] = [is_mojibake(text) for text in texts]
+        found = {
+            "refusal": _matches(captions, _REFUSAL),
+            "markup": _matches(captions, _MARKUP),
+            "mojibake": is_garbled,
+            **long,
+        }
+        for name, is_found in found.items():
+            self._note(name, np.flatnonzero(is_found))
+        self._note_scripts(frozenset({"Latn"}), np.flatnonzero(is_ascii & _matches(captions, _LETTER)))
+        for row, text in zip(others.tolist(), texts, strict=True):
+            self._note_scripts(scripts_of(text), np.array([row]))
+        self.clips += len(captions)
+
+    def _note(self, name: str, rows: npt.NDArray[np.int64]) -> None:
+        self.counts[name] += len(rows)
+        known = self.rows.setdefault(name, [])
+        known += (rows[: _N_EXAMPLES - len(known)] + self.clips).tolist()
+
+    def _note_scripts(self, scripts: frozenset[str], rows: npt.NDArray[np.int64]) -> None:
+        self.scripts[scripts] += len(rows)
+        known = self.script_rows.setdefault(scripts, [])
+        known += (rows[: _N_EXAMPLES - len(known)] + self.clips).tolist()
+
+    @property
+    def rare_scripts(self) -> dict[str, int]:
+        """Captions by the name of a script that few of all captions have, the commonest first."""
+        uses: Counter[str] = Counter()
+        for scripts, n in self.scripts.items():
+            uses.update(dict.fromkeys(scripts, n))
+        return {name: n for name, n in uses.most_common() if n < _RARE * self.clips}
+
+    def close(self) -> None:
+        """Settle what only the whole table says: which scripts are not those of the rest."""
+        rare = set(self.rare_scripts)
+        odd = [scripts for scripts in self.scripts if scripts & rare]
+        self.counts["other_script"] = sum(self.scripts[scripts] for scripts in odd)
+        self.rows["other_script"] = sorted(row for scripts in odd for row in self.script_rows[scripts])[:_N_EXAMPLES]
+
+
+def is_mojibake(text: str) -> bool:
+    """True when it was decoded wrongly once, or holds U+FFFD."""
+    return "\N{REPLACEMENT CHARACTER}" in text or bool(is_bad(text))
+
+
+def scripts_of(text: str) -> frozenset[str]:
+    """ISO 15924 codes of the scripts of its letters; digits, punctuation, emoji and what all scripts share count for none."""
+    return frozenset(map(_script, filter(str.isalpha, set(text)))) - _NO_SCRIPT
+
+
+@cache
+def _script(letter: str) -> str:
+    return script(letter)
+
+
+def script_names(codes: dict[str, int]) -> dict[str, int]:
+    """The same by the scripts' names: Han for Hani."""
+    return {str(script_name(code, code)).replace("_", " "): n for code, n in codes.items()}
+
+
+def _matches(captions: pa.StringArray, pattern: str) -> npt.NDArray[np.bool_]:
+    return _mask("match_substring_regex", captions, pc.MatchSubstringOptions(pattern))
+
+
+def _mask(function: str, captions: pa.StringArray, options: Any = None) -> npt.NDArray[np.bool_]:
+    found = pc.call_function(function, [captions], options)
+    return found.to_numpy(zero_copy_only=False).astype(bool)
+
+
+def lint_markdown(record: dict[str, Any]) -> str:
+    """What `CaptionFacts.as_record` says, as a table for people; what was looked for and not found is worth knowing too."""
+    words = record["words"]
+    head = f"words: {words['least']:,} to {words['most']:,}, half of the captions have at most {words['median']:,}"
+    lines = ["| finding | clips | meaning | first ones |", "|---|---:|---|---|"]
+    for name, finding in record["findings"].items():
+        shown = "; ".join(_cell(f"{each['path'].rpartition('/')[2]}: {each['text']}") for each in finding["examples"])
+        lines.append(f"| {name} | {finding['clips']:,} | {_cell(FINDINGS[name])} | {shown} |")
+    return "\n".join([head, "", *lines])
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break out of a table, nor be taken for markup."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", " ".join(text.split()))
