@@ -9,10 +9,11 @@ import dagster as dg
 
 from video_assets.defs.alerts import alerts_sensor
 from video_assets.defs.automation import automation_sensor, build_schedules
+from video_assets.defs.census import census_assets
 from video_assets.defs.clean_up import clean_up_job, clean_up_schedule
 from video_assets.defs.code_versions import with_settings
 from video_assets.defs.decode import decode_check, decode_schedule, shard_lists
-from video_assets.defs.exports import asset_name, export_assets, trainers_can_read
+from video_assets.defs.exports import export_assets, trainers_can_read
 from video_assets.defs.hub_dataset import hub_clips
 from video_assets.defs.jobs import build_jobs
 from video_assets.defs.metadata import enriched_metadata, size_filtered
@@ -50,7 +51,10 @@ def build_defs(
     return dg.Definitions(
         assets=assets,
         asset_checks=[metadata_checks, training_checks, trainers_can_read],
-        jobs=[*build_jobs(project.sources, exports=[*map(asset_name, settings.exports.targets)]), clean_up_job],
+        jobs=[
+            *build_jobs(project.sources, exports=[each.key.to_user_string() for each in _behind_the_csv(settings)]),
+            clean_up_job,
+        ],
         schedules=[
             *build_schedules(settings),
             *openvid_schedules(settings),
@@ -81,8 +85,13 @@ def _assets(settings: Settings, sources: tuple[Source, ...]) -> list[dg.AssetsDe
         decode_check(settings),
         with_freshness_policy(training_csv, settings),
         dataset_report,
-        *export_assets(settings),
+        *_behind_the_csv(settings),
     ]
+
+
+def _behind_the_csv(settings: Settings) -> list[dg.AssetsDefinition]:
+    """What is made of a published version for trainers."""
+    return [*census_assets(settings), *export_assets(settings)]
 
 
 @dg.definitions

@@ -4,6 +4,8 @@ Belongs here: this drawing. Does not belong here: how things are drawn (`report.
 """
 
 from video_assets.census.census import Census
+from video_assets.census.table import summary
+from video_assets.core.units import count
 from video_assets.report.figure import BAD, KEPT, count_axis, label, new_figure, own_look, png, safe, style
 
 _MOST = 20
@@ -12,14 +14,15 @@ _MOST = 20
 @own_look()
 def census_png(census: Census) -> bytes:
     """Bars of clips by bucket (the fullest twenty) and by cause."""
-    shown = [(row["bucket"], row["clips"], KEPT) for row in census.buckets[:_MOST]]
-    shown += [(cause, clips, BAD) for cause, clips in census.left_out.items()]
-    figure = new_figure(160 + 26 * max(len(shown), 1))
+    shown = [(row["bucket"], row["clips"], KEPT, f" ({row['hours']:,.1f} h)") for row in census.buckets[:_MOST]]
+    shown += [(cause, clips, BAD, "") for cause, clips in census.left_out.items()]
+    figure = new_figure(180 + 26 * max(len(shown), 1))
     axes = figure.subplots()
-    style(axes, safe(f"{census.trainer}: {census.placed:,} of {census.clips:,} clips have a bucket"), grid="x")
-    for position, (_, clips, colour) in enumerate(reversed(shown)):
+    title = f"{census.trainer}: {census.placed:,} of {count(census.clips, 'clips')} have a bucket\n{summary(census)}"
+    style(axes, title, grid="x")
+    for position, (_, clips, colour, hours) in enumerate(reversed(shown)):
         axes.barh(position, clips, color=colour)
-        axes.text(clips, position, f" {clips:,}", va="center", fontsize=8)
+        axes.text(clips, position, f" {clips:,}{hours}", va="center", fontsize=8)
     axes.set_yticks(range(len(shown)), [safe(name) for name, *_ in reversed(shown)], fontsize=8)
     count_axis(axes, "x")
     label(axes, "clips", "")

@@ -4,7 +4,7 @@ The facts were read in the consumers' own code. Kept without pandas, since setti
 Belongs here: what each consumer refuses. Does not belong here: holding rows against it (`select.rules.lint`), files (`exports`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _AV1 = frozenset({"av1", "libdav1d", "libaom-av1", "libgav1"})
@@ -88,6 +88,18 @@ CONSUMERS: Mapping[str, Consumer] = {
     ),
 }
 """By target, in the order in which they are listed."""
+
+BUCKETS: Mapping[str, str] = {
+    **{name: name for name in ("open-sora-1.2", "open-sora-1.3", "open-sora-2.0", "diffusion-pipe", "musubi-tuner")},
+    **{name: name for name in ("finetrainers", "ltx")},
+    "open-sora-2.0-sharded": "open-sora-2.0",
+}
+"""By target, the trainer of the census whose buckets it fills; other targets have none, or none that are known."""
+
+
+def trainers_with_buckets(targets: Iterable[str]) -> list[str]:
+    """Trainers of the census for these targets, each once."""
+    return list(dict.fromkeys(BUCKETS[name] for name in targets if name in BUCKETS))
 
 
 def unknown_target(name: str) -> str:

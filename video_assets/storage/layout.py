@@ -201,6 +201,11 @@ class Layout:
         return self.root / "exports" / target.replace(".", "-")
 
     @property
+    def census(self) -> Path:
+        """Folder of the census of each trainer that the settings name."""
+        return self.root / "census"
+
+    @property
     def exclusions(self) -> Path:
         """Clips that a person wants left out."""
         return self.root / "exclude.csv"

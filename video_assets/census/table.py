@@ -1,0 +1,29 @@
+"""The census in words: the table that Dagster's pages show.
+
+Does not belong here: the picture (`census.picture`), the terminal (`cli.pages`), counting (`census.census`).
+"""
+
+from video_assets.census.census import Census
+from video_assets.core.units import count, share
+
+_MOST = 40
+
+
+def summary(census: Census) -> str:
+    """Batches, what fills none, what is cut away: one line."""
+    return (
+        f"{count(census.batches, 'batches')} of {census.batch_size}, {count(census.lost_in_small_buckets, 'clips')} fill none; "
+        f"cut away: {share(census.frames_cut_share, 1)} of frames, {share(census.pixels_cut_share, 1)} of the picture"
+    )
+
+
+def census_markdown(census: Census) -> str:
+    """The fullest buckets with clips, hours and batches, then what falls out by cause."""
+    head = f"**{census.trainer}**, version {census.version}: {census.placed:,} of {count(census.clips, 'clips')} have a bucket; "
+    rows = [(row["bucket"], f"{row['clips']:,}", f"{row['hours']:,.2f}", f"{row['batches']:,}") for row in census.buckets[:_MOST]]
+    if rest := census.buckets[_MOST:]:
+        sums = [sum(row[name] for row in rest) for name in ("clips", "hours", "batches")]
+        rows.append((count(len(rest), "buckets") + " more", f"{sums[0]:,}", f"{sums[1]:,.2f}", f"{sums[2]:,}"))
+    rows += [(f"falls out: {cause}", f"{clips:,}", "", "") for cause, clips in census.left_out.items()]
+    lines = ["| bucket | clips | hours | batches |", "|---|---:|---:|---:|", *("| " + " | ".join(row) + " |" for row in rows)]
+    return "\n".join([head + summary(census), "", *lines])
