@@ -6,6 +6,8 @@ asks for what is still unchecked.
 Does not belong here: which shards are not current (`pipeline.currency`).
 """
 
+import os
+import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from video_assets.defs.list_reports import list_report
 from video_assets.defs.partition_reports import PartitionReport, report_each
 from video_assets.defs.partitions import backfill_policy, list_policy, range_tags, ranges, shard_partitions
 from video_assets.defs.project import Project
+from video_assets.pipeline.board import Board
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 
@@ -77,16 +80,19 @@ def decode_check(settings: Settings) -> dg.AssetsDefinition:
     def asset(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> Iterator[dg.MaterializeResult[Any]]:
         from video_assets.defs.elsewhere import tried_elsewhere
 
-        outcomes = _check(project, list(context.partition_keys), log=context.log.info, run_id=context.run.run_id)
+        board = Board(context.log.info)
+        outcomes = _check(project, list(context.partition_keys), board, log=context.log.info, run_id=context.run.run_id)
         known = tried_elsewhere(context, project.layout, outcomes)
-        report_each(context, "shards", (_shard_report(outcome, look=project.settings.look.url) for outcome in known))
+        report_each(context, "shards", (_shard_report(outcome, board, look=project.settings.look.url) for outcome in known))
         yield from ()
 
     return asset
 
 
-def _check(project: Project, shards: list[str], *, log: Callable[[str], None], run_id: str) -> "Iterator[ShardOutcome]":
-    """By this machine, or by Slurm."""
+def _check(
+    project: Project, shards: list[str], board: Board, *, log: Callable[[str], None], run_id: str
+) -> "Iterator[ShardOutcome]":
+    """By this machine, which tells the board, or by Slurm, whose tasks tell their own logs."""
     settings = project.settings
     if settings.decode.engine == "slurm":
         from video_assets.slurm.follow import check_shards_on_slurm
@@ -95,10 +101,11 @@ def _check(project: Project, shards: list[str], *, log: Callable[[str], None], r
         return check_shards_on_slurm(project.layout, shards, settings=settings, progress=progress, run_id=run_id)
     from video_assets.pipeline.decode_check import check_shards
 
-    return check_shards(project.layout, shards, settings=settings.decode, progress=project.progress(log), run_id=run_id)
+    progress = project.progress(log)
+    return check_shards(project.layout, shards, settings=settings.decode, progress=progress, run_id=run_id, board=board)
 
 
-def _shard_report(outcome: "ShardOutcome", *, look: str | None) -> PartitionReport:
+def _shard_report(outcome: "ShardOutcome", board: Board, *, look: str | None) -> PartitionReport:
     if outcome.failure:
         return PartitionReport(outcome.shard, failure=outcome.failure)
     n_dropped = outcome.n_clips - outcome.n_kept
@@ -112,9 +119,24 @@ def _shard_report(outcome: "ShardOutcome", *, look: str | None) -> PartitionRepo
         "decode_cpu_seconds": round(outcome.decode_seconds, 3),
         "bytes": outcome.n_bytes,
         **outcome.facts,
+        **_rates(board, outcome.shard),
         **look_metadata(look, n_dropped, stage="decode_check", status="dropped"),
     }
     return PartitionReport(outcome.shard, outcome.content_hash, metadata)
+
+
+def _rates(board: Board, shard: str) -> dict[str, dg.MetadataValue[Any]]:
+    """How fast the shard was, and how far its run is; nothing of a shard that was complete before, or checked elsewhere."""
+    count = board.shards.get(shard)
+    if count is None:
+        return {}
+    return {
+        "wall_seconds": dg.MetadataValue.float(round(count.seconds, 3)),
+        "clips_per_s": dg.MetadataValue.float(count.clips_per_s),
+        "megabytes_per_s": dg.MetadataValue.float(count.bytes_per_s / 1e6),
+        "checked_by": dg.MetadataValue.text(f"{socket.gethostname()}, process {os.getpid()}"),
+        "run_so_far": dg.MetadataValue.text(board.line),
+    }
 
 
 _ASSETS = {dg.AssetKey("shard_lists"), dg.AssetKey("decode_check")}

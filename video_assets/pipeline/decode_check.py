@@ -15,6 +15,7 @@ from contextlib import closing
 
 from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.results import ClipVerdict
+from video_assets.pipeline.board import Board
 from video_assets.pipeline.shard import HeldShard, Shard, ShardOutcome, unchanged
 from video_assets.progress import Advance, Progress
 from video_assets.settings.steps import Decode
@@ -30,9 +31,18 @@ CHECK = "decode_check"
 
 
 def check_shards(
-    layout: Layout, shards: list[str], *, settings: Decode, progress: Progress, run_id: str = "", is_waiting: bool = True
+    layout: Layout,
+    shards: list[str],
+    *,
+    settings: Decode,
+    progress: Progress,
+    run_id: str = "",
+    is_waiting: bool = True,
+    board: Board | None = None,
 ) -> Iterator[ShardOutcome]:
     """Decode what has no verdict yet in `shards` and yield each shard's outcome as it is finished.
+
+    `board` is kept up to date with how far each shard is.
 
     Told to stop by SIGTERM, it lets the clips in flight end for some seconds, keeps every verdict, and stops. Shards that others
     work on come last, when those are done; unless `is_waiting`, they come as `HeldShard` instead.
@@ -43,14 +53,16 @@ def check_shards(
         KeyboardInterrupt: this process was told to stop; the next run goes on from here.
     """
     require_lists(layout, shards)
+    board = board or Board()
     with stop_on_sigterm(settings.stop_grace_s) as stop:
         leases = _Leases(layout, settings, run_id)
         with closing(leases):
             while shards and not stop.is_asked:
                 total = sum(count_rows(layout.shard_list(name)) for name in shards)
+                board.begin(len(shards), total)
                 with (
                     progress("decode check", total, "clips") as advance,
-                    closing(_Work(layout, shards, settings, leases, advance)) as work,
+                    closing(_Work(layout, shards, settings, leases, advance=advance, board=board)) as work,
                 ):
                     for task, verdict in decode_clips(work.tasks(), settings=settings, stop=stop):
                         work.record(task, verdict)
@@ -114,8 +126,11 @@ class _Leases:
 class _Work:
     """The stream of clips over all shards, and which shard each clip in flight belongs to."""
 
-    def __init__(self, layout: Layout, shards: list[str], settings: Decode, leases: _Leases, advance: Advance) -> None:
+    def __init__(
+        self, layout: Layout, shards: list[str], settings: Decode, leases: _Leases, *, advance: Advance, board: Board
+    ) -> None:
         self._layout, self._shards, self._settings, self._leases, self._advance = layout, shards, settings, leases, advance
+        self._board = board
         self._owners: dict[str, Shard] = {}
         self._open: list[Shard] = []
         self._finished: list[ShardOutcome] = []
@@ -139,6 +154,8 @@ class _Work:
         shard = self._owners.pop(task.clip_key)
         shard.record(task.clip_key, verdict)
         self._advance(1)
+        if not verdict.is_unreadable:
+            self._board.decide(shard.name, verdict.file_size or 0)
         if shard.is_done:
             self._finish(shard)
 
@@ -156,11 +173,13 @@ class _Work:
         outcome = unchanged(self._layout, name, self._settings)
         if outcome:
             self._advance(outcome.n_clips)
+            self._board.complete(outcome.n_clips)
             self._finished.append(outcome)
         return outcome is not None
 
     def _tasks_of(self, shard: Shard) -> Iterator[ClipTask]:
         self._open.append(shard)
+        self._board.open(shard.name, clips=shard.n_clips, known=shard.n_known)
         self._advance(shard.n_known)
         for task in shard.tasks():
             self._owners[task.clip_key] = shard
@@ -169,6 +188,7 @@ class _Work:
             self._finish(shard)
 
     def _finish(self, shard: Shard) -> None:
+        self._board.close(shard.name)
         try:
             self._finished.append(shard.finish())
         except LeaseLostError:

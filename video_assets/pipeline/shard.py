@@ -104,7 +104,8 @@ class Shard:
         self._needed = settings.demands.columns
         self._known, self._parts = _known_verdicts(layout, name, self._list.kept, self._needed)
         self._todo = without_verdict(self._list.kept, self._known)
-        self.n_known = len(self._list.kept) - len(self._todo)
+        self.n_clips = len(self._list.kept)
+        self.n_known = self.n_clips - len(self._todo)
         self._records: list[JsonObject] = []
         self._unreadable: list[str] = []
         self._decode_seconds = 0.0
@@ -184,7 +185,7 @@ class Shard:
         return ShardOutcome(
             shard=self.name,
             failure=failure,
-            n_clips=len(self._list.kept),
+            n_clips=self.n_clips,
             n_decoded=len(self._records),
             n_kept=n_kept,
             n_bytes=int(self._list.kept["file_size"].sum()),
