@@ -39,7 +39,7 @@ def test_each_verdict_counts_and_the_table_names_shards_in_work(prepared, tmp_pa
     outcomes = list(check_shards(Layout(root), SHARDS, settings=settings.decode, progress=no_progress, board=board))
     assert len(tables) == sum(outcome.n_decoded for outcome in outcomes) == sum(outcome.n_clips for outcome in outcomes)
     first, last = tables[0].splitlines(), tables[-1].splitlines()
-    assert re.match(r"0 of 2 shards ended, [12] in work; 1 of \d clips \(\d+%\), [\d.,]+ clips/s", first[0])
+    assert re.match(r"\d of 2 shards ended, [12] in work; 1 of \d clips \(\d+%\), [\d.,]+ clips/s", first[0])
     assert first[1].split() == ["shard", "checked", "clips", "clips/s", "MB/s", "left,", "s"]
     assert first[2].startswith("0000")
     assert "(100%)" in last[0]
@@ -63,7 +63,7 @@ def test_nothing_is_told_more_often_than_once_a_minute(prepared, tmp_path):
 def test_the_log_of_the_run_has_the_table_and_the_materialization_its_numbers(prepared, tmp_path, monkeypatch):
     root = shutil.copytree(prepared, tmp_path / "data", ignore=shutil.ignore_patterns(".dagster"))
     monkeypatch.setattr("video_assets.pipeline.board.TELL_EVERY_S", 0.0)
-    defs = build_defs(Settings(data_root=root, own_clips={"folder": root}, decode={"n_shards": 2, "workers": 1}))
+    defs = build_defs(Settings(data_root=root, own_clips={"folder": root / "clips"}, decode={"n_shards": 2, "workers": 1}))
     with dg.DagsterInstance.ephemeral() as instance:
         tags = {"dagster/asset_partition_range_start": SHARDS[0], "dagster/asset_partition_range_end": SHARDS[1]}
         result = defs.resolve_job_def("decode").execute_in_process(instance=instance, tags=tags)

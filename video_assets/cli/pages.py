@@ -11,7 +11,7 @@ from rich.console import Console
 
 from video_assets.cli.terminal import printable
 from video_assets.core.funnel import funnel_from_counts
-from video_assets.core.units import share, size
+from video_assets.core.units import count, share, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from video_assets.local.status import Activity
     from video_assets.pipeline.forecast import Forecast
     from video_assets.settings.origins import Setting
+    from video_assets.sources.expected import Expected
     from video_assets.what_if.what_if import WhatIf
 
 
@@ -54,21 +55,32 @@ def forecast(found: "Forecast") -> None:
     """What a run would do."""
     out = Console(highlight=False, markup=False, soft_wrap=True)
     out.print(f"would be listed    {found.listed:,} clips, {found.with_caption:,} of them with a caption")
-    for reason, count in found.dropped.items():
-        if count:
-            out.print(f"would be dropped   {count:,} {reason}, before decoding")
+    for reason, clips in found.dropped.items():
+        if clips:
+            out.print(f"would be dropped   {clips:,} {reason}, before decoding")
     out.print(f"known already      {found.known:,} clips have a verdict")
     out.print(f"would be decoded   {found.to_decode:,} clips, {size(found.bytes_to_decode)}")
+    for source in found.fetched:
+        _expected(out, source)
     if found.decode_cpu_s is not None and found.decode_s is not None:
+        basis = f"from {count(found.sampled, 'clips')} that were decoded now" if found.sampled else "from what was decoded before"
         out.print(
             f"estimated          {found.decode_cpu_s / 3600:,.2f} CPU-hours, about {found.decode_s:,.0f} s here with "
-            f"{found.workers} workers (from {found.sampled} clips that were decoded now)"
+            f"{found.workers} workers ({basis})"
         )
     for note in found.notes:
         out.print(f"note               {printable(note)}")
-    for source in found.not_looked_at:
-        out.print(f"not looked at      {source}: what it would bring is known when it is listed")
     out.print("Nothing was written.")
+
+
+def _expected(out: Console, source: "Expected") -> None:
+    offered = "not known yet how many clips" if source.offered is None else f"{source.offered:,} clips offered"
+    to_fetch = "not known yet how many" if source.to_fetch is None else f"about {count(source.to_fetch, 'clips')}"
+    of = "" if source.n_bytes is None else f" of {size(source.n_bytes)}"
+    over = "" if source.n_transfer is None else f", {size(source.n_transfer)} over the network"
+    out.print(f"{printable(source.source):<18} {offered}, {source.there:,} here; would be fetched: {to_fetch}{of}{over}")
+    for note in source.notes:
+        out.print(f"  note             {printable(note)}")
 
 
 def settings_table(found: "Iterable[Setting]") -> None:

@@ -48,13 +48,10 @@ def given_settings(options: Values, forget: Iterable[str] = ()) -> Settings:
     """The settings with these options, checked and not saved.
 
     Raises:
-        UsageError, pydantic.ValidationError: they would not work, or there are no own clips.
+        UsageError, pydantic.ValidationError: they would not work.
     """
     given = {name: {k: v for k, v in fields.items() if v is not None} for name, fields in options.items()}
-    settings = check_settings({name: fields for name, fields in given.items() if fields}, set(forget))
-    if not settings.own_clips.is_enabled:
-        raise UsageError("--dry-run looks at own clips, and none are set: give --clips FOLDER and/or --captions TABLE")
-    return settings
+    return check_settings({name: fields for name, fields in given.items() if fields}, set(forget))
 
 
 def change_setting(key: str, value: str | None) -> None:

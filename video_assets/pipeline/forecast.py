@@ -1,8 +1,8 @@
 """What a run would do, without doing it: what is listed, dropped before decoding, decoded, and how long that takes.
 
-Reads folders, tables and a few clips; writes nothing. Only own clips are looked at: what other sources would bring is known when
-they are listed.
-Belongs here: that forecast. Does not belong here: the stages themselves, how it looks (`cli.pages`).
+Reads folders, tables and a few clips, asks the hub what there is; writes nothing.
+Belongs here: that forecast. Does not belong here: the stages themselves, what a source would bring (its `forecast`), how it looks
+(`cli.pages`).
 """
 
 import time
@@ -13,10 +13,13 @@ from pathlib import Path
 import pandas as pd
 
 from video_assets.checking.check import ClipTask, decode_clips
+from video_assets.core.errors import UsageError
 from video_assets.core.filters import drop_empty_captions, drop_not_ok
 from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import LEDGER, VERDICTS
 from video_assets.settings.model import Settings
+from video_assets.sources.expected import Expected
+from video_assets.sources.ledgers import ledgers
 from video_assets.sources.own_clips.listing import list_own_clips, scan_own_clips
 from video_assets.sources.own_clips.shards import add_unpacked
 from video_assets.storage.layout import Layout
@@ -29,7 +32,11 @@ _FINGERPRINT = ["clip_key", "file_size", "mtime_ns"]
 
 @dataclass(frozen=True)
 class Forecast:
-    """Counts of clips. `decode_cpu_s` is estimated from `sampled` clips that were decoded; None when none is to be decoded."""
+    """Counts of clips that are here; of sources that are fetched, clips that have come before and no others.
+
+    `fetched` is what would come besides, roughly. `decode_cpu_s` is of both together; it is estimated from `sampled` clips that
+    were decoded now, else from all verdicts that are there (`sampled` is 0), else None.
+    """
 
     listed: int
     with_caption: int
@@ -41,7 +48,7 @@ class Forecast:
     decode_cpu_s: float | None
     workers: int
     notes: list[str] = field(default_factory=list)
-    not_looked_at: list[str] = field(default_factory=list)
+    fetched: list[Expected] = field(default_factory=list)
 
     @property
     def decode_s(self) -> float | None:
@@ -54,39 +61,75 @@ class Forecast:
 
 
 def forecast(layout: Layout, settings: Settings) -> Forecast:
-    """Look at own clips as a run would, and decode a few of those that it would decode.
+    """Look at the sources as a run would, and decode a few of the clips that it would decode.
 
     Raises:
-        SourceError: the folder or the captions table as a whole cannot be used.
+        UsageError: no source is enabled.
+        SourceError: a folder or table as a whole cannot be used.
+        FetchError: the hub does not answer, and nothing was listed before.
         WorkerError: workers cannot start.
     """
-    ledger = layout.ledger("own_clips")
-    previous = read_table(ledger, LEDGER).rows if ledger.exists() else None
-    own, ignore = settings.own_clips, (layout.root,)
-    scan = scan_own_clips(own, ignore)
-    add_unpacked(own, scan, layout.unpacked("own_clips"))
-    rows = list_own_clips(own, previous=previous, now_ns=time.time_ns(), ignore=ignore, scan=scan)
+    if not settings.sources:
+        raise UsageError("no clips are set: give --clips FOLDER and/or --captions TABLE")
+    rows, notes = _listed(layout, settings)
     usable = drop_not_ok(rows)
     captioned = drop_empty_captions(usable.kept)
     is_large = captioned.kept["file_size"].fillna(0) > settings.filter.max_file_size_bytes
     small = captioned.kept[~is_large]
     todo = small[~_is_known(layout, small)]
     dropped = pd.concat([usable.dropped, captioned.dropped])["reason"].value_counts().sort_index()
+    fetched = list(_expected(layout, settings))
     sample = list(_sample(todo))
-    cpu_s = _decode_cpu_s(sample, todo, settings) if sample else None
+    n_bytes = int(todo["file_size"].sum())
+    to_come = sum(each.n_bytes or 0 for each in fetched)
     return Forecast(
         listed=len(rows),
         with_caption=len(captioned.kept),
         dropped={**{str(name): int(n) for name, n in dropped.items()}, "file_too_large": int(is_large.sum())},
         known=len(small) - len(todo),
         to_decode=len(todo),
-        bytes_to_decode=int(todo["file_size"].sum()),
+        bytes_to_decode=n_bytes,
         sampled=len(sample),
-        decode_cpu_s=cpu_s,
+        decode_cpu_s=_cpu_s(layout, settings, sample, n_bytes + to_come),
         workers=settings.decode.workers or cpu_count(),
-        notes=list(rows.attrs["notes"]),
-        not_looked_at=[source.name for source in settings.sources if source.is_partitioned],
+        notes=notes,
+        fetched=fetched,
     )
+
+
+def _listed(layout: Layout, settings: Settings) -> tuple[pd.DataFrame, list[str]]:
+    """LEDGER rows of own clips as they are now, and of other sources as they were listed last; what the user should know."""
+    others = [source for source in settings.sources if source.name != "own_clips"]
+    known = [read_table(path, LEDGER).rows for path in ledgers(layout, others).values() if path.exists()]
+    if not settings.own_clips.is_enabled:
+        return pd.concat([LEDGER.frame(), *known], ignore_index=True), []
+    own = _own_clips(layout, settings)
+    return pd.concat([own, *known], ignore_index=True), list(own.attrs["notes"])
+
+
+def _own_clips(layout: Layout, settings: Settings) -> pd.DataFrame:
+    ledger = layout.ledger("own_clips")
+    previous = read_table(ledger, LEDGER).rows if ledger.exists() else None
+    own, ignore = settings.own_clips, (layout.root,)
+    scan = scan_own_clips(own, ignore)
+    add_unpacked(own, scan, layout.unpacked("own_clips"))
+    return list_own_clips(own, previous=previous, now_ns=time.time_ns(), ignore=ignore, scan=scan)
+
+
+def _expected(layout: Layout, settings: Settings) -> Iterator[Expected]:
+    """Imported here: clients of hub and web cost a second that own clips need not wait."""
+    if settings.openvid.is_enabled:
+        from video_assets.sources.openvid.forecast import expect
+
+        yield expect(layout, settings)
+    if settings.miradata.is_enabled:
+        from video_assets.sources.miradata.forecast import expect
+
+        yield expect(layout, settings)
+    if settings.hub.is_enabled:
+        from video_assets.sources.hub_dataset.forecast import expect
+
+        yield expect(layout, settings)
 
 
 def _is_known(layout: Layout, clips: pd.DataFrame) -> pd.Series:
@@ -110,8 +153,14 @@ def _sample(todo: pd.DataFrame) -> Iterator[ClipTask]:
         yield ClipTask(clip_key=clip_key, path=path, cost=float(size))
 
 
-def _decode_cpu_s(sample: list[ClipTask], todo: pd.DataFrame, settings: Settings) -> float:
-    """CPU seconds of all, by the mean of the sample a byte."""
-    seconds = sum(verdict.decode_seconds or 0.0 for _, verdict in decode_clips(sample, settings=settings.decode))
-    n_bytes = sum(task.cost for task in sample)
-    return seconds * float(todo["file_size"].sum()) / n_bytes if n_bytes else seconds
+def _cpu_s(layout: Layout, settings: Settings, sample: list[ClipTask], n_bytes: int) -> float | None:
+    """CPU seconds of decoding so many bytes, by what a byte of the sample costs, else of what was decoded before."""
+    if not n_bytes:
+        return None
+    if sample:
+        seconds = sum(verdict.decode_seconds or 0.0 for _, verdict in decode_clips(sample, settings=settings.decode))
+        decoded = sum(task.cost for task in sample)
+    else:
+        known = [read_table(path, VERDICTS, columns=["file_size", "decode_seconds"]).rows.dropna() for path in _verdicts(layout)]
+        seconds, decoded = (sum(float(rows[name].sum()) for rows in known) for name in ("decode_seconds", "file_size"))
+    return seconds * n_bytes / decoded if decoded else None

@@ -73,8 +73,8 @@ class Fetcher:
             OSError: the disk failed.
         """
         done = Fetched()
-        self._fetch_plain([file for file in wanted.plain if not self.is_taken_down(file.path)], done)
-        due = [file for file in wanted.shards if not self.is_there(file)]
+        plain, due = self.due(wanted)
+        self._fetch_plain(plain, done)
         for number, file in enumerate(due, start=1):
             self.info(f"{file.path}: shard {number:,} of {len(due):,}, {size(file.size)}")
             self._try(file, done, self._fetch_shard)
@@ -82,9 +82,15 @@ class Fetcher:
 
     # --- single files ---------------------------------------------------------------------------------------------------------
 
-    def _fetch_plain(self, files: list[HubFile], done: Fetched) -> None:
+    def due(self, wanted: Wanted) -> tuple[list[HubFile], list[HubFile]]:
+        """Single files and shards that are wanted and not here."""
         known = read_memory(self.places.memory)
-        due = [file for file in files if (state := self._state(file)) is None or known.get(file.path) != state]
+        plain = [file for file in wanted.plain if not self.is_taken_down(file.path)]
+        missing = [file for file in plain if (state := self._state(file)) is None or known.get(file.path) != state]
+        return missing, [file for file in wanted.shards if not self.is_there(file)]
+
+    def _fetch_plain(self, due: list[HubFile], done: Fetched) -> None:
+        known = read_memory(self.places.memory)
         if not due:
             return
         n_bytes = sum(file.size for file in due)

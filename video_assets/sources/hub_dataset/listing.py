@@ -60,8 +60,8 @@ def refresh_hub(layout: Layout, settings: Settings, *, info: Callable[[str], Non
     hub, places = settings.hub, Places.of(layout)
     with hold(layout.lease(SOURCE, "files"), stale_after_s=settings.decode.lease_stale_s):
         commit, files, notes = _listed(layout, hub)
-        wanted = choose(files, _choice(hub), where=f"{hub.repo} at {commit[:12]}")
-        fetched = _fetcher(layout, hub, commit, info).fetch(wanted)
+        wanted = choose(files, choice_of(hub), where=f"{hub.repo} at {commit[:12]}")
+        fetched = fetcher_of(layout, hub, commit, info).fetch(wanted)
         rows = _list(layout, hub, wanted, fetched)
         notes += [note.replace("own_clips.", "hub.") for note in rows.attrs["notes"]]
         content_hash = write_table(layout.ledger(SOURCE), LEDGER, rows)
@@ -82,7 +82,20 @@ def refresh_hub(layout: Layout, settings: Settings, *, info: Callable[[str], Non
 
 
 def _listed(layout: Layout, hub: HubDataset) -> tuple[str, dict[str, HubFile], list[str]]:
-    """Commit, files, notes; from the last listing when the hub cannot be asked."""
+    """As `look_at_hub`; what the hub said is remembered."""
+    commit, files, notes = look_at_hub(layout, hub)
+    if not notes:
+        told = {"repo": hub.repo, "revision": hub.revision, "commit": commit, "files": [list(file) for file in files.values()]}
+        write_text(layout.listing(SOURCE, "last"), json.dumps(told) + "\n")
+    return commit, files, notes
+
+
+def look_at_hub(layout: Layout, hub: HubDataset) -> tuple[str, dict[str, HubFile], list[str]]:
+    """Commit, files, notes; from the last listing when the hub cannot be asked.
+
+    Raises:
+        FetchError: it cannot, and nothing was listed before, or it refuses us.
+    """
     repo = HubRepo(hub.repo or "", hub.revision)
     memory = layout.listing(SOURCE, "last")
     try:
@@ -94,8 +107,6 @@ def _listed(layout: Layout, hub: HubDataset) -> tuple[str, dict[str, HubFile], l
         if known is None or isinstance(error, GatedError | NotOnHubError | WebPageError):
             raise
         return *known, [f"{error}. The last listing counts: commit {known[0][:12]}"]
-    told = {"repo": hub.repo, "revision": hub.revision, "commit": commit, "files": [list(file) for file in files.values()]}
-    write_text(memory, json.dumps(told) + "\n")
     return commit, files, []
 
 
@@ -107,11 +118,13 @@ def _remembered(memory: Path, hub: HubDataset) -> tuple[str, dict[str, HubFile]]
     return None
 
 
-def _choice(hub: HubDataset) -> Choice:
+def choice_of(hub: HubDataset) -> Choice:
+    """What the settings want of the data set."""
     return Choice(hub.kind, hub.files, hub.suffixes, SUFFIXES, hub.captions, hub.max_files)
 
 
-def _fetcher(layout: Layout, hub: HubDataset, commit: str, info: Callable[[str], None]) -> Fetcher:
+def fetcher_of(layout: Layout, hub: HubDataset, commit: str, info: Callable[[str], None] = lambda _line: None) -> Fetcher:
+    """The data set at a commit."""
     tombstones = read_tombstones(layout)
     return Fetcher(
         HubRepo(hub.repo or "").at(commit),

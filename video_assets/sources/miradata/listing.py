@@ -6,7 +6,7 @@ fetching videos.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
@@ -82,6 +82,23 @@ def refresh_listing(layout: Layout, miradata: MiraData) -> MiraListing:
     return read_listing(layout)
 
 
+def look_at_listing(layout: Layout, miradata: MiraData) -> MiraListing | None:
+    """What the table offers, without writing: the current listing, else by reading the table; None when that lies on the hub.
+
+    Raises:
+        SourceError: the table is not there, or is not MiraData's.
+        StageError: which batches there are cannot be read.
+    """
+    try:
+        return read_listing(layout)
+    except StageError:
+        table = _table_here(miradata)
+    if table is None:
+        return None
+    batches = _assigned(table, miradata, known_batches(layout))
+    return _counted(table, miradata, _revision(table, miradata), batches, lambda _rows: None)
+
+
 def ensure_listing(layout: Layout, miradata: MiraData) -> None:
     """Read the table again when the current listing was read by the rules of an earlier version.
 
@@ -136,11 +153,8 @@ def rows_path(layout: Layout, revision: str) -> Path:
 
 def _table(layout: Layout, miradata: MiraData) -> Path:
     """The table on the disk; brought from the hub when the settings name no file of the disk."""
-    path = Path(miradata.csv).expanduser()
-    if path.is_file():
+    if (path := _table_here(miradata)) is not None:
         return path
-    if path.is_absolute() or len(path.parts) > 1:
-        raise SourceError(f"{path}: no such file (miradata.csv); name a file on this disk, or one of {miradata.repo} on the hub")
     repo = HubRepo(miradata.repo, revision=miradata.revision)
     commit = repo.head_commit()
     files = repo.list_files(commit)
@@ -151,6 +165,16 @@ def _table(layout: Layout, miradata: MiraData) -> Path:
         )
     target = layout.listing(SOURCE, "x").with_name(miradata.csv)
     return download(repo.at(commit), files[miradata.csv], target).path
+
+
+def _table_here(miradata: MiraData) -> Path | None:
+    """The table when it is a file of this disk; None when it must be one of the hub."""
+    path = Path(miradata.csv).expanduser()
+    if path.is_file():
+        return path
+    if path.is_absolute() or len(path.parts) > 1:
+        raise SourceError(f"{path}: no such file (miradata.csv); name a file on this disk, or one of {miradata.repo} on the hub")
+    return None
 
 
 def _revision(table: Path, miradata: MiraData) -> str:
@@ -195,18 +219,31 @@ def _assigned(table: Path, miradata: MiraData, known: dict[int, str]) -> dict[in
 
 def _convert(table: Path, target: Path, miradata: MiraData, revision: str, batches: dict[int, str]) -> MiraListing:
     """Write all rows to `target`, in bounded memory."""
+    with durable_write(target) as file, pq.ParquetWriter(file, MIRA_ROWS.arrow, compression="zstd") as writer:
+
+        def write(group: list[MiraRow]) -> None:
+            records = [asdict(row) for row in group]
+            writer.write_table(pa.Table.from_pylist(records, schema=MIRA_ROWS.arrow), row_group_size=_ROWS_PER_GROUP)
+
+        # Inside: a table that changes, or is another one, is not taken.
+        return _counted(table, miradata, revision, batches, write)
+
+
+def _counted(
+    table: Path, miradata: MiraData, revision: str, batches: dict[int, str], take: Callable[[list[MiraRow]], None]
+) -> MiraListing:
+    """The listing of a table; `take` is given its rows, a few thousand at a time.
+
+    Raises:
+        SourceError: it is not MiraData's.
+    """
     tally, notes = _Tally(), list[str]()
-    with (
-        durable_write(target) as file,
-        pq.ParquetWriter(file, MIRA_ROWS.arrow, compression="zstd") as writer,
-        _opened(table, miradata, notes, batches) as (reader, lines),  # the last: a table that changes is not taken
-    ):
+    with _opened(table, miradata, notes, batches) as (reader, lines):
         for group in in_groups(chain.from_iterable(reader.read(row, line) for row, line in lines), _ROWS_PER_GROUP):
             for row in group:
                 tally.take(row)
-            records = [asdict(row) for row in group]
-            writer.write_table(pa.Table.from_pylist(records, schema=MIRA_ROWS.arrow), row_group_size=_ROWS_PER_GROUP)
-        _refuse_other_formats(table, tally.batches.total(), tally.reasons["invalid_row"], tally.problems)
+            take(group)
+    _refuse_other_formats(table, tally.batches.total(), tally.reasons["invalid_row"], tally.problems)
     return MiraListing(
         revision=revision,
         table=table.name,

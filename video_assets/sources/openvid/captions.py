@@ -88,6 +88,15 @@ def captions_identity(openvid: OpenVid, listing: Listing) -> str:
     return file.identity if n_bytes == file.size else f"{file.identity}, first {n_bytes} bytes"
 
 
+def captions_size(openvid: OpenVid, listing: Listing) -> int:
+    """Bytes of the table that would be fetched.
+
+    Raises:
+        NotOnHubError: the listing has no such table.
+    """
+    return _n_bytes_wanted(openvid, _table_of(openvid, listing))
+
+
 def _n_bytes_wanted(openvid: OpenVid, file: HubFile) -> int:
     if openvid.captions_mib is None or openvid.mode == "local":
         return file.size

@@ -107,7 +107,7 @@ def due(layout: Layout, settings: Settings) -> dict[str, str]:
         StageError: there is no listing, or no captions yet.
         UsageError: the settings name archives that are not there.
     """
-    versions, notes = _versions(layout, settings), _notes(layout, settings)
+    versions, notes = _versions(layout, settings), notes_of_ledgers(layout, settings)
     found = due_archives(versions, notes)
     broken = read_broken(layout, settings)
     more = {key: f"{len(broken[key]):,} clips do not decode" for key in versions if key in broken and key not in found}
@@ -120,7 +120,7 @@ def pending(layout: Layout, settings: Settings) -> dict[str, str]:
     Raises:
         StageError, UsageError: see `due`.
     """
-    versions, notes = _versions(layout, settings), _notes(layout, settings)
+    versions, notes = _versions(layout, settings), notes_of_ledgers(layout, settings)
     notes = {key: {**note, "waiting": 0} for key, note in notes.items()}
     found = due_archives(versions, notes)
     broken = read_broken(layout, settings)
@@ -194,7 +194,7 @@ def _versions(layout: Layout, settings: Settings) -> dict[str, str]:
     return {key: _version(listing, key, captions, selection) for key in wanted}
 
 
-def _notes(layout: Layout, settings: Settings) -> dict[str, JsonObject]:
+def notes_of_ledgers(layout: Layout, settings: Settings) -> dict[str, JsonObject]:
     """What the ledgers that are there were made from."""
     paths = layout.partition_ledger(settings.openvid.source_name, "x").parent.glob("*.parquet")
     return {path.stem: read_note(path) for path in paths}

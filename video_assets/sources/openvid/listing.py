@@ -50,13 +50,19 @@ def refresh_listing(layout: Layout, openvid: OpenVid) -> Listing:
         FetchError: the hub did not answer, or has no such data set or no archive; the current listing stays.
         SourceError: the local folder cannot be listed, or has no archive.
     """
-    listing = _list_folder(openvid) if openvid.mode == "local" else _list_hub(layout, openvid)
-    if not listing.archives:
-        raise _no_archive(listing)
+    listing = look_at_listing(layout, openvid)
     listings = _listings(layout, openvid)
     listings.write(listing.revision, listing.to_json())
     listed_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     listings.make_current(listing.revision, repo=listing.repo, listed_at=listed_at)
+    return listing
+
+
+def look_at_listing(layout: Layout, openvid: OpenVid) -> Listing:
+    """As `refresh_listing`, and writes nothing."""
+    listing = _list_folder(openvid) if openvid.mode == "local" else _list_hub(layout, openvid)
+    if not listing.archives:
+        raise _no_archive(listing)
     return listing
 
 
