@@ -7,6 +7,7 @@ Belongs here: that page. Does not belong here: the pictures (`report.plots`, `re
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from video_assets.core.funnel import Funnel
 from video_assets.core.units import count, share

@@ -16,7 +16,19 @@ from video_assets.settings.hub_dataset import HubDataset
 from video_assets.settings.section import AbsolutePath, absolute
 from video_assets.settings.slurm import Slurm
 from video_assets.settings.sources import MiraData, OpenVid, OwnClips
-from video_assets.settings.steps import Automation, Census, Checks, Decode, Exports, Filter, Look, Report, Select, Tables, Training
+from video_assets.settings.steps import (
+    Automation,
+    Census,
+    Checks,
+    Decode,
+    Exports,
+    Filter,
+    Look,
+    Report,
+    Select,
+    Tables,
+    Training,
+)
 
 
 @dataclass(frozen=True)
