@@ -23,7 +23,9 @@ from video_assets.media.decode import decode_clip
 from video_assets.media.versions import ffmpeg_versions
 
 TIMEOUT_S = 120
-STRICTER = {"no_video", "no_frames", "fewer_frames", "playlist_or_reference", "empty_file", "not_media", "not_a_file"}
+STRICTER = {
+    "no_video", "no_frames", "fewer_frames", "changing_size", "playlist_or_reference", "empty_file", "not_media", "not_a_file",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ TINY = {
     "engines": ["--rows", "2000"],
     "exports": ["--rows", "2000"],
     "growth": ["--known", "12", "--new", "2", "--cases", "new clips", "nothing new"],
+    "harmless": ["--made", "2", "--tries", "2"],
     "listing": ["--files", "20", "--rows", "20"],
     "look": ["--rows", "2000"],
     "miradata_sections": ["--minutes", "1", "--shares", "30", "--rounds", "1", "--latency-ms", "0", "--mb-per-s", "0"],

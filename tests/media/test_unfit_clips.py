@@ -5,11 +5,12 @@ from fractions import Fraction
 
 import av
 import pytest
+from av.packet import Packet
 from media_factory import FRAMES, RATE, damaged, make_clip
 
 from video_assets.media.decode import decode_clip
 from video_assets.media.making.encode import shift_packets
-from video_assets.media.making.packets import drop_key
+from video_assets.media.making.packets import append, drop_key
 
 LENGTH = FRAMES / RATE
 CODECS = [("libvpx", "webm"), ("libvpx-vp9", "matroska"),
@@ -51,6 +52,47 @@ def test_a_picture_that_changes_its_size_has_a_reason_and_one_that_does_not_is_g
     assert "64x96" in row.errors
     row = decode_clip(joined(tmp_path / "b", [(96, 64), (96, 64)], **options))
     assert (row.verdict, row.reason, row.size_changes, row.num_frames) == ("good", "", 0, 2 * FRAMES)
+
+
+NO_SCENES = {"libx264": {"sc_threshold": "0"}, "mpeg2video": {"sc_threshold": "1000000000"}}
+PICTURE = {"libx264": rb"\x00\x00\x01[\x25\x65]", "mpeg2video": rb"\x00\x00\x01\x00"}
+
+
+def without_key_picture(encoder):
+    """An edit: the parameters of the first packet go to the second, its picture is lost."""
+
+    def edit(packets):
+        parameters = re.split(PICTURE[encoder], bytes(packets[0]))[0]
+        old = packets[1]
+        new = Packet(parameters + bytes(old))
+        new.stream, new.pts, new.dts, new.time_base = old.stream, old.pts, old.dts, old.time_base
+        return [new, *packets[2:]]
+
+    return edit
+
+
+def another_format_without_a_key_frame(folder, encoder):
+    """yuv420p, then yuv422p whose first picture is lost: our verdict, and the frames that come out."""
+    options = {"video": encoder, "muxer": "mpegts", "video_options": {"g": "100", "bf": "0"} | NO_SCENES[encoder]}
+    other = make_clip(folder / "other", n_frames=40, pix_fmt="yuv422p", edit=without_key_picture(encoder), **options)
+    path = make_clip(folder / "clip", edit=append(other.read_bytes(), seconds=LENGTH), **options)
+    with av.open(str(path)) as container:
+        frames = [(frame.format.name, bool(frame.key_frame)) for frame in container.decode(video=0)]
+    return decode_clip(str(path)), frames
+
+
+def test_a_pixel_format_that_changes_away_from_a_key_frame_is_noticed(tmp_path):
+    row, frames = another_format_without_a_key_frame(tmp_path, "mpeg2video")
+    assert ("yuv422p", False) in frames
+    assert ("yuv422p", True) not in frames
+    assert row.size_changes == 1
+    assert row.verdict == "bad"
+
+
+def test_h264_shows_nothing_of_another_format_before_a_key_frame(tmp_path):
+    row, frames = another_format_without_a_key_frame(tmp_path, "libx264")
+    assert {name for name, _ in frames} == {"yuv420p"}
+    assert (row.verdict, row.reason) == ("bad", "fewer_frames")
 
 
 @pytest.mark.parametrize("muxer", ["mp4", "mov", "matroska", "mpegts", "flv"])

@@ -202,7 +202,8 @@ class VideoSink(_Sink):
             self.steps.add(now - self._last_time)
         else:
             self._first_time = now
-        # Decoders change the pixel format only where they start anew; its name costs more than all the rest here.
+        # Decoders change the pixel format where they start anew, and its name costs more than all the rest here. `_look` asks for
+        # it too, once in a stretch, so that a change elsewhere is missed only when it is undone before the stretch ends.
         if frame.width != self._width or frame.height != self._height or frame.key_frame:
             self._take_shape(frame)
         self.n_frames += 1
@@ -211,6 +212,7 @@ class VideoSink(_Sink):
     def _look(self, frame: VideoFrame) -> None:
         self.stillness.look(frame, n_packets=self.n_delivered, n_loud=self._n_loud)
         self._due, self._n_loud = self.stillness.due, 0
+        self._take_shape(frame)
 
     def _take_shape(self, frame: VideoFrame) -> None:
         """The first frame's, or another one: rare, unlike frames."""
@@ -219,7 +221,7 @@ class VideoSink(_Sink):
             return
         self._width, self._height, self._pix_fmt = frame.width, frame.height, pix_fmt
         self._quiet_bytes = quiet_bytes(frame.width, frame.height)
-        before, self._now = self._now, Shape(frame.height, frame.width, frame.format.name, frame.rotation)
+        before, self._now = self._now, Shape(frame.height, frame.width, pix_fmt, frame.rotation)
         if self.shape is None:
             self.shape, self.traits = self._now, traits_of(self._stream, frame)
         elif before is not None and before.pixels != self._now.pixels:

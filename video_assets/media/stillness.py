@@ -1,8 +1,9 @@
 """Which share of a video stands still, and which is black: the sizes of packets first, small pictures only where those are tiny.
 
 A picture that stays costs next to nothing per frame, whatever the codec. So a stretch of video (half a second or so) is looked
-at only when nearly all of its packets are tiny, or as large as the one before. Then its last picture, scaled down to 64x36 grey
-dots, is compared with the picture that was shown since the last change.
+at only when nearly all of its packets are tiny, or as large as the one before; after a still stretch one packet may be large, as
+key frames are. Then its last picture, scaled down to 64x36 grey dots, is compared with the picture that was shown since the last
+change.
 Belongs here: that decision, for one video, while it is decoded. Does not belong here: decoding (`sinks`), which clips are left
 out for it (`core.filters`).
 """
@@ -23,7 +24,7 @@ _MAX_STRETCH_PACKETS = 60
 _FIRST_STRETCHES = 4  # the first ones are shorter, so that clips of a few frames have some
 _MAX_STRETCHES = 512  # of long videos, about: later stretches grow
 _LOUD_SHARE = 4  # one packet in four may be larger: key frames
-_QUIET_BYTES, _PIXELS_PER_BYTE = 64, 500
+_QUIET_BYTES, _PIXELS_PER_BYTE = 128, 500
 # Levels of 255 by which a dot may differ, and all of them on average: what a key frame changes in a picture that stands still.
 _SAME, _SAME_ON_AVERAGE = 16, 2
 _BLACK = 24
@@ -47,7 +48,7 @@ def quiet_bytes(width: int, height: int) -> int:
     """Packets of at most this size change next to nothing in a picture of so many pixels.
 
     >>> quiet_bytes(1280, 720), quiet_bytes(64, 48)
-    (1907, 70)
+    (1971, 134)
     """
     return _QUIET_BYTES + width * height // _PIXELS_PER_BYTE
 
@@ -62,6 +63,7 @@ class Stillness:
         self._dots: bytes | None = None  # of the frame shown, once they were needed
         self._n_packets = 0
         self._n_judged = self._n_static = self._n_black = 0
+        self._is_still = False
         self._reformatter = VideoReformatter()
 
     def look(self, frame: VideoFrame, *, n_packets: int, n_loud: int) -> None:
@@ -72,8 +74,11 @@ class Stillness:
             self._shown = frame
             return
         self._n_judged += n_new
-        dots = self._small(frame) if n_loud * _LOUD_SHARE <= n_new else None
-        if dots is None or not self._is_shown(dots):
+        # One large packet in a stretch after a still one is most likely a key frame. Nothing that moves gets here.
+        is_quiet = n_loud * _LOUD_SHARE <= n_new or (self._is_still and n_loud == 1)
+        dots = self._small(frame) if is_quiet else None
+        self._is_still = dots is not None and self._is_shown(dots)
+        if dots is None or not self._is_still:
             # Only a reference: most frames are never scaled.
             self._shown, self._dots = frame, dots
             return

@@ -40,7 +40,8 @@ REPEATABLE: Mapping[str, Mapping[str, str]] = {
 class VideoTrack:
     """What to encode as video. Frames are YUV 4:2:0 planes: (height, width) and twice (ceil(height / 2), ceil(width / 2)).
 
-    `ticks` are the frames' times in units of `tick` seconds; left out, frame n is shown at n / rate.
+    `ticks` are the frames' times in units of `tick` seconds; left out, frame n is shown at n / rate. `pix_fmt` is what the
+    encoder gets.
     """
 
     encoder: str
@@ -53,6 +54,7 @@ class VideoTrack:
     ticks: Sequence[int] | None = None
     tick: Fraction | None = None
     edit: PacketEdit | None = None
+    pix_fmt: str = "yuv420p"
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def _tamed_svt() -> Iterator[None]:
 def _add_video_stream(container: OutputContainer, track: VideoTrack) -> VideoStream:
     options = {**REPEATABLE.get(track.encoder, {}), **track.options}
     stream = cast("VideoStream", container.add_stream(track.encoder, rate=track.rate, options=options))
-    stream.width, stream.height, stream.pix_fmt = track.width, track.height, "yuv420p"
+    stream.width, stream.height, stream.pix_fmt = track.width, track.height, track.pix_fmt
     if track.tick is not None:
         stream.codec_context.time_base = track.tick
     if track.rotation_deg:
@@ -147,7 +149,7 @@ def _edited(packets: list[Packet], edit: PacketEdit | None) -> list[Packet]:
 def _encode_video(stream: VideoStream, track: VideoTrack) -> list[Packet]:
     packets: list[Packet] = []
     for number, planes in enumerate(track.frames):
-        frame = make_video_frame(planes, track)
+        frame = make_video_frame(planes, track).reformat(format=track.pix_fmt)
         frame.pts = number if track.ticks is None else track.ticks[number]
         frame.time_base = stream.codec_context.time_base or 1 / track.rate
         packets += stream.encode(frame)

@@ -101,8 +101,50 @@ def swap(*, at: int) -> PacketEdit:
     return edit
 
 
-def _copy(packet: Packet) -> Packet:
-    twin = Packet(bytes(packet))
+def append(clip: bytes, *, seconds: Fraction) -> PacketEdit:
+    """An edit that puts the video packets of another clip behind those that are there, that much later than they were.
+
+    The other clip's packets must hold what its decoder needs, as in a transport stream, or for VP8 and VP9 anywhere.
+    """
+
+    def edit(packets: list[Packet]) -> list[Packet]:
+        with av.open(io.BytesIO(clip), "r") as container:
+            others = [packet for packet in container.demux(video=0) if packet.size]
+            start = min(packet.dts for packet in others if packet.dts is not None)
+            twins = [_later(_copy(packet), round(seconds / (packet.time_base or 1)) - start) for packet in others]
+        for twin in twins:
+            twin.stream = packets[0].stream
+        return packets + twins
+
+    return edit
+
+
+def cut_last(packets: list[Packet]) -> list[Packet]:
+    """The packets, the last of which has lost its second half: an edit."""
+    last = packets[-1]
+    return [*packets[:-1], _copy(last, size=last.size // 2)]
+
+
+def drop(*, at: int) -> PacketEdit:
+    """An edit that leaves out packet number `at`."""
+
+    def edit(packets: list[Packet]) -> list[Packet]:
+        return packets[:at] + packets[at + 1 :]
+
+    return edit
+
+
+def from_key(place: int) -> PacketEdit:
+    """An edit that leaves out everything before a key frame, as a cut does: 1 is the second."""
+
+    def edit(packets: list[Packet]) -> list[Packet]:
+        return packets[_keys(packets)[place] :]
+
+    return edit
+
+
+def _copy(packet: Packet, *, size: int | None = None) -> Packet:
+    twin = Packet(bytes(packet)[:size])
     twin.stream, twin.time_base = packet.stream, packet.time_base
     twin.pts, twin.dts, twin.duration = packet.pts, packet.dts, packet.duration
     twin.is_keyframe = packet.is_keyframe

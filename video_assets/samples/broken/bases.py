@@ -135,16 +135,23 @@ def encode_with(base: Base, *, video_edit: PacketEdit | None = None, options: Ma
     """The clip, its video packets changed on the way into the container, or muxed with more options."""
     audio = sound_track(base.audio, options=base.audio_options) if base.audio else None
     video = picture_track(base.video, options=_video_options(base), edit=video_edit)
+    return muxed(base.muxer, video=video, audio=audio, options={**base.muxer_options, **(options or {})})
+
+
+def muxed(
+    muxer: str, *, video: VideoTrack | None = None, audio: AudioTrack | None = None, options: Mapping[str, str] | None = None
+) -> bytes:
+    """The tracks, encoded and muxed."""
     with tempfile.TemporaryDirectory(prefix="video-assets-kit-") as folder:
         path = Path(folder) / "clip"
-        write_clip(path, muxer=base.muxer, video=video, audio=audio, options={**base.muxer_options, **(options or {})})
+        write_clip(path, muxer=muxer, video=video, audio=audio, options=options)
         return path.read_bytes()
 
 
-def sound_track(encoder: str, *, options: Mapping[str, str] | None = None) -> AudioTrack:
+def sound_track(encoder: str, *, options: Mapping[str, str] | None = None, edit: PacketEdit | None = None) -> AudioTrack:
     """The kit's tone, to be encoded."""
     rate = 48_000 if encoder == "libopus" else 44_100
-    return AudioTrack(encoder, rate, _tone(rate), options=options or _AUDIO.get(encoder, {}))
+    return AudioTrack(encoder, rate, _tone(rate), options=options or _AUDIO.get(encoder, {}), edit=edit)
 
 
 def picture_track(encoder: str, *, options: Mapping[str, str] | None = None, edit: PacketEdit | None = None) -> VideoTrack:
@@ -154,10 +161,7 @@ def picture_track(encoder: str, *, options: Mapping[str, str] | None = None, edi
 
 def encode_sound(encoder: str, *, muxer: str) -> bytes:
     """A file with the tone alone."""
-    with tempfile.TemporaryDirectory(prefix="video-assets-kit-") as folder:
-        path = Path(folder) / "clip"
-        write_clip(path, muxer=muxer, audio=sound_track(encoder))
-        return path.read_bytes()
+    return muxed(muxer, audio=sound_track(encoder))
 
 
 def _video_options(base: Base) -> Mapping[str, str]:

@@ -1,8 +1,8 @@
 """The broken-clip kit: some hundred small clips, whole, odd and damaged, each with the verdict that a checker should give.
 
 Belongs here: which damage is done to which clip, the expected verdict, the manifest. Does not belong here: how damage is done
-(`samples.broken.damage`, `samples.broken.mp4_boxes`, `samples.broken.matroska_avi`, `samples.broken.others`), how expectations
-were measured (benchmarks/kit_expected.py).
+(`samples.broken.damage`, `samples.broken.mp4_boxes`, `samples.broken.matroska_avi`, `samples.broken.others`,
+`samples.broken.unfit`), how expectations were measured (benchmarks/kit_expected.py).
 """
 
 import csv
@@ -22,6 +22,7 @@ from video_assets.samples.broken.damage import Made, generic_damage
 from video_assets.samples.broken.matroska_avi import avi_damage, matroska_damage, picture_size_damage
 from video_assets.samples.broken.mp4_boxes import box_damage
 from video_assets.samples.broken.others import others
+from video_assets.samples.broken.unfit import unfit_clips
 from video_assets.storage.durable import durable_write, write_text
 
 MANIFEST = "manifest.csv"
@@ -71,7 +72,7 @@ def kit_clips(*, seed: int = 0) -> Iterator[KitClip]:
     for base in damage_bases():
         for made in _damages(base, seed=seed):
             yield KitClip(f"{base.name}.{made.damage}.{base.suffix}", base.name, made)
-    for other in others():
+    for other in (*others(), *unfit_clips()):
         yield KitClip(other.name, "", other.made)
 
 

@@ -26,6 +26,7 @@ def matroska_damage(data: bytes) -> Iterator[Made]:
     yield from _matroska_sizes(data, tracks)
     yield from _matroska_structure(data, tracks)
     yield from _matroska_times(data)
+    yield from _matroska_rates(data, tracks)
 
 
 def _matroska_sizes(data: bytes, tracks: int) -> Iterator[Made]:
@@ -90,6 +91,16 @@ def _matroska_times(data: bytes) -> Iterator[Made]:
         same = _write(same, start - 3, data[starts[8] - 3 : starts[8] - 1])
     yield Made("time-stands-still", same, "four frames have one time", reason="timestamps")
     yield Made("track-unknown", _write(data, starts[9] - 4, b"\x9e"), "one frame belongs to a track that is not there")
+
+
+def _matroska_rates(data: bytes, tracks: int) -> Iterator[Made]:
+    duration = data.index(b"\x23\xe3\x83", tracks) + 3
+    n_bytes = data[duration] & 0x7F
+    checksum = data.find(b"\xbf\x84", tracks, duration)
+    plain = _write(data, checksum, _VOID_CHECKSUM) if checksum >= 0 else data
+    for rate in (1_000, 240, 5):
+        made = _write(plain, duration + 1, (1_000_000_000 // rate).to_bytes(n_bytes, "big"))
+        yield Made(f"rate-{rate}", made, f"the track claims {rate} frames a second, its frames are dated 25 a second", "good")
 
 
 def avi_damage(data: bytes) -> Iterator[Made]:
