@@ -146,7 +146,8 @@ def report_metadata(report: "Report", *, look: str | None = None) -> Metadata:
         "reader_compatibility": dg.MetadataValue.md(reader_markdown(report.readers)),
         "captions": dg.MetadataValue.md(lint_markdown(report.captions)),
         "captions_json": dg.MetadataValue.json(report.captions),
-        "dropped_for_often_harmless": dg.MetadataValue.json(
-            {reason: counted.by_reason.get(reason, 0) for reason in OFTEN_HARMLESS}
+        "dropped_for_often_harmless": dg.MetadataValue.md(
+            "| reason | clips dropped | pictures, when measured |\n|---|---|---|\n"
+            + "".join(f"| {reason} | {counted.by_reason.get(reason, 0)} | {seen} |\n" for reason, seen in OFTEN_HARMLESS.items())
         ),
     }
