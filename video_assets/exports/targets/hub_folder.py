@@ -35,14 +35,14 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
         StageError: another version was published meanwhile.
     """
     seconds, n_bytes, sources = _write_table(rows, out)
-    manifest = out.origin.version.manifest
+    counts = out.origin.version.manifest.counts
     about = DataSet(
         name=out.origin.version.name,
         version=out.origin.version.number,
         seconds=seconds,
         n_bytes=n_bytes,
         sources={each: sources[each] for each in sorted(sources)},
-        funnel=funnel_from_counts(manifest["counts"]["kept"], manifest["counts"]["dropped"]),
+        funnel=funnel_from_counts(counts.kept, counts.dropped),
         pictures=_write_pictures(out),
         table=(_TABLE, out.files[_TABLE]),
     )
