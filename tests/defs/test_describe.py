@@ -1,0 +1,22 @@
+"""What the UI shows of results."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from video_assets.core.funnel import Drop, Funnel
+from video_assets.core.verdicts import OFTEN_HARMLESS, REASONS
+from video_assets.defs.describe import report_metadata
+from video_assets.report.readers import COLUMNS, reader_table
+from video_assets.report.report import Report
+
+
+def test_the_report_says_what_often_harmless_reasons_cost_and_what_the_pictures_looked_like():
+    funnel = Funnel(kept=5, drops=(Drop("decode_check", "reference_frames", 3),))
+    captions = {"words": {"least": 1, "most": 2, "median": 1}, "findings": {}}
+    readers = reader_table(pd.DataFrame(columns=COLUMNS))
+    report = Report(page=Path("page.html"), funnel=funnel, pictures={}, readers=readers, captions=captions)
+    table = report_metadata(report)["dropped_for_often_harmless"].value
+    assert "| reference_frames | 3 | whole in all 14 clips cut at an open GOP, in 27 of 159" in table
+    assert "| last_audio_packet | 0 |" in table
+    assert OFTEN_HARMLESS.keys() <= REASONS.keys()
