@@ -22,7 +22,7 @@ from video_assets.storage.stages import StageError
 ROWS_PER_RANGE = 65_536
 """About 100 MB of clips with long captions. More rows at a time save nothing."""
 _COPIES = 8
-"""How often the rows of a range lie in memory while they are read, joined and written, as a stage's peak shows."""
+"""How often the rows of a range lie in memory while they are read, joined and written; an estimate, on the careful side."""
 
 
 @dataclass(frozen=True)
