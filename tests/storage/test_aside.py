@@ -19,6 +19,7 @@ def test_rows_come_back_by_group_in_the_order_in_which_they_were_put(tmp_path):
     with rows_aside(tmp_path / "t.parquet", DROPPED) as aside:
         aside.put(rows([3, 1, 2]), pd.Series(["b", "a", "b"]))
         aside.put(rows([9, 0]), pd.Series(["b", "a"]))
+        aside.put(rows([]), pd.Series([], dtype="str"))
         pd.testing.assert_frame_equal(aside.take("b"), rows([3, 2, 9]))
         pd.testing.assert_frame_equal(aside.take("a"), rows([1, 0]))
         pd.testing.assert_frame_equal(aside.take("c"), DROPPED.frame())

@@ -32,6 +32,8 @@ class RowsAside:
 
     def put(self, rows: pd.DataFrame, groups: pd.Series) -> None:
         """Put `rows` aside; `groups` names the group of each. Inside a group they keep their order."""
+        if rows.empty:
+            return
         codes, names = pd.factorize(groups, sort=True)
         order = np.argsort(codes, kind="stable")
         table = pa.Table.from_pandas(rows.iloc[order], schema=self._schema, preserve_index=False)
