@@ -1,5 +1,6 @@
 """While shards are checked, whoever waits is told of each one; what is told adds up."""
 
+import os
 import re
 import shutil
 
@@ -26,6 +27,8 @@ def prepared(sample, tmp_path_factory):
     for path in sorted(sample.clips.glob("*.mp4"))[:6]:
         shutil.copy2(path, clips)
         (clips / path.name).with_suffix(".txt").write_text("a caption")
+    for path in clips.iterdir():  # else they count as still being copied
+        os.utime(path, (1_700_000_000, 1_700_000_000))
     options = ("--clips", clips, "--data-root", root / "data", "--shards", "2", "--prepare-only")
     done = command("run", *options)
     assert done.returncode == 0, done.stderr
@@ -77,8 +80,9 @@ def test_the_log_of_the_run_has_the_table_and_the_materialization_its_numbers(pr
     assert all("clips/s" in message.splitlines()[1] for message in logged)
     for record in made:
         metadata = record.asset_materialization.metadata
-        assert metadata["clips_per_s"].value > 0
+        # By their hashes, all six clips may be in one shard.
+        has_clips = metadata["clips"].value > 0
+        assert (metadata["clips_per_s"].value > 0) == (metadata["megabytes_per_s"].value > 0) == has_clips
         assert metadata["wall_seconds"].value > 0
-        assert metadata["megabytes_per_s"].value > 0
         assert ", process " in metadata["checked_by"].value
         assert "of 2 shards ended" in metadata["run_so_far"].value
