@@ -188,8 +188,7 @@ def generate(folder: Path, n_rows: int, *, is_whole: bool = True) -> None:
     early = pa.concat_tables([dropped["uncaptioned"], dropped["large"]])
     if is_whole:
         write(layout.ledger("own_clips"), LEDGER, clips)
-    clips = with_constants(clips, text="")
-    if is_whole:
+        clips = with_constants(clips, text="")
         write(layout.enriched_metadata, CLIPS, clips.filter(pa.array(fate != "uncaptioned")))
         write(dropped_path(layout.enriched_metadata), DROPPED, dropped["uncaptioned"])
         write(layout.size_filtered, CLIPS, clips.slice(0, 0))
