@@ -64,7 +64,7 @@ def difference(folder: Path, suffix: str) -> str:
     """Compare the two tables."""
     compared = compare_tables(folder / f"before.{suffix}", folder / f"after.{suffix}")
     counts = compared.diff.counts
-    return ", ".join(f"{name} {counts[name]:,}" for name in ("added", "dropped", "changed", "stable_rows"))
+    return ", ".join(f"{name} {getattr(counts, name):,}" for name in ("added", "dropped", "changed", "stable_rows"))
 
 
 def grow(folder: Path) -> str:
