@@ -34,7 +34,8 @@ from video_assets.checking.check import ClipTask, decode_clips, probe_clips
 from video_assets.core.schema import CLIPS, DROPPED, VERDICTS
 from video_assets.core.sharding import assign_shards
 from video_assets.core.verdicts import PROBER_VERSION
-from video_assets.samples.demo.make import make_sample
+from video_assets.samples.demo.clips import CLIPS as SAMPLE
+from video_assets.samples.demo.make import encode_sample_clip
 from video_assets.settings.model import Decode
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageNote, write_stage
@@ -70,13 +71,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--known", type=int, default=100_000)
     parser.add_argument("--new", type=int, default=20)
+    parser.add_argument("--shards", type=int, default=N_SHARDS)
     parser.add_argument("--folder", type=Path, help="on the disk to measure, kept and used again; default: a temporary one")
     parser.add_argument("--empty", action="store_true", help="empty files instead of links: faster to make, 10 million and more")
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--anchors", action="store_true", help="also Polars and DuckDB by hand")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="growth-") as temporary:
-        folder = Folder(options.folder or Path(temporary), options.known, options.new)
+        folder = Folder(options.folder or Path(temporary), options.known, options.new, options.shards)
         folder.make(is_empty=options.empty)
         print(f"{'':24}{'clips':>12}{'CPU s':>9}{'wall s':>9}{'peak MiB':>10}{'written MiB':>13}{'files':>8}", flush=True)
         for label in options.cases:
@@ -89,11 +91,13 @@ def main() -> None:
 class Folder:
     """Clips, captions and a data root that knows them."""
 
-    def __init__(self, folder: Path, n_known: int, n_new: int) -> None:
+    def __init__(self, folder: Path, n_known: int, n_new: int, n_shards: int = N_SHARDS) -> None:
         self.clips, self.data_root = folder / "clips", folder / "data"
-        self.n_new = n_new
+        self.n_new, self.n_shards = n_new, n_shards
         self.names = [f"{number // CLIPS_PER_FOLDER:05d}/{number:08d}.mp4" for number in range(n_known)]
-        self.base = make_sample(folder / "sample").clips / "windmill-no-sound.mp4"
+        self.base = folder / "windmill-no-sound.mp4"
+        if not self.base.exists():
+            encode_sample_clip(self.base, next(clip for clip in SAMPLE if clip.name == self.base.name))
 
     def make(self, *, is_empty: bool) -> None:
         """Write everything, unless it is there. Files are two days old, so that none counts as being copied."""
@@ -115,7 +119,7 @@ class Folder:
         self.write_captions()
         settings = {
             "own_clips": {"folder": str(self.clips), "captions": str(self.captions)},
-            "decode": {"n_shards": N_SHARDS},
+            "decode": {"n_shards": self.n_shards},
             "training": {"duplicates": "keep"},
         }
         self.data_root.mkdir(parents=True)
@@ -150,7 +154,7 @@ class Folder:
         note = StageNote(versions={"prober": PROBER_VERSION})
         write_stage(layout.enriched_metadata, CLIPS, kept=CLIPS.frame(rows), dropped=DROPPED.frame(), note=note)
         rows = _repeated({**verdict.as_record, **same}, keys)
-        for shard, mine in rows.groupby(assign_shards(keys, n_shards=N_SHARDS)):
+        for shard, mine in rows.groupby(assign_shards(keys, n_shards=self.n_shards)):
             write_table(layout.verdicts(str(shard)), VERDICTS, mine)
 
 

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from video_assets.checking.check import ClipTask, probe_clips
-from video_assets.samples.demo.make import make_sample
+from video_assets.samples.demo.clips import CLIPS
+from video_assets.samples.demo.make import encode_sample_clip
 from video_assets.settings.steps import Decode
 
 
@@ -27,12 +28,19 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = asked.folder or make_sample(Path(temporary) / "sample").clips
-        clips = sorted(folder.rglob("*.mp4")) if asked.folder else [folder / name for name in ("aquarium.mp4", "mountains.mp4")]
+        clips = sorted(asked.folder.rglob("*.mp4")) if asked.folder else make_two(Path(temporary))
         tasks = [ClipTask(str(number), str(clip), 1.0) for number, clip in zip(range(asked.clips), itertools.cycle(clips))]
         print(f"{len(tasks):,} probes of {len(clips)} clips")
         for n_workers in map(int, asked.workers.split(",")):
             print(measure(tasks, n_workers))
+
+
+def make_two(folder: Path) -> list[Path]:
+    """Two clips of the sample."""
+    chosen = [clip for clip in CLIPS if clip.name in {"aquarium.mp4", "mountains.mp4"}]
+    for clip in chosen:
+        encode_sample_clip(folder / clip.name, clip)
+    return [folder / clip.name for clip in chosen]
 
 
 def measure(tasks: list[ClipTask], n_workers: int) -> str:
