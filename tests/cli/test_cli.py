@@ -199,6 +199,8 @@ def test_the_first_run_of_a_newcomer_ends_with_the_csv_the_funnel_and_what_is_ne
     assert "Try next" in done.stdout
     assert f"--data-root '{root}'" in done.stdout, "what to try next can be pasted"
     assert_why(root)
+    again = command("run", "--sample", "--data-root", root)
+    assert again.returncode == 0, again.stderr
 
 
 def assert_why(data_root: Path) -> None:

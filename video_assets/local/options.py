@@ -145,7 +145,7 @@ def _with_sample(root: Path, given: Values) -> Values:
     if given.get("own_clips"):
         raise UsageError("--sample brings clips and captions of its own: leave --clips and --captions away, or --sample")
     used = Settings().own_clips
-    if used.is_enabled and used.folder != root / "sample" / "clips":
+    if used.is_enabled and used.folder != root / "sample":
         known = shlex.quote(str(used.folder or used.captions))
         raise UsageError(
             f"the sample needs a data root of its own: {root} has the clips of {known}. Give another with --data-root"
