@@ -101,7 +101,8 @@ def test_sigterm_in_the_first_seconds_leaves_no_traceback(tmp_path: Path, after_
     ui.send_signal(signal.SIGTERM)
     _, said = ui.communicate(timeout=120)
     assert "Traceback" not in said
-    assert ui.returncode in {0, 130, -signal.SIGTERM}
+    # -SIGINT is 130 to a shell. CPython ends so when the interrupt met an exec() of text, as dataclasses do while imported.
+    assert ui.returncode in {0, 130, -signal.SIGINT, -signal.SIGTERM}
 
 
 def free_port() -> int:
