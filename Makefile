@@ -95,4 +95,5 @@ $(VENV)/.%-ready: requirements/%.txt pyproject.toml $(VENV)/.uv-ready
 	  || { echo "make: step 2 of 3 failed: uv could not fetch the packages of requirements/$*.txt, see above. $(HELP)" >&2; exit 1; }
 	@$(LIKE_PIP); $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . \
 	  || { echo "make: step 3 of 3 failed: this checkout could not be installed into $(VENV), see above" >&2; exit 1; }
+	@$(BIN)/python -m compileall -q video_assets  # where PYTHONDONTWRITEBYTECODE is set every process would compile it again
 	@touch $@

@@ -92,6 +92,7 @@ class Folder:
     """Clips, captions and a data root that knows them."""
 
     def __init__(self, folder: Path, n_known: int, n_new: int, n_shards: int = N_SHARDS) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.clips, self.data_root = folder / "clips", folder / "data"
         self.n_new, self.n_shards = n_new, n_shards
         self.names = [f"{number // CLIPS_PER_FOLDER:05d}/{number:08d}.mp4" for number in range(n_known)]

@@ -140,11 +140,9 @@ def webp(figure: Figure) -> bytes:
 
 
 def _image(figure: Figure) -> Image.Image:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="rgba", dpi=_DPI, facecolor="white")
-    width, height = figure.canvas.get_width_height(physical=True)
-    pixels = np.frombuffer(buffer.getvalue(), np.uint8).reshape(height, width, 4)[:, :, :3]
-    return Image.fromarray(np.ascontiguousarray(pixels), "RGB")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # once: `savefig` draws twice where a layout engine is set
+    return Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[:, :, :3]), "RGB")
 
 
 def readable(words: str) -> str:
