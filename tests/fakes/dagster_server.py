@@ -199,5 +199,5 @@ def wait_for(ask, *, timeout_s: float) -> Any:
     while time.monotonic() < deadline:
         if answer := ask():
             return answer
-        time.sleep(0.5)
+        time.sleep(1.0)  # every question costs the web server and its code server CPU
     raise TimeoutError(f"not within {timeout_s} s")
