@@ -171,6 +171,18 @@ def test_a_clip_that_is_gone_is_left_out_with_that_reason(sample, tmp_path):
     assert told["path"].tolist() == [str(tmp_path / "clips" / "aquarium.mp4")]
 
 
+def test_clips_that_differ_in_their_ending_alone_stay_two_for_a_trainer_that_cuts_it_off(sample, tmp_path):
+    (tmp_path / "clips").mkdir()
+    shutil.copy(sample.clips / "aquarium.mp4", tmp_path / "clips" / "tank.mp4")
+    shutil.copy(next(sample.clips.rglob("*.webm")), tmp_path / "clips" / "tank.webm")
+    (tmp_path / "captions.csv").write_text("path,text\ntank.mp4,an aquarium\ntank.webm,something else\n")
+    layout, settings = published_root(tmp_path / "data", tmp_path / "clips", tmp_path / "captions.csv")
+    folder = export(layout, settings, "ltx").folder
+    rows = [json.loads(line) for line in (folder / "dataset.jsonl").read_text().splitlines()]
+    captions = {(folder / row["video"]).with_suffix(".pt"): row["caption"] for row in rows}
+    assert sorted(captions.values()) == ["an aquarium", "something else"]
+
+
 def test_the_licence_of_the_row_or_of_its_source_travels_along_and_a_name_that_is_repaired_is_counted(sample, tmp_path):
     shutil.copytree(sample.clips, tmp_path / "clips")
     (tmp_path / "clips" / "aquarium.mp4").rename(tmp_path / "clips" / "my aquarium. No 1.mp4")

@@ -136,7 +136,9 @@ def diffsynth(folder: Path) -> dict:
 
 def ltx(folder: Path) -> dict:
     rows = [json.loads(line) for line in (folder / "dataset.jsonl").read_text().splitlines()]
-    return {row["video"]: row["caption"] for row in rows}
+    # It names what it computes after the path without its ending, and finds captions under that name.
+    assert len({Path(row["video"]).with_suffix(".pt") for row in rows}) == len(rows)
+    return {folder / row["video"]: row["caption"] for row in rows}
 
 
 def ai_toolkit(folder: Path) -> dict:

@@ -54,7 +54,7 @@ CONSUMERS: Mapping[str, Consumer] = {
         suffixes=(".mp4", ".avi", ".mov", ".wmv", ".mkv", ".flv", ".webm"),
         is_pandas_csv=True,
     ),
-    "ltx": Consumer("LTX trainer: JSONL"),
+    "ltx": Consumer("LTX trainer: folder of clips with dataset.jsonl", opens_clips=True),
     "videofolder": Consumer(
         "Hugging Face VideoFolder: folder of clips with metadata.parquet",
         takes_rotated=True,

@@ -37,7 +37,8 @@ REASONS = {"clip_gone": "the file is not there, or has another size than when it
 """Reasons that the export itself gives; the others are those of `select.rules.lint`."""
 
 _PATIENCE_S = 600.0
-_FORMAT = 2
+_FORMATS = {"ltx": 3}
+"""Of targets that are written in another way than once; the others are at 2."""
 _LEFT_OUT = pa.schema(
     [
         pa.field("row", pa.int64()),
@@ -108,7 +109,7 @@ def export(layout: Layout, settings: Settings, target: str, options: Options | N
 def _made_from(version: Version, settings: Settings, target: str, options: Options) -> dict[str, Any]:
     """When all of this is the same, so is the export."""
     return {
-        "format": _FORMAT,
+        "format": _FORMATS.get(target, 2),
         "target": target,
         "version": version.number,
         "table_sha256": version.manifest.table_facts.sha256,
