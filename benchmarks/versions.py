@@ -20,8 +20,8 @@ from training_csv import columns_of, peak_mib
 
 from video_assets.core.schema import TRAINING
 from video_assets.publish.compare import compare_tables
-from video_assets.publish.product_files import in_order
 from video_assets.publish.rules.rows import csv_header, csv_rows
+from video_assets.publish.shard_rows import in_order
 
 CHUNK = 16_384
 STEPS = 100

@@ -1,7 +1,7 @@
 """The product: CSV, Parquet twin, table of dropped clips, and the manifest that vouches for them; each publication is a version.
 
-Rows come from the shards a few thousand at a time, so memory does not grow with the captions. A version is written aside and
-appears whole (`publish.versions`).
+Rows come from the shards a few thousand at a time (`publish.shard_rows`), so memory does not grow with the captions. A version is
+written aside and appears whole (`publish.versions`).
 Belongs here: refusing, writing, the manifest. Does not belong here: which rows (`publish.plan`), their text
 (`publish.rules.rows`, `publish.product_files`), whether the shards are current (`pipeline.currency`).
 """
@@ -29,10 +29,11 @@ from video_assets.publish.compare import compare_tables
 from video_assets.publish.exclusions import exclusions_hash
 from video_assets.publish.manifest import Published, problems_in, read_published
 from video_assets.publish.plan import Plan, decide, refuse_lost_clips
-from video_assets.publish.product_files import ProductFiles, in_order, per_source_names, read_merged, sha256_file
+from video_assets.publish.product_files import ProductFiles, per_source_names, sha256_file
 from video_assets.publish.rules.manifest import Changes, ClipCounts, FileFacts, MadeFrom, Manifest
 from video_assets.publish.rules.row_order import growing_order
 from video_assets.publish.rules.rows import training_rows
+from video_assets.publish.shard_rows import in_order, read_merged
 from video_assets.publish.versions import (
     Version,
     commit,
@@ -49,6 +50,7 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, hold
 from video_assets.storage.space import explained_space
 from video_assets.storage.tables import ROWS_PER_GROUP, write_table
+from video_assets.workers.memory import table_bytes
 
 # Another publication takes minutes: this one then finds nothing left to do.
 _PATIENCE_S = 600.0
@@ -161,7 +163,7 @@ def _write(
     layout: Layout, settings: Settings, plan: Plan, made_from: MadeFrom, *, folder: Path, previous: Version | None
 ) -> dict[str, FileFacts]:
     """Write everything but the manifest; return what it says of the files, by name."""
-    rows = _rows(layout, settings, plan)
+    rows = _rows(layout, settings, plan, folder / ".shards.arrow")
     if settings.training.order == "append" and previous is not None:
         order = _growing_order(plan, previous, settings.training.relative_to)
         rows = rows if order is None else in_order(rows, order, folder / ".rows.arrow")
@@ -178,11 +180,13 @@ def _write(
     return {**files.facts, path.name: dropped}
 
 
-def _rows(layout: Layout, settings: Settings, plan: Plan) -> Iterator[pa.Table]:
+def _rows(layout: Layout, settings: Settings, plan: Plan, scratch: Path) -> Iterator[pa.Table]:
     """TRAINING rows with a last column `source`, in the order of the clip key."""
     relative_to = settings.training.relative_to
     paths = [layout.checked(shard) for shard in shard_keys(settings.decode.n_shards)]
-    for start, clips in enumerate(read_merged(paths, plan.order, columns=_ROW)):
+    memory_bytes = table_bytes(settings.tables.memory_mib)
+    merged = read_merged(paths, plan.order, columns=_ROW, scratch=scratch, memory_bytes=memory_bytes)
+    for start, clips in enumerate(merged):
         kept = clips.filter(pa.array(plan.is_kept[start * ROWS_PER_GROUP : start * ROWS_PER_GROUP + clips.num_rows]))
         rows = training_rows(kept, relative_to=None if relative_to is None else str(relative_to))
         yield rows.append_column("source", kept.column("source"))

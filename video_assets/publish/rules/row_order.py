@@ -13,6 +13,10 @@ import pyarrow as pa
 from video_assets.publish.rules.rows import call
 
 Ints = npt.NDArray[np.int64]
+_COPIES = 2
+"""Of a shard, the rest of one part and the whole next one may wait at a time."""
+_FEWEST = 16
+"""Rows of a part at least: smaller ones cost more for themselves than for their rows."""
 
 
 def merge_order(keys: Sequence[pd.Series]) -> npt.NDArray[np.int16]:
@@ -40,6 +44,22 @@ def interleave(parts: Sequence[pa.Table], order: npt.NDArray[np.int16]) -> pa.Ta
     position = np.empty(len(order), dtype=np.int64)
     position[np.argsort(order, kind="stable")] = np.arange(len(order))
     return pa.concat_tables(parts).combine_chunks().take(pa.array(position))
+
+
+def rows_at_a_time(row_bytes: float, largest_group: int, memory_bytes: int | None) -> int:
+    """How many rows of every shard may be read at a time while they are merged.
+
+    Args:
+        row_bytes: what one row of each shard takes, all shards together.
+        largest_group: rows that are read at a time anyway.
+        memory_bytes: what all rows that wait may take; None: whatever it is.
+
+    >>> rows_at_a_time(24 * 1000, 16_384, 1 << 30), rows_at_a_time(240 * 1000, 16_384, 1 << 30)
+    (16384, 2236)
+    """
+    if memory_bytes is None or row_bytes * _COPIES * largest_group <= memory_bytes:
+        return largest_group
+    return max(_FEWEST, int(memory_bytes / (row_bytes * _COPIES)))
 
 
 def growing_order(places: Ints, n_before: int) -> Ints | None:

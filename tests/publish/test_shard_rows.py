@@ -1,0 +1,84 @@
+"""All shards as one stream: the same rows whether they wait in memory or on disk, and few of them at a time."""
+
+import random
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from video_assets.publish.rules.row_order import merge_order, rows_at_a_time
+from video_assets.publish.shard_rows import read_merged
+from video_assets.storage.stages import StageError
+
+N_SHARDS = 7
+COLUMNS = ["clip_key", "text"]
+
+
+@pytest.fixture
+def shards(tmp_path):
+    """Files of several row groups, one of them empty, and the order of their rows."""
+    dice = random.Random(3)
+    rows = [(f"{number:05}", "a dog " * dice.randrange(60)) for number in range(3_000)]
+    cut = [[] for _ in range(N_SHARDS)]
+    for row in rows:
+        cut[dice.randrange(N_SHARDS - 1)].append(row)
+    paths = [tmp_path / f"{number}.parquet" for number in range(N_SHARDS)]
+    for path, mine in zip(paths, cut, strict=True):
+        columns = {"other": pa.array([1] * len(mine), pa.int64()), **_columns(mine)}
+        pq.write_table(pa.table(columns), path, row_group_size=100)
+    order = merge_order([pd.Series([key for key, _ in mine], dtype="str") for mine in cut])
+    return paths, order, pa.table(_columns(rows))
+
+
+def _columns(rows):
+    return {name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(COLUMNS)}
+
+
+def test_rows_come_in_order_and_are_the_same_through_a_file(shards, tmp_path):
+    paths, order, expected = shards
+    scratch = tmp_path / "scratch"
+    in_memory = pa.concat_tables(read_merged(paths, order, columns=COLUMNS, scratch=scratch))
+    assert in_memory.equals(expected)
+    parts = read_merged(paths, order, columns=COLUMNS, scratch=scratch, memory_bytes=20_000)
+    first = next(parts)
+    with pa.OSFile(str(scratch)) as source, pa.ipc.open_file(source) as file:
+        sizes = [file.get_batch(number).num_rows for number in range(file.num_record_batches)]
+    assert (sum(sizes), max(sizes)) == (3_000, 16)
+    assert pa.concat_tables([first, *parts]).equals(expected)
+    assert not scratch.exists()
+
+
+def test_the_file_is_gone_also_when_nobody_reads_to_the_end(shards, tmp_path):
+    paths, order, _ = shards
+    parts = read_merged(paths, order, columns=COLUMNS, scratch=tmp_path / "scratch", memory_bytes=1)
+    next(parts)
+    parts.close()
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_a_shard_that_is_replaced_meanwhile_is_refused(shards, tmp_path, monkeypatch):
+    paths, order, _ = shards
+    monkeypatch.setattr("video_assets.publish.shard_rows.ROWS_PER_GROUP", 100)
+    parts = read_merged(paths, order, columns=COLUMNS, scratch=tmp_path / "scratch")
+    next(parts)
+    pq.write_table(pq.read_table(paths[-2]).slice(0, 10), paths[-2])
+    with pytest.raises(StageError, match=r"5\.parquet was replaced while it was read: wait for the other run"):
+        list(parts)
+
+
+@pytest.mark.parametrize(
+    ("n_shards", "memory_mib", "n_rows"), [(24, 1024, 16_384), (24, 512, 11_184), (240, 512, 1_118), (10_000, 64, 16)]
+)
+def test_the_more_shards_the_fewer_rows_of_each_at_a_time(n_shards, memory_mib, n_rows):
+    assert rows_at_a_time(n_shards * 1_000, 16_384, memory_mib << 20) == n_rows
+    assert rows_at_a_time(n_shards * 1_000, 16_384, None) == 16_384
+
+
+def test_nothing_is_put_aside_where_all_shards_fit(shards, tmp_path):
+    paths, order, expected = shards
+    parts = read_merged(paths, order, columns=COLUMNS, scratch=tmp_path / "scratch", memory_bytes=1 << 20)
+    assert next(parts).num_rows == min(len(expected), 16_384)
+    assert not (tmp_path / "scratch").exists()
+    assert np.array_equal(np.bincount(order, minlength=N_SHARDS)[-1:], [0])
