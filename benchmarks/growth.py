@@ -5,7 +5,7 @@
 Makes a folder of clips (hard links to one real clip, so they take no space), a captions table of which a quarter is long (350
 words), and a data root in which every clip was measured and judged before: no clip but the new ones is opened. Then runs
 `video-assets run` once per case and prints CPU and wall seconds, the peak memory of all its processes, and which files below the
-data root it wrote. A folder that was made before is gone on with. `--empty` makes empty files instead of links, for tens of
+data root it wrote. A folder that was made before is gone on with. `--empty` makes files of holes instead of links, for tens of
 millions of them. `--anchors` adds what Polars and DuckDB take for the same join, filter, sort and CSV written by hand, where they
 are installed (`uv pip install polars duckdb`).
 """
@@ -73,7 +73,9 @@ def main() -> None:
     parser.add_argument("--new", type=int, default=20)
     parser.add_argument("--shards", type=int, default=N_SHARDS)
     parser.add_argument("--folder", type=Path, help="on the disk to measure, kept and used again; default: a temporary one")
-    parser.add_argument("--empty", action="store_true", help="empty files instead of links: faster to make, 10 million and more")
+    parser.add_argument(
+        "--empty", action="store_true", help="files of holes instead of links: faster to make, 10 million and more"
+    )
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--anchors", action="store_true", help="also Polars and DuckDB by hand")
     options = parser.parse_args()
@@ -110,7 +112,8 @@ class Folder:
             if number % CLIPS_PER_FOLDER == 0:
                 target.parent.mkdir(parents=True)
             if is_empty:
-                target.touch()
+                with target.open("wb") as file:
+                    file.truncate(self.base.stat().st_size)
                 os.utime(target, ns=(10**18, 10**18))
             elif number % LINKS_PER_FILE == 0:
                 linked = shutil.copy2(self.base, target)

@@ -17,10 +17,12 @@ ROOT = Path(__file__).parents[1]
 MEASURE = """
 import sys, time
 before = time.process_time()
+import dagster
+between = time.process_time()
 from video_assets.definitions import defs
 defs()
 heavy = [name for name in ("pandas", "pyarrow", "av", "matplotlib", "numpy") if name in sys.modules]
-print(time.process_time() - before, heavy)
+print((time.process_time() - between) / (between - before), heavy)
 """
 
 
@@ -33,11 +35,10 @@ def defs(tmp_path: Path) -> dg.Definitions:
     return build_defs(settings(tmp_path))
 
 
-def test_definitions_load_without_pandas_and_ffmpeg_in_less_than_two_cpu_seconds() -> None:
-    best = min((measure() for _ in range(3)), key=lambda line: float(line.split()[0]))
-    seconds, heavy = best.split(maxsplit=1)
+def test_definitions_load_without_pandas_and_ffmpeg_and_in_less_cpu_than_dagster_itself() -> None:
+    ratio, heavy = measure().split(maxsplit=1)
     assert heavy == "[]"
-    assert float(seconds) < 2.0
+    assert float(ratio) < 1.0
 
 
 def measure() -> str:

@@ -188,8 +188,9 @@ def test_the_sample_does_not_go_into_a_data_root_with_other_clips(tmp_path: Path
     assert "--data-root" in done.stderr
 
 
-def test_the_first_run_of_a_newcomer_ends_with_the_csv_the_funnel_and_what_is_next(tmp_path: Path) -> None:
+def test_the_first_run_of_a_newcomer_ends_with_the_csv_the_funnel_and_what_is_next(sample: Sample, tmp_path: Path) -> None:
     root = tmp_path / "with blanks"
+    shutil.copytree(sample.clips, root / "sample")  # that it is made where there is none: tests/test_wheel.py
     done = command("run", "--sample", "--data-root", root)
     assert done.returncode == 0, done.stderr
     told = done.stdout.splitlines()

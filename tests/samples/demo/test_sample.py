@@ -55,11 +55,9 @@ def rows(sample: Sample) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_second_call_returns_at_once_and_touches_nothing(sample):
+def test_a_second_call_touches_nothing(sample):
     before = fingerprints(sample)
-    started = time.perf_counter()
     assert make_sample(sample.clips) == sample
-    assert time.perf_counter() - started < 0.1
     assert fingerprints(sample) == before
 
 
