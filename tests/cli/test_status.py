@@ -7,12 +7,14 @@ from pathlib import Path
 from command_line import command
 from data_roots import Clip, fill
 
+from video_assets.core.schema import LEDGER
 from video_assets.core.sharding import shard_of
 from video_assets.explain.status import look
 from video_assets.samples.demo.make import Sample
 from video_assets.storage.leases import hold
 from video_assets.storage.parts import PartWriter
 from video_assets.storage.stages import dropped_path
+from video_assets.storage.tables import read_table, write_table
 
 CLIPS = [Clip(f"{number}.mp4") for number in range(30)]
 
@@ -24,6 +26,18 @@ def test_stages_and_shards_are_counted(tmp_path: Path) -> None:
     assert [(stage.stage, stage.kept) for stage in found.stages] == [("enriched_metadata", 30), ("size_filtered", 30)]
     assert {shard.state for shard in found.shards} == {"complete"}
     assert (found.checked, found.clips, found.left_s) == (30, 30, None)
+
+
+def test_the_clip_that_waits_longest_is_named(tmp_path: Path) -> None:
+    waiting = [Clip(f"young-{n}.mp4", status="waiting", reason="still_being_copied") for n in range(3)]
+    layout, settings = fill(tmp_path, [*CLIPS[:2], *waiting])
+    rows = read_table(layout.ledger("own_clips"), LEDGER).rows
+    rows.loc[rows["status"] == "waiting", "mtime_ns"] = [1_700_000_002_000_000_000, 1_700_000_001_000_000_000, None]
+    write_table(layout.ledger("own_clips"), LEDGER, rows)
+    found = look(layout, settings)
+    assert found.listed == {"ok": 2, "waiting": 3}
+    assert found.oldest_waiting["clip_key"] == "own_clips/young-1.mp4"
+    assert found.oldest_waiting["since"].startswith("2023-11-14T22:13:21")
 
 
 def test_a_shard_in_work_says_by_whom_how_far_and_how_fast(tmp_path: Path) -> None:

@@ -113,8 +113,10 @@ def _listed(layout: Layout, settings: Settings) -> tuple[dict[str, int], dict[st
             counts[str(status)] = counts.get(str(status), 0) + int(count)
         waiting = rows[(rows["status"] == "waiting") & rows["mtime_ns"].notna()]
         if len(waiting):
-            first = waiting.loc[waiting["mtime_ns"].astype("int64").idxmin()]
-            oldest = min(oldest or (int(first["mtime_ns"]), ""), (int(first["mtime_ns"]), str(first["clip_key"])))
+            mtime_ns = waiting["mtime_ns"].to_numpy(dtype="int64")
+            first = int(mtime_ns.argmin())
+            found = (int(mtime_ns[first]), str(waiting["clip_key"].iloc[first]))
+            oldest = min(oldest or found, found)
     return counts, {"clip_key": oldest[1], "since": _iso(oldest[0] / 1e9)} if oldest else {}
 
 
