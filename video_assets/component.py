@@ -3,13 +3,16 @@
 Belongs here: attributes to settings. Does not belong here: what is built of them (`definitions`).
 """
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, create_model
 
 from video_assets.definitions import build_defs
 from video_assets.settings.model import Settings
+
+if TYPE_CHECKING:
+    from video_assets.core.json_values import JsonObject
 
 _FIELDS: dict[str, Any] = {name: (field.annotation, field) for name, field in Settings.model_fields.items()}
 _Attributes = create_model("VideoDatasetAttributes", __config__=ConfigDict(extra="forbid"), **_FIELDS)
@@ -33,7 +36,7 @@ class VideoDataset(dg.Component):
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
         """The component for the attributes of a defs.yaml."""
-        given: dict[str, Any] = attributes.model_dump(mode="json", exclude_unset=True) if attributes else {}
+        given: JsonObject = attributes.model_dump(mode="json", exclude_unset=True) if attributes else {}
         return cls(Settings(**context.resolution_context.resolve_value(given, as_type=dict)))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -1,4 +1,4 @@
-"""How long work tells that it goes on.
+"""How long-running work reports its progress.
 
 Belongs here: the interface and the log lines. Does not belong here: terminal bars (`cli`).
 """

@@ -9,11 +9,12 @@ from video_assets.core.verdicts import OFTEN_HARMLESS, REASONS
 from video_assets.defs.describe import report_metadata
 from video_assets.report.readers import COLUMNS, reader_table
 from video_assets.report.report import Report
+from video_assets.report.rules.caption_record import CaptionRecord, WordCounts
 
 
 def test_the_report_says_what_often_harmless_reasons_cost_and_what_the_pictures_looked_like():
     funnel = Funnel(kept=5, drops=(Drop("decode_check", "reference_frames", 3),))
-    captions = {"words": {"least": 1, "most": 2, "median": 1}, "findings": {}}
+    captions = CaptionRecord(clips=5, different=5, words=WordCounts(1, 1, 2, 2), findings={}, other_scripts={})
     readers = reader_table(pd.DataFrame(columns=COLUMNS))
     report = Report(page=Path("page.html"), funnel=funnel, pictures={}, readers=readers, captions=captions)
     table = report_metadata(report)["dropped_for_often_harmless"].value

@@ -10,11 +10,13 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from video_assets.core.funnel import funnel_from_counts
+from video_assets.core.json_values import read_value
 from video_assets.core.schema import TRAINING
 from video_assets.publish.publish import publish
 from video_assets.report.captions import TokenizerError, caption_facts
 from video_assets.report.report import write_report
-from video_assets.report.rules.caption_lint import is_mojibake, lint_markdown, scripts_of
+from video_assets.report.rules.caption_lint import is_mojibake, scripts_of
+from video_assets.report.rules.caption_record import CaptionRecord, WordCounts, captions_markdown
 from video_assets.settings.model import Settings
 from video_assets.settings.steps import Report
 from video_assets.storage.tables import write_table
@@ -55,11 +57,15 @@ def facts(tmp_path, texts, **settings):
     numbers = {"num_frames": 1, "height": 2, "width": 2, "aspect_ratio": 1.0, "fps": 1.0, "resolution": 4, "file_size": 1}
     rows = pd.DataFrame({"path": [f"/clips/{i:06d}.mp4" for i in range(len(texts))], "text": texts, **numbers})
     write_table(tmp_path / "t.parquet", TRAINING, rows.convert_dtypes(dtype_backend="pyarrow"))
-    return caption_facts(tmp_path / "t.parquet", funnel_from_counts(len(texts), {}), Report(**settings)).as_record()
+    return caption_facts(tmp_path / "t.parquet", funnel_from_counts(len(texts), {}), Report(**settings)).record
 
 
 def clips_of(record):
-    return {name: finding["clips"] for name, finding in record["findings"].items() if finding["clips"]}
+    return {name: finding.clips for name, finding in record.findings.items() if finding.clips}
+
+
+def texts_of(record, name):
+    return [example.text for example in record.findings[name].examples]
 
 
 @pytest.mark.parametrize("kind", ODD)
@@ -71,7 +77,7 @@ def test_each_odd_caption_is_found_for_what_it_is(tmp_path, kind):
 def test_plain_captions_are_left_alone(tmp_path):
     found = facts(tmp_path, PLAIN)
     assert clips_of(found) == {}
-    assert list(found["findings"]) == ["repeated", "refusal", "markup", "mojibake", "other_script"]
+    assert list(found.findings) == ["repeated", "refusal", "markup", "mojibake", "other_script"]
     assert not any(map(is_mojibake, PLAIN))
 
 
@@ -79,8 +85,8 @@ def test_a_script_is_another_one_when_few_captions_have_it(tmp_path):
     english = [f"a dog runs for the {n}. time" for n in range(18)]
     found = facts(tmp_path, [*english, "собака бежит", "a 狗 runs"])
     assert clips_of(found)["other_script"] == 2
-    assert found["other_scripts"] == {"Cyrillic": 1, "Han": 1}
-    assert [each["text"] for each in found["findings"]["other_script"]["examples"]] == ["собака бежит", "a 狗 runs"]
+    assert found.other_scripts == {"Cyrillic": 1, "Han": 1}
+    assert texts_of(found, "other_script") == ["собака бежит", "a 狗 runs"]
     # Latin names in Chinese captions are no odd script where many have them.
     chinese = [f"一只狗在跑 {n} {'NBA' if n % 3 == 0 else ''}" for n in range(18)]
     assert clips_of(facts(tmp_path, [*chinese, "a dog runs"])) == {}
@@ -95,9 +101,9 @@ def test_digits_and_emoji_have_no_script():
 def test_repeated_captions_are_counted_with_the_commonest_first_shown(tmp_path):
     found = facts(tmp_path, ["a", *["b c"] * 5, *["d"] * 2, "e  f"])
     assert clips_of(found) == {"repeated": 7}
-    assert (found["clips"], found["different"]) == (9, 4)
-    assert [each["text"] for each in found["findings"]["repeated"]["examples"]] == ["b c", "d"]
-    assert found["words"] == {"least": 1, "median": 2, "p95": 2, "most": 2}
+    assert (found.clips, found.different) == (9, 4)
+    assert texts_of(found, "repeated") == ["b c", "d"]
+    assert found.words == WordCounts(least=1, median=2, p95=2, most=2)
 
 
 def test_findings_are_the_same_however_many_row_groups_there_are(tmp_path):
@@ -106,9 +112,7 @@ def test_findings_are_the_same_however_many_row_groups_there_are(tmp_path):
         texts[row] = f"I cannot describe number {row}"
     found = facts(tmp_path, texts)
     assert clips_of(found) == {"refusal": 3}
-    assert [each["path"] for each in found["findings"]["refusal"]["examples"]] == [
-        f"/clips/{row:06d}.mp4" for row in (5, 20_000, 39_999)
-    ]
+    assert [each.path for each in found.findings["refusal"].examples] == [f"/clips/{row:06d}.mp4" for row in (5, 20_000, 39_999)]
 
 
 def test_too_many_words_and_tokens_are_told_where_the_settings_say_so(tmp_path):
@@ -136,10 +140,12 @@ def test_the_report_tells_of_captions_in_json_and_words_and_changes_none(tmp_pat
     table = publish(layout, settings).table
     before = table.read_bytes()
     first, again = write_report(layout, settings, meanings={}), write_report(layout, settings, meanings={})
-    assert first.captions == again.captions == json.loads((layout.report / "captions.json").read_text())
+    written = json.loads((layout.report / "captions.json").read_text())
+    assert first.captions == again.captions == read_value(CaptionRecord, written)
+    assert written["findings"]["refusal"] == {"clips": 1, "examples": [{"path": "/clips/own_clips/1.mp4", "text": texts[1]}]}
     assert clips_of(first.captions) == {"refusal": 1, "markup": 1}
     assert table.read_bytes() == before
-    page = lint_markdown(first.captions)
+    page = captions_markdown(first.captions)
     (row,) = [line for line in page.splitlines() if line.startswith("| markup")]
     assert "2.mp4: \\| a \\`table\\` &lt;b&gt;of&lt;/b&gt; \\[x\\] \\# y \\|" in row
     assert "1.mp4: As an AI, I cannot" in first.page.read_text()
@@ -150,5 +156,5 @@ def test_the_report_tells_of_captions_in_json_and_words_and_changes_none(tmp_pat
 
 def test_a_table_without_captions_is_no_trouble(tmp_path):
     found = facts(tmp_path, [])
-    assert found["words"] == {"least": 0, "median": 0, "p95": 0, "most": 0}
+    assert found.words == WordCounts(least=0, median=0, p95=0, most=0)
     assert clips_of(found) == {}

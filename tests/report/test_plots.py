@@ -15,7 +15,8 @@ from video_assets.core.funnel import funnel_from_counts
 from video_assets.core.outliers import shard_outliers
 from video_assets.core.schema import TRAINING
 from video_assets.report.captions import CaptionFacts, caption_facts
-from video_assets.report.plots import bin_edges, drop_reasons_png, funnel_png, histograms_png, shards_png
+from video_assets.report.histograms import bin_edges, histograms_png
+from video_assets.report.plots import drop_reasons_png, funnel_png, shards_png
 from video_assets.report.previews import picture_markdown
 from video_assets.storage.tables import write_table
 

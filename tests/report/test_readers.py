@@ -25,13 +25,13 @@ def test_clips_that_readers_mind_are_counted_and_others_not(tmp_path):
     ]
     records.append({**records[0], "clip_key": "claims.mkv", "header_fps": 1000.0})
     rows = reader_table(VERDICTS.frame(records)[COLUMNS])
-    assert [(row["kind"], row["clips"]) for row in rows] == [
+    assert [(row.kind, row.clips) for row in rows] == [
         ("AV1", 1), ("rotated by a quarter", 1), ("an edit list hides frames", 1), ("the container claims another frame rate", 1),
     ]  # fmt: skip
-    assert all(f"{reader} {version}" in row for row in rows for reader, version in VERSIONS.items())
+    assert all(f"{reader} {version}" in row.effects for row in rows for reader, version in VERSIONS.items())
 
 
 def test_what_is_not_known_is_not_counted_and_the_table_has_its_rows_all_the_same():
     nothing = VERDICTS.frame(pd.DataFrame({"clip_key": pd.Series(dtype="str")}))[COLUMNS]
-    assert {row["clips"] for row in reader_table(nothing)} == {0}
+    assert {row.clips for row in reader_table(nothing)} == {0}
     assert reader_markdown(reader_table(nothing)).splitlines()[2].startswith("| AV1 | 0 | fails | no frame | as in the table |")

@@ -6,7 +6,7 @@ Does not belong here: formats (`exports`), how things look (`pages`, `terminal`)
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -50,13 +50,14 @@ def export(
             raise UsageError(f"which target? There are: {', '.join(CONSUMERS)}")
         find_data_root(data_root)
         settings = load_settings()
-        given: dict[str, Any] = {
-            "links": links,
-            "shard_mib": shard_mib,
-            "min_frames": min_frames,
-            "allowed": tuple(allow) if allow else None,
-        }
-        options = replace(options_of(settings), **{name: value for name, value in given.items() if value is not None})
+        known = options_of(settings)
+        options = replace(
+            known,
+            links=links or known.links,
+            shard_mib=shard_mib or known.shard_mib,
+            min_frames=known.min_frames if min_frames is None else min_frames,
+            allowed=tuple(allow) if allow else known.allowed,
+        )
         exported = write(Layout(settings.data_root), settings, target, options)
     if as_json:
         typer.echo(json.dumps({"folder": str(exported.folder), "is_new": exported.is_new, **exported.manifest}))

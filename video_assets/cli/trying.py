@@ -6,7 +6,7 @@ Does not belong here: what comes of them (`what_if`), how it looks (`pages`).
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 app = typer.Typer()
+
+_Given = float | str | list[str]  # what typer makes of a flag
 
 
 def _with_a_flag_for_each_limit(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,7 +57,7 @@ def _flag(field: "FieldInfo") -> Any:
 @_with_a_flag_for_each_limit
 def what_if(
     *,
-    limits: dict[str, Any],
+    limits: Mapping[str, _Given],
     trainers: Annotated[
         list[str] | None, typer.Option("--for", help="Trainers that must be able to take every clip.", show_default=False)
     ] = None,
@@ -75,9 +77,7 @@ def what_if(
     with exit_codes():
         find_data_root(data_root)
         settings = load_settings()
-        scores = {name: _scores(f"--{name.replace('_', '-')}", limits.get(name)) for name in ("min_scores", "max_scores")}
-        given = {**limits, **{name: by_name for name, by_name in scores.items() if by_name}}
-        tried = with_limits(settings, given, is_afresh=afresh, trainers=trainers, licences=licences)
+        tried = with_limits(settings, {**limits, **_scores(limits)}, is_afresh=afresh, trainers=trainers, licences=licences)
         found = try_limits(Layout(settings.data_root), settings, tried)
     if as_json:
         typer.echo(json.dumps(found.as_record()))
@@ -85,14 +85,24 @@ def what_if(
         pages.what_if(found)
 
 
-def _scores(option: str, texts: list[str] | None) -> dict[str, float]:
+def _scores(limits: Mapping[str, _Given]) -> dict[str, dict[str, float]]:
+    """The limits that are numbers by name.
+
+    Raises:
+        UsageError: one is not NAME=NUMBER; names the option.
+    """
+    given = {name: limits.get(name) for name in ("min_scores", "max_scores")}
+    return {name: _by_name(f"--{name.replace('_', '-')}", texts) for name, texts in given.items() if isinstance(texts, list)}
+
+
+def _by_name(option: str, texts: list[str]) -> dict[str, float]:
     """Numbers by name.
 
     Raises:
         UsageError: one is not NAME=NUMBER; names the option.
     """
     found = {}
-    for text in texts or ():
+    for text in texts:
         name, _, number = text.rpartition("=")
         try:
             found[name] = float(number)

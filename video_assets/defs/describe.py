@@ -1,12 +1,13 @@
 """How tables look in the UI: column contracts and previews as Dagster metadata. Does not belong here: numbers (`core.funnel`)."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from video_assets.core.schema import TableSpec
 from video_assets.core.units import count
+from video_assets.defs.partition_reports import Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from video_assets.report.report import Report
     from video_assets.sources.listed import Listing
     from video_assets.storage.layout import Layout
-
-Metadata = Mapping[str, dg.MetadataValue[Any] | str | int | float]
-"""What a materialization says of itself."""
 
 GROUP = "video_assets"
 """One group: the UI shows all assets at once. Several would open as grey boxes."""
@@ -127,7 +125,7 @@ def report_metadata(report: "Report", *, look: str | None = None) -> Metadata:
     from video_assets.explain.reasons import MEANINGS
     from video_assets.report.previews import picture_markdown
     from video_assets.report.readers import reader_markdown
-    from video_assets.report.rules.caption_lint import lint_markdown
+    from video_assets.report.rules.caption_record import captions_markdown
 
     counted = report.funnel
     pictures = "\n\n".join(
@@ -144,8 +142,8 @@ def report_metadata(report: "Report", *, look: str | None = None) -> Metadata:
         "dropped_clips": counted.dropped,
         "funnel_table": dg.MetadataValue.md(funnel_markdown(counted, meanings=MEANINGS)),
         "reader_compatibility": dg.MetadataValue.md(reader_markdown(report.readers)),
-        "captions": dg.MetadataValue.md(lint_markdown(report.captions)),
-        "captions_json": dg.MetadataValue.json(report.captions),
+        "captions": dg.MetadataValue.md(captions_markdown(report.captions)),
+        "captions_json": dg.MetadataValue.json(asdict(report.captions)),
         "dropped_for_often_harmless": dg.MetadataValue.md(
             "| reason | clips dropped | pictures, when measured |\n|---|---|---|\n"
             + "".join(f"| {reason} | {counted.by_reason.get(reason, 0)} | {seen} |\n" for reason, seen in OFTEN_HARMLESS.items())

@@ -39,7 +39,7 @@ class ByKindK8sRunLauncher(K8sRunLauncher):
         self._run_resources = run_resources
 
     @classmethod
-    def config_type(cls) -> dict[str, Any]:
+    def config_type(cls) -> dict[str, dg.Field]:
         """Dagster's, and `run_resources`."""
         return {**super().config_type(), "run_resources": dg.Field(dg.Permissive())}
 

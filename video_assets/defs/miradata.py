@@ -11,7 +11,7 @@ import dagster as dg
 from video_assets.core.schema import LEDGER
 from video_assets.defs.describe import GROUP, column_schema
 from video_assets.defs.jobs import FETCH_MIRADATA
-from video_assets.defs.partition_reports import PartitionReport, report_each, report_or_log
+from video_assets.defs.partition_reports import Metadata, PartitionReport, report_each, report_or_log
 from video_assets.defs.partitions import MIRADATA_BATCHES
 from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
@@ -144,7 +144,7 @@ def _report(outcome: "BatchOutcome", layout: "Layout", settings: Settings) -> Pa
     return PartitionReport(outcome.batch, outcome.content_hash, metadata)
 
 
-def _obtainable(layout: "Layout") -> dict[str, Any]:
+def _obtainable(layout: "Layout") -> Metadata:
     """What of all batches so far is obtainable: a table and a picture."""
     from video_assets.core.funnel import funnel_from_counts, funnel_markdown
     from video_assets.explain.reasons import MEANINGS
@@ -162,7 +162,7 @@ def _obtainable(layout: "Layout") -> dict[str, Any]:
     }
 
 
-def _progress(layout: "Layout", settings: Settings) -> dict[str, Any]:
+def _progress(layout: "Layout", settings: Settings) -> Metadata:
     """How far all batches are: numbers that Dagster plots, sites in a pause, a picture."""
     from video_assets.report.miradata import progress_png
     from video_assets.report.previews import picture_markdown

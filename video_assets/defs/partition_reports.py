@@ -3,11 +3,15 @@
 Belongs here: the events and the failure of such a run. Does not belong here: what is reported of a partition (its asset).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+
+Metadata = Mapping[str, dg.MetadataValue[Any] | Path | str | int | float]
+"""What a materialization says of itself."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class PartitionReport:
 
     partition: str
     content_hash: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=dict)
     failure: str = ""
 
 

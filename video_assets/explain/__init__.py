@@ -1,4 +1,5 @@
-"""Why a clip is, or is not, in the table.
+"""Why a clip is, or is not, in the table, and how far the whole data root is. Reads files only.
 
-Belongs here: following one clip through every stage. Does not belong here: deciding anything anew.
+Belongs here: following one clip, or all of them, through every stage; what each reason means. Does not belong here: deciding
+anything anew, what Dagster knows (`local.status`).
 """

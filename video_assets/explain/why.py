@@ -6,10 +6,10 @@ Belongs here: finding clips and their rows. Does not belong here: how an answer 
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -30,6 +30,7 @@ from video_assets.storage.row_groups import opened, rows_with
 from video_assets.storage.stages import dropped_path
 
 Fate = Literal["kept", "dropped", "waiting", "pending"]
+_FATES: Mapping[str, Fate] = {"ok": "kept", "waiting": "waiting"}
 _NOT_YET = "not materialized yet"
 _OLDER = "made before the clip was listed as it is now: materialize it again"
 _MAX_CLIPS = 20
@@ -151,21 +152,22 @@ class _Clip:
             step = ask()
             yield step
             if step.fate != "kept":
-                break
-        table = layout.training_table(self._settings.product_name)
-        if step.fate != "kept" and self._is_published(table):
-            yield Step(
-                "training_csv", "kept", detail="the training CSV is older than that and still has the clip", file=str(table)
-            )
+                yield from self._still_published()
+                return
+
+    def _still_published(self) -> Iterator[Step]:
+        table = self._layout.training_table(self._settings.product_name)
+        if self._is_published(table):
+            detail = "the training CSV is older than that and still has the clip"
+            yield Step("training_csv", "kept", detail=detail, file=str(table))
 
     def _listed(self, source: str) -> Step:
         enabled = [each for each in self._settings.sources if each.name == source]
-        paths = ledgers(self._layout, enabled).values()
-        path, row = next(((path, row) for path in paths if (row := self._row(path, LEDGER)) is not None), (None, None))
-        if row is None:
-            return Step(source, "dropped", "gone", "no longer listed")
-        fate: Fate = {"ok": "kept", "waiting": "waiting"}.get(row["status"], "dropped")  # type: ignore[assignment]
-        return Step(source, fate, row["reason"], row["detail"] or row["origin"], str(path))
+        for path in ledgers(self._layout, enabled).values():
+            if (row := self._row(path, LEDGER)) is not None:
+                fate = _FATES.get(row["status"], "dropped")
+                return Step(source, fate, row["reason"], row["detail"] or row["origin"], str(path))
+        return Step(source, "dropped", "gone", "no longer listed")
 
     def _stage(self, stage: str, path: Path, spec: TableSpec = CLIPS) -> Step:
         """Kept, dropped with reason, or not seen by this stage."""
@@ -193,14 +195,14 @@ class _Clip:
         tolerated = f" (tolerated): {checked['errors']}" if checked["reason"] else ""
         return Step("decode_check", "kept", checked["reason"], f"{step.detail}{tolerated}", str(path))
 
-    def _running(self, step: Step, listed: dict[str, Any]) -> Step:
+    def _running(self, step: Step, listed: pd.Series) -> Step:
         """A verdict that was given already, although its shard is not finished."""
         layout, shard = self._layout, self._shard
         records, _ = read_parts(layout.verdict_parts(shard))
         row = self._row(layout.verdicts(shard), VERDICTS)
-        given = [*([row] if row else []), *(record for record in records if record["clip_key"] == self._key)]
+        given = [*([] if row is None else [row.to_dict()]), *(record for record in records if record["clip_key"] == self._key)]
         standing = standing_verdicts(VERDICTS.frame(given), needed=self._settings.decode.demands.columns)
-        verdicts = merge_verdicts(CLIPS.frame([listed]), standing).checked
+        verdicts = merge_verdicts(CLIPS.frame([listed.to_dict()]), standing).checked
         if verdicts.empty:
             return step
         verdict = verdicts.iloc[0]
@@ -229,12 +231,12 @@ class _Clip:
         path = self._path if folder is None else self._path.removeprefix(f"{folder}/")
         return len(_rows_with(table, "path", [path, self._path], ["path"])) > 0
 
-    def _row(self, path: Path, spec: TableSpec) -> dict[str, Any] | None:
+    def _row(self, path: Path, spec: TableSpec) -> pd.Series | None:
         rows = _rows_with(path, "clip_key", [self._key], spec.names)
-        return None if rows.empty else {name: rows[name].iloc[0] for name in spec.names}
+        return None if rows.empty else rows.iloc[0]
 
 
-def _measured(row: Any) -> str:
+def _measured(row: pd.Series) -> str:
     """What is known of the pictures; what the prober said when nothing is."""
     if pd.isna(row["num_frames"]):
         return f"{row['probe_status']}: {row['probe_detail']}"

@@ -233,7 +233,7 @@ def _take_video(video: VideoSink, stream: VideoStream, promise: Promise, seen: _
         is_variable_rate=is_variable_rate(video.steps),
         is_count_consistent=len({video.n_frames, video.n_packets, header_frames}) == 1,
         **(vars(video.traits) if video.traits else {}),
-        **(stills.columns if stills else {}),
+        **(vars(stills) if stills else {}),
     )
 
 

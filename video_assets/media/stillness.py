@@ -10,7 +10,7 @@ out for it (`core.filters`).
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Self
 
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
@@ -33,15 +33,20 @@ _IS_SHARE = 0.95
 
 @dataclass(frozen=True)
 class Stills:
-    """Shares of the packets of a video in stretches that show one picture, or black."""
+    """Shares of the packets of a video in stretches that show one picture, or black, and whether they are nearly all.
+
+    Its fields are columns of VERDICTS.
+    """
 
     static_share: float
     black_share: float
+    is_static: bool
+    is_black: bool
 
-    @property
-    def columns(self) -> dict[str, Any]:
-        """The shares, and whether they are nearly all, under the names of VERDICTS."""
-        return {**vars(self), "is_static": self.static_share >= _IS_SHARE, "is_black": self.black_share >= _IS_SHARE}
+    @classmethod
+    def of(cls, static_share: float, black_share: float) -> Self:
+        """From the shares alone."""
+        return cls(static_share, black_share, is_static=static_share >= _IS_SHARE, is_black=black_share >= _IS_SHARE)
 
 
 def quiet_bytes(width: int, height: int) -> int:
@@ -91,9 +96,9 @@ class Stillness:
         if self._shown is None:
             return None
         if self._n_judged:
-            return Stills(round(self._n_static / self._n_judged, 3), round(self._n_black / self._n_judged, 3))
+            return Stills.of(round(self._n_static / self._n_judged, 3), round(self._n_black / self._n_judged, 3))
         dots = self._small(self._shown)
-        return Stills(1.0, 1.0 if dots is not None and _is_black(dots) else 0.0)
+        return Stills.of(1.0, 1.0 if dots is not None and _is_black(dots) else 0.0)
 
     def _is_shown(self, dots: bytes) -> bool:
         if self._dots is None and self._shown is not None:

@@ -1,4 +1,5 @@
-"""The data set for people: funnel, distributions, contact sheets.
+"""The data set for people: funnel, distributions, captions, contact sheets.
 
-Belongs here: pictures and Markdown. Does not belong here: the numbers' meaning (`core`), the table itself (`publish`).
+Belongs here: pictures, Markdown, the page that can be mailed. Does not belong here: the numbers' meaning
+(`core`), the table itself (`publish`).
 """

@@ -138,7 +138,7 @@ def _product_pictures(published: Published) -> ProductPictures:
 
 
 def _stage_facts(asset: str, result: StageResult) -> StageFacts:
-    from video_assets.report.plots import histograms_png
+    from video_assets.report.histograms import histograms_png
     from video_assets.report.previews import picture_markdown
 
     stage = read_stage(result.path, CLIPS, columns=_MEASURED)

@@ -2,13 +2,12 @@
 
 The table is read a few thousand rows at a time and only a length and a hash are kept of each caption: all captions of a large
 set are gigabytes. Belongs here: reading and counting. Does not belong here: what is wrong with a caption
-(`report.rules.caption_lint`), drawing (`report.plots`).
+(`report.rules.caption_lint`), drawing (`report.histograms`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from video_assets.core.errors import MendableError
 from video_assets.core.funnel import Funnel
 from video_assets.core.units import shorten
 from video_assets.report.rules.caption_lint import FINDINGS, CaptionCount, script_names
+from video_assets.report.rules.caption_record import CaptionExample, CaptionFinding, CaptionRecord, WordCounts
 from video_assets.select.rules.limits import caption_words
 from video_assets.settings.steps import Report as ReportSettings
 from video_assets.storage.row_groups import groups, opened, rows_at
@@ -43,19 +43,20 @@ class CaptionFacts:
     uses: np.ndarray
     n_empty: int
     n_captioned: int
-    findings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    other_scripts: dict[str, int] = field(default_factory=dict)
+    findings: Mapping[str, CaptionFinding] = field(default_factory=dict)
+    other_scripts: Mapping[str, int] = field(default_factory=dict)
 
-    def as_record(self) -> dict[str, Any]:
-        """JSON-able, without the columns."""
-        least, median, p95, most = np.percentile(self.words, [0, 50, 95, 100]) if len(self.words) else (0, 0, 0, 0)
-        return {
-            "clips": len(self.words),
-            "different": len(self.uses),
-            "words": {"least": int(least), "median": int(median), "p95": int(p95), "most": int(most)},
-            "findings": self.findings,
-            "other_scripts": self.other_scripts,
-        }
+    @property
+    def record(self) -> CaptionRecord:
+        """The same without the columns."""
+        percentiles = np.percentile(self.words, [0, 50, 95, 100]) if len(self.words) else np.zeros(4)
+        return CaptionRecord(
+            clips=len(self.words),
+            different=len(self.uses),
+            words=WordCounts(*(int(n_words) for n_words in percentiles)),
+            findings=self.findings,
+            other_scripts=self.other_scripts,
+        )
 
 
 def caption_facts(table: Path, counted: Funnel, settings: ReportSettings | None = None) -> CaptionFacts:
@@ -138,13 +139,13 @@ def _most_used(first: npt.NDArray[np.int64], uses: npt.NDArray[np.int64]) -> lis
     return sorted(first[order[uses[order] > 1]].tolist())
 
 
-def _findings(table: Path, found: CaptionCount, names: list[str]) -> dict[str, dict[str, Any]]:
+def _findings(table: Path, found: CaptionCount, names: list[str]) -> dict[str, CaptionFinding]:
     wanted = sorted({row for name in names for row in found.rows.get(name, [])})
     shown = dict(zip(wanted, rows_at(table, wanted, ["path", "text"]), strict=True))
     return {
-        name: {
-            "clips": found.counts[name],
-            "examples": [{"path": shown[row][0], "text": shorten(shown[row][1], _MAX_CHARS)} for row in found.rows.get(name, [])],
-        }
+        name: CaptionFinding(
+            found.counts[name],
+            tuple(CaptionExample(shown[row][0], shorten(shown[row][1], _MAX_CHARS)) for row in found.rows.get(name, [])),
+        )
         for name in names
     }

@@ -2,7 +2,8 @@
 
 Object-oriented matplotlib on the Agg canvas: no pyplot, no display, nothing of a user's matplotlibrc, so that the same numbers
 give the same bytes. White ground, so that pictures read in light and dark themes.
-Belongs here: how things are drawn. Does not belong here: what is drawn (`report.plots`, `report.contact_sheet`).
+Belongs here: how things are drawn. Does not belong here: what is drawn (`report.plots`, `report.histograms`,
+`report.contact_sheet`).
 """
 
 import io
@@ -98,8 +99,7 @@ def legend(axes: Axes, colours: dict[str, str], **options: Any) -> None:
 def text(axes: Axes, x: float, y: float, words: str, **options: Any) -> Any:
     """Text in data coordinates (unless `transform` says otherwise); `is_bold`, `color` and `fontsize` as usual."""
     font = _BOLD if options.pop("is_bold", False) else _FONT
-    defaults: dict[str, Any] = {**font, "fontsize": 9, "color": INK, "va": "center"}
-    return axes.text(x, y, safe(words), **(defaults | options))
+    return axes.text(x, y, safe(words), {**font, "fontsize": 9, "color": INK, "va": "center"}, **options)
 
 
 def say_empty(axes: Axes, words: str) -> None:

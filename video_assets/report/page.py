@@ -1,19 +1,19 @@
 """The report as one file that opens from disk and can be mailed: every picture, the funnel with its reasons, the version.
 
-Belongs here: that page. Does not belong here: the pictures (`report.plots`, `report.contact_sheet`), the page that looks at clips
-(`look`).
+Belongs here: that page. Does not belong here: the pictures (`report.plots`, `report.histograms`, `report.contact_sheet`),
+the page that looks at clips (`look`).
 """
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
 
 from video_assets.core.funnel import Funnel
 from video_assets.core.units import count, share
 from video_assets.publish.rules.manifest import Changes, Manifest
 from video_assets.report.previews import kind_of
 from video_assets.report.rules.caption_lint import FINDINGS
+from video_assets.report.rules.caption_record import CaptionRecord
 
 _TITLES = {
     "funnel": "The funnel as a picture",
@@ -70,7 +70,7 @@ def report_page(
     meanings: Mapping[str, str],
     address_of: AddressOf,
     place: str,
-    captions: Mapping[str, Any] | None = None,
+    captions: CaptionRecord | None = None,
 ) -> str:
     """The page, whole in itself.
 
@@ -81,7 +81,7 @@ def report_page(
         meanings: what a reason means, by reason.
         address_of: where the clips of a reason are shown.
         place: when and where it was published.
-        captions: `report.captions.CaptionFacts.as_record`; None when nobody looked.
+        captions: what was found in the captions; None when nobody looked.
     """
     name = manifest.name
     ordered = sorted(pictures, key=lambda picture: picture not in _PHOTOGRAPHS)
@@ -152,17 +152,17 @@ def _sources(sources: Mapping[str, Mapping[str, int]]) -> str:
     return _table([("", "source"), *(("n", kind) for kind in kinds)], rows)
 
 
-def _captions(captions: Mapping[str, Any]) -> str:
-    words = captions["words"]
-    head = f"{words['least']:,} to {words['most']:,} words, half of them have at most {words['median']:,}. Nothing was changed."
+def _captions(captions: CaptionRecord) -> str:
+    words = captions.words
+    head = f"{words.least:,} to {words.most:,} words, half of them have at most {words.median:,}. Nothing was changed."
     rows: list[Row] = [
         [
             ("", name),
-            ("n", f"{finding['clips']:,}"),
+            ("n", f"{finding.clips:,}"),
             ("words", FINDINGS[name]),
-            ("words", "; ".join(f"{each['path'].rpartition('/')[2]}: {each['text']}" for each in finding["examples"])),
+            ("words", "; ".join(f"{each.path.rpartition('/')[2]}: {each.text}" for each in finding.examples)),
         ]
-        for name, finding in captions["findings"].items()
+        for name, finding in captions.findings.items()
     ]
     table = _table([("", "finding"), ("n", "clips"), ("", "meaning"), ("", "first ones")], rows)
     return f"<p>{escape(head)}</p>{table}"

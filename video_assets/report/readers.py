@@ -6,9 +6,8 @@ a late start, an odd suffix. They are given back as they are stored: no reader d
 Belongs here: the rules, and counting clips by them. Does not belong here: where the table is shown (`defs.describe`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -46,24 +45,33 @@ RULES = (
 )
 
 
-def reader_table(clips: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row per rule: `kind`, `clips` (how many are of the kind) and, by reader with its version, what it does with them.
+@dataclass(frozen=True)
+class ReaderRow:
+    """How many clips are of a kind that some reader minds, and by reader with its version what it does with them."""
+
+    kind: str
+    clips: int
+    effects: Mapping[str, str]
+
+
+def reader_table(clips: pd.DataFrame) -> tuple[ReaderRow, ...]:
+    """A row per rule.
 
     Args:
         clips: the COLUMNS of CHECKED; what is not known counts as not of the kind.
     """
-    return [
-        {
-            "kind": rule.kind,
-            "clips": int(rule.is_of_kind(clips).fillna(value=False).astype(bool).sum()),
-            **{f"{reader} {version}": rule.effects.get(reader, "as in the table") for reader, version in VERSIONS.items()},
-        }
+    return tuple(
+        ReaderRow(
+            rule.kind,
+            int(rule.is_of_kind(clips).fillna(value=False).astype(bool).sum()),
+            {f"{reader} {version}": rule.effects.get(reader, "as in the table") for reader, version in VERSIONS.items()},
+        )
         for rule in RULES
-    ]
+    )
 
 
-def reader_markdown(rows: list[dict[str, Any]]) -> str:
+def reader_markdown(rows: Sequence[ReaderRow]) -> str:
     """The rows of `reader_table` as a table, those without clips too: what was looked for is worth knowing."""
-    names = list(rows[0])
+    names = ["kind", "clips", *rows[0].effects]
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    return "\n".join([*lines, *("| " + " | ".join(f"{row[name]}" for name in names) + " |" for row in rows)])
+    return "\n".join([*lines, *(f"| {row.kind} | {row.clips} | " + " | ".join(row.effects.values()) + " |" for row in rows)])

@@ -1,19 +1,20 @@
 """The report of a published table: pictures on disk, the funnel that they show, and one page with all of it.
 
-Belongs here: which pictures there are. Does not belong here: how they are drawn (`report.plots`, `report.contact_sheet`), how the
-page looks (`report.page`).
+Belongs here: which pictures there are. Does not belong here: how they are drawn (`report.plots`, `report.histograms`,
+`report.contact_sheet`), how the page looks (`report.page`).
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from video_assets.core.funnel import Funnel, funnel_from_counts
+from video_assets.core.json_values import JsonObject, read_value
 from video_assets.core.outliers import shard_outliers
 from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
@@ -23,7 +24,8 @@ from video_assets.publish.manifest import read_manifest, read_published
 from video_assets.report.page import AddressOf, report_page
 from video_assets.report.previews import kind_of
 from video_assets.report.readers import COLUMNS as READER_COLUMNS
-from video_assets.report.readers import reader_table
+from video_assets.report.readers import ReaderRow, reader_table
+from video_assets.report.rules.caption_record import CaptionRecord
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write, hash_file, write_text
 from video_assets.storage.layout import Layout
@@ -38,16 +40,23 @@ _MEASURED = list(dict.fromkeys(["clip_key", "file_size", "duration_s", "height",
 
 @dataclass(frozen=True)
 class Report:
-    """The page with all of it, funnel, pictures by name (PNG; WebP of photographs), how many clips common readers mind, captions.
-
-    `captions` is `report.captions.CaptionFacts.as_record`.
-    """
+    """The page with all of it, the funnel, pictures by name (PNG; WebP of photographs), what readers mind, captions."""
 
     page: Path
     funnel: Funnel
     pictures: dict[str, bytes]
-    readers: list[dict[str, Any]]
-    captions: dict[str, Any]
+    readers: tuple[ReaderRow, ...]
+    captions: CaptionRecord
+
+
+@dataclass(frozen=True)
+class _Index:
+    """report.json: what was drawn, of what, and what needs no picture."""
+
+    subject: JsonObject
+    files: tuple[str, ...]
+    readers: tuple[ReaderRow, ...]
+    captions: CaptionRecord
 
 
 def write_report(
@@ -67,7 +76,7 @@ def write_report(
     if drawn := _drawn(layout, subject, counted):
         return drawn
     kept, captions = _kept(layout, settings), _captions(layout, settings, counted)
-    pictures, readers, lint = _draw(layout, settings, counted, kept, captions), reader_table(kept), captions.as_record()
+    pictures = _draw(layout, settings, counted, kept, captions)
     files = {f"{name}.{kind_of(picture)}": picture for name, picture in pictures.items()}
     for name, picture in files.items():
         with durable_write(layout.report / name) as file:
@@ -79,13 +88,14 @@ def write_report(
         meanings=meanings,
         address_of=address_of,
         place=_place(published.manifest),
-        captions=lint,
+        captions=captions.record,
     )
     write_text(layout.report_page, page)
-    write_text(layout.report / "captions.json", json.dumps(lint, indent=1, ensure_ascii=False) + "\n")
-    write_text(_index(layout), json.dumps({"subject": subject, "files": list(files), "readers": readers, "captions": lint}))
+    index = _Index(subject, tuple(files), reader_table(kept), captions.record)
+    write_text(layout.report / "captions.json", json.dumps(asdict(index.captions), indent=1, ensure_ascii=False) + "\n")
+    write_text(_index_path(layout), json.dumps(asdict(index)))
     _remove_others(layout, set(files))
-    return Report(page=layout.report_page, funnel=counted, pictures=pictures, readers=readers, captions=lint)
+    return _report(layout, counted, pictures, index)
 
 
 def read_pictures(layout: Layout, settings: Settings) -> dict[str, bytes]:
@@ -102,7 +112,7 @@ def read_pictures(layout: Layout, settings: Settings) -> dict[str, bytes]:
     return _draw(layout, settings, counted, _kept(layout, settings), _captions(layout, settings, counted))
 
 
-def _subject(layout: Layout, settings: Settings) -> dict[str, Any]:
+def _subject(layout: Layout, settings: Settings) -> JsonObject:
     """What a report was drawn of: when all of this is the same, so is the report."""
     return {
         "manifest": hash_file(layout.manifest(settings.product_name)),
@@ -128,13 +138,14 @@ def _draw(layout: Layout, settings: Settings, counted: Funnel, kept: pd.DataFram
     # Not at the top: what draws costs a second to import, and most reports are drawn already.
     from video_assets.report import plots
     from video_assets.report.contact_sheet import contact_sheets
+    from video_assets.report.histograms import histograms_png
     from video_assets.report.nodes import by_node, nodes_png
 
     counts = shard_counts(layout, shard_keys(settings.decode.n_shards))
     outliers = shard_outliers(counts, max_excess=settings.checks.max_shard_excess)
     return {
         "funnel": plots.funnel_png(counted),
-        "histograms": plots.histograms_png(kept, captions),
+        "histograms": histograms_png(kept, captions),
         "drop_reasons": plots.drop_reasons_png(counted),
         "shards": plots.shards_png(counts, outliers=outliers),
         **({"nodes": nodes_png(rows)} if len(rows := by_node(counts, workplaces(layout, counts["shard"].tolist()))) else {}),
@@ -172,18 +183,21 @@ def _remove_others(layout: Layout, files: set[str]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _index(layout: Layout) -> Path:
+def _index_path(layout: Layout) -> Path:
     return layout.report / "report.json"
 
 
-def _drawn(layout: Layout, subject: dict[str, Any], counted: Funnel) -> Report | None:
+def _drawn(layout: Layout, subject: JsonObject, counted: Funnel) -> Report | None:
     """The report on disk when it shows `subject`, else none."""
     try:
-        index = json.loads(_index(layout).read_text(encoding="utf-8"))
-        if index["subject"] != subject or not layout.report_page.exists():
+        index = read_value(_Index, json.loads(_index_path(layout).read_text(encoding="utf-8")))
+        if index.subject != subject or not layout.report_page.exists():
             return None
-        pictures = {name.rpartition(".")[0]: (layout.report / name).read_bytes() for name in index["files"]}
-        readers, lint = index["readers"], index["captions"]
-    except (FileNotFoundError, KeyError):  # drawn by a version before, which called them otherwise
+        pictures = {name.rpartition(".")[0]: (layout.report / name).read_bytes() for name in index.files}
+    except (FileNotFoundError, ValueError):  # damaged, or drawn by a version before, which called them otherwise
         return None
-    return Report(page=layout.report_page, funnel=counted, pictures=pictures, readers=readers, captions=lint)
+    return _report(layout, counted, pictures, index)
+
+
+def _report(layout: Layout, counted: Funnel, pictures: dict[str, bytes], index: _Index) -> Report:
+    return Report(page=layout.report_page, funnel=counted, pictures=pictures, readers=index.readers, captions=index.captions)

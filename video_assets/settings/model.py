@@ -1,7 +1,7 @@
 """Everything a user can set: one TOML file, overridden by `VIDEO_ASSETS_*` variables; each field with its unit.
 
-Belongs here: where values come from, and what holds between sections. Does not belong here: the sections themselves (`sections`,
-`sources`), what is done with a value.
+Belongs here: where values come from, and what holds between sections. Does not belong here: the sections themselves (`steps`,
+`sources`, ...), what is done with a value.
 """
 
 import os
@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from video_assets.settings.hub_dataset import HubDataset
 from video_assets.settings.section import AbsolutePath, absolute
@@ -129,7 +135,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What the program gives over environment over file."""
         del dotenv_settings, file_secret_settings
-        given: dict[str, Any] = getattr(init_settings, "init_kwargs", {})
+        given = init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
         file = settings_file(given.get("data_root"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
 

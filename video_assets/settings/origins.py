@@ -6,15 +6,14 @@ Belongs here: looking at settings from outside. Does not belong here: changing t
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from video_assets.core.errors import UsageError
-from video_assets.core.json_values import JsonObject
+from video_assets.core.json_values import Json, JsonObject
 from video_assets.settings.model import Settings, settings_file
 
 _PREFIX = "VIDEO_ASSETS_"
@@ -25,7 +24,7 @@ class Setting:
     """One setting. `origin` is "default", the environment variable, or the path of the file."""
 
     key: str
-    value: Any
+    value: Json
     origin: str
     description: str
 
@@ -43,9 +42,9 @@ def list_settings(settings: Settings, key: str | None = None) -> list[Setting]:
     if key is not None and key not in _sections():
         field_of(key)
     written = _written()
-    values = settings.model_dump(mode="json", by_alias=True)
+    values = _values(settings)
     return [
-        Setting(name, _value(values, name), _origin(name, written), field.description or "")
+        Setting(name, values[name], _origin(name, written), field.description or "")
         for name, field in _fields()
         if key is None or name == key or name.startswith(f"{key}.")
     ]
@@ -86,9 +85,12 @@ def _fields() -> Iterator[tuple[str, FieldInfo]]:
             yield name, field
 
 
-def _value(values: dict[str, Any], key: str) -> Any:
-    section, _, name = key.rpartition(".")
-    return values[section][name] if section else values[name]
+def _values(settings: Settings) -> dict[str, Json]:
+    """By key; whole sections too, by their names."""
+    values: JsonObject = settings.model_dump(mode="json", by_alias=True)
+    sections = {name: value for name, value in values.items() if isinstance(value, Mapping)}
+    inner = {f"{section}.{name}": value for section, fields in sections.items() for name, value in fields.items()}
+    return {**values, **inner}
 
 
 def _origin(key: str, written: set[str]) -> str:

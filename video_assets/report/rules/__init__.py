@@ -1,1 +1,1 @@
-"""Pure rules of the report: columns in, findings out."""
+"""Pure rules of the report: columns in, findings out, and the findings in words."""

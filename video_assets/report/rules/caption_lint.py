@@ -6,7 +6,6 @@ Belongs here: the rules. Does not belong here: reading the table (`report.captio
 (`select.rules.lint`).
 """
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
@@ -128,20 +127,3 @@ def _matches(captions: pa.StringArray, pattern: str) -> npt.NDArray[np.bool_]:
 def _mask(function: str, captions: pa.StringArray, options: Any = None) -> npt.NDArray[np.bool_]:
     found = pc.call_function(function, [captions], options)
     return found.to_numpy(zero_copy_only=False).astype(bool)
-
-
-def lint_markdown(record: dict[str, Any]) -> str:
-    """What `CaptionFacts.as_record` says, as a table for people; what was looked for and not found is worth knowing too."""
-    words = record["words"]
-    head = f"words: {words['least']:,} to {words['most']:,}, half of the captions have at most {words['median']:,}"
-    lines = ["| finding | clips | meaning | first ones |", "|---|---:|---|---|"]
-    for name, finding in record["findings"].items():
-        shown = "; ".join(_cell(f"{each['path'].rpartition('/')[2]}: {each['text']}") for each in finding["examples"])
-        lines.append(f"| {name} | {finding['clips']:,} | {_cell(FINDINGS[name])} | {shown} |")
-    return "\n".join([head, "", *lines])
-
-
-def _cell(text: str) -> str:
-    """Text that cannot break out of a table, nor be taken for markup."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", " ".join(text.split()))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar
 from urllib.parse import quote
 
 from huggingface_hub import constants
@@ -30,6 +30,22 @@ logging.getLogger("httpx2").setLevel(logging.WARNING)  # at INFO it logs every U
 T = TypeVar("T")
 
 _LONG_WAIT_S = 10.0  # a run that stands still for longer says why
+
+
+class _LargeFile(TypedDict):
+    oid: str
+    size: int
+
+
+class _Entry(TypedDict):
+    """A file or folder in the hub's listing, as far as it is read here."""
+
+    path: str
+    type: str
+    size: int
+    oid: str
+    lfs: NotRequired[_LargeFile | None]
+    xetHash: NotRequired[str | None]
 
 
 @dataclass(frozen=True)
@@ -134,12 +150,12 @@ def hub_headers() -> dict[str, str]:
     return build_hf_headers(library_name="video_assets", library_version=version("video_assets"))
 
 
-def _file(entry: dict[str, Any]) -> HubFile:
-    lfs = entry.get("lfs") or {}
+def _file(entry: _Entry) -> HubFile:
+    lfs = entry.get("lfs")
     return HubFile(
         path=entry["path"],
-        size=lfs.get("size", entry["size"]),
-        sha256=lfs.get("oid"),
+        size=lfs["size"] if lfs else entry["size"],
+        sha256=lfs["oid"] if lfs else None,
         git_oid=entry["oid"],
         xet_hash=entry.get("xetHash"),
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from video_assets.core.json_values import read_value
 from video_assets.media.cutting.place import Frames, Place
 from video_assets.settings.sources import MiraData
 from video_assets.sources.fetching.fetches import Fetch, merge_fetches, plan_fetches
@@ -172,8 +173,7 @@ def _place(row: dict[Any, Any]) -> Place:
 
 
 def _fetch(record: dict[Any, Any]) -> Fetch:
-    fields: dict[str, Any] = {str(name): (None if pd.isna(value) else value) for name, value in record.items()}
-    return Fetch(**fields)
+    return read_value(Fetch, {name: (None if pd.isna(value) else value) for name, value in record.items()})
 
 
 def _has_checksum(path: Path, crc32: Any) -> bool:

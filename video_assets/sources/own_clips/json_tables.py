@@ -8,7 +8,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from video_assets.core.caption_columns import TEXT_ALIASES
 from video_assets.core.captions import CaptionRow, captions_of, extras_json, json_problem
@@ -41,7 +41,7 @@ def read_json(file: IO[bytes], path: Path, options: TableOptions, notes: list[st
         yield from _rows_of(objects, path, options)
 
 
-def caption_key(names: Mapping[str, Any], *, wanted: str | None = None) -> str | None:
+def caption_key(names: Mapping[str, object], *, wanted: str | None = None) -> str | None:
     """The key of an object that holds its caption, in any case."""
     folded = {name.casefold(): name for name in reversed(list(names))}
     return next((folded[key] for name in ((wanted,) if wanted else TEXT_ALIASES) if (key := name.casefold()) in folded), None)
@@ -54,7 +54,7 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _lines(text: io.TextIOWrapper, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _lines(text: io.TextIOWrapper, path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     for number, line in enumerate(text, start=1):
         if line.strip():
             try:
@@ -67,7 +67,7 @@ def _lines(text: io.TextIOWrapper, path: Path) -> Iterator[tuple[int, dict[str, 
             yield number, _object(value, path, f"line {number}")
 
 
-def _values(text: str, path: Path) -> Iterator[tuple[int, Any]]:
+def _values(text: str, path: Path) -> Iterator[tuple[int, object]]:
     """All JSON values of a text, one after the other, with the lines on which they begin."""
     at, line, last = 0, 1, 0
     while True:
@@ -87,13 +87,13 @@ def _values(text: str, path: Path) -> Iterator[tuple[int, Any]]:
         yield line, value
 
 
-def _object(value: Any, path: Path, where: str) -> dict[str, Any]:
+def _object(value: object, path: Path, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise SourceError(f'{path}, {where}: {type(value).__name__}, not an object such as {{"path": ..., "text": ...}}')
     return value
 
 
-def _rows_of(objects: Iterator[tuple[int, dict[str, Any]]], path: Path, options: TableOptions) -> Iterator[CaptionRow]:
+def _rows_of(objects: Iterator[tuple[int, dict[str, object]]], path: Path, options: TableOptions) -> Iterator[CaptionRow]:
     first = list(itertools.islice(objects, _N_PEEKED))
     if not first:
         return
@@ -106,14 +106,14 @@ def _rows_of(objects: Iterator[tuple[int, dict[str, Any]]], path: Path, options:
         yield shape.row(line, item)
 
 
-def _is_by_name(item: Mapping[str, Any]) -> bool:
+def _is_by_name(item: Mapping[str, object]) -> bool:
     """An object `{name: caption}`: every value is a caption, a list of them, or an object that has one."""
     return bool(item) and all(
         isinstance(value, str | list) or (isinstance(value, dict) and caption_key(value)) for value in item.values()
     )
 
 
-def _rows_by_name(item: Mapping[str, Any]) -> Iterator[CaptionRow]:
+def _rows_by_name(item: Mapping[str, object]) -> Iterator[CaptionRow]:
     for number, (name, value) in enumerate(item.items(), start=1):
         others = dict(value) if isinstance(value, dict) else {}
         captions, problem = captions_of(others.pop(caption_key(others) or "", None) if isinstance(value, dict) else value)

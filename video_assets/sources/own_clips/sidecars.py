@@ -5,9 +5,9 @@ Belongs here: where sidecars lie, sidecars to captions, reading none twice. Does
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -73,7 +73,7 @@ def read_sidecar(path: Path, *, text_columns: tuple[str, ...], encoding: str | N
         text, guess = decode(content, name=path.name, encoding=encoding)
     except SourceError as error:
         return SidecarCaption("", problem=str(error), guess="unknown")
-    values = {"": text.rstrip("\r\n")}
+    values: object = {"": text.rstrip("\r\n")}
     if path.suffix.lower() == ".json":
         try:
             values = json.loads(text, parse_constant=lambda _: None)
@@ -86,7 +86,8 @@ def read_sidecar(path: Path, *, text_columns: tuple[str, ...], encoding: str | N
     return _of_values(values, path.name, text_columns)._replace(guess=guess)
 
 
-def _of_values(values: dict[str, Any], name: str, text_columns: tuple[str, ...]) -> SidecarCaption:
+def _of_values(given: Mapping[str, object], name: str, text_columns: tuple[str, ...]) -> SidecarCaption:
+    values = dict(given)
     keys = (
         [""] if "" in values else [key for one in text_columns or (None,) if (key := caption_key(values, wanted=one)) is not None]
     )

@@ -65,7 +65,7 @@ class RowShape:
     texts: tuple[str, ...]
     template: str
 
-    def row(self, line: int, values: dict[str, Any]) -> CaptionRow:
+    def row(self, line: int, values: dict[str, object]) -> CaptionRow:
         """The row that `values` hold; they are used up."""
         path, path_problem = _path_of(values.pop(self.path, None)) if self.path is not None else self._filled(values)
         first = values.pop(self.texts[0], None)
@@ -91,7 +91,7 @@ class RowShape:
         path, caption = texts.pop(self.path or ""), texts.pop(self.texts[0])
         return CaptionBlock(lines, path, caption, _extras_of(texts, len(lines)))
 
-    def _filled(self, values: dict[str, Any]) -> tuple[str, str]:
+    def _filled(self, values: dict[str, object]) -> tuple[str, str]:
         found = {name: _path_of(values.get(name)) for name in _FIELD.findall(self.template)}
         problem = next((f"{name}: {trouble or 'empty'}" for name, (part, trouble) in found.items() if trouble or not part), "")
         return ("", problem) if problem else (_FIELD.sub(lambda match: found[match[1]][0], self.template), "")

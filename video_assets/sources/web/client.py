@@ -8,7 +8,7 @@ import logging
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import yt_dlp
 from yt_dlp.networking import RequestDirector
@@ -25,7 +25,17 @@ _JS_RUNTIMES: dict[str, dict[str, str]] = {"deno": {}, "node": {}, "bun": {}, "q
 _NO_FFMPEG = "/nonexistent/ffmpeg"
 _log = logging.getLogger(__name__)
 
-ProgressHook = Callable[[dict[str, Any]], None]
+
+class Progress(TypedDict, total=False):
+    """What yt-dlp says after each block, as far as anybody here reads it."""
+
+    filename: str
+    downloaded_bytes: int | None
+    total_bytes: int | None
+    fragment_index: int
+
+
+ProgressHook = Callable[[Progress], None]
 
 
 class WebClient(yt_dlp.YoutubeDL):
@@ -93,7 +103,7 @@ class _Quiet:
         _log.debug("%s", self._hide(message))
 
 
-def _options(settings: MiraData, cache: Path, on_progress: ProgressHook | None) -> dict[str, Any]:
+def _options(settings: MiraData, cache: Path, on_progress: ProgressHook | None) -> dict[str, object]:
     def wait_s(n: int) -> float:
         return min(60.0, settings.retry_wait_s * 2**n)
 

@@ -9,10 +9,9 @@ and when to ask again (`sources.web.rules.when_to_pause`), cutting.
 import contextlib
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NotRequired, Self, TypedDict
 from urllib.parse import urlsplit
 
 import yt_dlp
@@ -23,7 +22,7 @@ from yt_dlp.utils import YoutubeDLError
 
 from video_assets.media.iso_boxes import length_in
 from video_assets.settings.sources import MiraData
-from video_assets.sources.web.client import WebClient
+from video_assets.sources.web.client import Progress, WebClient
 from video_assets.sources.web.explaining import WebFaultError, explained
 from video_assets.sources.web.guard import check_url
 from video_assets.sources.web.rules.faults import content_kind, page_reason
@@ -35,19 +34,31 @@ _PAGE_BYTES = 1 << 16
 _PROTOCOLS = {"http", "https", "m3u8_native", "http_dash_segments"}
 
 
+class FileInfo(TypedDict):
+    """What yt-dlp knows of a file, as far as anybody here reads it; it is given back all of it."""
+
+    url: str
+    id: NotRequired[str]
+    ext: NotRequired[str]
+    protocol: NotRequired[str | None]
+    vcodec: NotRequired[str | None]
+    filesize: NotRequired[int | None]
+    http_headers: NotRequired[dict[str, str] | None]
+
+
 @dataclass(frozen=True)
 class WebFile:
     """One file of a web video: "video" (with or without sound) or "audio". `has_ranges`: parts of it can be asked for."""
 
     role: str
-    info: Mapping[str, Any]
+    info: FileInfo
     n_bytes: int | None
     has_ranges: bool
 
     @property
     def url(self) -> str:
         """Its address; secret parts of it are valid for hours."""
-        return str(self.info["url"])
+        return self.info["url"]
 
     @property
     def headers(self) -> dict[str, str]:
@@ -84,7 +95,7 @@ class _Watch:
     current: dict[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
-    def on_progress(self, status: dict[str, Any]) -> None:
+    def on_progress(self, status: Progress) -> None:
         """Called by yt-dlp's downloaders after each block.
 
         Raises:
@@ -113,7 +124,7 @@ class WebVideos:
         self._hide = hiding(settings)
         self._client = WebClient(settings, cache=cache, on_progress=self._on_progress)
 
-    def _on_progress(self, status: dict[str, Any]) -> None:
+    def _on_progress(self, status: Progress) -> None:
         self._watch.on_progress(status)
 
     def __enter__(self) -> Self:
@@ -168,7 +179,7 @@ class WebVideos:
             raise WebFaultError("not_a_video", "the address is that of a list or channel, not of one video")
         if info.get("is_live") or info.get("live_status") in {"is_live", "is_upcoming", "post_live"}:
             raise WebFaultError("live_or_premiere", f"live status: {info.get('live_status') or 'live'}")
-        formats = [dict(part) for part in info.get("requested_formats") or [info]]
+        formats = info.get("requested_formats") or [info]
         return WebVideo(
             files=tuple(_file(part) for part in formats),
             duration_s=info.get("duration"),
@@ -191,7 +202,7 @@ class WebVideos:
         total = re.fullmatch(r"bytes \d+-\d+/(\d+)", headers.get("Content-Range", "")) if status == 206 else None
         length = headers.get("Content-Length", "")
         n_bytes = int(total[1]) if total else (int(length) if status == 200 and length.isdigit() else None)
-        info = {"url": url, "protocol": urlsplit(url).scheme.lower(), "http_headers": {}, "ext": "mp4", "id": "video"}
+        info: FileInfo = {"url": url, "protocol": urlsplit(url).scheme.lower(), "http_headers": {}, "ext": "mp4", "id": "video"}
         return WebVideo(files=(WebFile("video", info, n_bytes, has_ranges=total is not None),), duration_s=length_in(head))
 
     def _open(self, request: Request) -> Any:
@@ -210,8 +221,8 @@ def _is_of_known_site(url: str) -> bool:
     return any(extractor.suitable(url) and extractor.IE_NAME != "generic" for extractor in gen_extractor_classes())
 
 
-def _file(info: dict[str, Any]) -> WebFile:
-    protocol = info.get("protocol") or urlsplit(str(info.get("url"))).scheme
+def _file(info: FileInfo) -> WebFile:
+    protocol = info.get("protocol") or urlsplit(info["url"]).scheme
     if protocol not in _PROTOCOLS:
         raise WebFaultError("no_format", f"the best format comes by {protocol}, which is not downloaded")
     role = "audio" if info.get("vcodec") == "none" else "video"

@@ -13,8 +13,9 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from video_assets.core.json_values import read_value
 from video_assets.core.text import escape
 from video_assets.sources.webdataset.rules import Samples, name_problem, plain_name, sample_name
 from video_assets.storage.durable import fsync_folder, write_text
@@ -42,11 +43,9 @@ class Unpacked:
 def read_note(folder: Path) -> Unpacked | None:
     """What was unpacked into `folder`; None when nothing was."""
     try:
-        told: dict[str, Any] = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+        return read_value(Unpacked, json.loads((folder / NOTE).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):
         return None
-    faults = {name: (reason, detail) for name, (reason, detail) in told.pop("faults").items()}
-    return Unpacked(**told, faults=faults)
 
 
 def unpack(tar: Path, folder: Path, *, state: str, clip_suffixes: frozenset[str], caption_suffixes: frozenset[str]) -> Unpacked:
