@@ -108,6 +108,8 @@ def test_nothing_of_the_clip_is_left_in_any_file(tmp_path):
     assert thumbnails.picture(shown, "small").result(timeout=900).jpeg
     thumbnails.close()
     assert list(layout.thumbnails.rglob("*.jpg"))
+    (layout.look_tables / "state").mkdir(parents=True)
+    (layout.look_tables / "state" / "names.arrow").write_text(WORDS)
     captions = layout.captions("openvid")
     pd.DataFrame({"video": [f"{VIDEO}_1_0to90.mp4", "other.mp4"], "caption": [WORDS, "fine"]}).to_parquet(captions)
     report = done(layout, settings, request(tmp_path, VIDEO))
@@ -115,6 +117,7 @@ def test_nothing_of_the_clip_is_left_in_any_file(tmp_path):
     assert [path for path, text in everything(layout) if WORDS in text] == []
     assert not layout.report.exists()
     assert not layout.thumbnails.exists()
+    assert not layout.look_tables.exists()
     assert pd.read_parquet(captions)["video"].tolist() == ["other.mp4"]
     assert [removal.outcome for removal in report.removals] == ["removed"] * 3
     assert report.removals[0].sidecars == (f"{VIDEO}_1_0to90.txt",)

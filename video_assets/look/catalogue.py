@@ -12,9 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
+from video_assets.look.build import build
 from video_assets.look.index import Index
+from video_assets.look.kept import fetch_kept, keep
 from video_assets.look.tables import Files, find_files
+from video_assets.look.words import write_words
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 
@@ -35,11 +39,9 @@ class Catalogue:
         self._stop = threading.Event()
         self._number = 0
         self._failed: object = None
-        self._retired: list[Index] = []
         self.index: Index | None = None
         self.trouble = ""
         self.is_reading = True
-        self.seconds = 0.0
         self._thread = threading.Thread(target=self._watch, name="look-tables", daemon=True)
 
     def start(self) -> None:
@@ -51,8 +53,6 @@ class Catalogue:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=30.0)
-        for index in [*self._retired, *([self.index] if self.index else [])]:
-            index.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def refresh(self) -> None:
@@ -85,7 +85,11 @@ class Catalogue:
 
     def _watch(self) -> None:
         while not self._stop.is_set():
-            self.refresh()
+            try:
+                self.refresh()
+            except Exception as error:  # this thread must not end silently: the page would wait for ever
+                self.trouble, self.is_reading = f"the tables cannot be read, by a fault of the program: {error!r}", False
+                log.exception("reading the tables")
             self._stop.wait(_LOOK_AGAIN_S)
 
     def _read(self, files: Files) -> None:
@@ -95,23 +99,38 @@ class Catalogue:
         folder.mkdir()
         begun = time.monotonic()
         try:
-            index = Index(files, folder)
-        except (duckdb.Error, OSError, ValueError) as error:
+            if not (is_kept := fetch_kept(self._layout, files, folder)):
+                build(files, folder)
+            index = Index(folder, files.stamp)
+        except (duckdb.Error, pa.ArrowException, OSError, ValueError) as error:
             # Asked again when a table changes: one that is being rewritten is whole a moment later.
             self._failed, self.trouble = files.stamp, f"a table cannot be read: {str(error)[:_SHOWN_CHARS]}"
             log.warning("%s", self.trouble)
             shutil.rmtree(folder, ignore_errors=True)
-        else:
-            self.seconds, self.trouble, self._failed = time.monotonic() - begun, "", None
-            self._replace(index)
+            return
         finally:
             self.is_reading = False
+        self.trouble, self._failed = "", None
+        self._replace(index)
+        self._read_words(index, files, is_kept=is_kept)
+        log.info("tables read in %.1f s", time.monotonic() - begun)
+
+    def _read_words(self, index: Index, files: Files, *, is_kept: bool) -> None:
+        """Captions are searched through an index that takes longer than the rest, which is shown meanwhile."""
+        path = index.folder / "words.arrow"
+        try:
+            if not is_kept and not write_words(index.texts, path, self._stop):
+                return
+            index.take_words(path)
+        except (pa.ArrowException, OSError) as error:
+            index.do_without_words(f"words cannot be searched: {error}")
+            log.warning("words cannot be searched: %s", error)
+            return
+        if not is_kept:
+            keep(self._layout, files, index.folder)
 
     def _replace(self, index: Index) -> None:
-        """Requests that began with the one before may end with it; it goes when the next one comes."""
-        for old in self._retired:
-            old.close()
-        self._retired = [self.index] if self.index is not None else []
-        self.index = index
-        for number in range(1, self._number - 1):
-            shutil.rmtree(self._folder / str(number), ignore_errors=True)
+        """Requests that began with the one before end with it: its files stay mapped after they are removed."""
+        before, self.index = self.index, index
+        if before is not None:
+            shutil.rmtree(before.folder, ignore_errors=True)

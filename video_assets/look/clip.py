@@ -3,13 +3,15 @@
 Belongs here: what is told and served of one clip. Does not belong here: finding it (`look.index`), its way (`explain.why`).
 """
 
+import os
 import stat
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from video_assets.core.json_values import JsonObject
 from video_assets.explain.reasons import MEANINGS
 from video_assets.explain.why import explain_clip
+from video_assets.look.index import Clip
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
@@ -35,53 +37,65 @@ class ClipFile:
 
     path: Path
     media_type: str
-    status: Any
+    status: os.stat_result
 
 
-def card(row: dict[str, Any], *, is_excluded: bool) -> dict[str, Any]:
+def card(clip: Clip, *, is_excluded: bool) -> JsonObject:
     """What the page shows of a clip among others; long texts are cut."""
-    shown = {name: value for name, value in row.items() if name not in {"n", "path", "mtime_ns"}}
-    cut = {"text": row["text"][:MAX_TEXT], "detail": (row["detail"] or "")[:MAX_TEXT]}
-    return {**shown, **cut, "is_excluded": is_excluded, "has_file": not _refusal(row)}
+    cut = {"text": clip.text[:MAX_TEXT], "detail": clip.detail[:MAX_TEXT]}
+    return {**_shown(clip), **cut, "is_excluded": is_excluded}
 
 
-def whole(row: dict[str, Any], layout: Layout, settings: Settings, *, is_excluded: bool) -> dict[str, Any]:
+def whole(clip: Clip, layout: Layout, settings: Settings, *, is_excluded: bool) -> JsonObject:
     """All that is known of a clip."""
-    shown = {name: value for name, value in row.items() if name not in {"n", "mtime_ns"}}
     try:
-        told = explain_clip(layout, settings, row["clip_key"], row["source"], row["path"]).as_record()
-        way = {"steps": told["steps"], "shard": told["shard"]}
+        told = explain_clip(layout, settings, clip.clip_key, clip.source, clip.path)
+        way: JsonObject = {"steps": [asdict(step) for step in told.steps], "shard": told.shard}
     except (StageError, OSError) as error:
         way = {"steps": [], "shard": "", "trouble": str(error)}
+    meaning = MEANINGS.get(clip.reason, "")
+    return {**_shown(clip), "path": clip.path, **way, "meaning": meaning, "is_excluded": is_excluded}
+
+
+def _shown(clip: Clip) -> JsonObject:
     return {
-        **shown, **way, "meaning": MEANINGS.get(row["reason"], ""), "is_excluded": is_excluded, "has_file": not _refusal(row),
-    }  # fmt: skip
+        "clip_key": clip.clip_key,
+        "source": clip.source,
+        "status": clip.status,
+        "stage": clip.stage,
+        "reason": clip.reason,
+        "text": clip.text,
+        "detail": clip.detail,
+        "video_codec": clip.video_codec,
+        **clip.numbers,
+        "has_file": not _refusal(clip),
+    }
 
 
-def file_of(row: dict[str, Any]) -> ClipFile:
+def file_of(clip: Clip) -> ClipFile:
     """The file of a clip.
 
     Raises:
         NotServedError: its source refused it, it was taken down, or the file is not the one that was listed.
     """
-    if refusal := _refusal(row):
+    if refusal := _refusal(clip):
         raise NotServedError(refusal)
-    path = Path(row["path"])
+    path = Path(clip.path)
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
         raise NotServedError(f"the file cannot be opened: {getattr(error, 'strerror', None) or error}") from error
     if not stat.S_ISREG(status.st_mode):
         raise NotServedError("it is no regular file")
-    if row["mtime_ns"] not in {None, status.st_mtime_ns} or row["file_size"] not in {None, status.st_size}:
+    if clip.mtime_ns not in {None, status.st_mtime_ns} or clip.file_size not in {None, status.st_size}:
         raise NotServedError("the file was replaced after it was listed; the next run lists it again")
     return ClipFile(path, _TYPES.get(path.suffix.lower(), _OTHER_TYPE), status)
 
 
-def _refusal(row: dict[str, Any]) -> str:
+def _refusal(clip: Clip) -> str:
     """Why a clip's file is not touched: it may lie where nothing must be read, or must not be seen any more."""
-    if row["reason"] == _REFUSED_BY_TABLE:
+    if clip.reason == _REFUSED_BY_TABLE:
         return "it was taken down"
-    if row["stage"] == row["source"]:
-        return f"its source did not give it: {row['reason']}"
+    if clip.stage == clip.source:
+        return f"its source did not give it: {clip.reason}"
     return ""

@@ -1,200 +1,232 @@
 """Questions to all clips at once: counts, distributions, one page of them, one of them.
 
-The tables are joined once into a file of DuckDB's (`look.tables`) in a temporary folder, and that is asked. It reads what it
-needs, a few megabytes at a time, so memory does not grow with the captions.
-Belongs here: asking. Does not belong here: what an address means (`look.rules`), when to read anew (`look.catalogue`).
+A question becomes an array with one truth value per clip; counts, orders and cards follow from it. No Python object is made per
+clip but for those that are shown.
+Belongs here: asking. Does not belong here: what an address means (`look.rules`), the arithmetic of orders and bins
+(`look.numbers`), when to read anew (`look.catalogue`).
 """
 
-import math
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import duckdb
+import numpy as np
 
-from video_assets.look.rules import Ask, Order, by, where
-from video_assets.look.tables import NUMBERS, Files, load
+from video_assets.look.build import ROWS_PER_CHUNK
+from video_assets.look.files import Names, Rows, Texts, has_part, read_about
+from video_assets.look.numbers import axis_of, bins_of, count_bins, first, shuffled
+from video_assets.look.rules import Ask, Order
+from video_assets.look.tables import NUMBERS
+from video_assets.look.words import Words
 
-N_BINS = 40
-_MEMORY = "400MiB"
 _MAX_SEARCHES = 24
-_LONG_TAILED = ("duration_s", "file_size", "num_frames", "resolution")
+_WHOLE = frozenset({"file_size", "num_frames", "resolution", "height", "width"})
+_WORDS_WAIT_S = 60.0
+_BESIDE = 500
+
+
+class WordsNotReadyError(RuntimeError):
+    """Captions cannot be searched yet; the message says why."""
 
 
 @dataclass(frozen=True)
-class Axis:
-    """One number of all clips: bin edges (ascending), clips in each bin, and whether the bins grow by a factor."""
+class Clip:
+    """One clip: where it came to and why, its file, and its numbers by column (None: not known)."""
 
-    name: str
-    edges: list[float]
-    clips: list[int]
-    is_logarithmic: bool
+    n: int
+    clip_key: str
+    source: str
+    path: str
+    mtime_ns: int | None
+    text: str
+    status: str
+    stage: str
+    reason: str
+    detail: str
+    video_codec: str | None
+    numbers: Mapping[str, float | None]
+
+    @property
+    def file_size(self) -> int | None:
+        """Bytes."""
+        size = self.numbers["file_size"]
+        return None if size is None else int(size)
+
+
+@dataclass(frozen=True)
+class Facets:
+    """How many clips fit: in all, by cell (whatever facets are asked for), and by bin of each axis."""
+
+    total: int
+    cells: Mapping[int, int]
+    histograms: Mapping[str, Sequence[int]]
 
 
 class Index:
-    """All clips of one state of the tables. Safe to ask from several threads; close it when another has taken its place."""
+    """All clips of one state of the tables. Safe to ask from several threads."""
 
-    def __init__(self, files: Files, folder: Path) -> None:
-        """Read the tables.
+    def __init__(self, folder: Path, stamp: object) -> None:
+        """Open what `look.build` wrote.
 
         Raises:
-            duckdb.Error: a table is torn, or of another version.
+            OSError, ValueError: it is not there, or not whole.
         """
-        self.stamp = files.stamp
-        spill: dict[str, bool | float | int | list[str] | str] = {
-            "memory_limit": _MEMORY,
-            "threads": 2,
-            "temp_directory": str(folder / "spill"),
-        }
-        self._con = duckdb.connect(str(folder / "clips.duckdb"), config=spill)
-        self.scores = load(self._con, files)
-        self._con.execute("CHECKPOINT")
-        self._con.execute("SET enable_external_access = false")
-        self.columns = (*NUMBERS, *self.scores)
-        self.cells: list[dict[str, Any]] = self._ask("SELECT * FROM cells ORDER BY cell")
-        self.n_clips = sum(cell["clips"] for cell in self.cells)
-        self.axes = [axis for name in self.columns if (axis := self._axis(name)) is not None]
-        self._searches: OrderedDict[tuple[str, ...], str] = OrderedDict()
+        self.stamp, self.folder = stamp, folder
+        about = read_about(folder)
+        self.cells = about.cells
+        self._rows, self._names, self.texts = Rows(folder), Names(folder, is_sorted=about.is_sorted), Texts(folder)
+        self.n_clips = len(self._rows)
+        self.columns = (*NUMBERS, *about.scores)
+        self._cell = self._rows.column("cell")
+        self._columns = {name: self._rows.column(name) for name in (*self.columns, "height", "width")}
+        axes = (axis_of(name, self._columns[name]) for name in self.columns)
+        self.axes = [axis for axis in axes if axis is not None]
+        self._bins = {axis.name: bins_of(axis, self._columns[axis.name]) for axis in self.axes}
+        self._words: Words | None = None
+        self._are_words_there = threading.Event()
+        self._why_no_words = "captions are still being read: words can be searched in a moment"
+        self._searches: OrderedDict[tuple[str, ...], np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
-        self._n_searches = 0
 
-    def close(self) -> None:
-        """Let the file go."""
-        self._con.close()
+    @property
+    def why_no_words(self) -> str:
+        """Why captions cannot be searched; empty when they can."""
+        return "" if self._words is not None else self._why_no_words
 
-    def page(self, ask: Ask, order: Order) -> list[dict[str, Any]]:
-        """Clips in their order, with what a card shows."""
-        condition, values = self._where(ask, is_search_kept=False)
-        chosen = f"SELECT n FROM clips WHERE {condition} ORDER BY {by(order)} LIMIT {order.limit} OFFSET {order.offset}"
-        numbers = [row["n"] for row in self._ask(chosen, values)]
-        return self.clips(numbers)
+    def take_words(self, path: Path) -> None:
+        """Let captions be searched from now on."""
+        self._words = Words(path, self.n_clips)
+        self._are_words_there.set()
 
-    def clips(self, numbers: list[int]) -> list[dict[str, Any]]:
-        """Clips by their numbers, in that order."""
-        if not numbers:
-            return []
-        listed = ", ".join(str(int(number)) for number in numbers)
-        parts = (f"(SELECT * FROM {table} WHERE n IN ({listed}))" for table in ("clips", "words", "details"))
-        names = ["n", "clip_key", "path", "text", "mtime_ns", "status", "stage", "reason", "source", *self.columns, *_MORE]
-        columns = ", ".join(f'"{name}"' for name in names)
-        rows = self._ask(_CARDS.format(columns, *parts))
-        by_number = {row["n"]: row for row in rows}
-        return [by_number[number] for number in numbers]
+    def do_without_words(self, why: str) -> None:
+        """Say why captions cannot be searched."""
+        self._why_no_words = why
+        self._are_words_there.set()
 
-    def find(self, clip_key: str) -> dict[str, Any] | None:
-        """The clip of this key."""
-        found = self._ask("SELECT n FROM clips WHERE hash = hash(?)", [clip_key])
-        return next((row for row in self.clips([each["n"] for each in found]) if row["clip_key"] == clip_key), None)
+    def page(self, ask: Ask, order: Order) -> list[Clip]:
+        """Clips in their order.
 
-    def facets(self, ask: Ask) -> dict[str, Any]:
-        """Clips by cell (whatever facets are asked for), and how many there are with all filters, by bin of each axis."""
-        condition, values = self._where(Ask(ranges=ask.ranges, words=ask.words, keys=ask.keys), is_search_kept=True)
-        by_cell = {row["cell"]: row["clips"] for row in self._ask(_BY_CELL.format(condition), values)}
-        condition, values = self._where(ask, is_search_kept=True)
-        total = self._ask(f"SELECT count(*) AS clips FROM clips WHERE {condition}", values)[0]["clips"]
-        return {"total": total, "cells": by_cell, "histograms": self._histograms(condition, values)}
+        Raises:
+            WordsNotReadyError: it asks for words.
+        """
+        fits = self._fits(ask)
+        numbers = np.arange(self.n_clips) if fits is None else np.flatnonzero(fits)
+        end = order.offset + order.limit
+        if order.seed is not None:
+            numbers = first(numbers, shuffled(numbers, order.seed), end)
+        elif order.column:
+            values = self._columns[order.column][numbers]
+            numbers = first(numbers, -values if order.is_descending else values, end)
+        return [self.clip(int(number)) for number in numbers[order.offset : end]]
 
-    def _histograms(self, condition: str, values: list[object]) -> dict[str, list[int]]:
-        """Clips by bin of each axis, in one pass."""
-        counts: dict[str, list[int]] = {axis.name: [0] * len(axis.clips) for axis in self.axes}
-        if not counts:
-            return counts
-        bins = ", ".join(f'{_bin(axis)} AS "{axis.name}"' for axis in self.axes)
-        names = ", ".join(f'"{name}"' for name in counts)
-        sets = ", ".join(f'("{name}")' for name in counts)
-        binned = f"SELECT {bins} FROM clips WHERE {condition}"
-        for row in self._ask(f'SELECT {names}, count(*) AS "how many" FROM ({binned}) GROUP BY GROUPING SETS ({sets})', values):
-            for name, found in counts.items():
-                if row[name] is not None:
-                    found[row[name]] = row["how many"]
-        return counts
-
-    def keys(self, ask: Ask, *, limit: int) -> list[tuple[str, str]]:
-        """Clip key and path of all clips that fit, in the order of the key."""
-        condition, values = self._where(ask, is_search_kept=True)
-        question = f"SELECT clip_key, path FROM words WHERE n IN (SELECT n FROM clips WHERE {condition}) ORDER BY n LIMIT {limit}"
-        return [(row["clip_key"], row["path"]) for row in self._ask(question, values)]
-
-    def neighbours(self, clip: dict[str, Any], *, limit: int = 12) -> list[dict[str, Any]]:
-        """Clips listed beside this one in the same folder, archive or source video."""
-        folder = clip["clip_key"].rpartition("/")[0] + "/"
-        question = (
-            "SELECT n FROM words WHERE n BETWEEN ? AND ? AND n <> ? AND starts_with(clip_key, ?) ORDER BY abs(n - ?) LIMIT ?"
+    def clip(self, number: int) -> Clip:
+        """One clip by its number."""
+        cell = self.cells[self._cell[number]]
+        return Clip(
+            n=number,
+            clip_key=self._names.key(number),
+            source=cell.source,
+            path=self._names.path(number),
+            mtime_ns=self._names.mtime_ns(number),
+            text=self.texts.text(number),
+            status=cell.status,
+            stage=cell.stage,
+            reason=cell.reason,
+            detail=self._rows.detail(number),
+            video_codec=self._rows.codec(number),
+            numbers={name: _number(name, float(column[number])) for name, column in self._columns.items()},
         )
-        span = [clip["n"] - 500, clip["n"] + 500, clip["n"], folder, clip["n"], limit]
-        return self.clips(sorted(row["n"] for row in self._ask(question, span)))
 
-    def _where(self, ask: Ask, *, is_search_kept: bool) -> tuple[str, list[object]]:
-        cells = None
-        if ask.facets:
-            fits = (cell for cell in self.cells if all(cell[name] in values for name, values in ask.facets.items()))
-            cells = [cell["cell"] for cell in fits]
-        condition, values = where(ask, cells)
+    def find(self, clip_key: str) -> Clip | None:
+        """The clip of this key."""
+        number = self._names.find(clip_key)
+        return None if number is None else self.clip(number)
+
+    def facets(self, ask: Ask) -> Facets:
+        """Counts for the left side of the page.
+
+        Raises:
+            WordsNotReadyError: it asks for words.
+        """
+        fits_but_facets = self._fits(Ask(ranges=ask.ranges, words=ask.words, keys=ask.keys))
+        counted = self._cell if fits_but_facets is None else self._cell[fits_but_facets]
+        by_cell = np.bincount(counted, minlength=len(self.cells))
+        fits = self._with_facets(fits_but_facets, ask)
+        total = self.n_clips if fits is None else int(np.count_nonzero(fits))
+        histograms = {
+            axis.name: axis.clips if fits is None else count_bins(self._bins[axis.name][fits]) for axis in self.axes
+        }  # fmt: skip
+        return Facets(total, {cell: int(n) for cell, n in enumerate(by_cell) if n}, histograms)
+
+    def keys(self, ask: Ask) -> Iterator[list[tuple[str, str]]]:
+        """Clip key and path of all clips that fit, in their order, some thousands at a time.
+
+        Raises:
+            WordsNotReadyError: it asks for words.
+        """
+        fits = self._fits(ask)
+        return self._keys(fits)
+
+    def _keys(self, fits: np.ndarray | None) -> Iterator[list[tuple[str, str]]]:
+        for number, batch in enumerate(self._names.batches):
+            start = number * ROWS_PER_CHUNK
+            wanted = batch if fits is None else batch.take(np.flatnonzero(fits[start : start + batch.num_rows]))
+            yield list(zip(wanted.column(0).to_pylist(), wanted.column(1).to_pylist(), strict=True))
+
+    def neighbours(self, clip: Clip, *, limit: int = 12) -> list[Clip]:
+        """Clips listed beside this one in the same folder, archive or source video."""
+        folder = clip.clip_key.rpartition("/")[0] + "/"
+        around = range(max(0, clip.n - _BESIDE), min(self.n_clips, clip.n + _BESIDE + 1))
+        beside = [number for number in around if number != clip.n and self._names.key(number).startswith(folder)]
+        nearest = sorted(beside, key=lambda number: abs(number - clip.n))[:limit]
+        return [self.clip(number) for number in sorted(nearest)]
+
+    def _fits(self, ask: Ask) -> np.ndarray | None:
+        """For every clip, whether it fits; None: all do."""
+        fits: np.ndarray | None = None
+        for name, (low, high) in ask.ranges.items():
+            values = self._columns[name]
+            for is_inside in (low is not None and values >= low, high is not None and values <= high):
+                fits = _both(fits, is_inside) if isinstance(is_inside, np.ndarray) else fits
         if ask.keys:
-            condition += " AND n IN (SELECT n FROM words WHERE contains(clip_key, ?))"
-            values.append(ask.keys)
+            fits = _both(fits, self._with_key(ask.keys))
         if ask.words:
-            found, words = self._search(ask.words, is_kept=is_search_kept)
-            condition, values = f"{condition} AND n IN ({found})", [*values, *words]
-        return condition, values
+            fits = _both(fits, self._with_words(ask.words))
+        return self._with_facets(fits, ask)
 
-    def _search(self, words: tuple[str, ...], *, is_kept: bool) -> tuple[str, list[object]]:
-        """A statement for the clips with all words in their captions. Where it is kept, asking again costs next to nothing."""
-        looked_for: list[object] = [word.lower() for word in words]
-        question = f"SELECT n FROM words WHERE {' AND '.join(['contains(lower(text), ?)'] * len(words))}"
+    def _with_facets(self, fits: np.ndarray | None, ask: Ask) -> np.ndarray | None:
+        if not ask.facets:
+            return fits
+        wanted = [all(getattr(cell, name) in values for name, values in ask.facets.items()) for cell in self.cells]
+        return _both(fits, np.array(wanted, bool)[self._cell])
+
+    def _with_key(self, part: str) -> np.ndarray:
+        parts = [has_part(batch.column(0), part).to_numpy(zero_copy_only=False) for batch in self._names.batches]
+        return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+    def _with_words(self, words: tuple[str, ...]) -> np.ndarray:
+        """Counts and clips of one state of the page ask for the same words, so some answers are kept."""
         with self._lock:
-            if words not in self._searches:
-                if not is_kept:
-                    return question, looked_for
-                self._n_searches += 1
-                self._searches[words] = f"found_{self._n_searches}"
-                self._ask(f"CREATE TABLE {self._searches[words]} AS {question}", looked_for)
-            self._searches.move_to_end(words)
+            if words in self._searches:
+                self._searches.move_to_end(words)
+                return self._searches[words]
+        if not self._are_words_there.wait(_WORDS_WAIT_S) or self._words is None:
+            raise WordsNotReadyError(self._why_no_words)
+        found = self._words.find(words)
+        with self._lock:
+            self._searches[words] = found
             if len(self._searches) > _MAX_SEARCHES:
-                self._ask(f"DROP TABLE {self._searches.popitem(last=False)[1]}")
-            return f"SELECT n FROM {self._searches[words]}", []
-
-    def _axis(self, name: str) -> Axis | None:
-        question = f'SELECT min("{name}") AS low, max("{name}") AS high FROM clips WHERE isfinite("{name}"::DOUBLE)'
-        low, high = self._ask(question)[0].values()
-        if low is None or low == high:
-            return None
-        is_logarithmic = name in _LONG_TAILED and low > 0 and high / low > 20
-        edges = _edges(float(low), float(high), is_logarithmic=is_logarithmic)
-        axis = Axis(name, edges, [0] * N_BINS, is_logarithmic)
-        for row in self._ask(f"SELECT {_bin(axis)} AS bin, count(*) AS clips FROM clips GROUP BY bin"):
-            if row["bin"] is not None:
-                axis.clips[row["bin"]] = row["clips"]
-        return axis
-
-    def _ask(self, question: str, values: list[object] | None = None) -> list[dict[str, Any]]:
-        cursor = self._con.cursor()
-        try:
-            cursor.execute(question, values or [])
-            names = [each[0] for each in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        finally:
-            cursor.close()
+                self._searches.popitem(last=False)
+        return found
 
 
-_MORE = ("height", "width", "video_codec", "detail")
-_CARDS = "SELECT {} FROM {} JOIN {} USING (n) JOIN cells USING (cell) LEFT JOIN {} USING (n)"
-_BY_CELL = "SELECT cell, count(*) AS clips FROM clips WHERE {} GROUP BY cell"
+def _both(fits: np.ndarray | None, more: np.ndarray) -> np.ndarray:
+    return more if fits is None else fits & more
 
 
-def _edges(low: float, high: float, *, is_logarithmic: bool) -> list[float]:
-    if is_logarithmic:
-        step = (math.log(high) - math.log(low)) / N_BINS
-        return [low, *(math.exp(math.log(low) + step * place) for place in range(1, N_BINS)), high]
-    return [low + (high - low) * place / N_BINS for place in range(N_BINS)] + [high]
-
-
-def _bin(axis: Axis) -> str:
-    """The bin of a row as SQL; null where the number is not known."""
-    low, high = axis.edges[0], axis.edges[-1]
-    value, span = f'"{axis.name}"::DOUBLE', high - low
-    if axis.is_logarithmic:
-        value, low, span = f"ln({value})", math.log(low), math.log(high) - math.log(low)
-    return f"greatest(0, least({N_BINS - 1}, floor(({value} - {low!r}) / {span!r} * {N_BINS})))::UTINYINT"
+def _number(name: str, value: float) -> float | None:
+    if not np.isfinite(value):
+        return None
+    return int(value) if name in _WHOLE else value

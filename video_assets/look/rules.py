@@ -1,7 +1,6 @@
-"""What a request asks for: filters, order and place, from the query string to SQL with parameters.
+"""What a request asks for: filters, order and place, from the query string to values.
 
-A column's name comes from a list, a value is always a parameter.
-Belongs here: which words of an address mean what. Does not belong here: running a query (`look.index`).
+Belongs here: which words of an address mean what. Does not belong here: finding what is asked for (`look.index`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,29 +78,6 @@ def read_order(query: Mapping[str, str], columns: Sequence[str]) -> Order:
         offset=_whole("offset", query.get("offset", "0")),
         limit=min(MAX_PAGE, _whole("limit", query.get("limit", "60"))),
     )
-
-
-def where(ask: Ask, cells: Sequence[int] | None) -> tuple[str, list[object]]:
-    """Conditions on the table of clips but for the words, and their parameters. `cells`: see `look.index`; None: any."""
-    conditions, values = ["true"], []
-    if cells is not None:
-        conditions.append("cell IN (SELECT unnest(?))")
-        values.append(list(cells))
-    for column, (low, high) in ask.ranges.items():
-        for limit, sign in ((low, ">="), (high, "<=")):
-            if limit is not None:
-                conditions.append(f'"{column}" {sign} ?')
-                values.append(limit)
-    return " AND ".join(conditions), values
-
-
-def by(order: Order) -> str:
-    """The order as SQL. Clips of which a number is not known come last; equal ones in the order of their keys."""
-    if order.seed is not None:
-        return f"hash(n + {order.seed}), n"
-    if not order.column:
-        return "n"
-    return f'"{order.column}" {"DESC" if order.is_descending else "ASC"} NULLS LAST, n'
 
 
 def _range(name: str, value: str) -> tuple[float | None, float | None]:

@@ -1,7 +1,7 @@
-"""The tables of a data root as one: every clip ever listed, with stage, status, reason, numbers, caption, source.
+"""The tables of a data root as one: every clip ever listed, with stage, status, reason, numbers, source.
 
-Belongs here: which files are read, and the statement that joins them. Does not belong here: questions to it (`look.index`).
-What a table says, and which one counts, is as in `explain.why`.
+Belongs here: which files are read, and the statement that joins them. Does not belong here: captions, which are not joined, and
+what is made of the answer (`look.build`). What a table says, and which one counts, is as in `explain.why`.
 """
 
 import json
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING, TableSpec
@@ -38,7 +39,43 @@ class Files:
     @property
     def is_empty(self) -> bool:
         """True when no source has listed anything."""
-        return not self.tables["listed"][1]
+        return not self.ledgers
+
+    @property
+    def ledgers(self) -> tuple[Path, ...]:
+        """Files whose rows, one file after the other, are the clips."""
+        return self.tables["listed"][1]
+
+    @property
+    def is_current(self) -> bool:
+        """False when one of the files is not what it was when it was found."""
+        return self.stamp == _stamp(file for _, files in self.tables.values() for file in files)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A combination of status, stage, reason and source that occurs, and how many clips have it."""
+
+    cell: int
+    status: str
+    stage: str
+    reason: str
+    source: str
+    clips: int
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What the tables say of all clips but captions, keys and paths.
+
+    `clips`: a row per clip in the order of the ledgers: `cell`, height, width, video_codec, `NUMBERS` (null: not known), scores.
+    `details`: `n` (rising, the row in `clips`) and `detail`, of clips of which there is one.
+    """
+
+    cells: tuple[Cell, ...]
+    scores: tuple[str, ...]
+    clips: pa.Table
+    details: pa.Table
 
 
 def find_files(layout: Layout, settings: Settings) -> Files:
@@ -72,11 +109,8 @@ def _stamp(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     return tuple(seen)
 
 
-def load(con: duckdb.DuckDBPyConnection, files: Files) -> tuple[str, ...]:
-    """Make the tables `clips` (numbers), `words` and `details` (texts), `cells`; return names of scores.
-
-    Number `n` is the same clip in all of them, in the order of the ledgers, which is that of the clip key. A cell is a
-    combination of status, stage, reason and source that occurs.
+def join(con: duckdb.DuckDBPyConnection, files: Files) -> Joined:
+    """All tables, joined.
 
     Raises:
         duckdb.Error: a table is torn, or of another version.
@@ -84,14 +118,14 @@ def load(con: duckdb.DuckDBPyConnection, files: Files) -> tuple[str, ...]:
     for name, (spec, paths) in files.tables.items():
         con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_rows(spec, paths)}")
     scores = _scores(files.tables["measured"][1])
-    columns = "".join(f""", try_cast(json_extract_string(m.extras, '$."{name}"') AS FLOAT) AS "{name}" """ for name in scores)
-    con.execute(_WORDS)
+    columns = "".join(f""", try_cast(json_extract_string(m.extras, '$."{name}"') AS DOUBLE) AS "{name}" """ for name in scores)
     con.execute(_EVERY.format(scores=columns), [files.relative_to])
     con.execute(_CELLS)
-    con.execute(_CLIPS.format(scores="".join(f', "{name}"' for name in scores)))
-    con.execute(_DETAILS)
+    cells = tuple(Cell(*row) for row in con.execute("SELECT * FROM cells ORDER BY cell").fetchall())
+    clips = con.sql(_CLIPS.format(scores="".join(f', "{name}"' for name in scores))).to_arrow_table()
+    details = con.sql("SELECT n, detail FROM every_clip WHERE detail <> '' ORDER BY n").to_arrow_table()
     con.execute("DROP TABLE every_clip")
-    return scores
+    return Joined(cells, scores, clips.sort_by("n").drop_columns("n"), details)
 
 
 def _rows(spec: TableSpec, paths: tuple[Path, ...]) -> str:
@@ -124,13 +158,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-_WORDS = """
-CREATE OR REPLACE TABLE words AS
-SELECT (row_number() OVER () - 1)::INTEGER AS n, clip_key, path, text, mtime_ns FROM listed
-"""
 _EVERY = """
 CREATE OR REPLACE TEMP TABLE every_clip AS
-WITH drops AS (
+WITH l AS (
+    SELECT (row_number() OVER () - 1)::INTEGER AS n, clip_key, path, source, status, reason, detail, file_size FROM listed
+),
+drops AS (
     SELECT clip_key, arg_min(stage, place) AS stage, arg_min(reason, place) AS reason, arg_min(detail, place) AS detail
     FROM (
         SELECT clip_key, stage, reason, detail, 1 AS place FROM dropped_1
@@ -140,32 +173,26 @@ WITH drops AS (
         UNION ALL SELECT clip_key, stage, reason, detail, 5 FROM dropped_5 WHERE stage = 'training_csv'
     ) GROUP BY clip_key
 )
-SELECT w.n, hash(w.clip_key) AS hash, l.source,
+SELECT l.n, l.source,
     CASE WHEN l.status = 'waiting' THEN 'waiting' WHEN l.status <> 'ok' OR d.clip_key IS NOT NULL THEN 'dropped'
-        WHEN c.clip_key IS NOT NULL AND t.path IS NOT NULL THEN 'kept' ELSE 'pending' END AS status,
+        WHEN c.clip_key IS NOT NULL AND l.path IN (SELECT ? || path FROM trained) THEN 'kept' ELSE 'pending' END AS status,
     CASE WHEN l.status <> 'ok' THEN l.source WHEN d.clip_key IS NOT NULL THEN d.stage
         WHEN m.clip_key IS NULL THEN 'enriched_metadata' WHEN c.clip_key IS NULL THEN 'decode_check'
         ELSE 'training_csv' END AS stage,
     CASE WHEN l.status <> 'ok' THEN coalesce(nullif(l.reason, ''), l.status) ELSE coalesce(d.reason, '') END AS reason,
     CASE WHEN l.status <> 'ok' THEN l.detail ELSE coalesce(d.detail, '') END AS detail,
-    coalesce(c.file_size, m.file_size, l.file_size) AS file_size,
-    coalesce(c.num_frames, m.num_frames) AS num_frames, coalesce(c.height, m.height)::INTEGER AS height,
-    coalesce(c.width, m.width)::INTEGER AS width, coalesce(c.fps, m.fps)::FLOAT AS fps,
-    coalesce(c.duration_s, m.duration_s)::FLOAT AS duration_s, coalesce(c.video_codec, m.video_codec) AS video_codec {scores}
-FROM words w
-    JOIN (SELECT clip_key, source, path, status, reason, detail, file_size FROM listed) l USING (clip_key)
-    LEFT JOIN measured m USING (clip_key) LEFT JOIN checked c USING (clip_key) LEFT JOIN drops d USING (clip_key)
-    LEFT JOIN (SELECT DISTINCT ? || path AS path FROM trained) t ON t.path = w.path
+    coalesce(c.file_size, m.file_size, l.file_size) AS file_size, coalesce(c.num_frames, m.num_frames) AS num_frames,
+    coalesce(c.height, m.height) AS height, coalesce(c.width, m.width) AS width, coalesce(c.fps, m.fps) AS fps,
+    coalesce(c.duration_s, m.duration_s) AS duration_s, coalesce(c.video_codec, m.video_codec) AS video_codec {scores}
+FROM l LEFT JOIN measured m USING (clip_key) LEFT JOIN checked c USING (clip_key) LEFT JOIN drops d USING (clip_key)
 """
 _CELLS = """
-CREATE OR REPLACE TABLE cells AS
+CREATE OR REPLACE TEMP TABLE cells AS
 SELECT (row_number() OVER (ORDER BY status, stage, reason, source) - 1)::INTEGER AS cell, * FROM
     (SELECT status, stage, reason, source, count(*) AS clips FROM every_clip GROUP BY ALL)
 """
 _CLIPS = """
-CREATE OR REPLACE TABLE clips AS
-SELECT n, hash, cell, duration_s, file_size, num_frames, height * width AS resolution, fps,
-    (height / nullif(width, 0))::FLOAT AS aspect_ratio, height, width, video_codec {scores}
-FROM every_clip JOIN cells USING (status, stage, reason, source) ORDER BY n
+SELECT n, cell, duration_s, file_size, num_frames, height * width AS resolution, fps,
+    height / nullif(width, 0) AS aspect_ratio, height, width, video_codec {scores}
+FROM every_clip JOIN cells USING (status, stage, reason, source)
 """
-_DETAILS = "CREATE OR REPLACE TABLE details AS SELECT n, detail FROM every_clip WHERE detail <> '' ORDER BY n"

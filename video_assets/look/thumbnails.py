@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import xxhash
 from PIL import Image
@@ -40,6 +40,15 @@ class Picture:
 
     jpeg: bytes
     trouble: str = ""
+
+
+class Pictured(TypedDict):
+    """A clip, its file, and what tells whether the file is still the one that a picture was made of."""
+
+    clip_key: str
+    path: str
+    file_size: int | None
+    mtime_ns: int | None
 
 
 @dataclass(frozen=True)
@@ -70,8 +79,8 @@ class Thumbnails:
         self._queue.put(None)
         self._thread.join(timeout=_TIMEOUT_S)
 
-    def picture(self, clip: dict[str, Any], size: str) -> "Future[Picture]":
-        """A picture of a clip (columns clip_key, path, file_size, mtime_ns), from the disk or from a worker."""
+    def picture(self, clip: Pictured, size: str) -> "Future[Picture]":
+        """A picture of a clip, from the disk or from a worker."""
         future: Future[Picture] = Future()
         box = BOXES[size]
         named = f"{clip['clip_key']}\n{clip['file_size']}\n{clip['mtime_ns']}\n{box}"

@@ -215,6 +215,11 @@ class Layout:
         """Folder of pictures of clips, for the page that shows them; may be deleted at any time."""
         return self.root / "look" / "thumbnails"
 
+    @property
+    def look_tables(self) -> Path:
+        """Folder of what the page that shows clips made of the tables, captions too; may be deleted at any time."""
+        return self.root / "look" / "tables"
+
     def about(self, asset: str) -> Path:
         """What the UI shows of an asset's table, kept until the table changes."""
         return self.root / "about" / f"{asset}.json"

@@ -116,8 +116,8 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
     roots = [layout.root, own.folder, own.root, own.captions and own.captions.parent]
     removals = [_remove(clip, [root for root in roots if root is not None]) for clip in planned.clips]
     tables, problems = _scrub(layout, planned)
-    # Contact sheets, previews and thumbnails show clips; the next runs, and the page that shows clips, make new ones.
-    for shown in (layout.report, layout.about("x").parent, layout.thumbnails):
+    # Contact sheets, previews, thumbnails and the page's tables show clips; the next runs, and the page, make new ones.
+    for shown in (layout.report, layout.about("x").parent, layout.thumbnails, layout.look_tables):
         if shown.exists():
             shutil.rmtree(shown)
     return TakedownReport(

@@ -46,8 +46,8 @@ async function look() {
     $("root").textContent = known.data_root.split("/").slice(-2).join("/");
     $("root").title = known.data_root;
     document.title = `Clips · ${known.data_root.split("/").pop()}`;
-    banner(known.trouble || known.exclusion_trouble);
-    if (known.is_reading) after = READING_MS;
+    banner(known.trouble || known.exclusion_trouble || (state.get("words") && known.why_no_words));
+    if (known.is_reading || known.why_no_words) after = READING_MS;
     if (!known.tables) empty();
     else if (known.tables.stamp !== before) {
       if (before) toast("The tables have changed: this is their newest state");

@@ -1,0 +1,154 @@
+"""What the page makes of the tables: words, orders, keys, and the copy that is kept for the next start."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from data_roots import Clip, fill
+from hypothesis import given
+from hypothesis import strategies as st
+
+from video_assets.look.build import ROWS_PER_CHUNK, build
+from video_assets.look.catalogue import Catalogue
+from video_assets.look.files import Texts
+from video_assets.look.index import Index
+from video_assets.look.numbers import first, shuffled
+from video_assets.look.rules import Ask, Order
+from video_assets.look.tables import find_files
+from video_assets.look.words import Words, write_words
+from video_assets.publish.publish import publish
+from video_assets.settings import Settings
+from video_assets.storage.layout import Layout
+
+
+def indexed(captions: list[str], folder: Path) -> Words:
+    with pa.ipc.new_file(str(folder / "texts.arrow"), pa.schema([("text", pa.string())])) as file:
+        file.write_table(pa.table({"text": pa.array(captions, pa.string())}), max_chunksize=256)
+    path = folder / "words.arrow"
+    assert write_words(Texts(folder), path, threading.Event())
+    return Words(path, len(captions))
+
+
+ALPHABET = "aAbBéÉß İı\u00a0\u2003\t\n.,'\u202e語"
+
+
+@given(st.lists(st.text(ALPHABET, max_size=12), max_size=20), st.text(ALPHABET, min_size=1, max_size=6))
+def test_words_are_found_where_they_are_part_of_a_caption(tmp_path_factory, captions, asked):
+    words = indexed(captions, tmp_path_factory.mktemp("words"))
+    for word in asked.split():
+        lower = pa.compute.utf8_lower
+        expected = [lower(pa.scalar(word)).as_py() in lower(pa.scalar(text)).as_py() for text in captions]
+        assert words.find([word]).tolist() == expected
+
+
+def test_words_of_more_clips_than_one_batch_holds(tmp_path):
+    n = 2 * ROWS_PER_CHUNK + 7
+    words = indexed([f"clip {number} " + ("Red car" if number % 1000 == 3 else "dog") for number in range(n)], tmp_path)
+    assert np.flatnonzero(words.find(["CAR", "re"])).tolist() == list(range(3, n, 1000))
+    assert np.flatnonzero(words.find([f"{n - 1}"])).tolist() == [n - 1]
+    assert not words.find(["car", "dog"]).any()
+
+
+numbers = st.floats(-5, 5).map(round) | st.just(float("nan"))
+
+
+@given(st.lists(numbers, max_size=30), st.integers(0, 35), st.booleans())
+def test_the_first_of_an_order_are_those_of_the_whole_order(values, n, is_descending):
+    keys = np.array(values, float) * (-1 if is_descending else 1)
+    rows = np.arange(len(values)) * 3
+    whole = sorted(range(len(values)), key=lambda place: (np.isnan(keys[place]), 0 if np.isnan(keys[place]) else keys[place]))
+    assert first(rows, keys, n).tolist() == [3 * place for place in whole][:n]
+
+
+def test_seeds_shuffle_without_a_pattern():
+    rows = np.arange(10_000)
+    orders = [np.argsort(shuffled(rows, seed)) for seed in (0, 1, 999_999)]
+    for order in orders:
+        assert abs(np.corrcoef(order, rows)[0, 1]) < 0.05
+    assert abs(np.corrcoef(orders[0], orders[1])[0, 1]) < 0.05
+
+
+def test_clips_are_found_by_key_where_ledgers_are_not_in_the_order_of_keys(tmp_path):
+    layout, settings = fill(
+        tmp_path, [Clip(f"{number:03}.mp4", text=f"text {number}", num_frames=10 + number) for number in range(300)]
+    )
+    (ledger,) = find_files(layout, settings).ledgers
+    rows = pq.read_table(ledger)
+    order = np.random.default_rng(0).permutation(len(rows))
+    pq.write_table(rows.take(pa.array(order)), ledger, row_group_size=77)
+    folder = tmp_path / "index"
+    folder.mkdir()
+    files = find_files(layout, settings)
+    build(files, folder)
+    index = Index(folder, files.stamp)
+    for number in (0, 7, 150, 299):
+        clip = index.find(f"own_clips/{number:03}.mp4")
+        assert clip is not None
+        assert (clip.text, clip.status, clip.numbers["num_frames"]) == (f"text {number}", "pending", 10 + number)
+    assert index.find("own_clips/300.mp4") is None
+    assert index.find("") is None
+    assert sorted(clip.clip_key for clip in index.page(Ask(), Order(limit=240))) == sorted(
+        f"own_clips/{number:03}.mp4" for number in order[:240]
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> tuple[Layout, Settings]:
+    layout, settings = fill(tmp_path / "data", [Clip("a.mp4", text="a red car"), Clip("b.mp4", text="a dog")])
+    publish(layout, settings)
+    return layout, settings
+
+
+def read(layout: Layout, settings: Settings) -> Index:
+    catalogue = Catalogue(layout, lambda: settings)
+    catalogue.refresh()
+    assert catalogue.trouble == ""
+    assert catalogue.index is not None
+    assert [clip.clip_key for clip in catalogue.index.page(Ask(words=("CAR",)), Order())] == ["own_clips/a.mp4"]
+    return catalogue.index
+
+
+def kept(layout: Layout) -> list[Path]:
+    return sorted(layout.look_tables.glob("*/*.arrow"))
+
+
+def test_what_is_kept_is_used_by_the_next_start_and_only_for_the_same_tables(root, monkeypatch):
+    layout, settings = root
+    read(layout, settings)
+    first_copy = kept(layout)
+    assert len(first_copy) == 5
+    with monkeypatch.context() as without:
+        without.setattr("video_assets.look.catalogue.build", None)  # not called
+        read(layout, settings)
+    ledger = find_files(layout, settings).ledgers[0]
+    pq.write_table(pq.read_table(ledger).slice(0, 1), ledger)
+    assert read(layout, settings).n_clips == 1
+    assert len(kept(layout)) == 5
+    assert not {path.parent for path in kept(layout)} & {path.parent for path in first_copy}
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "list"])
+def test_a_copy_that_is_not_whole_is_made_again(root, damage):
+    layout, settings = root
+    read(layout, settings)
+    victim = kept(layout)[0]
+    if damage == "truncated":
+        victim.write_bytes(victim.read_bytes()[:-9])
+    elif damage == "missing":
+        victim.unlink()
+    else:
+        (victim.parent / "files.json").write_text('{"names.arrow": ')
+    read(layout, settings)
+    assert victim.stat().st_size > 9
+    read(layout, settings)
+
+
+def test_a_data_root_that_cannot_be_written_to_is_shown_all_the_same(root):
+    layout, settings = root
+    layout.look_tables.parent.mkdir()
+    layout.look_tables.write_text("in the way")
+    read(layout, settings)
+    assert layout.look_tables.read_text() == "in the way"
