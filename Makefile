@@ -26,15 +26,21 @@ look: setup  ## a page with all clips of DATA_ROOT, kept and dropped, http://127
 ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts nothing (PORT=3000)
 	@exec $(BIN)/video-assets ui --read-only --data-root "$(DATA_ROOT)" --port "$(PORT)"
 
-# Four on two cores: much of the long tests' time is waiting for Dagster's daemon, and they come first (tests/conftest.py).
+# Tests of clips, processes and tables use the cores; most of the others' time is waiting for Dagster's daemon.
+WAITING := $(addprefix tests/,browser cli defs helm integration local slurm upstream)
 test: setup-dev  ## run all tests, or those of ARGS
-	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 4 --dist worksteal)
+ifdef ARGS
+	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(WAITING))
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(WAITING)
+endif
 
 test-kubernetes: setup-dev  ## install the chart on the cluster of KUBECONFIG, break things, compare CSVs (IMAGE=repository:tag)
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests/fakes:tests/builders $(BIN)/python tests/kubernetes/prove.py $(STEPS)
 
 coverage: setup-dev  ## run all tests and measure coverage, also of the programs that they start (at least 90 %)
-	$(BIN)/python -m pytest -n 4 --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 check: format lint layers types test  ## everything that CI runs
 

@@ -9,6 +9,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import xxhash
@@ -49,21 +50,35 @@ def keep(layout: Layout, files: Files, folder: Path) -> None:
     """Leave a copy of `folder`, in place of all older ones; without one where the data root cannot be written to."""
     place = _place(layout, files)
     try:
-        if not layout.root.is_dir() or not files.is_current:
-            return
         made = sorted(file for file in folder.iterdir() if file.is_file())
         for file in made:
+            if not _is_there(layout, files):
+                return
             with durable_write(place / file.name) as copy, file.open("rb") as original:
                 shutil.copyfileobj(original, copy, 1 << 20)
-        write_text(place / _LIST, json.dumps({file.name: file.stat().st_size for file in made}))
-        for other in layout.look_tables.iterdir():
-            if other != place:
-                shutil.rmtree(other, ignore_errors=True)
-        if not files.is_current:  # a take-down began meanwhile: what it removes must not come back
-            shutil.rmtree(place, ignore_errors=True)
+        if _is_there(layout, files):
+            write_text(place / _LIST, json.dumps({file.name: file.stat().st_size for file in made}))
+            for other in layout.look_tables.iterdir():
+                if other != place:
+                    shutil.rmtree(other, ignore_errors=True)
     except OSError as error:
         log.warning("%s is not kept, the next start reads the tables again: %s", place, error)
-        shutil.rmtree(place, ignore_errors=True)
+    finally:
+        if not (place / _LIST).is_file() or not files.is_current:
+            _remove(layout, place)
+
+
+def _is_there(layout: Layout, files: Files) -> bool:
+    """False when the storage went away, of which the mount point may be left, or when a take-down began."""
+    return layout.root.is_dir() and files.is_current
+
+
+def _remove(layout: Layout, place: Path) -> None:
+    """A copy that is not whole, or of clips that are being taken down; and folders that it alone made."""
+    shutil.rmtree(place, ignore_errors=True)
+    with suppress(OSError):  # there are others in it, or it is not there
+        for folder in (layout.look_tables, layout.look_tables.parent):
+            folder.rmdir()
 
 
 def _place(layout: Layout, files: Files) -> Path:
