@@ -133,8 +133,8 @@ class SlurmCluster:
 
     def resume_drained_nodes(self) -> None:
         """As an administrator does who has looked at them."""
-        states = self.call("sinfo", "-h", "-N", "-o", "%N %T", check=False).split()
-        for node in [node for node, state in zip(states[::2], states[1::2], strict=True) if state.startswith("drain")]:
+        lines = self.call("sinfo", "-h", "-N", "-o", "%N %T", check=False).splitlines()  # none while there is no controller
+        for node in [line.split()[0] for line in lines if line.partition(" ")[2].startswith("drain")]:
             self.call("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
 
     def wait_until_idle(self) -> None:

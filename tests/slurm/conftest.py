@@ -6,6 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +58,26 @@ def site(sample, tmp_path_factory):
         layout = prepare(
             base / "material", clips, n_shards=N_SHARDS, folder=mount.folder, decode=decode, slurm=slurm, automation=automation
         )
-        with slurm_cluster() as cluster:
+        with slurm_cluster() as cluster, administered(cluster):
             yield Site(cluster, mount, layout.root, shard_keys(N_SHARDS))
+
+
+@contextmanager
+def administered(cluster: SlurmCluster) -> Iterator[None]:
+    """Somebody resumes drained nodes: after a crash of the controller Slurm may drain one minutes later, in another test."""
+    is_over = threading.Event()
+
+    def look_after() -> None:
+        while not is_over.wait(2.0):
+            cluster.resume_drained_nodes()
+
+    administrator = threading.Thread(target=look_after, daemon=True)
+    administrator.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        administrator.join()
 
 
 class Counted:
