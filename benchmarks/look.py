@@ -166,8 +166,8 @@ def wait_for_copy(folder: Path) -> None:
     """Until the copy in the data root is whole; print its size."""
     while not (lists := list(Layout(folder).look_tables.glob("*/files.json"))):
         time.sleep(0.1)
-    for name, size in json.loads(lists[0].read_text()).items():
-        print(f"{name:34}{size / 2**20:>9.1f} MiB")
+    for file in sorted(lists[0].parent.glob("*.arrow")):
+        print(f"{file.name:34}{file.stat().st_size / 2**20:>9.1f} MiB")
 
 
 def timed(server: psutil.Process, act) -> tuple[float, float]:

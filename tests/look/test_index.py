@@ -130,20 +130,32 @@ def test_what_is_kept_is_used_by_the_next_start_and_only_for_the_same_tables(roo
     assert not {path.parent for path in kept(layout)} & {path.parent for path in first_copy}
 
 
-@pytest.mark.parametrize("damage", ["truncated", "missing", "list"])
+@pytest.mark.parametrize("damage", ["truncated", "changed", "missing", "list"])
 def test_a_copy_that_is_not_whole_is_made_again(root, damage):
     layout, settings = root
     read(layout, settings)
     victim = kept(layout)[0]
     if damage == "truncated":
         victim.write_bytes(victim.read_bytes()[:-9])
+    elif damage == "changed":
+        victim.write_bytes(bytes(victim.stat().st_size))
     elif damage == "missing":
         victim.unlink()
     else:
         (victim.parent / "files.json").write_text('{"names.arrow": ')
     read(layout, settings)
-    assert victim.stat().st_size > 9
+    assert victim.read_bytes()[:6] == b"ARROW1", "there is a whole one again"
     read(layout, settings)
+
+
+def test_what_a_kill_left_of_a_copy_is_gone_with_the_next(root):
+    layout, settings = root
+    read(layout, settings)
+    place = kept(layout)[0].parent
+    (place / "files.json").unlink()
+    (place / ".draft-rows.arrow-1-ab").write_bytes(b"half")
+    read(layout, settings)
+    assert sorted(path.suffix for path in place.iterdir()) == [*[".arrow"] * 5, *[".json"] * 2]
 
 
 def test_a_data_root_that_cannot_be_written_to_is_shown_all_the_same(root):

@@ -7,9 +7,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from data_roots import Clip, fill
 
+from video_assets.core.sharding import shard_keys
+from video_assets.publish.publish import publish
 from video_assets.publish.rules.row_order import merge_order, rows_at_a_time
 from video_assets.publish.shard_rows import read_merged
+from video_assets.settings.model import Settings
+from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
 
 N_SHARDS = 7
@@ -82,3 +87,22 @@ def test_nothing_is_put_aside_where_all_shards_fit(shards, tmp_path):
     assert next(parts).num_rows == min(len(expected), 16_384)
     assert not (tmp_path / "scratch").exists()
     assert np.array_equal(np.bincount(order, minlength=N_SHARDS)[-1:], [0])
+
+
+def test_a_publication_through_a_file_has_the_same_bytes(tmp_path):
+    clips = [Clip(f"{number:03}.mp4", text=f"{number} " * 150_000) for number in range(100)]
+    products = []
+    for memory_mib in (64, 4096):
+        layout, settings = fill(tmp_path / str(memory_mib), clips, tables={"memory_mib": memory_mib})
+        assert is_put_aside(layout, settings) == (memory_mib == 64)
+        publish(layout, settings)
+        products.append([(layout.training / name).read_bytes() for name in ("training.csv", "training.parquet")])
+    assert products[0] == products[1]
+
+
+def is_put_aside(layout: Layout, settings: Settings) -> bool:
+    """Whether a row group of every shard takes more than the setting allows."""
+    shards = [layout.checked(shard) for shard in shard_keys(settings.decode.n_shards)]
+    groups = [pq.read_metadata(shard).row_group(0) for shard in shards]
+    row_bytes, largest = sum(group.total_byte_size / group.num_rows for group in groups), max(group.num_rows for group in groups)
+    return rows_at_a_time(row_bytes, largest, settings.tables.memory_mib << 20) < largest

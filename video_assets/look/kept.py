@@ -1,14 +1,14 @@
 """What the page made of the tables, kept below the data root, so that the next start need not make it again.
 
 A copy is that of one state of the tables: its folder is called by a hash of their names, sizes and times. It counts when its list
-of files is there, which is written last. The page itself reads files of its own machine (`look.files`).
+of files is there, which is written last, and their hashes are those of the list. The page itself reads files of its own machine
+(`look.files`).
 Belongs here: bringing a copy and leaving one. Does not belong here: what is in it (`look.build`).
 """
 
 import json
 import logging
 import shutil
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import xxhash
 
 from video_assets.core.json_values import read_value
 from video_assets.look.tables import Files
-from video_assets.storage.durable import durable_write, write_text
+from video_assets.storage.durable import durable_write, hash_file, write_text
 from video_assets.storage.layout import Layout
 
 _FORMAT = 1  # another number: older copies are made again
@@ -28,36 +28,25 @@ def fetch_kept(layout: Layout, files: Files, folder: Path) -> bool:
     """Copy what is kept of this state of the tables into `folder`; False when nothing whole is."""
     place = _place(layout, files)
     try:
-        sizes = read_value(dict[str, int], json.loads((place / _LIST).read_text(encoding="utf-8")))
-        for name in sizes:
+        hashes = read_value(dict[str, str], json.loads((place / _LIST).read_text(encoding="utf-8")))
+        for name in hashes:
             shutil.copyfile(place / Path(name).name, folder / Path(name).name)
-        _check(folder, sizes)
     except FileNotFoundError:
         return False
     except (OSError, ValueError) as error:
         log.warning("%s: made again: %s", place, error)
         return False
-    return True
-
-
-def _check(folder: Path, sizes: Mapping[str, int]) -> None:
-    for name, size in sizes.items():
-        if (n_bytes := (folder / name).stat().st_size) != size:
-            raise ValueError(f"{name} has {n_bytes:,} bytes, not {size:,}")
+    damaged = [name for name, content_hash in hashes.items() if hash_file(folder / Path(name).name) != content_hash]
+    if damaged:
+        log.warning("%s: made again: %s is damaged", place, damaged[0])
+    return not damaged
 
 
 def keep(layout: Layout, files: Files, folder: Path) -> None:
     """Leave a copy of `folder`, in place of all older ones; without one where the data root cannot be written to."""
     place = _place(layout, files)
     try:
-        made = sorted(file for file in folder.iterdir() if file.is_file())
-        for file in made:
-            if not _is_there(layout, files):
-                return
-            with durable_write(place / file.name) as copy, file.open("rb") as original:
-                shutil.copyfileobj(original, copy, 1 << 20)
-        if _is_there(layout, files):
-            write_text(place / _LIST, json.dumps({file.name: file.stat().st_size for file in made}))
+        if _copy(layout, files, folder, place):
             for other in layout.look_tables.iterdir():
                 if other != place:
                     shutil.rmtree(other, ignore_errors=True)
@@ -66,6 +55,22 @@ def keep(layout: Layout, files: Files, folder: Path) -> None:
     finally:
         if not (place / _LIST).is_file() or not files.is_current:
             _remove(layout, place)
+
+
+def _copy(layout: Layout, files: Files, folder: Path, place: Path) -> bool:
+    """False where the tables went away or changed before the end."""
+    made = sorted(file for file in folder.iterdir() if file.is_file())
+    # A damaged copy, or what a kill left of one.
+    shutil.rmtree(place, ignore_errors=True)
+    for file in made:
+        if not _is_there(layout, files):
+            return False
+        with durable_write(place / file.name) as copy, file.open("rb") as original:
+            shutil.copyfileobj(original, copy, 1 << 20)
+    if not _is_there(layout, files):
+        return False
+    write_text(place / _LIST, json.dumps({file.name: hash_file(file) for file in made}))
+    return True
 
 
 def _is_there(layout: Layout, files: Files) -> bool:

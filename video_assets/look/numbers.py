@@ -4,7 +4,7 @@ Belongs here: arithmetic. Does not belong here: which clips are counted or order
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,8 +32,7 @@ def axis_of(name: str, values: np.ndarray) -> Axis | None:
     low, high = float(known.min()), float(known.max())
     is_logarithmic = name in _LONG_TAILED and low > 0 and high / low > 20
     axis = Axis(name, _edges(low, high, is_logarithmic=is_logarithmic), [], is_logarithmic)
-    axis.clips.extend(count_bins(bins_of(axis, values)))
-    return axis
+    return replace(axis, clips=count_bins(bins_of(axis, values)))
 
 
 def bins_of(axis: Axis, values: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from video_assets.look.build import ROWS_PER_CHUNK
 from video_assets.look.files import Texts, has_part, mapped_batches
 
 _SCHEMA = pa.schema([("token", pa.string()), ("rows", pa.list_(pa.uint16()))])
-_ROW_BITS = 15
+_ROW_BITS = (ROWS_PER_CHUNK - 1).bit_length()
 _N_THREADS = 2
 
 
