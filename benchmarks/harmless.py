@@ -107,16 +107,25 @@ def remux(source: Path, target: Path, kind: str = "", edit: Callable[[list[Packe
         streams = {track.index: made.add_stream_from_template(track) for track in tracks}
         packets: dict[int, list[Packet]] = {track.index: [] for track in tracks}
         for packet in given.demux(tracks):
-            if packet.size and packet.dts is not None:
+            if packet.size:
                 packets[packet.stream_index].append(packet)
         for track in tracks:
             for packet in packets[track.index]:
                 packet.stream = streams[track.index]
             if edit is not None and track.type == kind:
                 packets[track.index] = edit(packets[track.index])
+        for track in tracks:
+            with_decoding_times(packets[track.index])
         every = [packet for track in tracks for packet in packets[track.index]]
         for packet in sorted(every, key=lambda packet: float(packet.dts * packet.time_base)):
             made.mux_one(packet)
+
+
+def with_decoding_times(packets: list[Packet]) -> None:
+    """Matroska stores none, and libavformat guesses none for the first packets when pictures are reordered widely."""
+    for packet, after in zip(packets[-2::-1], packets[:0:-1], strict=True):
+        if packet.dts is None:
+            packet.dts = after.dts
 
 
 def frames(path: Path) -> dict[int, npt.NDArray[np.uint8]]:
@@ -179,6 +188,8 @@ def compared(source: Path, damage: str, seed: str, folder: Path) -> Compared | N
     if row.reason not in OFTEN_HARMLESS:
         return None
     remux(source, whole)
+    if decode_clip(str(whole)).verdict != "good":
+        raise ValueError(f"{source}: the copy that should be whole is not")
     with quiet():
         good, bad = frames(whole), frames(broken)
         sound_s = lost_sound_s(broken, whole) if kind == "audio" else 0.0

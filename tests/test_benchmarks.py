@@ -18,6 +18,7 @@ TINY = {
     "look": ["--rows", "2000"],
     "miradata_sections": ["--minutes", "1", "--shares", "30", "--rounds", "1", "--latency-ms", "0", "--mb-per-s", "0"],
     "own_clips_sensor": ["20", "2"],
+    "own_rules": ["--clips", "4"],
     "pictures": ["--clips", "4", "--codecs", "libx264,mpeg4"],
     "probing": ["--clips", "20", "--workers", "1"],
     "retention": ["--nights", "2"],

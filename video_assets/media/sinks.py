@@ -155,6 +155,7 @@ class VideoSink(_Sink):
         self._time_base, self._guessed_rate, self._stream = time_base, rate, stream
         self.stillness = Stillness(rate)
         self._due = self.stillness.due
+        self._newest: VideoFrame | None = None
         self._quiet_bytes, self._last_bytes, self._n_loud = 0, 0, 0
         self.traits: Traits | None = None
         self._first_time: int | None = None
@@ -177,8 +178,10 @@ class VideoSink(_Sink):
             self._frame(frame)
         if packet is not None:
             self._count(packet)
-        if frames and (packet is None or self.n_delivered >= self._due):
-            self._look(frames[-1])
+        if frames:
+            self._newest = frames[-1]
+        if self._newest is not None and (packet is None or (frames and self.n_delivered >= self._due)):
+            self._look(self._newest)
 
     def _count(self, packet: Packet) -> None:
         self.n_delivered += 1
