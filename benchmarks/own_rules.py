@@ -144,7 +144,8 @@ def rates(n_clips: int) -> Iterator[Clip]:
             video = replace(video, ticks=[at + at // 4 for at in range(len(list(video.frames)))])
         row = decoded(muxer, video, partial(CLAIMS[muxer], rate=claimed) if is_wrong else bytes)
         # FFmpeg complains about some of them itself: then nothing is left to correct.
-        yield is_wrong and row.verdict == "good", f"{muxer} {float(true):.3f} called {claimed if is_wrong else 'so'}: {row.fps}", row
+        what = f"{muxer} {float(true):.3f} called {claimed if is_wrong else 'so'}: {row.fps}"
+        yield is_wrong and row.verdict == "good", what, row
 
 
 def claim_in_matroska(data: bytes, *, rate: int) -> bytes:

@@ -245,14 +245,6 @@ def test_a_listing_that_cannot_be_read_is_named_before_clips_get_other_batches(t
 # --- the web, as it is ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def long_video(tmp_path_factory):
-    """80 seconds, 8 MB, its index in front as in videos of the web."""
-    options = {"g": "50", "bf": "2", "qp": "4"}
-    path = tmp_path_factory.mktemp("videos") / "long.mp4"
-    return make_video(path, seconds=80, size=(192, 128), sound=True, video_options=options, movflags="faststart")
-
-
 def test_of_a_long_video_only_the_parts_with_clips_cross_the_wire_and_the_clips_are_the_same(tmp_path, web, long_video):
     rows = [v1_row("1.0", web.put("/long.mp4", long_video), 20, 22), v1_row("1.1", web.base + "/long.mp4", 50.2, 52.5)]
     clips = []

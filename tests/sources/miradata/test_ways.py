@@ -39,8 +39,8 @@ def web():
         yield server
 
 
-def mira(root, web, video, n_videos, **settings):
-    rows = [v1_row(f"{n}.0", web.put(f"/{n}.mp4", video), 1, 2) for n in range(n_videos)]
+def mira(root, web, video, n_videos, span=(1, 2), **settings):
+    rows = [v1_row(f"{n}.0", web.put(f"/{n}.mp4", video), *span) for n in range(n_videos)]
     csv = write_v1(root / "miradata_v1_9k.csv", rows)
     made = Settings(data_root=root / "data", miradata={**QUICK, "csv": str(csv), **settings}, decode={"workers": 1})
     refresh_listing(Layout(made.data_root), made.miradata)
@@ -100,6 +100,9 @@ def test_each_account_is_used_in_turn_and_its_file_stays_as_it_is(tmp_path, web,
 class _Proxy(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.seen.append((self.path, self.headers.get("Proxy-Authorization", "")))
+        if len(self.server.seen) > self.server.n_answers:
+            self.close_connection = True
+            return
         headers = {name: value for name, value in self.headers.items() if name.lower() in {"range", "accept-encoding"}}
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(urllib.request.Request(self.path, headers=headers), timeout=20) as answer:  # noqa: S310 - our own server
@@ -115,9 +118,10 @@ class _Proxy(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def proxying():
+def proxying(*, n_answers=1_000):
+    """A proxy that hangs up once it has answered so often."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Proxy) as server:
-        server.seen, server.daemon_threads = [], True
+        server.seen, server.n_answers, server.daemon_threads = [], n_answers, True
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         try:
             yield server
@@ -149,6 +153,19 @@ def test_proxies_are_used_in_turn_with_their_passwords_which_nobody_is_told(tmp_
     assert not [text for text in told if SECRET in text]
     assert SECRET.encode() not in files_below(tmp_path / "data")
     assert base64.b64encode(f"user:{SECRET}".encode()) not in files_below(tmp_path / "data")
+
+
+@pytest.mark.parametrize("n_answers", [0, 1])
+def test_a_proxy_that_hangs_up_while_a_video_is_read_by_parts_keeps_its_password(tmp_path, web, long_video, caplog, n_answers):
+    caplog.set_level(logging.DEBUG)
+    with proxying(n_answers=n_answers) as proxy:
+        proxies = [f"http://user:{SECRET}@127.0.0.1:{proxy.server_port}"]
+        settings = mira(tmp_path, web, long_video, 1, span=(40, 42), proxies=proxies, retries=0, timeout_s=5)
+        outcome = fetch(settings)
+        assert len(proxy.seen) > n_answers, "it was asked once more"
+    assert (outcome.n_ok, outcome.n_waiting) == (0, 1)
+    assert SECRET not in caplog.text + repr(outcome)
+    assert SECRET.encode() not in files_below(tmp_path / "data")
 
 
 @pytest.mark.parametrize("proxies", [f"ftp://user:{SECRET}@host", [f"user:{SECRET}@host:1"], {"a": f"http://user:{SECRET}@h"}])
