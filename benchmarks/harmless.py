@@ -110,22 +110,21 @@ def remux(source: Path, target: Path, kind: str = "", edit: Callable[[list[Packe
             if packet.size:
                 packets[packet.stream_index].append(packet)
         for track in tracks:
+            add_decoding_times(packets[track.index])
             for packet in packets[track.index]:
                 packet.stream = streams[track.index]
             if edit is not None and track.type == kind:
                 packets[track.index] = edit(packets[track.index])
-        for track in tracks:
-            with_decoding_times(packets[track.index])
         every = [packet for track in tracks for packet in packets[track.index]]
         for packet in sorted(every, key=lambda packet: float(packet.dts * packet.time_base)):
             made.mux_one(packet)
 
 
-def with_decoding_times(packets: list[Packet]) -> None:
+def add_decoding_times(packets: list[Packet]) -> None:
     """Matroska stores none, and libavformat guesses none for the first packets when pictures are reordered widely."""
     for packet, after in zip(packets[-2::-1], packets[:0:-1], strict=True):
         if packet.dts is None:
-            packet.dts = after.dts
+            packet.dts = min(after.dts, packet.pts)
 
 
 def frames(path: Path) -> dict[int, npt.NDArray[np.uint8]]:
