@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.publish.rules.row_order import interleave, rows_at_a_time
-from video_assets.storage.stages import StageError
+from video_assets.storage.row_groups import identity, refuse_replaced
 from video_assets.storage.tables import ROWS_PER_GROUP
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -63,7 +63,7 @@ class _Shard:
 
     def __init__(self, path: Path, columns: list[str]) -> None:
         self._path, self._columns = path, columns
-        self._identity = self._stat()
+        self._identity = identity(path)
         metadata = pq.read_metadata(path)
         groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         self._n_groups = len(groups)
@@ -81,14 +81,9 @@ class _Shard:
 
     def _group(self, index: int) -> pa.Table:
         with pq.ParquetFile(self._path) as file:
-            if self._stat() != self._identity:
-                raise StageError(f"{self._path} was replaced while it was read: wait for the other run, then materialize again")
+            refuse_replaced(self._path, self._identity)
             table = file.read_row_group(index, columns=self._columns, use_threads=False)
         return table.select(self._columns).replace_schema_metadata(None)
-
-    def _stat(self) -> tuple[int, int, int]:
-        stat = self._path.stat()
-        return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _bytes_of(group: pq.RowGroupMetaData, columns: list[str]) -> int:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import KEY, TableSpec
-from video_assets.storage.row_groups import opened
+from video_assets.storage.row_groups import identity, opened, refuse_replaced
 from video_assets.storage.stages import StageError
 
 ROWS_PER_RANGE = 65_536
@@ -75,7 +75,7 @@ class TablesByKey:
 
     def __init__(self, paths: Sequence[Path], spec: TableSpec) -> None:
         self._spec = spec
-        self._identities = {path: _identity(path) for path in paths}
+        self._identities = {path: identity(path) for path in paths}
         self._groups = [group for path in paths for group in _groups(path, spec)]
 
     def ranges(self, n_rows: int | None = None, *, memory_bytes: int | None = None) -> list[KeyRange]:
@@ -113,15 +113,11 @@ class TablesByKey:
 
     def _read(self, path: Path, groups: list[_Group], part: KeyRange, names: list[str]) -> list[pa.Table]:
         with opened(path) as file:
-            self._refuse_replaced(path)
+            refuse_replaced(path, self._identities[path])
             wanted = [name for name in dict.fromkeys([KEY.name, *names]) if name in file.schema_arrow.names]
             found = [(group, file.read_row_group(group.index, columns=wanted)) for group in groups]
         whole = [table if group.is_within(part) else table.filter(part.mask(table.column(KEY.name))) for group, table in found]
         return [_as_of_now(table, _schema(self._spec, names)) for table in whole]
-
-    def _refuse_replaced(self, path: Path) -> None:
-        if _identity(path) != self._identities[path]:
-            raise StageError(f"{path} was replaced while it was read: wait for the other run, then materialize again")
 
 
 def _groups(path: Path, spec: TableSpec) -> list[_Group]:
@@ -154,8 +150,3 @@ def _as_of_now(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def _schema(spec: TableSpec, names: list[str]) -> pa.Schema:
     fields = [spec.arrow.field(name).with_nullable(True) for name in names]
     return pa.schema(fields)
-
-
-def _identity(path: Path) -> tuple[int, int, int]:
-    stat = path.stat()
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from video_assets.storage.stages import StageError
+from video_assets.storage.stages import StageError, refuse_torn
 
 
 @contextmanager
@@ -31,9 +31,37 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
         raise StageError(f"{path}: not a readable table ({error}): delete it and materialize its asset again") from error
 
 
+def identity(path: Path) -> tuple[int, int, int]:
+    """What tells a file from another one under its name: inode, bytes, time of the last change."""
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def refuse_replaced(path: Path, seen: tuple[int, int, int]) -> None:
+    """Make sure that a file which is opened more than once is the one whose `identity` was `seen`; to be asked while it is open.
+
+    Raises:
+        StageError: it was replaced meanwhile.
+    """
+    if identity(path) != seen:
+        raise StageError(f"{path} was replaced while it was read: wait for the other run, then materialize again")
+
+
 def groups(file: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
     """All row groups of an open table, in order."""
     return (file.read_row_group(group, columns=columns) for group in range(file.num_row_groups))
+
+
+def kept_parts(path: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """Rows that the stage at `path` kept, a row group at a time: what `read_stage` reads, for what needs no whole stage.
+
+    Raises:
+        StageError: the stage is missing, torn, unreadable, or lacks a column.
+    """
+    refuse_torn(path)
+    with opened(path) as file:
+        for rows in groups(file, columns):
+            yield rows.select(columns).replace_schema_metadata(None)
 
 
 def rows_with(file: pq.ParquetFile, name: str, values: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:

@@ -100,19 +100,30 @@ def read_stage(path: Path, spec: TableSpec, *, columns: list[str] | None = None)
     dropped = _read(dropped_path(path), DROPPED)
     kept = _read(path, spec, columns)
     note = _read_note(path, kept.note)
-    _refuse_torn(path, note, dropped)
+    _refuse_torn(path, note, dropped.content_hash)
     return Stage(kept=kept.rows, dropped=dropped.rows, note=note, content_hash=kept.content_hash)
 
 
-def read_dropped(path: Path) -> pd.DataFrame:
+def read_dropped(path: Path, *, columns: list[str] | None = None) -> pd.DataFrame:
     """Every clip dropped up to the stage at `path`.
 
     Raises:
         StageError: missing, torn or unreadable.
     """
-    dropped = _read(dropped_path(path), DROPPED)
-    _refuse_torn(path, stage_note(path), dropped)
+    dropped = _read(dropped_path(path), DROPPED, columns)
+    _refuse_torn(path, stage_note(path), dropped.content_hash)
     return dropped.rows
+
+
+def refuse_torn(path: Path) -> None:
+    """Make sure of the stage at `path` without reading its rows.
+
+    Raises:
+        StageError: missing, torn or unreadable.
+    """
+    note = stage_note(path)
+    beside = dropped_path(path)
+    _refuse_torn(path, note, hash_file(beside) if beside.exists() else None)
 
 
 def unchanged_stage(path: Path, note: StageNote) -> str | None:
@@ -158,8 +169,8 @@ def _read_note(path: Path, said: JsonObject) -> StageNote:
         raise StageError(f"{path} has a note of another version ({error}): materialize {_asset(path)} again") from error
 
 
-def _refuse_torn(path: Path, note: StageNote, dropped: Table) -> None:
-    if note.dropped_hash != dropped.content_hash:
+def _refuse_torn(path: Path, note: StageNote, dropped_hash: str | None) -> None:
+    if dropped_hash is None or note.dropped_hash != dropped_hash:
         raise StageError(
             f"{path} and {dropped_path(path).name} are not of the same run (a write was interrupted): "
             f"materialize {_asset(path)} again"
