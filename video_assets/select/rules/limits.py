@@ -14,6 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from video_assets.core.word_counts import word_counts
+
 STAGE = "selected"
 """The stage that `dropped` names for these reasons."""
 
@@ -127,10 +129,12 @@ def _outside(
 
 
 def caption_words(texts: pd.Series) -> npt.NDArray[np.float64]:
-    """Words of each caption: what white space separates."""
-    trimmed = pc.call_function("utf8_trim_whitespace", [pa.array(texts, pa.string())])
-    words = pc.call_function("list_value_length", [pc.call_function("utf8_split_whitespace", [trimmed])])
-    return _numbers(pd.Series(words, dtype=pd.ArrowDtype(pa.int32())))
+    """Words of each caption: what white space separates. NaN where there is no caption."""
+    found = pa.array(texts, pa.string())
+    chunks = found.chunks if isinstance(found, pa.ChunkedArray) else [found]
+    counts = np.concatenate([np.zeros(0, np.int64), *map(word_counts, chunks)]).astype(np.float64)
+    counts[texts.isna().to_numpy(dtype=bool)] = np.nan
+    return counts
 
 
 def scores(extras: pd.Series, name: str) -> npt.NDArray[np.float64]:

@@ -50,17 +50,16 @@ def fates_by_rules(found: Iterable[tuple[str, npt.NDArray[np.object_]]], n_clips
 class Copies:
     """Clips that share their bytes with another, found once for all fates."""
 
-    def __init__(self, hashes: pa.ChunkedArray, keys: pa.ChunkedArray) -> None:
-        """Take hashes of the clips' bytes (null: not known, then it is nobody's copy) and their keys, in the same order."""
-        codes = hashes.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        uses = np.bincount(codes[codes >= 0]) if (codes >= 0).any() else np.zeros(1, dtype=np.int64)
-        shared = np.flatnonzero((codes >= 0) & (uses[codes] > 1))
+    def __init__(self, hashes: npt.NDArray[np.uint64], keys: pa.ChunkedArray) -> None:
+        """Take 64 bits of the hash of each clip's bytes (0: not known, then it is nobody's copy), and the clips' keys."""
+        _, codes, uses = np.unique(hashes, return_inverse=True, return_counts=True)
+        shared = np.flatnonzero((hashes != 0) & (uses[codes] > 1))
         by_key = pc.call_function("sort_indices", [keys.take(pa.array(shared))]).to_numpy()
-        order = by_key[np.argsort(codes[shared[by_key]], kind="stable")]
-        self._rows, self._codes = shared[order], codes[shared[order]]
+        order = by_key[np.argsort(hashes[shared[by_key]], kind="stable")]
+        self._rows, self._hashes = shared[order], hashes[shared[order]]
 
     def among(self, is_there: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """Rows that are the second or a later one, by clip key, of the same bytes among the clips that are there."""
         is_in = is_there[self._rows]
-        rows, codes = self._rows[is_in], self._codes[is_in]
-        return rows[1:][codes[1:] == codes[:-1]]
+        rows, hashes = self._rows[is_in], self._hashes[is_in]
+        return rows[1:][hashes[1:] == hashes[:-1]]
