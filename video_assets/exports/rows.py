@@ -1,7 +1,8 @@
 """The rows of a published version, a few thousand at a time, each with what a consumer's reader must know of the clip.
 
-The version holds the nine columns of the product; codec, rotation, source and licence stand in the shards and are kept here in
-about 25 bytes a row.
+The version holds the nine columns of the product; codec, rotation, source and licence stand in the shards. Versions and shards
+need not be in the same order, so these facts are kept here for all clips: twelve bytes each (44 where the hashes of the clips are
+handed on), the one thing in an export that grows with the table.
 Belongs here: reading. Does not belong here: which rows a consumer takes (`select.rules.lint`).
 """
 
@@ -17,29 +18,42 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from video_assets.core.schema import CHECKED
 from video_assets.core.sharding import shard_keys
 from video_assets.publish.versions import Version, read_versions
 from video_assets.select.rules.licences import licences_of
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import StageError, read_stage
+from video_assets.storage.row_groups import kept_parts
+from video_assets.storage.stages import StageError
 from video_assets.storage.tables import ROWS_PER_GROUP
 
 _READ = ["path", "source", "video_codec", "rotation_deg", "is_variable_rate", "extras"]
 _HASH = "content_hash"
-_WORDS = ("source", "licence", "video_codec")
+_KIND = pa.schema(
+    [
+        pa.field("source", pa.string()),
+        pa.field("licence", pa.string()),
+        pa.field("video_codec", pa.string()),
+        pa.field("rotation_deg", pa.int16()),
+        pa.field("is_variable_rate", pa.bool_()),
+    ]
+)
+_Kind = tuple[str, str, str, int, bool]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """By the hash of the clip's path, in ascending order: what the shards know of the clip. Words are codes into `words`."""
+    """By the hash of the clip's path, in ascending order: what the shards know of the clip, as a row number in `kinds`.
+
+    Millions of clips are of a few dozen kinds. `contents` are hashes of the clips' bytes, where they were read.
+    """
 
     hashes: npt.NDArray[np.uint64]
-    values: dict[str, np.ndarray]
-    words: dict[str, list[str]]
+    codes: npt.NDArray[np.uint32]
+    kinds: pa.Table
+    contents: npt.NDArray[np.bytes_] | None = None
 
-    def of(self, paths: list[str]) -> dict[str, pa.Array]:
+    def of(self, paths: list[str]) -> dict[str, pa.ChunkedArray]:
         """Columns source, licence, video_codec, rotation_deg, is_variable_rate of these clips; content_hash where it was read.
 
         Raises:
@@ -51,10 +65,11 @@ class Facts:
         if is_lost.any():
             lost = paths[int(np.flatnonzero(is_lost)[0])]
             raise StageError(f"the shards do not have {lost!r}, which is published: materialize training_csv, then export again")
-        columns = {name: pa.array(values[at]) for name, values in self.values.items()}
-        for name, words in self.words.items():
-            columns[name] = pa.array(words, pa.string()).take(columns[name])
-        return columns
+        rows = self.kinds.take(pa.array(self.codes[at]))
+        found = dict(zip(rows.column_names, rows.columns, strict=True))
+        if self.contents is not None:
+            found[_HASH] = pa.chunked_array([pa.array(self.contents[at])])
+        return found
 
 
 def newest_version(layout: Layout) -> Version:
@@ -72,21 +87,16 @@ def newest_version(layout: Layout) -> Version:
 
 
 def read_facts(layout: Layout, settings: Settings, *, has_hashes: bool = False) -> Facts:
-    """Facts about all clips of the shards, read a shard at a time; with or without the hashes of their bytes (32 bytes a row).
+    """Facts about all clips of the shards, read a row group at a time; with or without the hashes of their bytes.
 
     Raises:
         StageError: a shard is missing or torn.
     """
-    words: dict[str, dict[str, int]] = {name: {} for name in _WORDS}
-    wanted = [*_READ, _HASH] if has_hashes else _READ
-    parts = [
-        _shard_facts(read_stage(layout.checked(shard), CHECKED, columns=wanted).kept, settings.licences, words)
-        for shard in shard_keys(settings.decode.n_shards)
-    ]
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    order = np.argsort(columns["hash"])
-    hashes = columns.pop("hash")[order]
-    return Facts(hashes, {name: values[order] for name, values in columns.items()}, {n: list(w) for n, w in words.items()})
+    kinds: dict[_Kind, int] = {}
+    hashes, codes, contents = _read(layout, settings, kinds, [*_READ, _HASH] if has_hashes else _READ)
+    order = np.argsort(hashes)
+    table = pa.Table.from_pylist([dict(zip(_KIND.names, kind, strict=True)) for kind in kinds], _KIND)
+    return Facts(hashes[order], codes[order], table, contents[order] if has_hashes else None)
 
 
 def read_rows(version: Version, facts: Facts) -> Iterator[pa.Table]:
@@ -108,21 +118,40 @@ def _hashes(paths: list[str]) -> npt.NDArray[np.uint64]:
     return np.fromiter((xxhash.xxh3_64_intdigest(path.encode()) for path in paths), np.uint64, len(paths))
 
 
-def _shard_facts(rows: pd.DataFrame, by_source: dict[str, str], words: dict[str, dict[str, int]]) -> dict[str, np.ndarray]:
-    texts = {"source": rows["source"], "licence": licences_of(rows, by_source), "video_codec": rows["video_codec"].fillna("")}
-    return {
-        "hash": _hashes(rows["path"].tolist()),
-        **{name: _codes(column, words[name]) for name, column in texts.items()},
-        "rotation_deg": rows["rotation_deg"].fillna(0).to_numpy(dtype=np.int16),
-        "is_variable_rate": rows["is_variable_rate"].fillna(value=False).to_numpy(dtype=bool),
-        **({_HASH: rows[_HASH].fillna("").to_numpy(dtype="S32")} if _HASH in rows else {}),
-    }
+def _read(
+    layout: Layout, settings: Settings, kinds: dict[_Kind, int], columns: list[str]
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32], npt.NDArray[np.bytes_]]:
+    """Hash, kind (new ones are added to `kinds`) and, when it is one of the columns, content of every clip."""
+    parts = [(np.zeros(0, np.uint64), np.zeros(0, np.uint32), np.zeros(0, "S32"))]
+    for shard in shard_keys(settings.decode.n_shards):
+        for part in kept_parts(layout.checked(shard), columns):
+            rows = part.to_pandas(types_mapper=pd.ArrowDtype)
+            contents = rows[_HASH].fillna("").to_numpy(dtype="S32") if _HASH in rows else parts[0][2]
+            parts.append((_hashes(part.column("path").to_pylist()), _codes(_kinds(rows, settings.licences), kinds), contents))
+    hashes, codes, contents = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return hashes, codes, contents
 
 
-def _codes(column: pd.Series, known: dict[str, int]) -> npt.NDArray[np.int32]:
-    codes, names = pd.factorize(column.astype(object))
-    numbers = np.array([known.setdefault(str(name), len(known)) for name in names], dtype=np.int32)
-    return numbers[codes] if len(numbers) else np.zeros(0, dtype=np.int32)
+def _kinds(rows: pd.DataFrame, by_source: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "source": rows["source"],
+            "licence": licences_of(rows, by_source),
+            "video_codec": rows["video_codec"].fillna(""),
+            "rotation_deg": rows["rotation_deg"].fillna(0),
+            "is_variable_rate": rows["is_variable_rate"].fillna(value=False),
+        }
+    )
+
+
+def _codes(rows: pd.DataFrame, kinds: dict[_Kind, int]) -> npt.NDArray[np.uint32]:
+    mixed = np.zeros(len(rows), dtype=np.int64)
+    for name in rows:
+        codes, words = pd.factorize(rows[name])
+        mixed = mixed * len(words) + codes
+    _, first, kind = np.unique(mixed, return_index=True, return_inverse=True)
+    found = rows.iloc[first].itertuples(index=False, name=None)
+    return np.array([kinds.setdefault(each, len(kinds)) for each in found], dtype=np.uint32)[kind]
 
 
 def is_there(path: str, file_size: int) -> bool:
