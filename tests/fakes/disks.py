@@ -1,4 +1,4 @@
-"""A disk that is full, for real."""
+"""A disk that is full, and a program that may open few files, for real."""
 
 import os
 import resource
@@ -28,3 +28,16 @@ def small_disk(folder: Path, n_bytes: int) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, ignored)
+
+
+@contextmanager
+def few_files(n_files: int) -> Iterator[None]:
+    """In the block, this process may open so many files more than it has open now."""
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # The limit is on the number of a new descriptor.
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + n_files, old[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, old)

@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -97,6 +97,22 @@ class Output:
             os.fsync(raw.fileno())
         self.files[name] = asdict(file.facts)
 
+    @contextmanager
+    def open_in_turn(self) -> Iterator[Callable[[str], HashedFile]]:
+        """Any number of new files, by name. None is open between two writes, so much should be written at a time."""
+        files: dict[str, HashedFile] = {}
+
+        def named(name: str) -> HashedFile:
+            if name not in files:
+                files[name] = HashedFile(_Appended(self.folder / name))
+            return files[name]
+
+        yield named
+        for name, file in files.items():
+            with (self.folder / name).open("rb") as raw:
+                os.fsync(raw.fileno())
+            self.files[name] = asdict(file.facts)
+
     def write(self, name: str, text: str) -> None:
         """A small text file."""
         with self.open(name) as file:
@@ -140,6 +156,18 @@ class Output:
         path = self.folder / name
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+
+@dataclass(frozen=True)
+class _Appended:
+    """A new file that is open only while something is written to it."""
+
+    path: Path
+
+    def write(self, data: bytes) -> int:
+        """Put it at the end."""
+        with self.path.open("ab") as file:
+            return file.write(data)
 
 
 def _copy(source: str, target: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +22,9 @@ from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write
 from video_assets.storage.tables import ROWS_PER_GROUP
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 
 def sha256_file(path: Path) -> str:
     """What `sha256sum` prints."""
@@ -32,7 +35,7 @@ def sha256_file(path: Path) -> str:
 class HashedFile(io.RawIOBase):
     """A file to write to that keeps count and hash of its bytes; closing it leaves the file below open."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: "SupportsWrite[bytes]") -> None:
         super().__init__()
         self._file, self._digest = file, hashlib.sha256()
         self.n_bytes = self.n_rows = 0

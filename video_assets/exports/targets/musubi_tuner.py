@@ -1,11 +1,10 @@
 """musubi-tuner: one JSONL per frame rate, since `source_fps` is one number per block, and the TOML around them.
 
-Clips are linked under unique names: the trainer names its caches after the base name alone.
+Clips are linked under unique names: the trainer names its caches after the base name alone. A table may have thousands of rates,
+more than files can be open.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import tomlkit
@@ -14,25 +13,28 @@ from video_assets.exports.output import Output
 from video_assets.exports.rules.lines import json_line, values
 from video_assets.exports.rules.names import rate_group
 
-if TYPE_CHECKING:
-    from video_assets.publish.product_files import HashedFile
-
 
 def write(rows: Iterator[pa.Table], out: Output) -> None:
     """Links, JSONL by rate, settings."""
     out.make_folder("clips")
-    files: dict[float, HashedFile] = {}
-    with ExitStack() as stack:
+    rates: set[float] = set()
+    with out.open_in_turn() as file:
         for part in rows:
-            for path, text, fps in values(part, "path", "text", "fps"):
-                rate = rate_group(fps)
-                if rate not in files:
-                    files[rate] = stack.enter_context(out.open(_jsonl(rate)))
-                name = f"clips/{out.clip_name(path)}"
-                out.place(path, name)
-                files[rate].write(json_line({"video_path": str(out.final / name), "caption": text}))
-                files[rate].n_rows += 1
-    out.write("dataset.toml", _settings(str(out.final), sorted(files)))
+            for rate, lines in _lines(part, out).items():
+                file(_jsonl(rate)).write(b"".join(lines))
+                file(_jsonl(rate)).n_rows += len(lines)
+                rates.add(rate)
+    out.write("dataset.toml", _settings(str(out.final), sorted(rates)))
+
+
+def _lines(rows: pa.Table, out: Output) -> dict[float, list[bytes]]:
+    """The lines of these clips by rate; each clip is linked."""
+    found: dict[float, list[bytes]] = {}
+    for path, text, fps in values(rows, "path", "text", "fps"):
+        name = f"clips/{out.clip_name(path)}"
+        out.place(path, name)
+        found.setdefault(rate_group(fps), []).append(json_line({"video_path": str(out.final / name), "caption": text}))
+    return found
 
 
 def _jsonl(rate: float) -> str:
