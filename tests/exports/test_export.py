@@ -81,7 +81,8 @@ def killed(*_):
 
 
 def test_all_files_of_an_export_are_known_as_its_own(own):
-    for target in MODULES:
+    # Where the tests' folder has a dot in it, one target refuses: see test_the_shards_for_open_sora_refuse_a_path_with_a_dot.
+    for target in MODULES.keys() - ({"open-sora-2.0-sharded"} if "." in str(own[0].root) else set()):
         first = export(*own, target)
         with (first.folder / MADE).open() as lines:
             made = {line.rstrip("\n") for line in lines} | {*first.manifest["files"], MANIFEST}
