@@ -13,7 +13,8 @@ import pandas as pd
 
 VERSIONS = {"decord": "0.6.0", "OpenCV": "5.0.0.93", "torchcodec": "0.17.0", "PyAV": "18.1.0"}
 COLUMNS = [
-    "clip_key", "video_codec", "rotation_deg", "fps", "header_fps", "header_frames", "packet_frames", "is_variable_rate", "starts_at_s",
+    "clip_key", "video_codec", "rotation_deg", "fps", "header_fps", "header_frames", "packet_frames", "is_variable_rate",
+    "starts_at_s",
 ]  # fmt: skip
 _TRANSPORT_STREAMS = (".ts", ".m2ts", ".mts")
 _AV1 = ("av1", "libdav1d", "libaom-av1")
