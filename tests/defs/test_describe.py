@@ -18,6 +18,6 @@ def test_the_report_says_what_often_harmless_reasons_cost_and_what_the_pictures_
     readers = reader_table(pd.DataFrame(columns=COLUMNS))
     report = Report(page=Path("page.html"), funnel=funnel, pictures={}, readers=readers, captions=captions)
     table = report_metadata(report)["dropped_for_often_harmless"].value
-    assert "| reference_frames | 3 | whole in all 14 clips cut at an open GOP, in 27 of 159" in table
+    assert "| reference_frames | 3 | whole in all 19 clips cut at an open GOP, in 4 of 189" in table
     assert "| last_audio_packet | 0 |" in table
     assert OFTEN_HARMLESS.keys() <= REASONS.keys()
