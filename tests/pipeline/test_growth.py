@@ -99,7 +99,7 @@ def test_tables_come_out_the_same_in_however_many_pieces_they_are_read(tmp_path,
     layout, settings = fill(tmp_path / "whole", clips, decode={"n_shards": N_SHARDS})
     whole = tables(layout)
     csv_hash = publish(layout, settings).csv_hash
-    monkeypatch.setattr("video_assets.storage.tables.ROWS_PER_GROUP", 2)
+    monkeypatch.setattr("video_assets.storage.grouping.MEAN_ROWS", 2)
     monkeypatch.setattr("video_assets.storage.key_ranges.ROWS_PER_RANGE", 3)
     layout, settings = fill(tmp_path / "pieces", clips, decode={"n_shards": N_SHARDS})
     assert pq.read_metadata(layout.enriched_metadata).num_row_groups > 10
@@ -111,7 +111,7 @@ def test_tables_come_out_the_same_in_however_many_pieces_they_are_read(tmp_path,
 
 
 def test_little_memory_makes_the_same_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr("video_assets.storage.tables.ROWS_PER_GROUP", 4)
+    monkeypatch.setattr("video_assets.storage.grouping.MEAN_ROWS", 4)
     clips = [Clip(f"{number:02d}.mp4", text=f"clip {number}" if number % 7 else " ") for number in range(12)]
     layout, settings = fill(tmp_path, clips, upto="shard_lists", decode={"n_shards": N_SHARDS})
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")}

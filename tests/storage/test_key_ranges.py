@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from video_assets.core.schema import DROPPED, LEDGER
-from video_assets.storage.key_ranges import KeyRange, TablesByKey
+from video_assets.storage.key_ranges import TablesByKey
+from video_assets.storage.keys import KeyRange
 from video_assets.storage.stages import StageError
 from video_assets.storage.tables import write_table
 

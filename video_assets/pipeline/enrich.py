@@ -5,6 +5,7 @@ clip is probed (`checking.check`).
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -22,8 +23,10 @@ from video_assets.progress import Progress
 from video_assets.settings.model import Source
 from video_assets.settings.steps import Decode
 from video_assets.sources.ledgers import ledgers
+from video_assets.storage.changes import changes_of
 from video_assets.storage.durable import hash_file
-from video_assets.storage.key_ranges import KeyRange, TablesByKey
+from video_assets.storage.key_ranges import TablesByKey
+from video_assets.storage.keys import KeyRange
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
 from video_assets.storage.row_groups import opened, rows_with
@@ -39,9 +42,9 @@ def enrich(
 ) -> StageResult:
     """Probe new and changed clips, join captions, drop clips that the source could not give and empty captions.
 
-    When nothing has changed since the last time, and no clip is left to be measured again, nothing is read or written. Else the
-    ledgers are read twice, as many clips at a time as `memory_bytes` allow: for what is to be probed and dropped, then for the
-    table.
+    When nothing has changed since the last time, and no clip is left to be measured again, nothing is read or written. Else
+    that is done where ledgers have changed, and the other rows stay (`storage.changes`). Ledgers are read twice, as many clips at
+    a time as `memory_bytes` allow: for what is to be probed and dropped, then for the table.
 
     Raises:
         NoSpaceError: the disk is full; the table is as it was.
@@ -51,14 +54,18 @@ def enrich(
     buried = tombstones_hash(layout)
     if content_hash := _unchanged(layout, sources, buried):
         return StageResult(layout.enriched_metadata, content_hash)
-    listed = _Listed(layout, sources, memory_bytes)
     known = _Known(layout)
-    todo = pd.concat([plan_probes(split.kept, *known.of(part))[_TO_PROBE] for part, split in listed.splits()])
+    listed = _Listed(layout, sources, _note({}, buried), again=known.again(), memory_bytes=memory_bytes)
+    todo = pd.concat(
+        [CLIPS.frame()[_TO_PROBE], *(plan_probes(split.kept, *known.of(part))[_TO_PROBE] for part, split in listed.splits())]
+    )
     fresh, written = _probe(layout, todo, settings=settings, progress=progress)
     known.add(fresh)
     kept = (merge_probes(split.kept, *known.of(part)) for part, split in listed.splits())
-    note = _note(listed.inputs, buried)
-    content_hash = write_stage_in_parts(layout.enriched_metadata, CLIPS, kept=kept, dropped=listed.dropped(), note=note)
+    note = replace(_note(listed.inputs, buried), units=listed.changes.units)
+    content_hash = write_stage_in_parts(
+        layout.enriched_metadata, CLIPS, kept=kept, dropped=listed.dropped(), note=note, patch=listed.changes.patch
+    )
     remove_parts([*known.parts, *written])
     return StageResult(layout.enriched_metadata, content_hash, n_new=len(fresh))
 
@@ -81,15 +88,22 @@ def _unchanged(layout: Layout, sources: Sequence[Source], buried: str) -> str | 
     content_hash = unchanged_stage(layout.enriched_metadata, _note(inputs, buried)) if inputs else None
     if content_hash is None or any(layout.probe_parts.glob("*.jsonl")):
         return None
+    return None if _unread(layout) else content_hash
+
+
+def _unread(layout: Layout) -> list[str]:
+    """Keys of clips of the last table that could not be read."""
     with opened(layout.enriched_metadata) as file:
-        is_unread = any(rows_with(file, "probe_status", ["unreadable_now"], ["probe_status"]))
-    return None if is_unread else content_hash
+        found = rows_with(file, "probe_status", ["unreadable_now"], ["clip_key"])
+        return [key for rows in found for key in rows.column("clip_key").to_pylist()]
 
 
 class _Listed:
-    """The ledgers of all sources, a range of clip keys at a time; `inputs` are their hashes."""
+    """The ledgers of all sources where they have `changes`, a range of clip keys at a time; `inputs` are their hashes."""
 
-    def __init__(self, layout: Layout, sources: Sequence[Source], memory_bytes: int | None) -> None:
+    def __init__(
+        self, layout: Layout, sources: Sequence[Source], note: StageNote, *, again: list[str], memory_bytes: int | None
+    ) -> None:
         paths = ledgers(layout, sources)
         if not paths:
             raise StageError(f"nothing is listed yet: materialize {' or '.join(source.asset for source in sources)}")
@@ -97,10 +111,11 @@ class _Listed:
         if missing := next((name for name, path in paths.items() if not path.exists()), None):
             raise StageError(f"{paths[missing]} is missing: materialize {missing}")
         self._rows = TablesByKey(list(paths.values()), LEDGER)
-        self._ranges = self._rows.ranges(memory_bytes=memory_bytes)
+        self.changes = changes_of(layout.enriched_metadata, CLIPS, note=note, units=self._rows.units(), again=again)
+        self._ranges = self._rows.ranges(memory_bytes=memory_bytes, within=self.changes.ranges)
         # After the look at the files: one that is replaced meanwhile is refused when its rows are read.
         self.inputs = {name: hash_file(path) for name, path in paths.items()}
-        self._dropped: dict[KeyRange, list[pd.DataFrame]] = {}
+        self._dropped: dict[KeyRange, pd.DataFrame] = {}
 
     def splits(self) -> Iterator[tuple[KeyRange, filters.Split]]:
         """For every range the clips that are there and have a caption, and those taken down, not ok or without one."""
@@ -108,24 +123,30 @@ class _Listed:
             listed, taken_down = drop_taken_down(self._rows.rows(part), self._tombstones, stage="enriched_metadata")
             usable = filters.drop_not_ok(listed)
             captioned = filters.drop_empty_captions(usable.kept)
-            self._dropped[part] = [taken_down, usable.dropped, captioned.dropped]
+            self._dropped[part] = pd.concat([taken_down, usable.dropped, captioned.dropped])
             yield part, captioned
 
     def dropped(self) -> pd.DataFrame:
-        """All that `splits` dropped, what was taken down first."""
-        by_kind = zip(*self._dropped.values(), strict=True)
-        return pd.concat([table for tables in by_kind for table in tables], ignore_index=True)
+        """All that `splits` dropped, and what was dropped before where nothing has changed; by clip key."""
+        every = pd.concat([self.changes.dropped_before(), *self._dropped.values()])
+        return every.sort_values("clip_key", ignore_index=True)
 
 
 class _Known:
     """Measurements that hold by the rules of now: of the last table, of runs that were killed, then new ones."""
 
     def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         records, self.parts = read_parts(layout.probe_parts)
         self._records = PROBES.frame([record for record in records if record.get("prober_version") == PROBER_VERSION])
         path = layout.enriched_metadata
         self._table = TablesByKey([path], PROBES) if path.exists() else None
         self._version = stage_note(path).versions.get("prober", "") if path.exists() else ""
+
+    def again(self) -> list[str]:
+        """Keys of clips that could not be read last time, and of those that a killed run has measured."""
+        unread = [] if self._table is None else _unread(self._layout)
+        return [*unread, *self._records["clip_key"]]
 
     def add(self, records: list[JsonObject]) -> None:
         """Take what was probed now."""

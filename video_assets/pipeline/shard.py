@@ -17,19 +17,32 @@ from video_assets.core.filters import drop_changed, split_by_verdict
 from video_assets.core.json_values import JsonObject, read_value
 from video_assets.core.matching import merge_verdicts, without_verdict
 from video_assets.core.results import ClipVerdict
-from video_assets.core.schema import CHECKED, CLIPS, VERDICTS
+from video_assets.core.schema import CHECKED, CLIPS, DROPPED, VERDICTS, TableSpec
 from video_assets.core.takeover import standing_verdicts
 from video_assets.pipeline.recipes import decode_check_recipe
 from video_assets.settings.steps import Decode
+from video_assets.storage.changes import Changes, changes_of, patch_of
 from video_assets.storage.durable import hash_file
+from video_assets.storage.key_ranges import TablesByKey
+from video_assets.storage.keys import KeyRange
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease
 from video_assets.storage.parts import PartWriter, read_parts, remove_parts
-from video_assets.storage.stages import StageError, StageNote, dropped_path, read_stage, stage_hash, stage_note, write_stage
-from video_assets.storage.tables import read_older_table, write_table
+from video_assets.storage.patching import Patch
+from video_assets.storage.stages import (
+    StageError,
+    StageNote,
+    dropped_path,
+    read_dropped,
+    stage_hash,
+    stage_note,
+    write_stage_in_parts,
+)
+from video_assets.storage.tables import count_rows, read_older_table, read_table, write_table_in_parts
 
 # A mount that is gone fails every clip: after this many the rest of the shard is left for the backfill.
 MAX_UNREADABLE = 20
+_STAGE = "decode_check"
 
 
 @dataclass(frozen=True)
@@ -100,11 +113,16 @@ class Shard:
     def __init__(self, layout: Layout, name: str, settings: Decode, lease: Lease) -> None:
         self._layout, self.name, self._settings, self._lease = layout, name, settings, lease
         self._note = _note(layout, name, settings)
-        self._list = read_stage(layout.shard_list(name), CLIPS)
         self._needed = settings.demands.columns
-        self._known, self._parts = _known_verdicts(layout, name, self._list.kept, self._needed)
-        self._todo = without_verdict(self._list.kept, self._known)
-        self.n_clips = len(self._list.kept)
+        path = layout.shard_list(name)
+        clips = TablesByKey([path], CLIPS)
+        self._dropped = read_dropped(path)
+        given, self._parts = read_parts(layout.verdict_parts(name))
+        self._changes = _changes(layout, name, self._note, clips, [str(record["clip_key"]) for record in given])
+        self._clips = _rows_of(clips, CLIPS, self._changes.ranges)
+        self._known, self._verdicts = _known_verdicts(layout, name, self._clips, self._needed, given=given, changes=self._changes)
+        self._todo = without_verdict(self._clips, self._known)
+        self.n_clips = count_rows(path)
         self.n_known = self.n_clips - len(self._todo)
         self._records: list[JsonObject] = []
         self._unreadable: list[str] = []
@@ -120,6 +138,10 @@ class Shard:
         """Make its verdicts durable."""
         if self._records:
             self._writer.close()
+
+    @cached_property
+    def _n_bytes(self) -> int:
+        return int(read_table(self._layout.shard_list(self.name), CLIPS, columns=["file_size"]).rows["file_size"].sum())
 
     @property
     def is_done(self) -> bool:
@@ -160,22 +182,37 @@ class Shard:
         if self._unreadable:
             why = _why_unreadable(self._unreadable, n_left=len(self._todo) - len(self._records))
             return UndeliveredShard(**vars(self._outcome(failure=why)))
-        merged = merge_verdicts(self._list.kept, known)
+        mine, kept = self._split(known)
+        path = self._layout.checked(self.name)
+        outcome = self._outcome(n_kept=self._n_standing() + len(kept), dropped=dict(sorted(Counter(mine["reason"]).items())))
+        facts = {key: value for key, value in asdict(outcome).items() if key not in {"shard", "content_hash"}}
+        self._lease.ensure()
+        note = replace(self._note, outcome={**facts, "n_decoded": 0, "decode_seconds": 0.0}, units=self._changes.units)
+        dropped = pd.concat([self._dropped, mine], ignore_index=True)
+        content_hash = write_stage_in_parts(path, CHECKED, kept=[kept], dropped=dropped, note=note, patch=self._changes.patch)
+        return replace(outcome, content_hash=content_hash)
+
+    def _split(self, known: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """All that the check drops of this shard, by clip key, and what it keeps of the clips that are looked at now."""
+        merged = merge_verdicts(self._clips, known)
         changed = drop_changed(merged.unchecked).dropped
         tolerated, demands = self._settings.tolerated_reasons, self._settings.demands
         split = split_by_verdict(merged.checked, tolerated_reasons=tolerated, demands=demands)
-        dropped = pd.concat([self._list.dropped, changed, split.dropped], ignore_index=True)
-        new = pd.concat([changed, split.dropped])
-        outcome = self._outcome(n_kept=len(split.kept), dropped=dict(sorted(Counter(new["reason"]).items())))
-        facts = {key: value for key, value in asdict(outcome).items() if key not in {"shard", "content_hash"}}
-        self._lease.ensure()
-        note = replace(self._note, outcome={**facts, "n_decoded": 0, "decode_seconds": 0.0})
-        content_hash = write_stage(self._layout.checked(self.name), CHECKED, kept=split.kept, dropped=dropped, note=note)
-        return replace(outcome, content_hash=content_hash)
+        before = self._changes.dropped_before()
+        mine = pd.concat([before[before["stage"] == _STAGE], changed, split.dropped])
+        return mine.sort_values("clip_key", ignore_index=True), split.kept
+
+    def _n_standing(self) -> int:
+        """Clips that were kept before and are not looked at now."""
+        if self._changes.patch is None:
+            return 0
+        checked = TablesByKey([self._changes.patch.path], CHECKED)
+        n_looked_at = sum(len(checked.rows(part, ["clip_key"])) for part in self._changes.ranges)
+        return count_rows(self._changes.patch.path) - n_looked_at
 
     def _compact(self, known: pd.DataFrame) -> None:
         self._lease.ensure()
-        write_table(self._layout.verdicts(self.name), VERDICTS, known)
+        write_table_in_parts(self._layout.verdicts(self.name), VERDICTS, [known], patch=self._verdicts)
         if self._records:
             self._writer.close()
             self._parts.append(self._writer.path)
@@ -188,26 +225,45 @@ class Shard:
             n_clips=self.n_clips,
             n_decoded=len(self._records),
             n_kept=n_kept,
-            n_bytes=int(self._list.kept["file_size"].sum()),
+            n_bytes=self._n_bytes,
             decode_seconds=self._decode_seconds,
             dropped=dropped or {},
         )
 
 
-def _known_verdicts(layout: Layout, shard: str, clips: pd.DataFrame, needed: tuple[str, ...]) -> tuple[pd.DataFrame, list[Path]]:
-    """Verdicts given earlier that hold by the rules of now and have the columns `needed`, and the part files they are in.
+def _changes(layout: Layout, shard: str, note: StageNote, clips: TablesByKey, given: list[str]) -> Changes:
+    """Where the shard has to be looked at: where its list has changed, verdicts were given since, or none was found last time."""
+    path = layout.checked(shard)
+    try:
+        dropped = read_dropped(path)
+    except StageError:
+        dropped = DROPPED.frame()
+    again = [*given, *dropped["clip_key"][dropped["reason"] == "changed_since_listing"]]
+    return changes_of(path, CHECKED, note=note, units=clips.units(), again=again)
 
-    Another number of shards makes other files: when clips are left over, those are looked through too, so that it decodes
-    nothing.
+
+def _rows_of(tables: TablesByKey, spec: TableSpec, ranges: tuple[KeyRange, ...]) -> pd.DataFrame:
+    return pd.concat([spec.frame(), *(tables.rows(part) for part in ranges)], ignore_index=True)
+
+
+def _known_verdicts(
+    layout: Layout, shard: str, clips: pd.DataFrame, needed: tuple[str, ...], *, given: list[JsonObject], changes: Changes
+) -> tuple[pd.DataFrame, Patch | None]:
+    """Verdicts given earlier that hold by the rules of now and have the columns `needed`; and what of their table can stay.
+
+    `given` are records that are in no table yet. Another number of shards makes other files: when clips are left over, those are
+    looked through too, so that it decodes nothing.
     """
-    tables = [read_older_table(path, VERDICTS) for path in (layout.verdicts(shard),) if path.exists()]
-    records, parts = read_parts(layout.verdict_parts(shard))
-    known = _latest([*tables, VERDICTS.frame(records)], needed)
+    path = layout.verdicts(shard)
+    patch = None if changes.patch is None else patch_of(path, VERDICTS, changes.ranges)
+    ranges = (KeyRange("", None),) if patch is None else patch.ranges
+    tables = [_rows_of(TablesByKey([path], VERDICTS), VERDICTS, ranges)] if path.exists() else []
+    known = _latest([*tables, VERDICTS.frame(given)], needed)
     if len(without_verdict(clips, known)):
         keys = set(clips["clip_key"])
         others = [table[table["clip_key"].isin(keys)] for table in _other_verdicts(layout, shard)]
         known = _latest([*others, known], needed)
-    return known, parts
+    return known, patch
 
 
 def _other_verdicts(layout: Layout, shard: str) -> Iterator[pd.DataFrame]:

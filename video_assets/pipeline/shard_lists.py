@@ -7,16 +7,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-import pandas as pd
-
+from video_assets.core.filters import Split
 from video_assets.core.json_values import read_value
 from video_assets.core.schema import CLIPS, DROPPED
 from video_assets.core.sharding import assign_shards
 from video_assets.storage.aside import rows_aside
+from video_assets.storage.changes import Changes, changed_in_any, changes_of
 from video_assets.storage.durable import write_text
-from video_assets.storage.key_ranges import TablesByKey
+from video_assets.storage.key_ranges import TablesByKey, Unit
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import StageNote, read_dropped, stage_hash, unchanged_stage, write_stage
+from video_assets.storage.stages import StageNote, read_dropped, stage_hash, unchanged_stage, write_stage_in_parts
+from video_assets.storage.tables import count_rows, read_table
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,15 @@ class ListFacts:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a list was made from: stage hashes by asset; and what came of it. The version before wrote no facts."""
+    """What a list was made from: stage hashes by asset, and tokens of their units; and what came of it.
+
+    The versions before wrote no facts, and no tokens.
+    """
 
     inputs: Mapping[str, str]
     shard_lists: str
     facts: ListFacts | None = None
+    units: tuple[str, ...] = ()
 
 
 def write_shard_lists(
@@ -54,7 +59,8 @@ def write_shard_lists(
     """Write the lists of `shards`: each clip ever listed is in exactly one shard, kept or dropped.
 
     A list whose clips stay as they are keeps its hash and is not written, so only shards with news are checked again. What it was
-    made from therefore lies beside it (`Layout.shard_origin`), not in it. When all were made from this table, nothing is read.
+    made from therefore lies beside it (`Layout.shard_origin`), not in it. When all were made from this table, nothing is read;
+    else only where it has changed (`storage.changes`).
     As many clips lie in memory at a time as `memory_bytes` allow, and one shard.
 
     Raises:
@@ -69,21 +75,34 @@ def write_shard_lists(
     clips = TablesByKey([layout.size_filtered], CLIPS)
     # Once more, of the file that is read: it may have been replaced since.
     source = stage_hash(layout.size_filtered)
+    units = clips.units()
+    changes = {shard: _changes(layout, shard, units) for shard in shards}
     gone = read_dropped(layout.size_filtered)
     dropped = dict(iter(gone.groupby(assign_shards(gone["clip_key"], n_shards=n_shards))))
     with rows_aside(layout.size_filtered, CLIPS) as aside:
-        for part in clips.ranges(memory_bytes=memory_bytes):
+        for part in clips.ranges(memory_bytes=memory_bytes, within=changed_in_any(changes.values())):
             rows = clips.rows(part)
             aside.put(rows, assign_shards(rows["clip_key"], n_shards=n_shards))
-        for shard in shards:
-            yield _write_list(layout, shard, aside.take(shard), dropped.get(shard, DROPPED.frame()), source)
+        for shard, changed in changes.items():
+            yield _write_list(layout, shard, Split(aside.take(shard), dropped.get(shard, DROPPED.frame())), source, changed)
 
 
-def _write_list(layout: Layout, shard: str, kept: pd.DataFrame, dropped: pd.DataFrame, source: str) -> ShardList:
+def _changes(layout: Layout, shard: str, units: list[Unit]) -> Changes:
+    """Where a shard's list has to be made anew: where size_filtered has changed since."""
+    path, origin = layout.shard_list(shard), read_origin(layout, shard)
+    is_of_list = origin is not None and path.exists() and origin.shard_lists == stage_hash(path)
+    made_from = origin.units if origin is not None and is_of_list else ()
+    return changes_of(path, CLIPS, note=StageNote(shard=shard), units=units, made_from=made_from)
+
+
+def _write_list(layout: Layout, shard: str, halves: Split, source: str, changes: Changes) -> ShardList:
+    path = layout.shard_list(shard)
+    kept, dropped = changes.made_anew(halves.kept), halves.dropped
     rows, gone = (half.sort_values("clip_key", ignore_index=True) for half in (kept, dropped))
-    content_hash = write_stage(layout.shard_list(shard), CLIPS, kept=rows, dropped=gone, note=StageNote(shard=shard))
-    facts = ListFacts(n_clips=len(rows), n_dropped=len(gone), n_bytes=int(rows["file_size"].sum()))
-    origin = Origin({"size_filtered": source}, content_hash, facts)
+    content_hash = write_stage_in_parts(path, CLIPS, kept=[rows], dropped=gone, note=StageNote(shard=shard), patch=changes.patch)
+    n_bytes = int(read_table(path, CLIPS, columns=["file_size"]).rows["file_size"].sum())
+    facts = ListFacts(n_clips=count_rows(path), n_dropped=len(gone), n_bytes=n_bytes)
+    origin = Origin({"size_filtered": source}, content_hash, facts, changes.units)
     write_text(layout.shard_origin(shard), json.dumps(asdict(origin), sort_keys=True) + "\n")
     return ShardList(shard=shard, content_hash=content_hash, **vars(facts))
 

@@ -8,14 +8,17 @@ Belongs here: cutting and reading ranges. Does not belong here: what the rows me
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version as installed_version
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import xxhash
 
 from video_assets.core.schema import KEY, TableSpec
+from video_assets.storage.keys import KeyRange, keys_of_group
+from video_assets.storage.row_group_bytes import hashes_of
 from video_assets.storage.row_groups import identity, opened, refuse_replaced
 from video_assets.storage.stages import StageError
 
@@ -26,24 +29,11 @@ _COPIES = 8
 
 
 @dataclass(frozen=True)
-class KeyRange:
-    """Keys from `first` up to, but without, `end`; None is the end of all."""
+class Unit:
+    """Keys between two borders of row groups, and a token that changes with any row there and with the program's version."""
 
-    first: str
-    end: str | None
-
-    def mask(self, keys: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Which keys are in the range."""
-        is_in = pc.call_function("greater_equal", [keys, pa.scalar(self.first)])
-        if self.end is None:
-            return is_in
-        return pc.call_function("and", [is_in, pc.call_function("less", [keys, pa.scalar(self.end)])])
-
-    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows of a table in memory that are in the range."""
-        if rows.empty:
-            return rows
-        return rows[self.mask(pa.chunked_array(pa.array(rows[KEY.name], pa.string()))).to_numpy()]
+    keys: KeyRange
+    token: str
 
 
 @dataclass(frozen=True)
@@ -78,22 +68,46 @@ class TablesByKey:
         self._identities = {path: identity(path) for path in paths}
         self._groups = [group for path in paths for group in _groups(path, spec)]
 
-    def ranges(self, n_rows: int | None = None, *, memory_bytes: int | None = None) -> list[KeyRange]:
-        """All ranges, in order; together they hold every key there can be.
+    def units(self) -> list[Unit]:
+        """All keys there can be, cut where a row group of any table begins.
+
+        Raises:
+            StageError: a table was replaced since the first look.
+        """
+        hashes = {path: hashes_of(path) for path in self._identities}
+        for path, known in self._identities.items():
+            refuse_replaced(path, known)
+        borders = ["", *sorted({group.lowest for group in self._groups} - {""})]
+        waiting = sorted(self._groups, key=lambda group: group.lowest, reverse=True)
+        order = {id(group): place for place, group in enumerate(self._groups)}
+        here: list[_Group] = []
+        found = []
+        for first, end in zip(borders, [*borders[1:], None], strict=True):
+            keys = KeyRange(first, end)
+            while waiting and waiting[-1].meets(keys):
+                here.append(waiting.pop())
+            here = [group for group in here if group.meets(keys)]
+            here.sort(key=lambda group: order[id(group)])
+            found.append(Unit(keys, _token(keys, [hashes[group.path][group.index] for group in here])))
+        return found
+
+    def ranges(
+        self,
+        n_rows: int | None = None,
+        *,
+        memory_bytes: int | None = None,
+        within: Sequence[KeyRange] = (KeyRange("", None),),
+    ) -> list[KeyRange]:
+        """All ranges, in order; together they hold every key of those `within` which they are (every key there can be).
 
         Args:
             n_rows: a range ends with the row group that has its so many-th row; default: `ROWS_PER_RANGE`.
             memory_bytes: or where working on it would take this much memory, but not within a row group.
+            within: ranges that rise and do not overlap.
         """
         n_rows, n_bytes = n_rows or ROWS_PER_RANGE, (memory_bytes or sys.maxsize) // _COPIES
-        cuts, rows_here, bytes_here = [""], 0, 0
-        for group in sorted(self._groups, key=lambda group: group.lowest):
-            is_full = rows_here >= n_rows or (rows_here > 0 and bytes_here + group.n_bytes > n_bytes)
-            if is_full and group.lowest > cuts[-1]:
-                cuts.append(group.lowest)
-                rows_here = bytes_here = 0
-            rows_here, bytes_here = rows_here + group.n_rows, bytes_here + group.n_bytes
-        return [KeyRange(first, end) for first, end in zip(cuts, [*cuts[1:], None], strict=True)]
+        groups = sorted(self._groups, key=lambda group: group.lowest)
+        return [part for whole in within for part in _cut([g for g in groups if g.meets(whole)], whole, n_rows, n_bytes)]
 
     def rows(self, part: KeyRange, columns: list[str] | None = None) -> pd.DataFrame:
         """The rows of one range, of the contract's types.
@@ -120,6 +134,22 @@ class TablesByKey:
         return [_as_of_now(table, _schema(self._spec, names)) for table in whole]
 
 
+def _cut(groups: list[_Group], whole: KeyRange, n_rows: int, n_bytes: int) -> list[KeyRange]:
+    cuts, rows_here, bytes_here = [whole.first], 0, 0
+    for group in groups:
+        is_full = rows_here >= n_rows or (rows_here > 0 and bytes_here + group.n_bytes > n_bytes)
+        if is_full and group.lowest > cuts[-1]:
+            cuts.append(group.lowest)
+            rows_here = bytes_here = 0
+        rows_here, bytes_here = rows_here + group.n_rows, bytes_here + group.n_bytes
+    return [KeyRange(first, end) for first, end in zip(cuts, [*cuts[1:], whole.end], strict=True)]
+
+
+def _token(keys: KeyRange, hashes: list[str]) -> str:
+    told = [installed_version("video_assets"), keys.first, "" if keys.end is None else f"<{keys.end}", *hashes]
+    return xxhash.xxh3_64_hexdigest("\0".join(told).encode())
+
+
 def _groups(path: Path, spec: TableSpec) -> list[_Group]:
     with opened(path) as file:
         names = file.schema_arrow.names
@@ -131,10 +161,7 @@ def _groups(path: Path, spec: TableSpec) -> list[_Group]:
 
 def _group(path: Path, metadata: pq.FileMetaData, index: int) -> _Group:
     group = metadata.row_group(index)
-    parts = (group.column(at) for at in range(group.num_columns))
-    statistics = next(part.statistics for part in parts if part.path_in_schema == KEY.name)
-    is_told = statistics is not None and statistics.has_min_max
-    lowest, highest = (statistics.min, statistics.max) if is_told else ("", None)
+    lowest, highest = keys_of_group(group)
     return _Group(path, index, group.num_rows, group.total_byte_size, lowest, highest)
 
 

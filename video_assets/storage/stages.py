@@ -16,6 +16,7 @@ from video_assets.core.errors import MendableError
 from video_assets.core.json_values import JsonObject, read_value
 from video_assets.core.schema import DROPPED, TableSpec
 from video_assets.storage.durable import hash_file
+from video_assets.storage.patching import Patch
 from video_assets.storage.tables import Table, read_note, read_table, write_table, write_table_in_parts
 
 
@@ -27,8 +28,8 @@ class StageError(MendableError):
 class StageNote:
     """What a stage was made from and by; what is empty or None says nothing.
 
-    `inputs` are hashes by asset, `settings` and `versions` those of its recipe, `tombstones` their hash, `shard` its name and
-    `outcome` its numbers. `dropped_hash` pairs the stage's two files.
+    `inputs` are hashes by asset, `units` the tokens of their parts (`storage.changes`), `settings` and `versions` those of its
+    recipe, `tombstones` their hash, `shard` its name and `outcome` its numbers. `dropped_hash` pairs the stage's two files.
     """
 
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class StageNote:
     shard: str | None = None
     outcome: JsonObject = field(default_factory=dict)
     dropped_hash: str | None = None
+    units: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, said: JsonObject) -> Self:
@@ -50,7 +52,7 @@ class StageNote:
 
     def as_json(self) -> JsonObject:
         """All that it says."""
-        return {name: value for name, value in vars(self).items() if value not in (None, {})}
+        return {name: value for name, value in vars(self).items() if value not in (None, {}, ())}
 
     def says(self, other: "StageNote") -> bool:
         """True when it says all that `other` says."""
@@ -84,11 +86,17 @@ def write_stage(path: Path, spec: TableSpec, *, kept: pd.DataFrame, dropped: pd.
 
 
 def write_stage_in_parts(
-    path: Path, spec: TableSpec, *, kept: Iterable[pd.DataFrame], dropped: pd.DataFrame, note: StageNote
+    path: Path,
+    spec: TableSpec,
+    *,
+    kept: Iterable[pd.DataFrame],
+    dropped: pd.DataFrame,
+    note: StageNote,
+    patch: Patch | None = None,
 ) -> str:
-    """As `write_stage`, with kept rows that come a part at a time."""
+    """As `write_stage`, with kept rows that come a part at a time; with a `patch`, only those that are made anew."""
     dropped_hash = write_table(dropped_path(path), DROPPED, dropped)
-    return write_table_in_parts(path, spec, kept, note=replace(note, dropped_hash=dropped_hash).as_json())
+    return write_table_in_parts(path, spec, kept, note=replace(note, dropped_hash=dropped_hash).as_json(), patch=patch)
 
 
 def read_stage(path: Path, spec: TableSpec, *, columns: list[str] | None = None) -> Stage:

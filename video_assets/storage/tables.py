@@ -14,12 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.json_values import JsonObject
-from video_assets.core.schema import TableSpec
+from video_assets.core.schema import KEY, TableSpec
 from video_assets.storage.durable import durable_write, hash_file
+from video_assets.storage.grouping import by_key, by_number
+from video_assets.storage.patching import Patch, write_patched
+from video_assets.storage.row_group_bytes import RowGroupWriter
 from video_assets.storage.space import explained_space
 
 ROWS_PER_GROUP = 16_384
-"""Rows of one row group, in every table of the data root: what a reader holds at a time."""
+"""Rows that a reader holds at a time; of one row group in tables without clip keys, which `storage.grouping` does not cut."""
 
 _META = b"video_assets"
 
@@ -46,31 +49,26 @@ def write_table(path: Path, spec: TableSpec, rows: pd.DataFrame, *, note: JsonOb
     return write_table_in_parts(path, spec, [rows], note=note)
 
 
-def write_table_in_parts(path: Path, spec: TableSpec, parts: Iterable[pd.DataFrame], *, note: JsonObject | None = None) -> str:
-    """As `write_table`, with rows that come a part at a time; how they are cut makes no difference."""
+def write_table_in_parts(
+    path: Path, spec: TableSpec, parts: Iterable[pd.DataFrame], *, note: JsonObject | None = None, patch: Patch | None = None
+) -> str:
+    """As `write_table`, with rows that come a part at a time; how they are cut makes no difference.
+
+    With a `patch` they are those of its ranges, and the rows of its table stay elsewhere. That makes no difference either.
+    """
     schema = spec.arrow.with_metadata(note_metadata(note or {}))
+    rows = (pa.Table.from_pandas(spec.frame(part), schema=spec.arrow, preserve_index=False) for part in parts)
     with (
         explained_space(path.parent, purpose=f"writing {path.name}"),
         durable_write(path, is_same_kept=True) as file,
-        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+        RowGroupWriter(file, schema) as writer,
     ):
-        rest, n_rows = schema.empty_table(), 0
-        for part in parts:
-            rows = pa.Table.from_pandas(spec.frame(part), schema=schema, preserve_index=False)
-            rest = pa.concat_tables([rest, rows.replace_schema_metadata(schema.metadata)])
-            n_whole = rest.num_rows - rest.num_rows % ROWS_PER_GROUP
-            _write_groups(writer, rest.slice(0, n_whole))
-            rest, n_rows = rest.slice(n_whole), n_rows + rows.num_rows
-        _write_groups(writer, rest)
-        if not n_rows:
-            writer.write_table(rest)
+        if patch is not None:
+            write_patched(writer, patch, rows, spec.arrow)
+        else:
+            for group in by_key(rows) if spec.columns[0] == KEY else by_number(rows, ROWS_PER_GROUP):
+                writer.write(group)
     return hash_file(path)
-
-
-def _write_groups(writer: pq.ParquetWriter, rows: pa.Table) -> None:
-    """In row groups that do not show in how many pieces the rows came."""
-    for start in range(0, rows.num_rows, ROWS_PER_GROUP):
-        writer.write_table(rows.slice(start, ROWS_PER_GROUP).combine_chunks())
 
 
 def read_table(path: Path, spec: TableSpec, *, columns: list[str] | None = None) -> Table:
