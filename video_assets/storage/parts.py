@@ -11,45 +11,59 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from video_assets.core.json_values import JsonObject
 from video_assets.storage.durable import fsync_folder
+from video_assets.storage.space import explained_space
 
 _log = logging.getLogger(__name__)
 
 
 class PartWriter:
-    """Appends records to a file of its own in `folder`; durable after `batch` records or `interval_s` seconds, and at the end."""
+    """Appends records to a file of its own in `folder`; durable after `batch` records or `interval_s` seconds, and at the end.
+
+    Raises:
+        NoSpaceError: the disk is full, from any call; what was durable stays.
+        OSError: the disk did not take it otherwise.
+    """
 
     def __init__(self, folder: Path, *, batch: int = 64, interval_s: float = 2.0) -> None:
+        self._folder, self.path = folder, folder / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
-        self._file = self.path.open("x", encoding="utf-8")
-        fsync_folder(folder)
+        with self._explained():
+            self._file = self.path.open("x", encoding="utf-8")
+            fsync_folder(folder)
         self._batch, self._interval_s = batch, interval_s
         self._pending, self._flushed_at = 0, time.monotonic()
 
     def append(self, record: JsonObject) -> None:
         """Add one record."""
-        self._file.write(json.dumps(record) + "\n")
+        with self._explained():
+            self._file.write(json.dumps(record) + "\n")
         self._pending += 1
         if self._pending >= self._batch or time.monotonic() - self._flushed_at >= self._interval_s:
             self.flush()
 
     def flush(self) -> None:
         """Make everything appended so far survive a power cut."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with self._explained():
+            self._file.flush()
+            os.fsync(self._file.fileno())
         self._pending, self._flushed_at = 0, time.monotonic()
 
     def close(self) -> None:
         """Flush and close; the file stays until `remove_parts`."""
-        if not self._file.closed:
+        if self._file.closed:
+            return
+        with self._explained(), self._file:
             self.flush()
-            self._file.close()
+
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained_space(self._folder, purpose="keeping results")
 
     def __enter__(self) -> Self:
         return self
