@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 from look import generate
@@ -38,7 +39,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         if not (folder / "ready").exists():
-            generate(folder, options.rows, is_whole=False)
+            # In a program of its own: peak memory counts that of the program which started the command.
+            program = get_context("spawn").Process(target=generate, args=(folder, options.rows), kwargs={"is_whole": False})
+            program.start()
+            program.join()
+            assert program.exitcode == 0
         for name, flags in QUESTIONS.items():
             print(f"{name:<24}{measure(folder, flags)}", flush=True)
 
