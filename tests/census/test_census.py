@@ -1,6 +1,7 @@
 """The census counts every clip once: in buckets, or under a cause."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -77,6 +78,7 @@ def test_the_command_prints_a_table_or_json_and_draws(layout, tmp_path):
     done = command("census", "wan-2.1", *options, "--png", picture)
     assert done.returncode == 0, done.stderr
     assert "6 of 10 clips have a bucket" in done.stdout
+    assert re.search(r"^1280x720x49 +6 +18\.4 s +6$", done.stdout, re.MULTILINE)
     assert "falls out          3 too few frames after the change of rate" in done.stdout
     assert picture.read_bytes()[1:4] == b"PNG"
     assert json.loads(command("census", "wan-2.1", *options, "--json").stdout)["placed"] == 6

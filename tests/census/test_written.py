@@ -59,7 +59,7 @@ def test_files_of_trainers_that_are_not_named_any_more_go(tmp_path):
     ((census, _),) = write_census(layout, other)
     assert sorted(path.name for path in layout.census.iterdir()) == ["ltx.json", "ltx.png"]
     page = census_markdown(census)
-    assert "| bucket | clips | hours | batches |" in page
+    assert "| bucket | clips | duration | batches |" in page
     assert "fill none; cut away:" in page
 
 

@@ -4,7 +4,7 @@ Does not belong here: the picture (`census.picture`), the terminal (`cli.pages`)
 """
 
 from video_assets.census.census import Census
-from video_assets.core.units import count, share
+from video_assets.core.units import count, duration, share
 
 _MOST = 40
 
@@ -18,12 +18,15 @@ def summary(census: Census) -> str:
 
 
 def census_markdown(census: Census) -> str:
-    """The fullest buckets with clips, hours and batches, then what falls out by cause."""
+    """The fullest buckets with clips, duration and batches, then what falls out by cause."""
     head = f"**{census.trainer}**, version {census.version}: {census.placed:,} of {count(census.clips, 'clips')} have a bucket; "
-    rows = [(row["bucket"], f"{row['clips']:,}", f"{row['hours']:,.2f}", f"{row['batches']:,}") for row in census.buckets[:_MOST]]
+    rows = [
+        (row["bucket"], f"{row['clips']:,}", duration(row["hours"] * 3600), f"{row['batches']:,}")
+        for row in census.buckets[:_MOST]
+    ]
     if rest := census.buckets[_MOST:]:
         sums = [sum(row[name] for row in rest) for name in ("clips", "hours", "batches")]
-        rows.append((count(len(rest), "buckets") + " more", f"{sums[0]:,}", f"{sums[1]:,.2f}", f"{sums[2]:,}"))
+        rows.append((count(len(rest), "buckets") + " more", f"{sums[0]:,}", duration(sums[1] * 3600), f"{sums[2]:,}"))
     rows += [(f"falls out: {cause}", f"{clips:,}", "", "") for cause, clips in census.left_out.items()]
-    lines = ["| bucket | clips | hours | batches |", "|---|---:|---:|---:|", *("| " + " | ".join(row) + " |" for row in rows)]
+    lines = ["| bucket | clips | duration | batches |", "|---|---:|---:|---:|", *("| " + " | ".join(row) + " |" for row in rows)]
     return "\n".join([head + summary(census), "", *lines])

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from video_assets.cli.terminal import printable
 from video_assets.core.funnel import funnel_from_counts
-from video_assets.core.units import count, share, size
+from video_assets.core.units import count, duration, share, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,13 +96,15 @@ def census(found: "Census") -> None:
     """Buckets with clips, then what falls out."""
     out = Console(highlight=False, markup=False, soft_wrap=True)
     out.print(f"{found.trainer}, version {found.version}: {found.placed:,} of {found.clips:,} clips have a bucket")
-    out.print(f"{'bucket':<24} {'clips':>10} {'hours':>10} {'batches':>10}")
+    out.print(f"{'bucket':<24} {'clips':>10} {'duration':>12} {'batches':>10}")
     for row in found.buckets:
-        out.print(f"{row['bucket']:<24} {row['clips']:>10,} {row['hours']:>10,.2f} {row['batches']:>10,}")
+        out.print(f"{row['bucket']:<24} {row['clips']:>10,} {duration(row['hours'] * 3600):>12} {row['batches']:>10,}")
     for cause, clips in found.left_out.items():
         out.print(f"falls out          {clips:,} {cause}")
     out.print(f"batches            {found.batches:,} of {found.batch_size}; {found.lost_in_small_buckets:,} clips fill none")
-    out.print(f"cut away           {found.frames_cut_share:.1%} of frames, {found.pixels_cut_share:.1%} of the picture")
+    out.print(
+        f"cut away           {share(found.frames_cut_share, 1)} of frames, {share(found.pixels_cut_share, 1)} of the picture"
+    )
 
 
 def what_if(found: "WhatIf") -> None:
