@@ -46,6 +46,9 @@ a{color:inherit}th{color:var(--muted);font-weight:600;font-size:12.5px}tr:last-c
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .reason{color:var(--bad);white-space:nowrap}.kept{color:var(--kept);font-weight:650}.words{color:var(--muted);min-width:220px}
 figure{margin:0;background:#fff;padding:10px}img{display:block;max-width:100%;height:auto;margin:0 auto}
+@media(max-width:640px){.table tr{display:flex;flex-wrap:wrap;gap:2px 14px;padding:10px 14px;border-bottom:1px solid var(--line)}
+.table tr.head{display:none}.table tr:last-child{border:0}.table td{border:0;padding:0;min-width:0}
+.words{flex:1 0 100%}.n::before{content:attr(data-head) " ";color:var(--muted)}}
 @media print{body{background:#fff}figure,tr{break-inside:avoid}}
 """
 
@@ -181,13 +184,15 @@ def _link(words: str, address: str | None) -> str:
 
 
 def _table(head: Row, rows: Sequence[Row]) -> str:
-    lines = [_line("th", head), *(_line("td", row) for row in rows)]
-    return f'<div class="table"><table>{"".join(lines)}</table></div>'
+    names = "".join(f'<th class="{kind}" scope="col">{_inside(name)}</th>' for kind, name in head)
+    lines = (f"<tr>{''.join(map(_cell, row, head))}</tr>" for row in rows)
+    return f'<div class="table" tabindex="0"><table><tr class="head">{names}</tr>{"".join(lines)}</table></div>'
 
 
-def _line(tag: str, cells: Row) -> str:
-    inside = (f'<{tag} class="{name}">{_inside(content)}</{tag}>' for name, content in cells)
-    return f"<tr>{''.join(inside)}</tr>"
+def _cell(cell: tuple[str, object], head: tuple[str, object]) -> str:
+    """A phone shows no heads of columns: a number tells its own."""
+    kind, content = cell
+    return f'<td class="{kind}" data-head="{_inside(head[1])}">{_inside(content)}</td>'
 
 
 def _inside(content: object) -> str:
