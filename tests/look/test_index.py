@@ -1,6 +1,9 @@
 """What the page makes of the tables: words, orders, keys, and the copy that is kept for the next start."""
 
+import errno
 import threading
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +16,9 @@ from hypothesis import strategies as st
 
 from video_assets.look.build import ROWS_PER_CHUNK, build
 from video_assets.look.catalogue import Catalogue
+from video_assets.look.clip import MAX_TEXT, card
 from video_assets.look.files import Texts
-from video_assets.look.index import Index
+from video_assets.look.index import Index, WordsNotReadyError
 from video_assets.look.numbers import first, shuffled
 from video_assets.look.rules import Ask, Order
 from video_assets.look.tables import find_files
@@ -27,24 +31,40 @@ from video_assets.storage.layout import Layout
 def indexed(captions: list[str], folder: Path) -> Words:
     with pa.ipc.new_file(str(folder / "texts.arrow"), pa.schema([("text", pa.string())])) as file:
         file.write_table(pa.table({"text": pa.array(captions, pa.string())}), max_chunksize=256)
-    path = folder / "words.arrow"
-    assert write_words(Texts(folder), path, threading.Event())
-    return Words(path, len(captions))
+    assert write_words(Texts(folder), folder, threading.Event())
+    return Words(folder, len(captions))
 
 
-ALPHABET = "aAbBéÉß İı\u00a0\u2003\t\n.,'\u202e語"
+ALPHABET = "aAbBéÉß İı\u00a0\u2003\t\n.,'7\u0301\u202e語"
+
+
+def has(text: str, word: str) -> bool:
+    """What the index is to find: a part; of one letter or digit, a whole word."""
+    text, word = (pa.compute.utf8_lower(pa.scalar(each)).as_py() for each in (text, word))
+    if len(word) > 1 or not word.isalnum() or word == "語":
+        return word in text
+    around = [unicodedata.category(sign)[0] in "LNM" for sign in f" {text} "]
+    return any(
+        sign == word and not around[place] and not around[place + 2] for place, sign in enumerate(text)
+    )  # fmt: skip
 
 
 @given(st.lists(st.text(ALPHABET, max_size=12), max_size=20), st.text(ALPHABET, min_size=1, max_size=6))
 def test_words_are_found_where_they_are_part_of_a_caption(tmp_path_factory, captions, asked):
     words = indexed(captions, tmp_path_factory.mktemp("words"))
     for word in asked.split():
-        lower = pa.compute.utf8_lower
-        expected = [lower(pa.scalar(word)).as_py() in lower(pa.scalar(text)).as_py() for text in captions]
-        assert words.find([word]).tolist() == expected
+        assert words.find([word]).tolist() == [has(text, word) for text in captions]
 
 
-def test_words_of_more_clips_than_one_batch_holds(tmp_path):
+def test_one_letter_or_digit_is_a_whole_word_and_one_sign_of_a_language_without_spaces_is_not(tmp_path):
+    words = indexed(["A cat", "a5 paper", "(5) cats", "cafe\u0301 e-bike", "红色汽车", "Шар и я"], tmp_path)
+    found = {word: np.flatnonzero(words.find([word])).tolist() for word in ("a", "5", "e", "车", "и", "-", "(")}
+    assert found == {"a": [0], "5": [2], "e": [3], "车": [4], "и": [5], "-": [3], "(": [2]}
+
+
+@pytest.mark.parametrize("held_bytes", [1, 64 << 20], ids=["a vocabulary for each", "one for all"])
+def test_words_of_more_clips_than_one_batch_holds(tmp_path, monkeypatch, held_bytes):
+    monkeypatch.setattr("video_assets.look.words._VOCABULARY_BYTES", held_bytes)
     n = 2 * ROWS_PER_CHUNK + 7
     words = indexed([f"clip {number} " + ("Red car" if number % 1000 == 3 else "dog") for number in range(n)], tmp_path)
     assert np.flatnonzero(words.find(["CAR", "re"])).tolist() == list(range(3, n, 1000))
@@ -119,14 +139,14 @@ def test_what_is_kept_is_used_by_the_next_start_and_only_for_the_same_tables(roo
     layout, settings = root
     read(layout, settings)
     first_copy = kept(layout)
-    assert len(first_copy) == 5
+    assert len(first_copy) == 7
     with monkeypatch.context() as without:
         without.setattr("video_assets.look.catalogue.build", None)  # not called
         read(layout, settings)
     ledger = find_files(layout, settings).ledgers[0]
     pq.write_table(pq.read_table(ledger).slice(0, 1), ledger)
     assert read(layout, settings).n_clips == 1
-    assert len(kept(layout)) == 5
+    assert len(kept(layout)) == 7
     assert not {path.parent for path in kept(layout)} & {path.parent for path in first_copy}
 
 
@@ -155,7 +175,7 @@ def test_what_a_kill_left_of_a_copy_is_gone_with_the_next(root):
     (place / "files.json").unlink()
     (place / ".draft-rows.arrow-1-ab").write_bytes(b"half")
     read(layout, settings)
-    assert sorted(path.suffix for path in place.iterdir()) == [*[".arrow"] * 5, *[".json"] * 2]
+    assert sorted(path.suffix for path in place.iterdir()) == [*[".arrow"] * 7, *[".json"] * 2]
 
 
 def test_a_data_root_that_cannot_be_written_to_is_shown_all_the_same(root):
@@ -164,3 +184,33 @@ def test_a_data_root_that_cannot_be_written_to_is_shown_all_the_same(root):
     layout.look_tables.write_text("in the way")
     read(layout, settings)
     assert layout.look_tables.read_text() == "in the way"
+
+
+def test_without_an_index_of_words_the_clips_are_shown_and_the_page_says_what_to_do(root, monkeypatch):
+    layout, settings = root
+
+    def full(*_: object) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("video_assets.look.catalogue.write_words", full)
+    catalogue = Catalogue(layout, lambda: settings)
+    catalogue.refresh()
+    index = catalogue.index
+    assert index is not None
+    assert len(index.page(Ask(), Order())) == 2
+    assert not index.are_words_coming
+    with pytest.raises(WordsNotReadyError, match=r"until this page is started again.*No space left on device.*TMPDIR"):
+        index.page(Ask(words=("car",)), Order())
+    assert kept(layout) == []
+
+
+def test_a_caption_is_shown_from_before_the_word_that_was_asked(root):
+    layout, settings = root
+    index = read(layout, settings)
+    clip = replace(index.clip(0), text="it goes on and on " * 100 + "to a Zebra " + "and on " * 100)
+    shown = str(card(clip, ("zebra", "nowhere"), is_excluded=False)["text"])
+    assert shown.startswith("…")
+    assert 10 < shown.index("Zebra") < 40
+    assert len(shown) == MAX_TEXT + 1
+    assert card(clip, is_excluded=False)["text"] == clip.text[:MAX_TEXT]
+    assert card(clip, ("it",), is_excluded=False)["text"] == clip.text[:MAX_TEXT]

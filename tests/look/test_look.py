@@ -46,7 +46,7 @@ def names(page: LookServer, **query: str) -> list[str]:
 
 
 def ready(page: LookServer) -> dict:
-    return page.when(lambda state: state["tables"] is not None)
+    return page.when(lambda state: state["tables"] is not None and not state["why_no_words"])
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """From the tables of a data root to a folder of Arrow files that the page asks: cheap to open, to search, to read 60 clips from.
 
 Row n of all files is the same clip. `rows.arrow`: a number per clip and column. `names.arrow`: keys, paths, times. `texts.arrow`:
-captions, compressed in small batches. `details.arrow`: why clips were dropped, in words. `about.json`: see `About`. `words.arrow`
-is made last, by `look.words`.
+captions, compressed in small batches. `details.arrow`: why clips were dropped, in words. `about.json`: see `About`. The index of
+words is made last, by `look.words`.
 Belongs here: writing them. Does not belong here: the join (`look.tables`), reading (`look.files`), keeping (`look.kept`).
 """
 

@@ -24,6 +24,10 @@ from video_assets.storage.layout import Layout
 
 _LOOK_AGAIN_S = 2.0
 _SHOWN_CHARS = 600
+_NO_WORDS = (
+    "words of captions cannot be searched until this page is started again: no index could be made in {folder} ({error}). "
+    "Is its disk full? TMPDIR names another"
+)
 log = logging.getLogger(__name__)
 
 
@@ -117,14 +121,13 @@ class Catalogue:
 
     def _read_words(self, index: Index, files: Files, *, is_kept: bool) -> None:
         """Captions are searched through an index that takes longer than the rest, which is shown meanwhile."""
-        path = index.folder / "words.arrow"
         try:
-            if not is_kept and not write_words(index.texts, path, self._stop):
+            if not is_kept and not write_words(index.texts, index.folder, self._stop):
                 return
-            index.take_words(path)
+            index.take_words()
         except (pa.ArrowException, OSError) as error:
-            index.do_without_words(f"words cannot be searched: {error}")
-            log.warning("words cannot be searched: %s", error)
+            index.do_without_words(_NO_WORDS.format(folder=self._folder.parent, error=error))
+            log.warning("%s", index.why_no_words)
             return
         if not is_kept:
             keep(self._layout, files, index.folder)

@@ -5,6 +5,7 @@ Belongs here: what is told and served of one clip. Does not belong here: finding
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ _TYPES = {
 }
 _OTHER_TYPE = "video/x-unknown"
 MAX_TEXT = 400
+_BEFORE_A_WORD = 24
 _REFUSED_BY_TABLE = "taken_down"
 
 
@@ -40,10 +42,17 @@ class ClipFile:
     status: os.stat_result
 
 
-def card(clip: Clip, *, is_excluded: bool) -> JsonObject:
-    """What the page shows of a clip among others; long texts are cut."""
-    cut = {"text": clip.text[:MAX_TEXT], "detail": clip.detail[:MAX_TEXT]}
+def card(clip: Clip, words: Sequence[str] = (), *, is_excluded: bool) -> JsonObject:
+    """What the page shows of a clip among others. Long texts are cut; a caption starts before the first of the `words` in it."""
+    cut = {"text": _beginning_before(clip.text, words), "detail": clip.detail[:MAX_TEXT]}
     return {**_shown(clip), **cut, "is_excluded": is_excluded}
+
+
+def _beginning_before(text: str, words: Sequence[str]) -> str:
+    lower = text.lower() if words else ""
+    places = [place for word in words if (place := lower.find(word.lower())) >= 0]
+    start = min(places, default=0) - _BEFORE_A_WORD
+    return text[:MAX_TEXT] if start <= _BEFORE_A_WORD else f"…{text[start : start + MAX_TEXT]}"
 
 
 def whole(clip: Clip, layout: Layout, settings: Settings, *, is_excluded: bool) -> JsonObject:

@@ -9,6 +9,7 @@ import json
 import threading
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +116,12 @@ class Texts:
     def __init__(self, folder: Path) -> None:
         self._file = _mapped(folder / "texts.arrow")
         self._lock = threading.Lock()
+        self._newest = lru_cache(maxsize=4)(self._file.get_batch)
 
     def text(self, number: int) -> str:
-        """The caption of a clip, unchanged."""
+        """The caption of a clip, unchanged. Those of clips beside each other are unpacked together."""
         with self._lock:
-            batch = self._file.get_batch(number // ROWS_PER_TEXT_BATCH)
+            batch = self._newest(number // ROWS_PER_TEXT_BATCH)
         return batch.column(0)[number % ROWS_PER_TEXT_BATCH].as_py()
 
     def chunks(self) -> Iterator[pa.Array]:

@@ -23,7 +23,7 @@ from video_assets.look.words import Words
 
 _MAX_SEARCHES = 24
 _WHOLE = frozenset({"file_size", "num_frames", "resolution", "height", "width"})
-_WORDS_WAIT_S = 60.0
+_WORDS_WAIT_S = 1.0  # the page asks again; who types quickly must not hold all threads of the server
 _BESIDE = 500
 
 
@@ -95,9 +95,18 @@ class Index:
         """Why captions cannot be searched; empty when they can."""
         return "" if self._words is not None else self._why_no_words
 
-    def take_words(self, path: Path) -> None:
-        """Let captions be searched from now on."""
-        self._words = Words(path, self.n_clips)
+    @property
+    def are_words_coming(self) -> bool:
+        """True while captions are read; False when they can be searched, and when they never can."""
+        return not self._are_words_there.is_set()
+
+    def take_words(self) -> None:
+        """Let captions be searched from now on, by the files that `look.words` wrote into the folder.
+
+        Raises:
+            OSError, pyarrow.ArrowException: they are not there, or not whole.
+        """
+        self._words = Words(self.folder, self.n_clips)
         self._are_words_there.set()
 
     def do_without_words(self, why: str) -> None:

@@ -19,7 +19,7 @@ from video_assets.look.tables import Files
 from video_assets.storage.durable import durable_write, hash_file, write_text
 from video_assets.storage.layout import Layout
 
-_FORMAT = 1  # another number: older copies are made again
+_FORMAT = 2  # another number: older copies are made again
 _LIST = "files.json"
 log = logging.getLogger(__name__)
 

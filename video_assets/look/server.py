@@ -8,12 +8,13 @@ import asyncio
 import csv
 import io
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import xxhash
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -95,6 +96,7 @@ class Page:
             "can_edit": self._can_edit,
             "is_reading": catalogue.is_reading,
             "why_no_words": "" if index is None else index.why_no_words,
+            "are_words_coming": index is not None and index.are_words_coming,
             "trouble": catalogue.trouble,
             "exclusion_trouble": trouble,
             "excluded": n_excluded,
@@ -114,12 +116,12 @@ class Page:
     def _clips(self, request: Request) -> Response:
         index = self._index()
         order = read_order(request.query_params, index.columns)
-        clips = index.page(_ask(request, index), order)
-        return JSONResponse({"clips": self._cards(clips), "stamp": _stamp(index)})
+        ask = _ask(request, index)
+        return JSONResponse({"clips": self._cards(index.page(ask, order), ask.words)})
 
     def _facets(self, request: Request) -> Response:
         index = self._index()
-        return JSONResponse({**vars(index.facets(_ask(request, index))), "stamp": _stamp(index)})
+        return JSONResponse(vars(index.facets(_ask(request, index))))
 
     def _clip(self, request: Request) -> Response:
         index, clip = self._found(request)
@@ -187,9 +189,9 @@ class Page:
             raise HTTPException(404, f"no clip is called {key[:200]!r}")
         return index, clip
 
-    def _cards(self, clips: list[Clip]) -> list[JsonObject]:
+    def _cards(self, clips: list[Clip], words: Sequence[str] = ()) -> list[JsonObject]:
         excluded = self._known_exclusions()
-        return [card(clip, is_excluded=clip.clip_key in excluded) for clip in clips]
+        return [card(clip, words, is_excluded=clip.clip_key in excluded) for clip in clips]
 
     def _exclusions(self) -> dict[str, Exclusion]:
         now = exclusions_hash(self._layout)
@@ -254,7 +256,8 @@ def _csv(parts: Iterator[list[tuple[str, str]]]) -> Iterator[str]:
 
 
 def _stamp(index: Index) -> str:
-    return f"{hash(index.stamp) & 0xFFFFFFFFFFFF:x}"
+    """The same for the same tables, also after a restart."""
+    return xxhash.xxh3_64_hexdigest(repr(index.stamp).encode())
 
 
 def _ask(request: Request, index: Index) -> Ask:
