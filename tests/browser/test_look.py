@@ -13,7 +13,7 @@ import pytest
 import tomlkit
 from command_line import command
 from look_server import LookServer, look_server
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from real_browser import CHROMIUM, PATIENCE_MS, chromium
 
 from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, Sample
@@ -269,3 +269,45 @@ def test_a_clip_that_is_not_there(data_root: Path) -> None:
         page.get_by_role("button", name="To the clips").click()
         expect(page.locator("#viewer")).to_be_hidden()
         expect(page.locator(".card")).to_have_count(7)
+
+
+def test_words_that_never_come_are_told_and_not_asked_for_without_end(data_root: Path) -> None:
+    asked: list[str] = []
+
+    def without_words(route: Route) -> None:
+        asked.append(route.request.url)
+        state = route.fetch().json()
+        route.fulfill(json={**state, "why_no_words": "no index could be made", "are_words_coming": False})
+
+    with look_server(data_root) as server, chromium() as page:
+        page.clock.install()
+        page.route("**/api/state", without_words)
+        go(page, server, "?words=mountains")
+        expect(page.locator("#banner")).to_have_text("no index could be made")
+        before = len(asked)
+        for _ in range(6):
+            page.clock.run_for(10_000)
+        assert 3 <= len(asked) - before <= 7
+
+
+def test_pictures_get_larger_a_row_is_marked_at_once_and_words_stand_out(data_root: Path, tmp_path: Path) -> None:
+    with look_server(data_root) as server, chromium() as page:
+        go(page, server, "?words=what+shows")
+        expect(page.locator(".card .caption mark").first).to_have_text("what")
+        width = page.locator(".card").first.evaluate("card => card.clientWidth")
+        page.keyboard.press("+")
+        page.keyboard.press("+")
+        assert page.locator(".card").first.evaluate("card => card.clientWidth") > width
+        page.reload()
+        expect(page.locator("#zoom")).to_have_value("3")
+        expect(page.locator(".card img.there").first).to_be_visible()
+        shoot(page, "large", tmp_path)
+        page.keyboard.press("-")
+        page.locator(".card").nth(1).hover()
+        page.locator(".card .tick").nth(1).click()
+        page.locator(".card").nth(4).click(modifiers=["Shift"])
+        expect(page.locator("#marks")).to_contain_text("4 marked")
+        page.locator(".card").nth(0).focus()
+        page.keyboard.press("Shift+X")
+        expect(page.locator("#marks")).to_contain_text("5 marked")
+        expect(page.locator("#viewer")).to_be_hidden()

@@ -7,11 +7,11 @@ import { Gallery } from "./gallery.js";
 import { State } from "./state.js";
 import { Viewer } from "./viewer.js";
 
-const LOOK_AGAIN_MS = 10_000, READING_MS = 600, TYPING_MS = 250, MAX_MARKS = 10_000;
+const LOOK_AGAIN_MS = 10_000, SOON_MS = 600, LATER_MS = 5_000, TYPING_MS = 250, MAX_MARKS = 10_000;
 const SIGNS = { words: "caption", key: "name", seed: "random" };
 
 class Marks {
-  constructor() { this.keys = new Set(); this.listeners = []; }
+  constructor() { this.keys = new Set(); this.listeners = []; this.last = ""; }
   open(name) {
     this.name = `video_assets marks ${name}`;
     try { this.keys = new Set(JSON.parse(localStorage.getItem(this.name) ?? "[]")); } catch { this.keys = new Set(); }
@@ -21,9 +21,21 @@ class Marks {
   toggle(key) {
     if (this.keys.has(key)) this.keys.delete(key);
     else if (this.keys.size < MAX_MARKS) this.keys.add(key);
-    else { toast(`${whole(MAX_MARKS)} clips are marked: download or exclude these first`); return; }
+    else { this.full(); return; }
+    this.last = key;
     this.tell();
   }
+  // Those of `keys` from the one that was last marked to this one.
+  upTo(key, keys) {
+    const [from, to] = [keys.indexOf(this.last), keys.indexOf(key)].sort((one, other) => one - other);
+    if (from < 0) { this.toggle(key); return; }
+    const fresh = keys.slice(from, to + 1).filter((each) => !this.keys.has(each));
+    if (this.keys.size + fresh.length > MAX_MARKS) { this.full(); return; }
+    for (const each of fresh) this.keys.add(each);
+    this.last = key;
+    this.tell();
+  }
+  full() { toast(`${whole(MAX_MARKS)} clips can be marked: download or exclude those that are, then clear them`); }
   clear() { this.keys.clear(); this.tell(); }
   listen(listener) { this.listeners.push(listener); }
   tell() {
@@ -33,9 +45,9 @@ class Marks {
 }
 
 const state = new State(), marks = new Marks(), facets = new Facets(state);
-const gallery = new Gallery({ state, marks, open: (place) => viewer.openAt(place) });
+const gallery = new Gallery({ state, marks, complain, open: (place) => viewer.openAt(place) });
 const viewer = new Viewer({ state, marks, gallery: () => gallery, exclude, columns: () => known.tables?.columns ?? [] });
-let known = {}, shown = "", total = null;
+let known = {}, shown = "", total = null, soon = SOON_MS, refused = "";
 
 async function look() {
   let after = LOOK_AGAIN_MS;
@@ -46,8 +58,9 @@ async function look() {
     $("root").textContent = known.data_root.split("/").slice(-2).join("/");
     $("root").title = known.data_root;
     document.title = `Clips · ${known.data_root.split("/").pop()}`;
-    banner(known.trouble || known.exclusion_trouble || (state.get("words") && known.why_no_words));
-    if (known.is_reading || known.why_no_words) after = READING_MS;
+    announce();
+    if (known.is_reading || known.are_words_coming) after = soon = Math.min(LATER_MS, soon * 1.2);
+    else soon = SOON_MS;
     if (!known.tables) empty();
     else if (known.tables.stamp !== before) {
       if (before) toast("The tables have changed: this is their newest state");
@@ -73,6 +86,8 @@ function empty() {
   $("clips").replaceChildren(h("div", { class: "state" }, box));
 }
 
+function announce() { banner(refused || known.trouble || known.exclusion_trouble || (state.get("words") && known.why_no_words)); }
+
 function banner(words) {
   const box = $("banner");
   box.hidden = !words;
@@ -87,6 +102,8 @@ function refresh() {
   const query = `${state.query()}&${state.get("view")}`;
   if (query === shown) return;
   shown = query;
+  refused = "";
+  announce();
   $("download").href = `/api/list.csv?${state.filters()}`;
   total = null;
   count();
@@ -96,9 +113,11 @@ function refresh() {
 
 function complain(error) {
   if (error.name === "AbortError") return;
+  if (error.status >= 400 && error.status < 500) refused = error.message; // the same question gets the same answer
+  else shown = ""; // asked again when the server is back
   banner(error.message);
-  shown = ""; // asked again when the server is back
-  if (!gallery.clips.length) $("clips").replaceChildren(h("div", { class: "state" }, h("h2", {}, "No answer"), h("p", {}, error.message), h("button", { class: "ghost", onclick: () => { shown = ""; refresh(); } }, "Try again")));
+  const isSoon = known.are_words_coming && state.get("words");
+  if (!gallery.clips.length && !isSoon) $("clips").replaceChildren(h("div", { class: "state" }, h("h2", {}, "No answer"), h("p", {}, error.message), h("button", { class: "ghost", onclick: () => { shown = ""; refresh(); } }, "Try again")));
 }
 
 function count() {
@@ -134,6 +153,7 @@ function paintTools() {
   const isList = state.get("view") === "list";
   $("view-grid").setAttribute("aria-pressed", String(!isList));
   $("view-list").setAttribute("aria-pressed", String(isList));
+  document.querySelector(".zoom").hidden = isList;
 }
 
 const sample = () => state.set({ seed: String(Math.floor(Math.random() * 1e6)), sort: [] }, { push: true });
@@ -194,8 +214,8 @@ async function send(keys, isExcluded, why) {
 
 function help() {
   const box = $("dialog"), key = (...names) => h("dt", {}, names.flatMap((name) => [h("kbd", {}, name), " "]));
-  const rows = [[["←", "→", "↑", "↓"], "From clip to clip"], [["Enter"], "Open a clip"], [["Space"], "Open; in the player: play, pause"], [["x"], "Mark or unmark"], [["e"], "Exclude, or put back"],
-    [["/"], "Words of a caption"], [["r"], "A new random sample"], [["v"], "Grid or list"], [["Esc"], "Close"], [["?"], "This help"]];
+  const rows = [[["←", "→", "↑", "↓"], "From clip to clip"], [["Enter"], "Open a clip"], [["Space"], "Open; in the player: play, pause"], [["x"], "Mark or unmark"], [["Shift", "x"], "Mark all from the last one to this; a click with Shift does too"], [["e"], "Exclude, or put back"],
+    [["/"], "Words of a caption"], [["r"], "A new random sample"], [["v"], "Grid or list"], [["+", "−"], "Larger or smaller pictures"], [["Esc"], "Close"], [["?"], "This help"]];
   box.replaceChildren(h("h2", {}, "Keyboard"), h("dl", { class: "keys" }, rows.map(([names, words]) => [key(...names), h("dd", {}, words)])),
     h("div", { class: "end" }, h("button", { class: "ghost", onclick: () => box.close() }, "Close")));
   box.showModal();
@@ -222,12 +242,21 @@ function inViewer(event, into) {
 
 function inGallery(event, into) {
   const item = into.closest?.("[data-place]");
-  const common = { "/": () => $("words").focus(), "?": help, r: sample, v: () => state.set({ view: state.get("view") === "list" ? [] : "list" }, { push: true }) };
+  const common = { "/": () => $("words").focus(), "?": help, r: sample, "+": () => zoom(1), "=": () => zoom(1), "-": () => zoom(-1), v: () => state.set({ view: state.get("view") === "list" ? [] : "list" }, { push: true }) };
   const arrows = Object.fromEntries(["ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp"].map((key) => [key, () => gallery.move(key)]));
   if (!item) return into === document.body || into.id === "clips" ? { ...common, ...arrows }[event.key] : common[event.key];
   const { clip } = item, open = () => viewer.openAt(Number(item.dataset.place));
-  return { ...common, ...arrows, Enter: open, " ": open, x: () => marks.toggle(clip.clip_key), e: () => exclude([clip.clip_key], !clip.is_excluded) }[event.key];
+  return { ...common, ...arrows, Enter: open, " ": open, x: () => marks.toggle(clip.clip_key), X: () => gallery.markUpTo(clip), e: () => exclude([clip.clip_key], !clip.is_excluded) }[event.key];
 }
+
+const ZOOM = "video_assets zoom";
+function zoom(by) {
+  const input = $("zoom");
+  input.value = Number(input.value) + by;
+  gallery.scale(Number(input.value));
+  try { localStorage.setItem(ZOOM, input.value); } catch { /* forbidden: the size lives as long as the page */ }
+}
+try { $("zoom").value = localStorage.getItem(ZOOM) ?? $("zoom").value; } catch { /* forbidden */ }
 
 let typing;
 $("words").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => state.set({ words: $("words").value.trim() }), TYPING_MS); });
@@ -236,6 +265,7 @@ $("sort").addEventListener("change", (event) => { const { value: chosen } = even
 $("view-grid").addEventListener("click", () => state.set({ view: [] }, { push: true }));
 $("view-list").addEventListener("click", () => state.set({ view: "list" }, { push: true }));
 $("random").addEventListener("click", sample);
+$("zoom").addEventListener("input", () => zoom(0));
 $("help").addEventListener("click", help);
 $("open-filters").addEventListener("click", () => { document.body.classList.add("filtering"); $("open-filters").setAttribute("aria-expanded", "true"); });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeFilters(); });
@@ -248,6 +278,7 @@ state.listen((how) => {
   if (key && key !== viewer.key) viewer.open(key);
   else if (!key && viewer.isOpen) viewer.close();
 });
+zoom(0);
 gallery.wait();
 look();
 if (state.get("clip")) viewer.open(state.get("clip"));

@@ -58,6 +58,16 @@ export function value(column, number) {
   return round(number);
 }
 
+// A text in which the words that were asked for stand out. One letter alone is a whole word, as the server has it.
+export function lit(text, words) {
+  const asked = words.split(/\s+/).filter(Boolean).map((word) => {
+    const plain = word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+    return /^[\p{L}\p{N}]$/u.test(word) && word < "\u2e80" ? `(?<![\\p{L}\\p{N}\\p{M}])${plain}(?![\\p{L}\\p{N}\\p{M}])` : plain;
+  });
+  if (!asked.length) return [text];
+  return text.split(new RegExp(`(${asked.join("|")})`, "giu")).map((part, place) => (place % 2 ? h("mark", {}, part) : part));
+}
+
 let away;
 export function toast(words) {
   const box = $("toast");

@@ -1,18 +1,19 @@
 // The clips that fit: as cards or as a list, a page at a time while somebody scrolls.
 
 import { ask, mediaUrl } from "./api.js";
-import { $, h, label, size, value } from "./dom.js";
+import { $, h, label, lit, size, value } from "./dom.js";
 import { shot } from "./pictures.js";
 
-const PAGE = 60;
+const PAGE = 60, AHEAD_PX = 800;
+const WIDTHS = [132, 216, 300, 420, 600], COLUMNS_OF_A_PHONE = [3, 2, 1, 1, 1];
 const HOVER_MS = 400;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Gallery {
-  constructor({ state, marks, open }) {
-    Object.assign(this, { state, marks, open, clips: [], isDone: true, isBusy: false });
+  constructor({ state, marks, open, complain }) {
+    Object.assign(this, { state, marks, open, complain, clips: [], isDone: true, isBusy: false });
     this.box = $("clips");
-    new IntersectionObserver((entries) => { if (entries[0].isIntersecting) this.more(); }, { rootMargin: "800px" }).observe($("more"));
+    new IntersectionObserver((entries) => { if (entries[0].isIntersecting) this.fill(); }, { rootMargin: `${AHEAD_PX}px` }).observe($("more"));
     marks.listen(() => this.paintMarks());
   }
 
@@ -31,7 +32,13 @@ export class Gallery {
     this.isDone = found.length < PAGE;
     this.draw();
     this.box.setAttribute("aria-busy", "false");
-    if (!this.isDone && $("more").getBoundingClientRect().top < innerHeight + 800) this.more();
+    this.fill();
+  }
+
+  // As many as the window shows and some more: a large screen takes more than one page.
+  async fill() {
+    const { clips } = this;
+    while (clips === this.clips && !this.isDone && !this.isBusy && $("more").getBoundingClientRect().top < innerHeight + AHEAD_PX) await this.more();
   }
 
   async page(offset) {
@@ -51,13 +58,15 @@ export class Gallery {
       this.clips.push(...found);
       (this.isList ? this.body : this.grid)?.append(...found.map((clip, place) => this.item(clip, start + place)));
     } catch (error) {
-      if (error.name !== "AbortError") throw error;
+      if (error.name !== "AbortError") this.complain(error);
+      this.isDone = true; // asked again with the next question
     } finally {
       this.isBusy = false;
     }
   }
 
   draw() {
+    this.drawn = this.size;
     if (!this.clips.length) { this.box.replaceChildren(this.nothing()); return; }
     if (this.isList) {
       this.body = h("tbody");
@@ -79,19 +88,31 @@ export class Gallery {
     item.dataset.place = place;
     item.clip = clip;
     item.classList.toggle("marked", this.marks.has(clip.clip_key));
-    item.addEventListener("click", () => this.open(place));
+    item.addEventListener("mousedown", (event) => { if (event.shiftKey) event.preventDefault(); }); // else text is selected
+    item.addEventListener("click", (event) => { if (event.shiftKey) this.markUpTo(clip); else this.open(place); });
     return item;
   }
 
+  // How wide a card is at least: a step of `WIDTHS`.
+  scale(step) {
+    this.size = WIDTHS[step] > 300 ? "large" : "small";
+    this.box.style.setProperty("--card", `${WIDTHS[step]}px`);
+    this.box.style.setProperty("--across", COLUMNS_OF_A_PHONE[step]);
+    if (this.drawn && this.drawn !== this.size && !this.isList) this.draw();
+    this.fill();
+  }
+
+  markUpTo(clip) { this.marks.upTo(clip.clip_key, this.clips.map((each) => each.clip_key)); }
+
   tick(clip) {
-    return h("button", { class: "tick", tabindex: -1, "aria-label": `Mark ${clip.clip_key}`, title: "Mark (x)",
-      onclick: (event) => { event.stopPropagation(); this.marks.toggle(clip.clip_key); } });
+    return h("button", { class: "tick", tabindex: -1, "aria-label": `Mark ${clip.clip_key}`, title: "Mark (x); with Shift: all from the last one on",
+      onclick: (event) => { event.stopPropagation(); if (event.shiftKey) this.markUpTo(clip); else this.marks.toggle(clip.clip_key); } });
   }
 
   card(clip) {
-    const picture = shot(clip);
+    const picture = shot(clip, { size: this.size });
     picture.append(this.tick(clip));
-    const words = clip.text.trim() ? h("p", { class: "caption", dir: "auto" }, clip.text) : h("p", { class: "caption empty" }, "no caption");
+    const words = clip.text.trim() ? h("p", { class: "caption", dir: "auto" }, lit(clip.text, this.state.get("words"))) : h("p", { class: "caption empty" }, "no caption");
     const card = h("article", { class: `card${clip.is_excluded ? " ghosted" : ""}`, tabindex: 0, "aria-label": `${clip.clip_key}, ${clip.reason || clip.status}` },
       picture, words, h("div", { class: "facts" }, tags(clip), h("span", {}, facts(clip))));
     if (clip.has_file && !calm.matches) this.preview(card, picture, clip);
@@ -123,13 +144,14 @@ export class Gallery {
       return h("th", { class: "n", scope: "col", "aria-sort": arrow ? (now.startsWith("-") ? "descending" : "ascending") : null },
         h("button", { onclick: () => this.state.set({ sort: other, seed: [] }, { push: true }) }, label(column) + arrow));
     };
-    const names = ["", "", "Clip", "Status", "Caption", "Width × height"].map((name) => h("th", { scope: "col" }, name));
-    return h("thead", {}, h("tr", {}, names, this.columns.map(sortable), h("th", { scope: "col" }, "Words of the stage")));
+    const hidden = ["Mark", "Picture"].map((name) => h("th", { scope: "col" }, h("span", { class: "sr" }, name)));
+    const names = ["Clip", "Status", "Caption", "Width × height"].map((name) => h("th", { scope: "col" }, name));
+    return h("thead", {}, h("tr", {}, hidden, names, this.columns.map(sortable), h("th", { scope: "col" }, "Words of the stage")));
   }
 
   line(clip) {
     return h("tr", { tabindex: 0 }, h("td", {}, this.tick(clip)), h("td", {}, shot(clip, { hasTime: false })),
-      h("td", { class: "key", title: clip.clip_key }, clip.clip_key), h("td", {}, tags(clip, { isAlways: true })), h("td", { class: "text", dir: "auto" }, clip.text),
+      h("td", { class: "key", title: clip.clip_key }, clip.clip_key), h("td", {}, tags(clip, { isAlways: true })), h("td", { class: "text", dir: "auto" }, lit(clip.text, this.state.get("words"))),
       h("td", { class: "num" }, clip.width ? `${clip.width} × ${clip.height}` : ""), this.columns.map((column) => h("td", { class: "n" }, value(column, clip[column]))),
       h("td", { class: "text" }, clip.detail));
   }

@@ -28,14 +28,14 @@ function next() {
 
 async function load(shot) {
   try {
-    const response = await fetch(pictureUrl(shot.clip));
+    const response = await fetch(shot.picture);
     if (!response.ok) {
       const words = (await response.json().catch(() => ({}))).error ?? "no picture";
       shot.querySelector(".blank").textContent = words;
       return;
     }
     await response.arrayBuffer(); // now in the browser's cache
-    const image = h("img", { src: pictureUrl(shot.clip), alt: "", decoding: "async" });
+    const image = h("img", { src: shot.picture, alt: "", decoding: "async" });
     image.addEventListener("load", () => image.classList.add("there"));
     shot.querySelector(".blank").textContent = "";
     shot.prepend(image);
@@ -44,12 +44,12 @@ async function load(shot) {
   }
 }
 
-export function shot(clip, { hasTime = true } = {}) {
+export function shot(clip, { hasTime = true, size = "small" } = {}) {
   const words = clip.has_file ? "" : clip.reason ? `no file: ${clip.reason}` : "no file";
   const box = h("div", { class: "shot" }, h("span", { class: "blank" }, words));
   if (hasTime && clip.duration_s !== null) box.append(h("span", { class: "time" }, seconds(clip.duration_s)));
   if (clip.has_file) {
-    box.clip = clip.clip_key;
+    box.picture = pictureUrl(clip.clip_key, size);
     watcher.observe(box);
   }
   return box;

@@ -1,7 +1,7 @@
 // One clip: player, caption, numbers, the way it took, its neighbours.
 
 import { ask, mediaUrl, pictureUrl } from "./api.js";
-import { $, h, label, toast, value, whole } from "./dom.js";
+import { $, h, label, lit, toast, value, whole } from "./dom.js";
 import { shot } from "./pictures.js";
 
 const STATUS = { kept: "In the training CSV", dropped: "Not in the training CSV", waiting: "Waits for its source", pending: "Not through all stages yet" };
@@ -106,7 +106,7 @@ export class Viewer {
       stage.append(h("div", { class: "no-play" }, `There is no file to play: ${clip.detail || clip.reason}`));
       return stage;
     }
-    const video = h("video", { src: mediaUrl(clip.clip_key), controls: true, playsinline: true, loop: true, preload: "metadata", poster: pictureUrl(clip.clip_key, "large") });
+    const video = h("video", { src: mediaUrl(clip.clip_key), "aria-label": clip.clip_key, controls: true, playsinline: true, loop: true, preload: "metadata", poster: pictureUrl(clip.clip_key, "large") });
     video.addEventListener("error", () => this.poster(stage, clip), { once: true });
     // Sound alone plays too, where the browser lacks the codec of the pictures.
     video.addEventListener("loadedmetadata", () => { if (!video.videoWidth) this.poster(stage, clip); }, { once: true });
@@ -137,7 +137,7 @@ export class Viewer {
     const note = clip.is_excluded && clip.status === "kept" ? h("p", {}, "On the exclusion list: the next run leaves it out.")
       : !clip.is_excluded && clip.reason === "excluded" ? h("p", {}, "No longer on the exclusion list: the next run brings it back.") : null;
     return h("div", { class: "about" },
-      h("h3", {}, "Caption"), clip.text.trim() ? h("p", { class: "text", dir: "auto" }, clip.text) : h("p", { class: "muted" }, "no caption"),
+      h("h3", {}, "Caption"), clip.text.trim() ? h("p", { class: "text", dir: "auto", tabindex: 0 }, lit(clip.text, this.state.get("words"))) : h("p", { class: "muted" }, "no caption"),
       h("h3", {}, "Status"), h("div", { class: `verdict ${clip.status}` }, h("strong", {}, reason), clip.meaning ? h("p", {}, clip.meaning) : null, note),
       h("h3", {}, "The way it took"), clip.trouble ? h("p", { class: "muted" }, clip.trouble) : null, h("ol", { class: "way" }, clip.steps.map(step)),
       h("h3", {}, "Numbers"), h("dl", { class: "facts-table" }, numbers.map(([name, told]) => [h("dt", {}, name), h("dd", {}, told)])),
@@ -152,5 +152,5 @@ export class Viewer {
 
 function step(told) {
   return h("li", { class: told.fate }, h("strong", {}, told.stage), ` ${told.fate}${told.reason ? `: ${told.reason}` : ""}`,
-    told.detail ? h("pre", { dir: "auto" }, told.detail) : null);
+    told.detail ? h("pre", { dir: "auto", tabindex: 0 }, told.detail) : null);
 }
