@@ -11,11 +11,11 @@ import xxhash
 
 from video_assets.core.schema import CLIPS, DROPPED
 from video_assets.storage import grouping
-from video_assets.storage.changes import changes_of
+from video_assets.storage.changes import changes_of, patch_of
 from video_assets.storage.durable import hash_file
 from video_assets.storage.key_ranges import TablesByKey
 from video_assets.storage.keys import KeyRange
-from video_assets.storage.patching import Patch
+from video_assets.storage.patching import ReplacedError
 from video_assets.storage.row_group_bytes import hashes_of, is_ours_and_sound
 from video_assets.storage.stages import StageNote, read_stage, write_stage, write_stage_in_parts
 from video_assets.storage.tables import read_table, write_table, write_table_in_parts
@@ -34,7 +34,9 @@ def rows_of(numbers, *, detail="x"):
 def patched(old, new, ranges, path, **options):
     """The table `old`, whose rows in `ranges` become those of `new` there."""
     parts = [part.of(new) for part in ranges]
-    return write_table_in_parts(path, DROPPED, [part for part in parts if len(part)], patch=Patch(old, tuple(ranges)), **options)
+    return write_table_in_parts(
+        path, DROPPED, [part for part in parts if len(part)], patch=patch_of(old, DROPPED, tuple(ranges)), **options
+    )
 
 
 def key(number):
@@ -73,7 +75,18 @@ def test_a_row_outside_the_ranges_is_refused_and_the_old_table_stays(tmp_path):
     write_table(path, DROPPED, rows_of(range(100)))
     before = path.read_bytes()
     with pytest.raises(ValueError, match="rows outside the ranges that are made anew"):
-        write_table_in_parts(path, DROPPED, [rows_of([5])], patch=Patch(path, (KeyRange(key(90), None),)))
+        write_table_in_parts(path, DROPPED, [rows_of([5])], patch=patch_of(path, DROPPED, (KeyRange(key(90), None),)))
+    assert path.read_bytes() == before
+
+
+def test_a_table_that_is_replaced_meanwhile_is_refused_and_stays(tmp_path):
+    path = tmp_path / "a.parquet"
+    write_table(path, DROPPED, rows_of(range(100)))
+    patch = patch_of(path, DROPPED, (KeyRange(key(90), None),))
+    write_table(path, DROPPED, rows_of(range(95)))
+    before = path.read_bytes()
+    with pytest.raises(ReplacedError, match=r"a\.parquet was replaced while it was read: wait for the other run"):
+        write_table_in_parts(path, DROPPED, [rows_of(range(90, 99))], patch=patch)
     assert path.read_bytes() == before
 
 

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import DROPPED, KEY, TableSpec
 from video_assets.storage.durable import hash_file
 from video_assets.storage.key_ranges import Unit
 from video_assets.storage.keys import KeyRange, lowest_keys
-from video_assets.storage.patching import Patch
+from video_assets.storage.patching import Patch, stamp
 from video_assets.storage.row_group_bytes import is_ours_and_sound
 from video_assets.storage.stages import StageError, StageNote, dropped_path, read_dropped, stage_note
 
@@ -70,9 +71,10 @@ def changes_of(
         made_from: tokens of the units that the table there was made from; default: what its note says.
     """
     tokens = tuple(unit.token for unit in units)
-    known = _known(path, note, made_from)
-    patch = patch_of(path, spec, ()) if known else None
-    if patch is None:
+    # First: a table that is replaced from here on is refused when it is patched.
+    patch = patch_of(path, spec, ())
+    known = _known(path, note, made_from) if patch else frozenset()
+    if patch is None or not known:
         return Changes((_ALL,), tokens, None)
     keys = sorted(again)
     ranges = _joined(unit.keys for unit in units if unit.token not in known or _any_in(keys, unit.keys))
@@ -93,9 +95,12 @@ def changed_in_any(every: Iterable[Changes]) -> tuple[KeyRange, ...]:
 
 def patch_of(path: Path, spec: TableSpec, ranges: tuple[KeyRange, ...]) -> Patch | None:
     """A patch of the table at `path`; None when there is none, or none whose row groups could be kept."""
-    if not path.exists() or not lowest_keys(pq.read_metadata(path)) or not is_ours_and_sound(path, spec.arrow):
+    try:
+        seen = stamp(path.stat())
+        is_usable = bool(lowest_keys(pq.read_metadata(path))) and is_ours_and_sound(path, spec.arrow)
+    except (FileNotFoundError, pa.ArrowInvalid):  # torn by the disk: it is made anew
         return None
-    return Patch(path, ranges)
+    return Patch(path, ranges, seen) if is_usable else None
 
 
 def _known(path: Path, note: StageNote, made_from: Sequence[str] | None) -> frozenset[str]:

@@ -5,6 +5,7 @@ Belongs here: putting old and new rows together. Does not belong here: which ran
 (`storage.row_group_bytes`), cuts (`storage.grouping`).
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,30 +15,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from video_assets.core.errors import MendableError
 from video_assets.core.schema import KEY
 from video_assets.storage.grouping import by_key
 from video_assets.storage.keys import KeyRange, lowest_keys
 from video_assets.storage.row_group_bytes import RowGroups, RowGroupWriter
 
 
+class ReplacedError(MendableError):
+    """A table is not the one any more that was looked at; the message names it."""
+
+
 @dataclass(frozen=True)
 class Patch:
-    """The table at `path`, sorted by clip key and cut by it, whose rows in `ranges` (rising, apart) are replaced."""
+    """The table at `path`, sorted by clip key and cut by it, whose rows in `ranges` (rising, apart) are replaced.
+
+    `seen`: inode, size and time of the table that was looked at.
+    """
 
     path: Path
     ranges: tuple[KeyRange, ...]
+    seen: tuple[int, int, int]
+
+
+def stamp(stat: os.stat_result) -> tuple[int, int, int]:
+    """What tells one state of a file from another."""
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def write_patched(writer: RowGroupWriter, patch: Patch, rows: Iterable[pa.Table], schema: pa.Schema) -> None:
     """Write the table with `rows`, which are in the ranges and sorted by clip key, in place of the old ones.
 
     Raises:
+        ReplacedError: another run has written the old table meanwhile.
         ValueError: a row is outside the ranges.
     """
-    fresh, lowest = _Rows(rows, schema), lowest_keys(pq.read_metadata(patch.path))
-    with patch.path.open("rb") as raw, pq.ParquetFile(patch.path, pre_buffer=False) as file:
-        old = RowGroups(raw)
-        for is_touched, run in groupby(_groups(lowest, patch.ranges), key=lambda group: group.is_touched):
+    fresh = _Rows(rows, schema)
+    with patch.path.open("rb") as raw:
+        if stamp(os.fstat(raw.fileno())) != patch.seen:
+            raise ReplacedError(f"{patch.path} was replaced while it was read: wait for the other run, then materialize again")
+        file, old = pq.ParquetFile(raw, pre_buffer=False), RowGroups(raw)
+        groups = _groups(lowest_keys(file.metadata), patch.ranges)
+        for is_touched, run in groupby(groups, key=lambda group: group.is_touched):
             if is_touched:
                 parts = (_merged(_read(file, group, patch, schema), fresh.take(group.owns.end)) for group in run)
                 for table in by_key(parts):
