@@ -1,10 +1,15 @@
 """What may be wrong with captions is counted, shown by its first clips, and never changed."""
 
 import json
+import re
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from data_roots import Clip, fill
+from ftfy.badness import is_bad
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -15,7 +20,7 @@ from video_assets.core.schema import TRAINING
 from video_assets.publish.publish import publish
 from video_assets.report.captions import TokenizerError, caption_facts
 from video_assets.report.report import write_report
-from video_assets.report.rules.caption_lint import is_mojibake, scripts_of
+from video_assets.report.rules.caption_lint import PATTERN_OF_MARKUP, has_markup, is_mojibake, scripts_of
 from video_assets.report.rules.caption_record import CaptionRecord, WordCounts, captions_markdown
 from video_assets.settings.model import Settings
 from video_assets.settings.steps import Report
@@ -79,6 +84,46 @@ def test_plain_captions_are_left_alone(tmp_path):
     assert clips_of(found) == {}
     assert list(found.findings) == ["repeated", "refusal", "markup", "mojibake", "other_script"]
     assert not any(map(is_mojibake, PLAIN))
+
+
+BAD = [*ODD["mojibake"], "Â ", "Ã", "\u00d7", "à²", "ГўВЂВ™a", "A°", "√©", "œ", "\n", "a dog runs after its ball, ", "1234567"]
+
+
+@given(st.lists(st.sampled_from(BAD) | st.text(max_size=9), max_size=8).map("".join))
+def test_mojibake_is_what_ftfy_says_whatever_stands_around_it(text):
+    assert is_mojibake(text) == ("\ufffd" in text or bool(is_bad(text)))
+
+
+MARKS = [
+    "<",
+    "/",
+    "p>",
+    "<|",
+    "|>",
+    "&",
+    "#39;",
+    "amp;",
+    "**",
+    "_",
+    "__",
+    "`",
+    "```",
+    "\n",
+    "# ",
+    "[",
+    "](",
+    ")",
+    "INST]",
+    "{",
+    "}}",
+    "http",
+]
+
+
+@given(st.lists(st.lists(st.sampled_from([*MARKS, "s://", "a", " "]), max_size=8).map("".join)))
+def test_markup_is_what_the_whole_pattern_finds(texts):
+    found = has_markup(pa.array(texts, pa.string()))
+    assert found.tolist() == [bool(re.search(PATTERN_OF_MARKUP, text)) for text in texts]
 
 
 def test_a_script_is_another_one_when_few_captions_have_it(tmp_path):

@@ -6,6 +6,7 @@ Belongs here: the rules. Does not belong here: reading the table (`report.captio
 (`select.rules.lint`).
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
@@ -34,10 +35,14 @@ _REFUSAL = (
     r"|\bas an? (?:AI|artificial intelligence|(?:large )?language model)\b|\bI(?:'m| am) an? (?:AI|language model)\b"
     r"|\b(?:image|video|frames?) (?:was|were|is|are) not provided\b|抱歉|作为一个?(?:AI|人工智能)|无法(?:提供|描述|查看)"
 )
-_MARKUP = (
+PATTERN_OF_MARKUP = (
     r"<\/?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?\/?>|<\|[^|<>]*\|>|&(?:#[0-9]+|#x[0-9A-Fa-f]+|amp|lt|gt|quot|nbsp|apos);"
     r"|\*\*[^*\s]|__[^_\s]+__|```|(?m:^#{1,6} )|\[[^\]]*\]\([^)]*\)|\[/?INST\]|\{\{|\}\}|https?://"
 )
+# A tenth of the time of the whole pattern, and few captions have any of it.
+_SIGN_OF_MARKUP = r"[<&*_`#\[{}]|://"
+# What ftfy looks for has at most seven characters, one of them not ASCII: the midst of a long ASCII part cannot matter to it.
+_LONG_ASCII = re.compile(r"([\x00-\x7f]{8})[\x00-\x7f]+([\x00-\x7f]{8})")
 _LETTER = "[A-Za-z]"
 _RARE = 0.2
 _N_EXAMPLES = 3
@@ -63,7 +68,7 @@ class CaptionCount:
         is_garbled[others] = [is_mojibake(text) for text in texts]
         found = {
             "refusal": _matches(captions, _REFUSAL),
-            "markup": _matches(captions, _MARKUP),
+            "markup": has_markup(captions),
             "mojibake": is_garbled,
             **long,
         }
@@ -100,9 +105,16 @@ class CaptionCount:
         self.rows["other_script"] = sorted(row for scripts in odd for row in self.script_rows[scripts])[:_N_EXAMPLES]
 
 
+def has_markup(captions: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which captions have HTML, Markdown, template or chat marks, or an address; only those with a sign of it are looked at."""
+    found = _matches(captions, _SIGN_OF_MARKUP)
+    found[found] = _matches(captions.filter(pa.array(found)), PATTERN_OF_MARKUP)
+    return found
+
+
 def is_mojibake(text: str) -> bool:
     """True when it was decoded wrongly once, or holds U+FFFD."""
-    return "\N{REPLACEMENT CHARACTER}" in text or bool(is_bad(text))
+    return "\N{REPLACEMENT CHARACTER}" in text or bool(is_bad(_LONG_ASCII.sub(r"\1\2", text)))
 
 
 def scripts_of(text: str) -> frozenset[str]:
