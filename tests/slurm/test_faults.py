@@ -117,7 +117,7 @@ def test_a_task_that_cannot_start_fails_its_shard_with_the_reason(site, layout, 
 
 
 def test_what_sbatch_refuses_is_told_in_its_words(site, layout, settings_of):
-    with pytest.raises(SlurmError, match="invalid partition specified: no-such"):
+    with pytest.raises(SlurmError, match=r"^sbatch: invalid partition specified: no-such; .* stands in \[slurm\]"):
         by_slurm(layout, site.shards[:1], settings_of(layout, partition="no-such"))
 
 

@@ -28,6 +28,11 @@ def test_the_queue_is_read_task_by_task():
     assert queue_words([running, waiting], n_done=3, n_failed=1) == "1 pending (Resources), 1 running on 1 node, 3 done, 1 failed"
 
 
+def test_what_mostly_does_not_end_by_itself_is_told_with_what_to_do():
+    words = queue_words([Task("7", "PENDING", reason="PartitionConfig")], n_done=0, n_failed=0)
+    assert "1 pending (PartitionConfig: no node of the partition is large enough now: see slurm.cpus_per_task" in words
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "never"),
     [

@@ -5,6 +5,7 @@ are submitted or cancelled (`slurm.follow`).
 """
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 
@@ -130,7 +131,7 @@ def _call(program: str, *arguments: str) -> str:
         raise
     if process.returncode:
         kind = SlurmDownError if _is_down(said) else SlurmError
-        raise kind(f"{program}: {' '.join(said.split()) or f'exit code {process.returncode}'}")
+        raise kind(f"{program}: {_sentence(said) or f'exit code {process.returncode}'}")
     return out
 
 
@@ -141,6 +142,12 @@ def _see_to_its_end(process: "subprocess.Popen[str]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
+
+
+def _sentence(said: str) -> str:
+    """Its lines as one, without the name of the program before each."""
+    lines = [re.sub(r"^\w+: (error: |fatal: )?", "", line.strip()) for line in said.splitlines()]
+    return "; ".join(line for line in lines if line)
 
 
 def _is_down(said: str) -> bool:

@@ -39,9 +39,9 @@ def submit_array(layout: Layout, shards: list[str], *, slurm: Slurm, decode: Dec
         return array.with_job(_submit_elsewhere(options, array.script, exclude=[*filter(None, [slurm.exclude]), *sorted(not_on)]))
     except client.SlurmDownError:
         raise
-    except SlurmError:
+    except SlurmError as error:
         array.note_over()
-        raise
+        raise SlurmError(f"{error}. Nothing was submitted; what is asked for stands in [slurm] of the settings") from None
     except BaseException:  # told to stop while sbatch was at work
         client.cancel_named(array.name)
         raise

@@ -23,6 +23,14 @@ _NEVER = {
     "maxmemperlimit", "assocmaxwalldurationperjoblimit", "assocmaxcpuperjoblimit", "assocmaxmemperjob",
     "qosmaxwalldurationperjoblimit", "qosmaxcpuperjoblimit", "qosmaxcpupernode", "qosmaxmemoryperjob", "qosmaxmemorypernode",
 }  # fmt: skip
+# Reasons of waiting that may end by themselves, and mostly do not.
+_ADVICE = {
+    "partitionconfig": "no node of the partition is large enough now: see slurm.cpus_per_task and slurm.mem_per_cpu_mib",
+    "jobhelduser": "held by hand: scontrol release",
+    "jobheldadmin": "held by an administrator",
+    "partitiondown": "the partition is closed: see sinfo",
+    "partitioninactive": "the partition is closed: see sinfo",
+}
 _MEANINGS = {
     "NODE_FAIL": "its node failed",
     "BOOT_FAIL": "its node did not boot",
@@ -82,6 +90,12 @@ class Task:
     @property
     def _word(self) -> str:
         return re.sub(r"[^a-z]", "", self.reason.lower())
+
+    @property
+    def why_waiting(self) -> str:
+        """Slurm's reason of waiting, with what a person can do where there is something."""
+        reason = self.reason or self.state
+        return f"{reason}: {_ADVICE[self._word]}" if self._word in _ADVICE else reason
 
 
 @dataclass(frozen=True)
@@ -186,7 +200,7 @@ def task_script(command: Sequence[str]) -> str:
 
 def queue_words(tasks: Sequence[Task], *, n_done: int, n_failed: int) -> str:
     """How far it is, in one line."""
-    waiting = Counter(task.reason or task.state for task in tasks if task.is_waiting)
+    waiting = Counter(task.why_waiting for task in tasks if task.is_waiting)
     working = [task for task in tasks if not task.is_waiting and not task.is_over]
     why = f" ({', '.join(sorted(waiting)[:3])})" if waiting else ""
     nodes = len({task.node for task in working})
