@@ -21,6 +21,13 @@ query Messages($id: ID!) {
 }
 """
 
+MATERIALIZATIONS = """
+query {
+  assetNodeOrError(assetKey: {path: ["decode_check"]}) {
+    ... on AssetNode { assetMaterializations { metadataEntries { label ... on IntMetadataEntry { intRepr } } } }
+  }
+}
+"""
 SET_POOL = 'mutation { setConcurrencyLimit(concurrencyKey: "decode", limit: 99) }'
 
 

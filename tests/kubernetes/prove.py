@@ -13,7 +13,9 @@
     FOLDER=/folder                    keeps the clips and the laptop's CSV for the next time
     CLIPS_HERE=/folder                where this machine sees the volume (may end in *): then openings of clips are counted
 
-Every step prints what was seen; the exit code is 1 when anything differs from what it should be.
+Every step prints what was seen, and how many clips were decoded twice; the exit code is 1 when anything differs from what it
+should be.
+Name steps to run those alone (STEPS="cancel clean_up"), after the installation.
 """
 
 import json
@@ -30,6 +32,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from cluster import (
+    MATERIALIZATIONS,
     RELEASE,
     SET_POOL,
     Ui,
@@ -72,7 +75,7 @@ class Proof:
             laptop_run(folder)
         self.laptop = csv.read_bytes()
         self.n_clips = sum(pq.read_metadata(file).num_rows for file in (folder / "data/decode/verdicts").glob("*.parquet"))
-        self.usual: Counter[str] = Counter()  # openings when nothing goes wrong; a worker's death costs one more than a decode
+        self.twice: dict[str, str] = {}  # clips decoded twice, by step
         say(f"   {self.n_clips} clips were decoded, {len(self.laptop.splitlines()) - 1} are in its CSV")
         self.values = values(folder)
         self.backfill = ""
@@ -92,9 +95,10 @@ class Proof:
         expect(f"{label}: verdicts, one per clip", (len(verdicts), len(set(verdicts))), (self.n_clips, self.n_clips))
         if counts is None:
             return
-        self.usual = self.usual or counts
-        again = counts - self.usual
-        say(f"   {counts.total()} openings of {len(counts)} clips; more than usual: {dict(again) or 'none'}")
+        # A decode opens its clip once; the one that kills its worker may be tried once more, alone.
+        again = counts - Counter(counts.keys()) - Counter({"huge.mp4": 1})
+        self.twice[label] = f"{again.total()} of {len(counts)}"
+        say(f"   clips decoded twice: {self.twice[label]} {dict(again) or ''}")
         expect(f"{label}: clips opened", len(counts), decoded)
         if again.total() > redone_at_most:
             raise WrongError(f"{label}: {dict(again)} were decoded again, but at most {redone_at_most} were in flight")
@@ -278,12 +282,12 @@ class Proof:
             say("   left out: set NODE_ILL, NODE_WELL and NODE")
             return
         self.forget()
-        subprocess.run(ill, shell=True, check=True)  # noqa: S602 - the user's own command
+        run("sh", "-c", ill)
         try:
             backfill = self.ui.launch(SHARDS)
             expect("backfill, with one node that does not deliver", self.ui.wait(backfill), "COMPLETED_SUCCESS")
         finally:
-            subprocess.run(well, shell=True, check=True)  # noqa: S602 - the user's own command
+            run("sh", "-c", well)
         runs = self.ui.runs(backfill)
         failed = [item for item in runs if item["status"] == "FAILURE"]
         say(f"   {len(failed)} runs failed on {node}; {len(runs) - len(failed)} succeeded")
@@ -306,12 +310,23 @@ class Proof:
         self.compare(decoded=self.n_clips, label="daemon restarted, helm upgrade")
 
     def step_cancel(self) -> None:
+        """Cancelled in the UI; says where the seconds go."""
         backfill = self.begin()
         told = time.monotonic()
         self.ui.cancel(backfill)
-        expect("backfill", self.ui.wait(backfill), "CANCELED")
-        wait_for(lambda: not pods(self.ui.runs(backfill)), timeout_s=120)
-        say(f"   canceled and all pods gone after {time.monotonic() - told:.0f} s")
+        seen: dict[str, float] = {}
+        while not {"CANCELED", "no pod left"} <= set(seen):
+            runs = self.ui.runs(backfill)
+            marks = {
+                "first run CANCELING": any(item["status"] == "CANCELING" for item in runs),
+                "all runs ended": all(item["status"] in {"CANCELED", "SUCCESS", "FAILURE"} for item in runs),
+                "no pod left": not pods(runs),
+                "CANCELED": self.ui._ended(backfill) == "CANCELED",
+            }
+            for name in (name for name, is_so in marks.items() if is_so):
+                seen.setdefault(name, round(time.monotonic() - told, 1))
+            time.sleep(0.5)
+        say(f"   seconds after the click: {seen}; load {os.getloadavg()[0]:.0f}")
         again = self.ui.launch(SHARDS)
         expect("backfill of all shards again", self.ui.wait(again), "COMPLETED_SUCCESS")
         self.compare(decoded=self.n_clips, redone_at_most=6, label="cancel")
@@ -324,7 +339,7 @@ class Proof:
         backfill = self.begin()
         wait_for(lambda: [p for p in pods(self.ui.runs(backfill)).values() if p["node"] == node], timeout_s=300)
         lost = [run_id for run_id, pod in pods(self.ui.runs(backfill)).items() if pod["node"] == node]
-        subprocess.run(loss, shell=True, check=True)  # noqa: S602 - the user's own command
+        run("sh", "-c", loss)
         told = time.monotonic()
         say(f"   {node} lost with {len(lost)} runs")
         try:
@@ -334,7 +349,7 @@ class Proof:
             expect("the lost runs", {statuses[run_id] for run_id in lost}, {"FAILURE"})
             self.compare(decoded=self.n_clips, redone_at_most=7 * len(lost), label="node lost")
         finally:
-            subprocess.run(back, shell=True, check=True)  # noqa: S602 - the user's own command
+            run("sh", "-c", back)
 
     def step_storage_does_not_deliver(self) -> None:
         clip = "long-3.mp4"
@@ -411,27 +426,6 @@ class Proof:
             shown.close()
         self.helm()
 
-    def step_cancel_by_phases(self) -> None:
-        """Where the seconds of a cancellation go."""
-        backfill = self.begin()
-        told = time.monotonic()
-        self.ui.cancel(backfill)
-        seen: dict[str, float] = {}
-        while "CANCELED" not in seen:
-            runs = self.ui.runs(backfill)
-            marks = {
-                "first run CANCELING": any(item["status"] == "CANCELING" for item in runs),
-                "all runs ended": all(item["status"] in {"CANCELED", "SUCCESS", "FAILURE"} for item in runs),
-                "no pod left": not pods(runs),
-                "CANCELED": self.ui._ended(backfill) == "CANCELED",
-            }
-            for name, is_so in marks.items():
-                if is_so:
-                    seen.setdefault(name, round(time.monotonic() - told, 1))
-            time.sleep(0.5)
-        say(f"   seconds after the click: {seen}; load {os.getloadavg()[0]:.0f}")
-        expect("backfill of all shards again", self.ui.wait(self.ui.launch(SHARDS)), "COMPLETED_SUCCESS")
-
     def step_uninstall_and_reinstall(self) -> None:
         self.ui.close()
         run("helm", "uninstall", RELEASE, "--wait", "--timeout", "5m")
@@ -484,6 +478,13 @@ class Proof:
         [laptops] = (sample / "training").glob("*.csv")
         expect("clips in it", sorted(clip_names(csv)), sorted(clip_names(laptops.read_text())))
         self.ui = Ui()
+        events = self.ui.query(MATERIALIZATIONS)["assetNodeOrError"]["assetMaterializations"]
+        entries = [entry for event in events for entry in event["metadataEntries"]]
+        decoded = sum(int(entry["intRepr"]) for entry in entries if entry["label"] == "newly_decoded_clips")
+        n_verdicts = len(self._verdicts())
+        expect("runs that failed or were cancelled", self.ui.n_runs("FAILURE", "CANCELED"), 0)
+        expect("clips decoded, and clips with a verdict", (decoded, n_verdicts), (n_verdicts, n_verdicts))
+        self.twice["trial"] = f"{decoded - n_verdicts} of {n_verdicts}"
 
 
 def clip_names(csv: str) -> list[str]:
@@ -509,6 +510,9 @@ def main() -> int:
             except (WrongError, TimeoutError) as error:
                 failures += 1
                 say(f"   WRONG: {error}")
+        say("clips decoded twice, by step:")
+        for label, twice in proof.twice.items():
+            say(f"   {label}: {twice}")
         say(f"{failures} steps failed" if failures else "all steps passed")
     return 1 if failures else 0
 
