@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from command_line import command
 from data_roots import Clip, fill
+from disks import small_disk
 
 from video_assets.checking.records import ClipRecord
 from video_assets.cli import terminal
@@ -214,6 +215,16 @@ def assert_why(data_root: Path) -> None:
     unknown = command("why", "never-seen.mp4", "--data-root", data_root)
     assert unknown.returncode == 1
     assert "never-seen.mp4" in unknown.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk as small as this")
+@pytest.mark.parametrize("n_kib", [300, 700, 1_000])
+def test_a_disk_that_is_too_small_for_the_history_of_runs_is_said_in_one_line(sample: Sample, tmp_path: Path, n_kib: int) -> None:
+    with small_disk(tmp_path / "disk", n_kib * 1024):
+        done = command("run", "--data-root", tmp_path / "disk" / "data", "--clips", sample.clips, "--captions", sample.captions)
+    assert done.returncode == 1
+    assert "the disk is full" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 def test_the_kit_is_written_for_others(tmp_path: Path) -> None:

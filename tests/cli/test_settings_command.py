@@ -42,6 +42,18 @@ def test_a_wrong_option_is_said_at_once_and_not_saved(clips: Path, tmp_path: Pat
     assert "job" not in done.stderr
 
 
+def test_a_table_that_lies_in_the_folder_and_was_not_named_is_asked_about(clips: Path, tmp_path: Path) -> None:
+    table = clips / "my captions.csv"
+    table.write_text("path,text\naquarium.mp4,a fish tank\n")
+    done = command("run", "--data-root", tmp_path / "root", "--clips", clips)
+    assert done.returncode == 2
+    assert (
+        f"no clip has a caption, so none could be in the training CSV. Put NAME.txt beside NAME.mp4, or give a table with --captions (is it '{table}'?)"
+        in done.stderr
+    )  # noqa: E501
+    assert not (tmp_path / "root").exists()
+
+
 def test_settings_are_shown_with_their_origin_set_and_unset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDEO_ASSETS_DECODE__WORKERS", "3")
     root = ("--data-root", tmp_path)

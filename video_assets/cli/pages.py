@@ -48,7 +48,7 @@ def status(found: "Status", activity: "Activity", *, is_again: bool) -> None:
     for run in activity.runs:
         out.print(f"run                {run['what']} {run['state'].lower()}" + (f" since {run['since']}" if run["since"] else ""))
     for name, tick in activity.next_schedules.items():
-        out.print(f"next               {name} {tick}")
+        out.print(f"next               {name} {tick}, when `video-assets ui` runs then")
 
 
 def forecast(found: "Forecast") -> None:

@@ -4,7 +4,12 @@ Belongs here: making that folder from the project's dagster.yaml and pointing th
 definitions.
 """
 
+import errno
 import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +17,12 @@ import psutil
 
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
+from video_assets.storage.space import explained_space
 
 if TYPE_CHECKING:
     import dagster as dg
 
+_LITTLE = 1 << 16
 _NETWORK = ("nfs", "cifs", "smb", "lustre", "ceph", "gpfs", "beegfs", "9p", "fuse.sshfs", "fuse.s3fs", "fuse.glusterfs")
 
 
@@ -53,6 +60,28 @@ def create_storage(home: Path) -> None:
 
     with dg.DagsterInstance.from_config(str(home)):
         pass
+
+
+@contextmanager
+def explained_history(home: Path) -> Iterator[None]:
+    """A disk that has no room for Dagster's history, which is SQLite in `home`, is a `NoSpaceError` like any other."""
+    with explained_space(home, purpose="writing Dagster's history"):
+        try:
+            yield
+        except Exception as error:
+            if _is_about_space(error, home):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
+
+
+def _is_about_space(error: BaseException | None, home: Path) -> bool:
+    while error is not None and not isinstance(error, sqlite3.OperationalError):
+        error = error.__cause__ or error.__context__
+    if error is None:
+        return False
+    primary = error.sqlite_errorcode & 0xFF
+    # Where even SQLite's journal has no room, it is told as an I/O error.
+    return primary == sqlite3.SQLITE_FULL or (primary == sqlite3.SQLITE_IOERR and shutil.disk_usage(home).free < _LITTLE)
 
 
 def fail_dead_runs(home: Path) -> list[str]:

@@ -95,11 +95,8 @@ def check_own_clips(own: OwnClips) -> None:
         _require_folder(own.folder)
     if own.captions is not None:
         _require_table(own)
-    elif own.folder is not None and not _has_captions(own):
-        raise UsageError(
-            f"{own.folder}: no clip has a caption, so none could be in the training CSV. Put NAME.txt beside NAME.mp4, "
-            "or give a table with --captions"
-        )
+    elif own.folder is not None:
+        _require_captions(own, own.folder)
 
 
 def _require_folder(folder: Path) -> None:
@@ -127,16 +124,26 @@ def _require_table(own: OwnClips) -> None:
         raise UsageError(str(error)) from error
 
 
-def _has_captions(own: OwnClips) -> bool:
-    """False only when the whole folder was looked at, holds clips, and nothing beside them that could be captions."""
-    n_clips, n_seen = 0, 0
-    for _, _, names in os.walk(own.folder or "", followlinks=True):
+def _require_captions(own: OwnClips, folder: Path) -> None:
+    """Refused only when the whole folder was looked at, holds clips, and nothing beside them that could be captions."""
+    from video_assets.sources.own_clips.caption_tables import is_table
+    from video_assets.sources.own_clips.scan import METADATA_NAMES, SHARD_SUFFIX
+    from video_assets.sources.own_clips.sidecars import SUFFIXES
+
+    captions = (*SUFFIXES, SHARD_SUFFIX, *METADATA_NAMES)
+    n_clips, n_seen, tables = 0, 0, list[Path]()
+    for parent, _, names in os.walk(folder, followlinks=True):
         n_seen += len(names)
-        is_clip = [name.lower().endswith(own.suffixes) for name in names if not name.startswith(".")]
-        n_clips += sum(is_clip)
-        if not all(is_clip) or n_seen > _MAX_ENTRIES:
-            return True
-    return n_clips == 0
+        if n_seen > _MAX_ENTRIES or any(name.lower().endswith(captions) for name in names):
+            return
+        n_clips += sum(name.lower().endswith(own.suffixes) for name in names if not name.startswith("."))
+        tables += [Path(parent, name) for name in names if is_table(name)]
+    if n_clips:
+        found = f" (is it {shlex.quote(str(tables[0]))}?)" if tables else ""
+        raise UsageError(
+            f"{folder}: no clip has a caption, so none could be in the training CSV. Put NAME.txt beside NAME.mp4, "
+            f"or give a table with --captions{found}"
+        )
 
 
 def _with_sample(root: Path, given: Values) -> Values:

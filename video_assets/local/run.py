@@ -17,7 +17,7 @@ from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
 from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH
-from video_assets.local.dagster_home import prepare_home, terminal_config
+from video_assets.local.dagster_home import explained_history, prepare_home, terminal_config
 from video_assets.local.jobs import JobFailedError, Jobs
 from video_assets.local.nothing_new import remember_complete
 from video_assets.local.summary import RunSummary, summary_of
@@ -98,7 +98,7 @@ def _run_jobs(
     home = prepare_home(Layout(settings.data_root), settings.dagster_home)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     shards = shard_keys(settings.decode.n_shards)
-    with dg.DagsterInstance.from_config(str(home), terminal_config(home)) as instance:
+    with explained_history(home), dg.DagsterInstance.from_config(str(home), terminal_config(home)) as instance:
         jobs = Jobs(build_defs(settings, terminal=terminal), instance, say)
         try:
             if prepare is None:

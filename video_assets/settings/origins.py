@@ -58,7 +58,7 @@ def field_of(key: str) -> tuple[str, str]:
     """
     names = [name for name, _ in _fields()]
     if key not in names:
-        raise UsageError(f"there is no setting {key!r}{nearest(key)}; `video-assets settings` lists all")
+        raise UsageError(f"there is no setting {key!r}{nearest(key)} (`video-assets settings` lists all)")
     section, _, name = key.rpartition(".")
     return section, name
 

@@ -1,6 +1,6 @@
 """Settings that are refused, in words: which one, what it is, what it may be.
 
-Belongs here: the words. Does not belong here: the rules (`sections`, `sources`, `model`).
+Belongs here: the words. Does not belong here: the rules (`steps`, `sources`, `model`).
 """
 
 import re

@@ -1,7 +1,7 @@
 """Cron expressions and time zones, refused where they are set, not by the first schedule that ticks.
 
 Belongs here: these types, for the program and (as patterns) for the chart's schema. Does not belong here: which schedules there
-are (`sections`, `sources`).
+are (`steps`, `sources`).
 """
 
 import re

@@ -79,6 +79,16 @@ def _reader(path: Path) -> tuple["_Reader", str | None]:
     return reader, compression
 
 
+def is_table(name: str) -> bool:
+    """True when a file of this name can be named as a captions table.
+
+    >>> is_table("captions.csv.gz"), is_table("clip.mp4")
+    (True, False)
+    """
+    path = Path(name)
+    return (Path(path.stem) if path.suffix.lower() in _COMPRESSED else path).suffix.lower() in _READERS
+
+
 def tables_of(settings: OwnClips, scan: Scan, *, notes: list[str]) -> list[Path]:
     """The captions tables that were named, else those of the folder, the nearest to the clips first.
 
