@@ -50,7 +50,7 @@ def test_a_table_that_lies_in_the_folder_and_was_not_named_is_asked_about(clips:
     assert (
         f"no clip has a caption, so none could be in the training CSV. Put NAME.txt beside NAME.mp4, or give a table with --captions (is it '{table}'?)"
         in done.stderr
-    )  # noqa: E501
+    )
     assert not (tmp_path / "root").exists()
 
 

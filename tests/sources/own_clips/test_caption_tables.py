@@ -134,7 +134,7 @@ def test_a_table_without_rows_is_refused(tmp_path, content):
 
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
 def test_an_empty_file_is_refused(tmp_path, name):
-    assert "no column with the path" in refusal(table(tmp_path, b"", name))
+    assert "the table is empty" in refusal(table(tmp_path, b"", name))
 
 
 def test_a_missing_column_is_named(tmp_path):
