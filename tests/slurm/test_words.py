@@ -108,6 +108,7 @@ def test_a_path_that_slurm_would_change_is_refused(path):
 
 def test_every_setting_becomes_an_option():
     told = {"partition": "cpu", "account": "video", "qos": "low", "constraint": "cpu&nvme", "exclude": "n[3-5]"}
+    assert "--cpus-per-task=3" in sbatch_options(Slurm(cpus_per_task=3), name="x", n_tasks=1, log="y")
     slurm = Slurm(**told, mem_per_cpu_mib=1700, time_limit="1-04:00:00", max_tasks=6, requeue=False, extra=("--licenses=nfs",))
     options = sbatch_options(slurm, name="video-assets-1", n_tasks=9, log="/x/%a.log")
     assert {"--partition=cpu", "--account=video", "--qos=low", "--constraint=cpu&nvme", "--exclude=n[3-5]"} <= set(options)

@@ -61,7 +61,7 @@ def find_column(header: Sequence[str], names: Sequence[str], *, table: str, what
         if _fold(name) in folded:
             return folded.index(_fold(name))
     if not any(header):
-        raise SourceError(f"{table}: the table is empty")
+        raise SourceError(f"{table}: the table is empty; it needs a line of column names, and one for each clip")
     raise SourceError(
         f"{table}: no column with the {what}: looked for {', '.join(map(repr, names))}; the columns are "
         f"{', '.join(map(repr, header)) or '(none)'}. Name the right one with own_clips.{setting}"

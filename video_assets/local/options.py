@@ -130,14 +130,15 @@ def _require_captions(own: OwnClips, folder: Path) -> None:
     from video_assets.sources.own_clips.scan import METADATA_NAMES, SHARD_SUFFIX
     from video_assets.sources.own_clips.sidecars import SUFFIXES
 
-    captions = (*SUFFIXES, SHARD_SUFFIX, *METADATA_NAMES)
     n_clips, n_seen, tables = 0, 0, list[Path]()
     for parent, _, names in os.walk(folder, followlinks=True):
         n_seen += len(names)
-        if n_seen > _MAX_ENTRIES or any(name.lower().endswith(captions) for name in names):
+        others = [name for name in names if not name.lower().endswith(own.suffixes)]
+        is_found = any(name in METADATA_NAMES or name.lower().endswith((*SUFFIXES, SHARD_SUFFIX)) for name in others)
+        if is_found or n_seen > _MAX_ENTRIES:
             return
-        n_clips += sum(name.lower().endswith(own.suffixes) for name in names if not name.startswith("."))
-        tables += [Path(parent, name) for name in names if is_table(name)]
+        n_clips += len(names) - len(others)
+        tables += [Path(parent, name) for name in others if is_table(name)]
     if n_clips:
         found = f" (is it {shlex.quote(str(tables[0]))}?)" if tables else ""
         raise UsageError(

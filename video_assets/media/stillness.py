@@ -75,6 +75,8 @@ class Stillness:
     def look(self, frame: VideoFrame, *, n_packets: int, n_loud: int) -> None:
         """A stretch ends with this frame, after so many packets of the video; `n_loud` of the stretch's own are large."""
         n_new, self._n_packets = n_packets - self._n_packets, n_packets
+        if not n_new:
+            return  # the clip ends where a stretch did
         self.due = n_packets + max(min(self._most, n_packets // _FIRST_STRETCHES), n_packets // _MAX_STRETCHES, 1)
         if self._shown is None:
             self._shown = frame

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.publish.rules.row_order import interleave, rows_at_a_time
-from video_assets.storage.row_groups import identity, refuse_replaced
+from video_assets.storage.durable import identity
+from video_assets.storage.row_groups import refuse_replaced
 from video_assets.storage.tables import ROWS_PER_GROUP
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -63,7 +64,7 @@ class _Shard:
 
     def __init__(self, path: Path, columns: list[str]) -> None:
         self._path, self._columns = path, columns
-        self._identity = identity(path)
+        self._identity = identity(path.stat())
         metadata = pq.read_metadata(path)
         groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         self._n_groups = len(groups)

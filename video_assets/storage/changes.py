@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import DROPPED, KEY, TableSpec
-from video_assets.storage.durable import hash_file
+from video_assets.storage.durable import hash_file, identity
 from video_assets.storage.key_ranges import Unit
 from video_assets.storage.keys import KeyRange, lowest_keys
-from video_assets.storage.patching import Patch, stamp
+from video_assets.storage.patching import Patch
 from video_assets.storage.row_group_bytes import is_ours_and_sound
 from video_assets.storage.stages import StageError, StageNote, dropped_path, read_dropped, stage_note
 
@@ -96,7 +96,7 @@ def changed_in_any(every: Iterable[Changes]) -> tuple[KeyRange, ...]:
 def patch_of(path: Path, spec: TableSpec, ranges: tuple[KeyRange, ...]) -> Patch | None:
     """A patch of the table at `path`; None when there is none, or none whose row groups could be kept."""
     try:
-        seen = stamp(path.stat())
+        seen = identity(path.stat())
         is_usable = bool(lowest_keys(pq.read_metadata(path))) and is_ours_and_sound(path, spec.arrow)
     except (FileNotFoundError, pa.ArrowInvalid):  # torn by the disk: it is made anew
         return None

@@ -84,6 +84,11 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def identity(stat: os.stat_result) -> tuple[int, int, int]:
+    """What tells a file from another one under its name: inode, bytes, time of the last change."""
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
 def remove_old_drafts(layout: Layout, *, older_than_s: float = 24 * 3600.0) -> int:
     """Delete draft files that nobody has written to for a day; returns how many. Draft folders are `publish.versions`' own."""
     found = [path for folder in _FOLDERS for path in (layout.root / folder).rglob(f"{_DRAFT}*") if path.is_file()]

@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 import xxhash
 
 from video_assets.core.schema import KEY, TableSpec
+from video_assets.storage.durable import identity
 from video_assets.storage.keys import KeyRange, keys_of_group
 from video_assets.storage.row_group_bytes import hashes_of
-from video_assets.storage.row_groups import identity, opened, refuse_replaced
+from video_assets.storage.row_groups import opened, refuse_replaced
 from video_assets.storage.stages import StageError
 
 ROWS_PER_RANGE = 65_536
@@ -65,7 +66,7 @@ class TablesByKey:
 
     def __init__(self, paths: Sequence[Path], spec: TableSpec) -> None:
         self._spec = spec
-        self._identities = {path: identity(path) for path in paths}
+        self._identities = {path: identity(path.stat()) for path in paths}
         self._groups = [group for path in paths for group in _groups(path, spec)]
 
     def units(self) -> list[Unit]:
@@ -74,7 +75,7 @@ class TablesByKey:
         Raises:
             StageError: a table was replaced since the first look.
         """
-        hashes = {path: hashes_of(path) for path in self._identities}
+        program, hashes = installed_version("video_assets"), {path: hashes_of(path) for path in self._identities}
         for path, known in self._identities.items():
             refuse_replaced(path, known)
         borders = ["", *sorted({group.lowest for group in self._groups} - {""})]
@@ -88,7 +89,7 @@ class TablesByKey:
                 here.append(waiting.pop())
             here = [group for group in here if group.meets(keys)]
             here.sort(key=lambda group: order[id(group)])
-            found.append(Unit(keys, _token(keys, [hashes[group.path][group.index] for group in here])))
+            found.append(Unit(keys, _token(program, keys, [hashes[group.path][group.index] for group in here])))
         return found
 
     def ranges(
@@ -145,8 +146,8 @@ def _cut(groups: list[_Group], whole: KeyRange, n_rows: int, n_bytes: int) -> li
     return [KeyRange(first, end) for first, end in zip(cuts, [*cuts[1:], whole.end], strict=True)]
 
 
-def _token(keys: KeyRange, hashes: list[str]) -> str:
-    told = [installed_version("video_assets"), keys.first, "" if keys.end is None else f"<{keys.end}", *hashes]
+def _token(program: str, keys: KeyRange, hashes: list[str]) -> str:
+    told = [program, keys.first, "" if keys.end is None else f"<{keys.end}", *hashes]
     return xxhash.xxh3_64_hexdigest("\0".join(told).encode())
 
 

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from video_assets.core.errors import MendableError
 from video_assets.core.schema import KEY
+from video_assets.storage.durable import identity
 from video_assets.storage.grouping import by_key
 from video_assets.storage.keys import KeyRange, lowest_keys
 from video_assets.storage.row_group_bytes import RowGroups, RowGroupWriter
@@ -30,17 +31,12 @@ class ReplacedError(MendableError):
 class Patch:
     """The table at `path`, sorted by clip key and cut by it, whose rows in `ranges` (rising, apart) are replaced.
 
-    `seen`: inode, size and time of the table that was looked at.
+    `seen`: the `identity` of the table that was looked at.
     """
 
     path: Path
     ranges: tuple[KeyRange, ...]
     seen: tuple[int, int, int]
-
-
-def stamp(stat: os.stat_result) -> tuple[int, int, int]:
-    """What tells one state of a file from another."""
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def write_patched(writer: RowGroupWriter, patch: Patch, rows: Iterable[pa.Table], schema: pa.Schema) -> None:
@@ -52,7 +48,7 @@ def write_patched(writer: RowGroupWriter, patch: Patch, rows: Iterable[pa.Table]
     """
     fresh = _Rows(rows, schema)
     with patch.path.open("rb") as raw:
-        if stamp(os.fstat(raw.fileno())) != patch.seen:
+        if identity(os.fstat(raw.fileno())) != patch.seen:
             raise ReplacedError(f"{patch.path} was replaced while it was read: wait for the other run, then materialize again")
         file, old = pq.ParquetFile(raw, pre_buffer=False), RowGroups(raw)
         groups = _groups(lowest_keys(file.metadata), patch.ranges)

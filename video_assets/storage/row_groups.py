@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from video_assets.storage.durable import identity
 from video_assets.storage.stages import StageError, refuse_torn
 
 
@@ -31,19 +32,13 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
         raise StageError(f"{path}: not a readable table ({error}): delete it and materialize its asset again") from error
 
 
-def identity(path: Path) -> tuple[int, int, int]:
-    """What tells a file from another one under its name: inode, bytes, time of the last change."""
-    stat = path.stat()
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
-
-
 def refuse_replaced(path: Path, seen: tuple[int, int, int]) -> None:
     """Make sure that a file which is opened more than once is the one whose `identity` was `seen`; to be asked while it is open.
 
     Raises:
         StageError: it was replaced meanwhile.
     """
-    if identity(path) != seen:
+    if identity(path.stat()) != seen:
         raise StageError(f"{path} was replaced while it was read: wait for the other run, then materialize again")
 
 
