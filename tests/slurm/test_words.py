@@ -1,5 +1,6 @@
 """Slurm's words, and what it is told."""
 
+import os
 import shlex
 import subprocess
 
@@ -7,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from video_assets.settings.slurm import Slurm
+from video_assets.slurm import client
 from video_assets.slurm.submission import sbatch_options
 from video_assets.slurm.words import End, Task, escaped, indices, parse_end, parse_queue, queue_words, task_script, why_failed
 
@@ -133,3 +135,31 @@ def test_every_setting_becomes_an_option():
 def test_settings_that_slurm_would_misread_are_refused(bad):
     with pytest.raises(ValidationError):
         Slurm(**bad)
+
+
+# A controller cannot be made to die at just this moment; these are squeue's words when one did.
+@pytest.mark.parametrize(
+    "said",
+    [
+        "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+        "slurm_load_jobs error: Connection reset by peer",
+        "slurm_load_jobs error: Broken pipe",
+    ],
+)
+def test_a_controller_that_dies_while_it_is_asked_gave_no_answer(said, tmp_path, monkeypatch):
+    squeue = tmp_path / "squeue"
+    squeue.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(client.SlurmDownError, match=said.rpartition(": ")[2].split(" (")[0]):
+        client.queue(["video-assets-1"])
+
+
+def test_what_slurm_refuses_is_an_answer(tmp_path, monkeypatch):
+    squeue = tmp_path / "squeue"
+    squeue.write_text("#!/bin/sh\necho 'squeue: error: Invalid job format specification' >&2\nexit 1\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(client.SlurmError) as raised:
+        client.queue(["video-assets-1"])
+    assert not isinstance(raised.value, client.SlurmDownError)

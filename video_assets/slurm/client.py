@@ -18,6 +18,12 @@ _TIMEOUT_S = 120.0
 _PRIVATE = ("VIDEO_ASSETS_", "DAGSTER_", "HF_", "HUGGING_FACE_")
 _OF_A_JOB = ("SLURM_", "SRUN_")
 _OF_THE_SITE = {"SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "SLURM_TIME_FORMAT"}
+# Slurm's own words, then the operating system's about a connection: a controller may die before, while or after it is asked.
+_NO_ANSWER = (
+    "Unable to contact", "Socket timed out", "Zero Bytes", "authentication",
+    "Connection refused", "Connection reset", "Connection timed out", "Connection aborted", "Transport endpoint", "Broken pipe",
+    "No route to host", "Network is unreachable",
+)  # fmt: skip
 
 
 class SlurmError(MendableError):
@@ -151,8 +157,7 @@ def _sentence(said: str) -> str:
 
 
 def _is_down(said: str) -> bool:
-    words = ("Unable to contact", "Connection refused", "Socket timed out", "Zero Bytes", "authentication", "Transport endpoint")
-    return any(word.lower() in said.lower() for word in words)
+    return any(word.lower() in said.lower() for word in _NO_ANSWER)
 
 
 def _environment() -> dict[str, str]:
