@@ -1,14 +1,13 @@
 """From listed to kept: the funnel of a run, in numbers and words.
 
 Belongs here: counting drops, and the count as text (plain lines, markdown). Does not belong here: pictures (`report.plots`), the
-meaning of a reason (`core.verdicts`).
+meaning of a reason (`core.verdicts`), counting the rows of tables (`publish.rules.counting`): every command shows funnels, and
+pandas takes half a second to load.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-
-import pandas as pd
 
 from video_assets.core.units import count, share
 
@@ -61,25 +60,6 @@ class Funnel:
         return {stage: {drop.reason: drop.clips for drop in drops} for stage, drops in self.stages}
 
 
-def funnel(kept: pd.DataFrame, dropped: pd.DataFrame, *, listed: int | None = None) -> Funnel:
-    """Count a stage's two halves.
-
-    Args:
-        kept: one row per kept clip; any columns.
-        dropped: DROPPED, every clip dropped up to here.
-        listed: clips that the sources list, when the caller knows it from the ledgers.
-
-    Raises:
-        ValueError: a clip is counted twice, or `listed` is another number; the message names clips and numbers.
-    """
-    _reject_twice(kept, dropped)
-    sizes = dropped.groupby(["stage", "reason"], observed=True).size().reset_index(name="clips")
-    counts: dict[str, dict[str, int]] = {}
-    for stage, reason, clips in sizes.itertuples(index=False, name=None):
-        counts.setdefault(stage, {})[reason] = clips
-    return funnel_from_counts(len(kept), counts, listed=listed)
-
-
 def funnel_from_counts(kept: int, counts: Mapping[str, Mapping[str, int]], *, listed: int | None = None) -> Funnel:
     """The funnel from numbers that were counted before, for example those of the manifest.
 
@@ -100,13 +80,6 @@ def funnel_from_counts(kept: int, counts: Mapping[str, Mapping[str, int]], *, li
 def stage_rank(stage: str) -> tuple[int, str]:
     """Sorts stages as clips pass them: the sources by name, then the others."""
     return (_STAGES.index(stage) + 1 if stage in _STAGES else 0, stage)
-
-
-def _reject_twice(kept: pd.DataFrame, dropped: pd.DataFrame) -> None:
-    keys = [dropped["clip_key"], *([kept["clip_key"]] if "clip_key" in kept else [])]
-    every = pd.concat(keys, ignore_index=True)
-    if twice := every[every.duplicated()].head(3).tolist():
-        raise ValueError(f"clips counted more than once, first {twice}: materialize everything from the sources on")
 
 
 def funnel_lines(result: Funnel, *, indent: str = "") -> list[str]:

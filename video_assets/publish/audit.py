@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from video_assets.core.errors import MendableError
-from video_assets.core.funnel import Funnel, funnel, funnel_from_counts
+from video_assets.core.funnel import Funnel, funnel_from_counts
 from video_assets.core.matching import positions
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
@@ -22,6 +22,7 @@ from video_assets.pipeline.shard import outcome_of
 from video_assets.publish.manifest import verify_published
 from video_assets.publish.rules import checks
 from video_assets.publish.rules.checks import CheckFinding
+from video_assets.publish.rules.counting import count_funnel
 from video_assets.publish.versions import read_versions
 from video_assets.settings.model import Settings, Source
 from video_assets.sources.ledgers import ledgers
@@ -58,7 +59,7 @@ def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
     # Captions are most of the table, and no rule but one asks about them: whether one is missing.
     rows = read_table(table, TRAINING, columns=[name for name in TRAINING.names if name != "text"]).rows
     dropped = read_table(layout.dropped, DROPPED, columns=["clip_key", "stage", "reason"]).rows
-    counted = funnel(rows, dropped)
+    counted = count_funnel(rows, dropped)
     n_listed = sum(count_rows(path) for path in ledgers(layout, settings.sources).values())
     shards = shard_keys(settings.decode.n_shards)
     limits = settings.checks
