@@ -61,11 +61,14 @@ class TableSpec:
         import pandas as pd
 
         raw = rows if isinstance(rows, pd.DataFrame) else records(rows)
-        out = pd.DataFrame(
-            {c.name: _cast(self, c, raw.get(c.name), raw.index) for c in self.columns},
-            index=raw.index,
-        )
-        return out.reset_index(drop=True)
+        if not len(raw):
+            return _empty(self).copy()
+        absent = {name: None for name in self.names if name not in raw.columns}
+        out = (raw.assign(**absent) if absent else raw)[self.names]
+        wrong = {name: dtype for name, dtype in _dtypes(self).items() if out[name].dtype != dtype}  # nearly always none
+        out = _checked(self, out.astype(wrong) if wrong else out).reset_index(drop=True)
+        out.attrs = {}
+        return out
 
 
 def _arrow_type(column: Column) -> pa.DataType:
@@ -88,16 +91,23 @@ def records(rows: object) -> pd.DataFrame:
     return pd.DataFrame(list(rows), dtype="object")  # type: ignore[call-overload]
 
 
-def _cast(table: TableSpec, column: Column, values: pd.Series | None, index: pd.Index) -> pd.Series:
+@cache
+def _dtypes(table: TableSpec) -> dict[str, pd.ArrowDtype]:
+    return table.dtypes
+
+
+@cache
+def _empty(table: TableSpec) -> pd.DataFrame:
     import pandas as pd
 
-    dtype = _dtype(column)
-    if values is None:
-        values = pd.Series(pd.array([None] * len(index), dtype=dtype), index=index)
-    series = values if values.dtype == dtype else values.astype(dtype)  # nearly always right
-    if not column.is_nullable and bool(series.isna().any()):
-        raise ValueError(f"{table.name}: column {column.name!r} may not be null ({int(series.isna().sum())} null rows)")
-    return series
+    return pd.DataFrame({name: pd.array([], dtype=dtype) for name, dtype in _dtypes(table).items()})
+
+
+def _checked(table: TableSpec, rows: pd.DataFrame) -> pd.DataFrame:
+    for column in table.columns:
+        if not column.is_nullable and (n := rows[column.name].array.__arrow_array__().null_count):
+            raise ValueError(f"{table.name}: column {column.name!r} may not be null ({n} null rows)")
+    return rows
 
 
 KEY = Column("clip_key", "string", "source/path below the clips folder; names one clip for ever")

@@ -8,6 +8,7 @@ Belongs here: row groups as bytes, footers. Does not belong here: where a group 
 
 import json
 import struct
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -69,11 +70,15 @@ class RowGroupWriter:
 
     def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
         self._sink, self._schema = sink, schema
-        self.footer = RowGroups(BytesIO(_encoded(schema.empty_table()))).footer
         self._groups: list[Struct] = []
         self._hashes: list[str] = []
         self._end = len(_MAGIC)
         sink.write(_MAGIC)
+
+    @cached_property
+    def footer(self) -> Struct:
+        """What the file's footer says of its columns."""
+        return RowGroups(BytesIO(_encoded(self._schema.empty_table()))).footer
 
     def write(self, rows: pa.Table) -> None:
         """Append a row group."""
