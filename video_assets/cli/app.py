@@ -174,11 +174,13 @@ def ui(
 
 
 def _serve(settings: Settings, host: str, port: int, lease: "Lease | None") -> None:
-    from video_assets.local.dagster_home import create_storage, fail_dead_runs, prepare_home, project_file
+    from video_assets.local.dagster_home import create_storage, fail_dead_runs, other_users_history, prepare_home, project_file
     from video_assets.local.server import Server, serve
 
     layout = Layout(settings.data_root)
     home = prepare_home(layout, settings.dagster_home)
+    if told := other_users_history(layout, home):
+        terminal.say(told)
     create_storage(home)
     if lease is not None and (dead := fail_dead_runs(home)):
         terminal.say(f"{len(dead)} runs were cut off when the last server ended; the daemon starts them again")

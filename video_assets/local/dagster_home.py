@@ -34,9 +34,9 @@ def project_file(name: str) -> Path:
 def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
     """Make DAGSTER_HOME for a data root, set it in the environment (for this process and its children), and return it.
 
-    The setting `dagster_home` wins. Otherwise `.dagster` in the data root, unless that is network storage: SQLite's locks
-    cannot be trusted there, so the folder then lies in the user's state folder of this machine. An ambient $DAGSTER_HOME is
-    not used: it belongs to another project.
+    The setting `dagster_home` wins. Otherwise `.dagster` in the data root, unless that is network storage, where SQLite's locks
+    cannot be trusted, or another user's, who alone may write what SQLite made: the folder then lies in this user's state
+    folder of this machine. An ambient $DAGSTER_HOME is not used: it belongs to another project.
     """
     home = home_of(layout, configured)
     home.mkdir(parents=True, exist_ok=True)
@@ -52,6 +52,13 @@ def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
 def home_of(layout: Layout, configured: Path | None = None) -> Path:
     """Where DAGSTER_HOME of a data root is, or would be."""
     return configured or _default_home(layout)
+
+
+def other_users_history(layout: Layout, home: Path) -> str:
+    """Whose history lies in the data root, and where that of this user is; empty when `home` is chosen for another reason."""
+    if home == layout.dagster_home or not _is_of_another_user(layout.dagster_home):
+        return ""
+    return f"{layout.dagster_home} belongs to another user: the history of your runs is kept in {home}"
 
 
 def create_storage(home: Path) -> None:
@@ -134,6 +141,17 @@ def terminal_config(home: Path) -> str:
     return name
 
 
+def _is_of_another_user(home: Path) -> bool:
+    """True when what Dagster has kept there belongs to somebody else, and is not for this user to write.
+
+    SQLite makes its files for their owner alone, whatever the umask. Whoever only reads one leaves a log beside it (`-wal`,
+    `-shm`) that its owner cannot write, who is then locked out of his own history. So it is not even opened.
+    """
+    kept = [home, *home.glob("*/*.db*"), *home.glob("history/runs/index.db*")]
+    there = [path for path in kept if path.exists()]
+    return any(path.stat().st_uid != os.geteuid() and not os.access(path, os.W_OK) for path in there)
+
+
 def is_network_storage(folder: Path) -> bool:
     """True when the folder lies on a network file system (by the mount table)."""
     mounts = {partition.mountpoint: partition.fstype for partition in psutil.disk_partitions(all=True)}
@@ -144,7 +162,7 @@ def is_network_storage(folder: Path) -> bool:
 
 
 def _default_home(layout: Layout) -> Path:
-    if not is_network_storage(layout.root):
+    if not is_network_storage(layout.root) and not _is_of_another_user(layout.dagster_home):
         return layout.dagster_home
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return state / "video_assets" / str(layout.root).strip("/").replace("/", "-")

@@ -17,7 +17,7 @@ from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
 from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH
-from video_assets.local.dagster_home import explained_history, prepare_home, terminal_config
+from video_assets.local.dagster_home import explained_history, other_users_history, prepare_home, terminal_config
 from video_assets.local.jobs import JobFailedError, Jobs
 from video_assets.local.nothing_new import remember_complete
 from video_assets.local.summary import RunSummary, summary_of
@@ -95,7 +95,10 @@ def _run_jobs(
     Returns:
         Why it failed (empty when none did), and how many jobs ended well.
     """
-    home = prepare_home(Layout(settings.data_root), settings.dagster_home)
+    layout = Layout(settings.data_root)
+    home = prepare_home(layout, settings.dagster_home)
+    if told := other_users_history(layout, home):
+        say(told)
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     shards = shard_keys(settings.decode.n_shards)
     with explained_history(home), dg.DagsterInstance.from_config(str(home), terminal_config(home)) as instance:
