@@ -338,9 +338,11 @@ class Proof:
             return
         backfill = self.begin()
         wait_for(lambda: [p for p in pods(self.ui.runs(backfill)).values() if p["node"] == node], timeout_s=300)
-        lost = [run_id for run_id, pod in pods(self.ui.runs(backfill)).items() if pod["node"] == node]
+        there = [run_id for run_id, pod in pods(self.ui.runs(backfill)).items() if pod["node"] == node]
         run("sh", "-c", loss)
         told = time.monotonic()
+        done = {item["runId"] for item in self.ui.runs(backfill) if item["status"] == "SUCCESS"}  # while the node went down
+        lost = [run_id for run_id in there if run_id not in done]
         say(f"   {node} lost with {len(lost)} runs")
         try:
             expect("backfill", self.ui.wait(backfill, 1500), "COMPLETED_SUCCESS")
