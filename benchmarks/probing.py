@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/probing.py [--clips 10000] [--workers 1,2] [--folder CLIPS]
 
 The clips are those of CLIPS, or two good MP4 files of the sample, each taken as often as it needs. The page cache holds them, so
-storage is not measured. Prints clips per second, and CPU per clip of the workers and of the one process that hands clips out: its
-share says how many workers it can keep busy.
+storage is not measured; what it would have to deliver is: bytes and reads per clip, without those of the start (one clip for each
+worker is probed first to know them). Prints clips per second, and CPU per clip of the workers and of the one process that hands
+clips out: its share says how many workers it can keep busy.
 """
 
 import argparse
@@ -33,6 +34,7 @@ def main() -> None:
         print(f"{len(tasks):,} probes of {len(clips)} clips")
         for n_workers in map(int, asked.workers.split(",")):
             print(measure(tasks, n_workers))
+            print(f"   {read_per_clip(tasks, n_workers)}")
 
 
 def make_two(folder: Path) -> list[Path]:
@@ -54,6 +56,27 @@ def measure(tasks: list[ClipTask], n_workers: int) -> str:
         f"{n_workers} workers: {len(tasks) / wall_s:,.0f} clips/s, {wall_s:.1f} s; CPU per clip: workers {workers_ms:.2f} ms, "
         f"handing out {head_ms:.2f} ms; {n_read:,} measured"
     )
+
+
+def read_per_clip(tasks: list[ClipTask], n_workers: int) -> str:
+    """Bytes and calls of read of another pass, by what Linux counts for this process and its workers that have ended."""
+    start, whole = (reads_of(some, n_workers) for some in (tasks[:n_workers], tasks))
+    n_bytes, calls = ((all_of - first) / (len(tasks) - n_workers) for all_of, first in zip(whole, start, strict=True))
+    return f"read per clip: {n_bytes / 1000:.1f} KB in {calls:.1f} calls"
+
+
+def reads_of(tasks: list[ClipTask], n_workers: int) -> list[int]:
+    """Bytes and calls while these are probed."""
+    before = read_so_far()
+    for _ in probe_clips(tasks, settings=Decode(workers=n_workers)):
+        pass
+    return [now - was for now, was in zip(read_so_far(), before, strict=True)]
+
+
+def read_so_far() -> tuple[int, int]:
+    """Bytes and calls of this process and of children that have ended."""
+    counted = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(counted["rchar"]), int(counted["syscr"])
 
 
 def cpu_s(who: int) -> float:
