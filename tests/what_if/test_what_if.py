@@ -44,7 +44,7 @@ def varied(number: int) -> Clip:
         duration_s=1.0 + number % 4,
         video_codec=("h264", "hevc")[number % 2],
         extras=json.dumps({"aesthetic score": 4 + number % 3 * 0.75, **({"licence": "CC0"} if number % 4 == 0 else {})}),
-        content_hash=f"bytes {number // 2}" if number % 3 == 1 else None,
+        content_hash=f"{number // 9:032x}" if number % 3 == 1 else None,
     )
     return replace(clip, verdict="bad", verdict_reason="truncated") if number % 11 == 5 else clip
 

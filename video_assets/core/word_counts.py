@@ -38,14 +38,30 @@ def _counts(texts: pa.StringArray) -> npt.NDArray[np.int64]:
     if ends[-1] == ends[0]:
         return np.zeros(len(texts), dtype=np.int64)
     data = np.frombuffer(values, dtype=np.uint8)[ends[0] : ends[-1]]
-    ends = ends - ends[0]
-    is_space = _is_space(data)
-    is_first = np.empty(len(data), dtype=bool)
-    np.greater(is_space[:-1], is_space[1:], out=is_first[1:])
-    # Whatever the text before ends with.
-    begins = ends[:-1][np.diff(ends) > 0]
-    is_first[begins] = ~is_space[begins]
-    return np.diff(np.searchsorted(np.flatnonzero(is_first), ends))
+    ends = (ends - ends[0]).astype(np.uint64)
+    return np.diff(_ones_before(_word_starts(_is_space(data), ends[:-1]), ends))
+
+
+def _word_starts(is_space: npt.NDArray[np.bool_], begins: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """A bit for each byte, 64 in a number: set where a word starts, in texts of which each begins at one of `begins`."""
+    n_numbers = len(is_space) // 64 + 1
+    spaces = np.zeros(n_numbers * 8, dtype=np.uint8)
+    packed = np.packbits(is_space, bitorder="little")
+    spaces[: len(packed)] = packed
+    spaces = spaces.view(np.uint64)
+    # A word starts behind a space, and where a text begins, whatever the one before ends with.
+    before = spaces << np.uint64(1)
+    before[1:] |= spaces[:-1] >> np.uint64(63)
+    np.bitwise_or.at(before, begins >> np.uint64(6), np.uint64(1) << (begins & np.uint64(63)))
+    return before & ~spaces
+
+
+def _ones_before(bits: npt.NDArray[np.uint64], ends: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """How many bits are set before each of `ends`."""
+    ones = np.zeros(len(bits) + 1, dtype=np.int64)
+    np.cumsum(np.bitwise_count(bits), out=ones[1:])
+    number, rest = (ends >> np.uint64(6)).astype(np.int64), ends & np.uint64(63)
+    return ones[number] + np.bitwise_count(bits[number] & ((np.uint64(1) << rest) - np.uint64(1)))
 
 
 def _is_space(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from video_assets.core.consumers import CONSUMERS
@@ -20,6 +19,7 @@ from video_assets.select.rules.licences import REASONS as LICENCE_REASONS
 from video_assets.select.rules.licences import licences_of
 from video_assets.select.rules.limits import Limits, beyond
 from video_assets.select.rules.lint import COLUMNS, lint, lint_reasons
+from video_assets.select.rules.reasons import Reasons, first_of
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import read_stage
@@ -61,31 +61,31 @@ def split(clips: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """DROPPED rows of `clips` (columns `columns_of`); the first rule that drops a clip counts."""
     dropped = []
     for rule in _rules(clips, settings):
-        reason = pd.Series(rule.reasons(), index=clips.index)
+        reason = pd.Series(rule.reasons.in_words, index=clips.index)
         found = drop(clips, reason != "", stage=rule.stage, reason=reason, detail=rule.details())
         dropped.append(found.dropped)
     every = pd.concat([DROPPED.frame(), *dropped], ignore_index=True)
     return every.drop_duplicates("clip_key", ignore_index=True)
 
 
-def first_reasons(clips: pd.DataFrame, settings: Settings) -> Iterator[tuple[str, npt.NDArray[np.object_]]]:
-    """Stage and reason by which `split` would drop each of `clips`, rule by rule; "" where a rule is not the first to drop it.
+def first_reasons(clips: pd.DataFrame, settings: Settings) -> Iterator[tuple[str, Reasons]]:
+    """Stage and reason by which `split` would drop each of `clips`, rule by rule; none where a rule is not the first to drop it.
 
     Makes no object for a clip: for counting millions.
     """
-    is_dropped = np.zeros(len(clips), dtype=bool)
+    is_left = np.ones(len(clips), dtype=bool)
     for rule in _rules(clips, settings):
-        reason = np.where(is_dropped, "", rule.reasons()).astype(object)
-        is_dropped |= reason != ""
-        yield rule.stage, reason
+        reasons = rule.reasons.where(is_left)
+        is_left &= reasons.codes == 0
+        yield rule.stage, reasons
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """One rule on a table: the stage of its reasons, the reason of every clip ("" for none), and that in words."""
+    """One rule on a table: the stage of its reasons, the reason of every clip, and details of it in words."""
 
     stage: str
-    reasons: Callable[[], npt.NDArray[np.object_]]
+    reasons: Reasons
     details: Callable[[], pd.Series]
 
 
@@ -101,19 +101,18 @@ def _rules(clips: pd.DataFrame, settings: Settings) -> Iterator[_Rule]:
 
 def _limit_rule(clips: pd.DataFrame, limits: Limits) -> _Rule:
     reasons = beyond(clips, limits)
-    return _Rule(limit_rules.STAGE, reasons.to_numpy, lambda: reasons.map(lambda word: limit_rules.REASONS.get(word, "")))
+    details = np.array([limit_rules.REASONS.get(word, "") for word in reasons.words], dtype=object)
+    return _Rule(limit_rules.STAGE, reasons, lambda: pd.Series(details[reasons.codes], index=clips.index))
 
 
 def _licence_rule(clips: pd.DataFrame, settings: Settings) -> _Rule:
     licences = licences_of(clips, settings.licences)
     (reason,) = LICENCE_REASONS
-    return _Rule(
-        _STAGE,
-        lambda: np.where(licences.isin(settings.training.licences), "", reason).astype(object),
-        lambda: licences.where(licences != "", "no licence is known"),
-    )
+    is_out = ~licences.isin(settings.training.licences).to_numpy(dtype=bool)
+    reasons = first_of([(reason, is_out)], len(clips))
+    return _Rule(_STAGE, reasons, lambda: licences.where(licences != "", "no licence is known"))
 
 
 def _trainer_rule(clips: pd.DataFrame, name: str) -> _Rule:
     consumer = CONSUMERS[name]
-    return _Rule(_STAGE, lambda: lint_reasons(clips, consumer), lambda: name + ": " + lint(clips, consumer)["detail"])
+    return _Rule(_STAGE, lint_reasons(clips, consumer), lambda: name + ": " + lint(clips, consumer)["detail"])

@@ -23,7 +23,7 @@ from video_assets.storage.row_groups import kept_parts
 from video_assets.storage.stages import read_dropped
 from video_assets.tombstones.matching import Tombstones
 from video_assets.tombstones.table import read_tombstones
-from video_assets.what_if.rules.fates import KEPT, Codes, Copies, Words, fates_by_rules
+from video_assets.what_if.rules.fates import KEPT, Codes, Copies, Words, fates_by_rules, hash_numbers
 from video_assets.what_if.rules.outcome import Dropped, Measured
 
 _STAGE = "training_csv"
@@ -125,13 +125,12 @@ def _one(parts: Sequence[npt.NDArray[Any]], kind: type[np.generic]) -> npt.NDArr
 
 
 def _identities(rows: pa.Table) -> tuple[pa.ChunkedArray, npt.NDArray[np.uint64]]:
-    """Keys, and 64 bits of each hash: among a hundred million clips, two different ones share them once in 3,700 tables."""
+    """Keys, and a number for each hash (0 where it is not known)."""
     keys = rows.column("clip_key") if "clip_key" in rows.column_names else pa.chunked_array([], pa.string())
     if "content_hash" not in rows.column_names:
         return keys, np.zeros(0, np.uint64)
     hashes = rows.column("content_hash")
-    numbers = pd.util.hash_array(hashes.to_numpy(), categorize=False)
-    return keys, np.where(hashes.is_null().to_numpy(), np.uint64(0), numbers)
+    return keys, np.concatenate([np.zeros(0, np.uint64), *map(hash_numbers, hashes.chunks)])
 
 
 def _fates(clips: pd.DataFrame, settings: Settings, buried: Tombstones, words: Words) -> Codes:

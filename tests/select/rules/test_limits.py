@@ -12,7 +12,7 @@ TEXT = pd.ArrowDtype(pa.string())
 
 
 def reasons(limits: Limits, **columns: list) -> list[str]:
-    return beyond(pd.DataFrame(columns), limits).tolist()
+    return beyond(pd.DataFrame(columns), limits).in_words.tolist()
 
 
 @pytest.mark.parametrize(

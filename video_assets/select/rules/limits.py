@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from video_assets.core.word_counts import word_counts
+from video_assets.select.rules.reasons import Reasons, first_of
 
 STAGE = "selected"
 """The stage that `dropped` names for these reasons."""
@@ -92,15 +93,13 @@ class Limits:
         return getattr(self, f"min_{name}"), getattr(self, f"max_{name}")
 
 
-def beyond(clips: pd.DataFrame, limits: Limits) -> pd.Series:
-    """The reason for each clip (columns `limits.columns`) that is beyond a limit, in the order of `REASONS`; "" within all.
+def beyond(clips: pd.DataFrame, limits: Limits) -> Reasons:
+    """The first reason, in the order of `REASONS`, for each clip (columns `limits.columns`) that is beyond a limit.
 
     A value that is not known is beyond every limit on it.
     """
-    found = np.full(len(clips), "", dtype=object)
-    for reason, is_out in sorted(_complaints(clips, limits), key=lambda complaint: list(REASONS).index(complaint[0])):
-        found[is_out & (found == "")] = reason
-    return pd.Series(found, index=clips.index)
+    complaints = sorted(_complaints(clips, limits), key=lambda complaint: list(REASONS).index(complaint[0]))
+    return first_of(complaints, len(clips))
 
 
 def _complaints(clips: pd.DataFrame, limits: Limits) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:

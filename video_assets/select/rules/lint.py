@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from video_assets.core.consumers import Consumer
+from video_assets.select.rules.reasons import Reasons, first_of
 
 REASONS = {
     "suffix_refused": "the trainer does not take files with this ending; remux the clip",
@@ -50,12 +51,9 @@ def lint(rows: pd.DataFrame, consumer: Consumer, *, min_frames: int = 0, allowed
     return found
 
 
-def lint_reasons(rows: pd.DataFrame, consumer: Consumer) -> npt.NDArray[np.object_]:
+def lint_reasons(rows: pd.DataFrame, consumer: Consumer) -> Reasons:
     """The column `reason` of `lint` alone: details cost Python objects for every row."""
-    found = np.full(len(rows), "", dtype=object)
-    for reason, is_new, _ in _first(rows, consumer, 0, frozenset()):
-        found[is_new] = reason
-    return found
+    return first_of(((reason, is_new) for reason, is_new, _ in _first(rows, consumer, 0, frozenset())), len(rows))
 
 
 _InWords = Callable[[Mapping[Any, Any]], str]
