@@ -91,6 +91,7 @@ $(VENV)/.uv-ready:
 	@touch $@
 
 $(VENV)/.%-ready: requirements/%.txt pyproject.toml $(VENV)/.uv-ready
+	@echo "Fetching and installing about $$(grep -c '==' $<) packages into $(VENV): once, about half a minute, nothing is shown meanwhile"
 	@$(LIKE_PIP); $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/$*.txt \
 	  || { echo "make: step 2 of 3 failed: uv could not fetch the packages of requirements/$*.txt, see above. $(HELP)" >&2; exit 1; }
 	@$(LIKE_PIP); $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . \

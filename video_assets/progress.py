@@ -12,9 +12,12 @@ _MB = 1_000_000
 
 
 class Advance(Protocol):
-    """Counts on; `note` is what is said beside the count from now on, for example how many clips its megabytes were."""
+    """Counts on; `note` is what is said beside the count from now on, for example how many clips its megabytes were.
 
-    def __call__(self, count: int, note: str = "", /) -> None:
+    `is_known`: it was done before this work began, so it says nothing of how fast this is.
+    """
+
+    def __call__(self, count: int, note: str = "", /, *, is_known: bool = False) -> None:
         """Add `count` to what is done."""
         ...
 
@@ -37,21 +40,23 @@ class LogProgress:
     def __call__(self, label: str, total: int, unit: str) -> Iterator[Advance]:
         """See `Progress`."""
         start = told = time.monotonic()
-        done = 0
+        done = known = 0
         said = ""
 
-        def advance(count: int, note: str = "", /) -> None:
-            nonlocal done, said, told
+        def advance(count: int, note: str = "", /, *, is_known: bool = False) -> None:
+            nonlocal done, known, said, told
             done += count
+            known += count * is_known
             said = note or said
             now = time.monotonic()
             if now - told >= self._interval_s:
                 told = now
-                self._log(_line(label, done, total, unit, elapsed_s=now - start, note=said))
+                self._log(_line(label, done, total, unit, rate=(done - known) / max(now - start, 1e-9), note=said))
 
         self._log(f"{label}: {total:,} {unit}")
         yield advance
-        self._log(_line(label, done, total, unit, elapsed_s=time.monotonic() - start, note=said))
+        rate = (done - known) / max(time.monotonic() - start, 1e-9)
+        self._log(_line(label, done, total, unit, rate=rate, note=said))
 
 
 @contextmanager
@@ -60,24 +65,28 @@ def megabytes(progress: Progress, label: str, total_bytes: int) -> Iterator[Adva
     n_bytes = 0
     with progress(label, round(total_bytes / _MB), "MB") as advance:
 
-        def advance_bytes(count: int, note: str = "", /) -> None:
+        def advance_bytes(count: int, note: str = "", /, *, is_known: bool = False) -> None:
             nonlocal n_bytes
             before = round(n_bytes / _MB)
             n_bytes += count
-            advance(round(n_bytes / _MB) - before, note)
+            advance(round(n_bytes / _MB) - before, note, is_known=is_known)
 
         yield advance_bytes
 
 
-def _line(label: str, done: int, total: int, unit: str, *, elapsed_s: float, note: str) -> str:
-    rate = done / elapsed_s if elapsed_s > 0 else 0.0
-    left = f", about {(total - done) / rate:,.0f} s left" if rate > 0 and done < total else ""
+def _line(label: str, done: int, total: int, unit: str, *, rate: float, note: str) -> str:
+    fast = f", {rate:,.1f} {unit}/s" if rate else ""
+    left = f", about {(total - done) / rate:,.0f} s left" if rate and done < total else ""
     share = f" ({done / total:.0%})" if total else ""
-    return f"{label}: {done:,} of {total:,} {unit}{share}, {rate:,.1f} {unit}/s{left}" + (f"; {note}" if note else "")
+    return f"{label}: {done:,} of {total:,} {unit}{share}{fast}{left}" + (f"; {note}" if note else "")
 
 
 @contextmanager
 def no_progress(label: str, total: int, unit: str) -> Iterator[Advance]:
     """Tells nobody."""
     del label, total, unit
-    yield lambda _count, _note="", /: None
+    yield _advance_nothing
+
+
+def _advance_nothing(_count: int, _note: str = "", /, *, is_known: bool = False) -> None:
+    del is_known

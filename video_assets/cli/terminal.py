@@ -85,8 +85,13 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
     with Progress(*columns, console=_err) as bars:
         task = bars.add_task(label, total=total, unit=unit, note="")
 
-        def advance(count: int, note: str = "", /) -> None:
-            bars.update(task, advance=count, note=note or bars.tasks[0].fields["note"])
+        def advance(count: int, note: str = "", /, *, is_known: bool = False) -> None:
+            now = bars.tasks[0]
+            said = note or now.fields["note"]
+            if is_known:  # the time that is left is reckoned anew, from what is done after it
+                bars.reset(task, completed=int(now.completed) + count, unit=unit, note=said)
+            else:
+                bars.update(task, advance=count, note=said)
 
         yield advance
 
@@ -116,6 +121,7 @@ def run_summary(summary: "RunSummary") -> None:
     program = _program()
     out.print("\nTry next:")
     out.print(f"  {program} why NAME --data-root {root}    why a clip is, or is not, in the CSV")
+    out.print(f"  {program} look --data-root {root}        all clips in the browser: play them, filter, leave out")
     out.print(f"  {program} ui --data-root {root}          lineage, checks, plots, backfills in the browser")
 
 

@@ -50,14 +50,15 @@ def training_csv(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any
     automation_condition=cheap(),
     description="Pictures of the published table, and a page with all of them: funnel, histograms, shards, contact sheets.",
 )
-def dataset_report(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
+def dataset_report(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
     """Draw the report of what `training_csv` published."""
     from video_assets.explain.reasons import MEANINGS
     from video_assets.look.links import look_url
     from video_assets.report.report import write_report
 
-    look = project.settings.look.url
-    report = write_report(project.layout, project.settings, meanings=MEANINGS, address_of=partial(look_url, look))
+    look, progress = project.settings.look.url, project.progress(context.log.info)
+    address_of = partial(look_url, look)
+    report = write_report(project.layout, project.settings, meanings=MEANINGS, address_of=address_of, progress=progress)
     return dg.MaterializeResult(metadata=report_metadata(report, look=look))
 
 

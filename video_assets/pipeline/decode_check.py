@@ -131,6 +131,7 @@ class _Work:
     ) -> None:
         self._layout, self._shards, self._settings, self._leases, self._advance = layout, shards, settings, leases, advance
         self._board = board
+        self._n_known = self._n_decoded = 0
         self._owners: dict[str, Shard] = {}
         self._open: list[Shard] = []
         self._finished: list[ShardOutcome] = []
@@ -153,9 +154,10 @@ class _Work:
         """Take one clip's verdict; the last one finishes its shard."""
         shard = self._owners.pop(task.clip_key)
         shard.record(task.clip_key, verdict)
-        self._advance(1)
         if not verdict.is_unreadable:
+            self._n_decoded += 1
             self._board.decide(shard.name, verdict.file_size or 0)
+        self._advance(1, self._words())
         if shard.is_done:
             self._finish(shard)
 
@@ -172,7 +174,7 @@ class _Work:
     def _is_unchanged(self, name: str) -> bool:
         outcome = unchanged(self._layout, name, self._settings)
         if outcome:
-            self._advance(outcome.n_clips)
+            self._count_known(outcome.n_clips)
             self._board.complete(outcome.n_clips)
             self._finished.append(outcome)
         return outcome is not None
@@ -180,12 +182,21 @@ class _Work:
     def _tasks_of(self, shard: Shard) -> Iterator[ClipTask]:
         self._open.append(shard)
         self._board.open(shard.name, clips=shard.n_clips, known=shard.n_known)
-        self._advance(shard.n_known)
+        self._count_known(shard.n_known)
         for task in shard.tasks():
             self._owners[task.clip_key] = shard
             yield task
         if shard.is_done:
             self._finish(shard)
+
+    def _count_known(self, n_clips: int) -> None:
+        self._n_known += n_clips
+        if n_clips:
+            self._advance(n_clips, self._words(), is_known=True)
+
+    def _words(self) -> str:
+        """What of the count was decided before; nothing to say where that is none."""
+        return f"{self._n_known:,} known, {self._n_decoded:,} decoded" if self._n_known else ""
 
     def _finish(self, shard: Shard) -> None:
         self._board.close(shard.name)

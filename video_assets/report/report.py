@@ -5,7 +5,7 @@ Belongs here: which pictures there are. Does not belong here: how they are drawn
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from video_assets.core.outliers import shard_outliers
 from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.workplaces import workplaces
+from video_assets.progress import Progress, no_progress
 from video_assets.publish.audit import shard_counts
 from video_assets.publish.manifest import read_manifest, read_published
 from video_assets.report.page import AddressOf, report_page
@@ -35,6 +36,8 @@ from video_assets.storage.tables import read_table
 if TYPE_CHECKING:
     from video_assets.report.captions import CaptionFacts
 
+_N_STEPS = 8
+"""Of drawing: what is read, and `_drawers`."""
 _MEASURED = list(dict.fromkeys(["clip_key", "file_size", "duration_s", "height", "width", "fps", *READER_COLUMNS]))
 
 
@@ -60,11 +63,16 @@ class _Index:
 
 
 def write_report(
-    layout: Layout, settings: Settings, *, meanings: Mapping[str, str], address_of: AddressOf = lambda **_: None
+    layout: Layout,
+    settings: Settings,
+    *,
+    meanings: Mapping[str, str],
+    address_of: AddressOf = lambda **_: None,
+    progress: Progress = no_progress,
 ) -> Report:
     """Draw the report of the published table into `training/report/`; what was drawn already for this table is read back.
 
-    `meanings` and `address_of` say what a reason means and where its clips are shown.
+    `meanings` and `address_of` say what a reason means and where its clips are shown. `progress` is told of what is drawn.
 
     Raises:
         StageError, FileNotFoundError: nothing is published.
@@ -75,8 +83,7 @@ def write_report(
     subject = _subject(layout, settings)
     if drawn := _drawn(layout, subject, counted):
         return drawn
-    kept, captions = _kept(layout, settings), _captions(layout, settings, counted)
-    pictures = _draw(layout, settings, counted, kept, captions)
+    kept, captions, pictures = _draw(layout, settings, counted, progress)
     files = {f"{name}.{kind_of(picture)}": picture for name, picture in pictures.items()}
     for name, picture in files.items():
         with durable_write(layout.report / name) as file:
@@ -109,7 +116,7 @@ def read_pictures(layout: Layout, settings: Settings) -> dict[str, bytes]:
     drawn = _drawn(layout, _subject(layout, settings), counted)
     if drawn:
         return drawn.pictures
-    return _draw(layout, settings, counted, _kept(layout, settings), _captions(layout, settings, counted))
+    return _draw(layout, settings, counted, no_progress)[2]
 
 
 def _subject(layout: Layout, settings: Settings) -> JsonObject:
@@ -134,7 +141,23 @@ def _captions(layout: Layout, settings: Settings, counted: Funnel) -> "CaptionFa
     return caption_facts(layout.training_table(settings.product_name), counted, settings.report)
 
 
-def _draw(layout: Layout, settings: Settings, counted: Funnel, kept: pd.DataFrame, captions: "CaptionFacts") -> dict[str, bytes]:
+def _draw(
+    layout: Layout, settings: Settings, counted: Funnel, progress: Progress
+) -> "tuple[pd.DataFrame, CaptionFacts, dict[str, bytes]]":
+    """Measurements, facts of the captions, pictures by name."""
+    with progress("draw the report", _N_STEPS, "steps") as advance:
+        kept, captions = _kept(layout, settings), _captions(layout, settings, counted)
+        advance(1)
+        pictures: dict[str, bytes] = {}
+        for draw in _drawers(layout, settings, counted, kept, captions):
+            pictures |= draw()
+            advance(1)
+    return kept, captions, pictures
+
+
+def _drawers(
+    layout: Layout, settings: Settings, counted: Funnel, kept: pd.DataFrame, captions: "CaptionFacts"
+) -> list[Callable[[], dict[str, bytes]]]:
     # Not at the top: what draws costs a second to import, and most reports are drawn already.
     from video_assets.report import plots
     from video_assets.report.contact_sheet import contact_sheets
@@ -143,15 +166,16 @@ def _draw(layout: Layout, settings: Settings, counted: Funnel, kept: pd.DataFram
 
     counts = shard_counts(layout, shard_keys(settings.decode.n_shards))
     outliers = shard_outliers(counts, max_excess=settings.checks.max_shard_excess)
-    return {
-        "funnel": plots.funnel_png(counted),
-        "histograms": histograms_png(kept, captions),
-        "drop_reasons": plots.drop_reasons_png(counted),
-        "shards": plots.shards_png(counts, outliers=outliers),
-        **({"nodes": nodes_png(rows)} if len(rows := by_node(counts, workplaces(layout, counts["shard"].tolist()))) else {}),
-        **_of_miradata(layout, settings),
-        **contact_sheets(layout, settings),
-    }
+    nodes = by_node(counts, workplaces(layout, counts["shard"].tolist()))
+    return [
+        lambda: {"funnel": plots.funnel_png(counted)},
+        lambda: {"histograms": histograms_png(kept, captions)},
+        lambda: {"drop_reasons": plots.drop_reasons_png(counted)},
+        lambda: {"shards": plots.shards_png(counts, outliers=outliers)},
+        lambda: {"nodes": nodes_png(nodes)} if len(nodes) else {},
+        lambda: _of_miradata(layout, settings),
+        lambda: contact_sheets(layout, settings),
+    ]
 
 
 def _of_miradata(layout: Layout, settings: Settings) -> dict[str, bytes]:
