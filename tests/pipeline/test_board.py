@@ -11,7 +11,7 @@ from command_line import command
 from video_assets.definitions import build_defs
 from video_assets.pipeline.board import Board
 from video_assets.pipeline.decode_check import check_shards
-from video_assets.progress import no_progress
+from video_assets.progress import LogProgress, no_progress
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 
@@ -24,9 +24,11 @@ def prepared(sample, tmp_path_factory):
     root = tmp_path_factory.mktemp("board")
     clips = root / "clips"
     clips.mkdir()
-    for path in sorted(sample.clips.glob("*.mp4"))[:6]:
-        shutil.copy2(path, clips)
-        (clips / path.name).with_suffix(".txt").write_text("a caption")
+    found = sorted(sample.clips.glob("*.mp4"))[:6]
+    # The last one by a name that falls into the first shard.
+    for name, path in zip([*(path.name for path in found), "fragmented.mp4"], [*found, found[0]], strict=True):
+        shutil.copy2(path, clips / name)
+        (clips / name).with_suffix(".txt").write_text("a caption")
     for path in clips.iterdir():  # else they count as still being copied
         os.utime(path, (1_700_000_000, 1_700_000_000))
     options = ("--clips", clips, "--data-root", root / "data", "--shards", "2", "--prepare-only")
@@ -51,9 +53,24 @@ def test_each_verdict_counts_and_the_table_names_shards_in_work(prepared, tmp_pa
         assert (count.decided, count.left, count.n_bytes) == (outcome.n_clips, 0, outcome.n_bytes)
     again = Board(tables.append, interval_s=0)
     n_told = len(tables)
-    list(check_shards(Layout(root), SHARDS, settings=settings.decode, progress=no_progress, board=again))
+    lines = []
+    list(check_shards(Layout(root), SHARDS, settings=settings.decode, progress=LogProgress(lines.append), board=again))
+    assert lines == ["decode check: 7 clips", "decode check: 7 of 7 clips (100%); 7 known, 0 decoded"]
     assert again.line.startswith("2 of 2 shards ended, 0 in work;")
     assert len(tables) == n_told
+
+
+def test_clips_whose_verdict_is_known_are_counted_apart_and_make_nothing_faster(prepared, tmp_path):
+    root = shutil.copytree(prepared, tmp_path / "data", ignore=shutil.ignore_patterns(".dagster"))
+    settings, lines = Settings(data_root=root, decode={"n_shards": 2, "workers": 1}), []
+    list(check_shards(Layout(root), SHARDS[:1], settings=settings.decode, progress=LogProgress(lines.append)))
+    assert "known" not in lines[-1], "a first run has nothing to tell apart"
+    list(check_shards(Layout(root), SHARDS, settings=settings.decode, progress=LogProgress(lines.append, interval_s=0.0)))
+    known, *_, last = [line for line in lines if "known" in line]
+    n_known = int(re.search(r"; (\d) known, 0 decoded$", known)[1])
+    assert 0 < n_known < 7
+    assert "clips/s" not in known
+    assert re.search(rf"7 of 7 clips \(100%\), [\d.]+ clips/s; {n_known} known, {7 - n_known} decoded$", last)
 
 
 def test_nothing_is_told_more_often_than_once_a_minute(prepared, tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 from data_roots import Clip, fill
 
+from video_assets.progress import LogProgress
 from video_assets.publish.manifest import read_manifest
 from video_assets.publish.publish import publish
 from video_assets.report.report import write_report
@@ -18,14 +19,19 @@ MEANINGS = {"corrupt_video": "the video decoder reported errors"}
 def test_the_page_lies_where_the_manifest_says_and_stays_as_long_as_nothing_is_published(tmp_path):
     layout, settings = fill(tmp_path, CLIPS)
     published = publish(layout, settings)
-    report = write_report(layout, settings, meanings=MEANINGS)
+    lines: list[str] = []
+    report = write_report(layout, settings, meanings=MEANINGS, progress=LogProgress(lines.append))
+    assert lines[0] == "draw the report: 8 steps"
+    assert lines[-1].startswith("draw the report: 8 of 8 steps (100%)")
     assert report.page == layout.training / read_manifest(published.manifest).report
     page = report.page.read_text(encoding="utf-8")
     assert MEANINGS["corrupt_video"] in page
     assert page.count("<img ") == len(report.pictures)
     drawn_at = report.page.stat().st_mtime_ns
     assert publish(layout, settings) == published
-    assert write_report(layout, settings, meanings=MEANINGS) == report
+    n_told = len(lines)
+    assert write_report(layout, settings, meanings=MEANINGS, progress=LogProgress(lines.append)) == report
+    assert len(lines) == n_told, "nothing was drawn"
     assert report.page.stat().st_mtime_ns == drawn_at
 
 
