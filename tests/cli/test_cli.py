@@ -22,6 +22,7 @@ from video_assets.samples.demo.make import Sample
 
 GOOD = ("aquarium.mp4", "windmill.webm")
 BAD = "broken/bad-disk.mp4"
+PROGRAM_HELP = [sys.executable, "-m", "video_assets.cli.app", "--help"]
 KEYS = {
     "path", "verdict", "reason", "errors", "num_frames", "height", "width", "fps", "duration_s", "file_size",
 }  # fmt: skip
@@ -199,6 +200,8 @@ def test_the_first_run_of_a_newcomer_ends_with_the_csv_the_funnel_and_what_is_ne
     assert any("corrupt_video" in line for line in told)
     assert str(root / "training" / "training.csv") in done.stdout
     assert "Try next" in done.stdout
+    assert "video-assets look --data-root" in done.stdout
+    assert "draw the report: 8 of 8 steps" in done.stderr
     assert f"--data-root '{root}'" in done.stdout, "what to try next can be pasted"
     assert_why(root)
     again = command("run", "--sample", "--data-root", root)
@@ -240,6 +243,10 @@ def test_version_and_help() -> None:
         assert done.returncode == 0
         assert "Usage" in done.stdout
         assert "<bool>" not in done.stdout
+    summaries = subprocess.run(
+        PROGRAM_HELP, env=os.environ | {"COLUMNS": "80"}, capture_output=True, text=True, check=True
+    ).stdout
+    assert "..." not in summaries.replace("[ARGS]...", ""), "what a command does is told whole, on a terminal of 80 columns"
     assert "3 something could not be looked at" in " ".join(command("check", "--help").stdout.split())
 
 

@@ -17,6 +17,7 @@ import typer
 from video_assets.cli import exporting, looking, miradata, pages, terminal, trying
 from video_assets.cli import shards as shard_commands
 from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, find_data_root, use_data_root
+from video_assets.cli.completion import InstallCompletion, ShowCompletion
 from video_assets.local.options import remember_options
 from video_assets.settings import Settings, load_settings
 from video_assets.settings.section import absolute
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,  # those of `cli.completion` instead
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Raw video clips to a training table in which every clip decodes.",
@@ -66,6 +68,8 @@ def main(
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
     ] = False,
+    _install: InstallCompletion = None,
+    _show: ShowCompletion = None,
 ) -> None:
     """Raw video clips to a training table in which every clip decodes."""
 
@@ -161,7 +165,7 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the web UI.")] = 3000,
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: no daemon, no buttons.")] = False,
 ) -> None:
-    """Start the web UI and the daemon on a data root: lineage, partitions, checks, backfills, schedules."""
+    """Start the web UI and the daemon on a data root. Ctrl-C stops both."""
     from video_assets.local.server import only_daemon, stop_on_sigterm
 
     with exit_codes(stopped="stopped"):
@@ -196,7 +200,7 @@ def check(paths: Paths, workers: Workers = None, as_json: AsJson = False) -> Non
 
 @app.command(epilog=_CLIP_EXIT_CODES)
 def probe(paths: Paths, workers: Workers = None, as_json: AsJson = False) -> None:
-    """Measure clips from container and packets, without decoding."""
+    """Measure clips by container and packets, without decoding."""
     _print_clips(paths, "probe", workers, as_json=as_json)
 
 
@@ -207,10 +211,10 @@ def takedown(
     yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this, only show what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove clips permanently: files, rows, captions; publish without them; write a report for whoever asked.
+    """Remove clips permanently, with a report for whoever asked.
 
-    They never come back, under these names or with the same bytes, also those that no table knows yet. Exit code 1 when something
-    could not be removed; run it again then.
+    Files, rows and captions go, and the table is published without them. They never come back, under these names or with the same
+    bytes, also those that no table knows yet. Exit code 1 when something could not be removed; run it again then.
     """
     from video_assets.local import run as local_run
     from video_assets.takedown.take_down import plan_takedown
@@ -235,7 +239,10 @@ def clean_up(
         int | None, typer.Option(min=0, help="Default: automation.keep_runs_days (60).", show_default=False)
     ] = None,
 ) -> None:
-    """Delete Dagster's old runs with their logs, as the nightly job does. What assets, partitions and checks show stays."""
+    """Delete Dagster's old runs with their logs.
+
+    The nightly job does the same. What assets, partitions and checks show stays.
+    """
     from video_assets.local import run as local_run
 
     with exit_codes():
@@ -256,7 +263,10 @@ def sample(
         bool, typer.Option("--broken", help="The broken-clip kit: about a thousand damaged and odd clips.")
     ] = False,
 ) -> None:
-    """Write the built-in sample clips with captions, or the broken-clip kit with its expected verdicts."""
+    """Write the built-in sample clips with their captions.
+
+    Or, with --broken, the broken-clip kit with the verdicts that are expected.
+    """
     from video_assets.samples.broken.kit import make_broken_kit
     from video_assets.samples.demo.make import make_sample
 

@@ -34,11 +34,15 @@ def export(
     shard_mib: Annotated[int | None, typer.Option(min=1, help="MiB of clips per archive.", show_default=False)] = None,
     min_frames: Annotated[int | None, typer.Option(min=0, help="Leave clips with fewer frames out.", show_default=False)] = None,
     allow: Annotated[
-        list[str] | None, typer.Option(help="A reason that leaves nothing out, for example rotated.", show_default=False)
+        list[str] | None,
+        typer.Option(metavar="REASON", help="A reason that leaves nothing out, for example rotated.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the newest version in a trainer's format to DATA_ROOT/exports/TARGET; says what was left out and why."""
+    """Write the newest version in the format of a trainer.
+
+    To DATA_ROOT/exports/TARGET; says what was left out and why.
+    """
     if show_list:
         _list(as_json=as_json)
         return
@@ -95,7 +99,10 @@ def census(
     picture: Annotated[Path | None, typer.Option("--png", help="Write a picture there.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a trainer will do with the newest version: clips per bucket, what falls out and why, batches per epoch."""
+    """Say what a trainer will do with the newest version.
+
+    Clips per bucket, what falls out and why, batches per epoch.
+    """
     from video_assets.census.census import take_census
     from video_assets.census.picture import census_png
     from video_assets.census.presets import Wanted, read_config

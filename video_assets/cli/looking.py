@@ -57,7 +57,10 @@ def look(
         ),
     ] = None,
 ) -> None:
-    """A page with all clips, kept and dropped: filter them, play them, see why. Ctrl-C stops it."""
+    """Show all clips on a page: filter them, play them, see why.
+
+    The page has the kept and the dropped ones. Ctrl-C stops it.
+    """
     from video_assets.look.serve import place_of, serve
 
     with exit_codes(stopped="stopped looking"):
@@ -75,7 +78,10 @@ def diff(
     rows: Annotated[bool, typer.Option("--rows", help="Name every clip that differs, not only the first ones.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What changed between two versions of the training CSV: clips added, dropped, changed. Exit code 1 when anything did."""
+    """What changed between two versions of the training CSV.
+
+    Clips that were added, dropped or changed. Exit code 1 when anything did.
+    """
     from video_assets.publish.compare import compare_tables
     from video_assets.publish.versions import find_table
 
@@ -97,7 +103,10 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """How far everything is: stages, shards, who works on what, how fast, what is left, when the next schedules tick."""
+    """How far everything is, and who works on what.
+
+    Stages and shards, how fast they go, what is left, when the next schedules tick.
+    """
     from video_assets.explain.status import look
     from video_assets.local.status import look_at_dagster
 
@@ -124,7 +133,7 @@ def settings(
     unset: Annotated[bool, typer.Option("--unset", help="Forget it: the default counts again.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show settings with where each comes from; set one, or forget it."""
+    """Show settings with their origins; set or forget one."""
     from video_assets.local.options import change_setting
     from video_assets.settings.origins import list_settings
 

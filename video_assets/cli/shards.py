@@ -34,7 +34,9 @@ def check(
     workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decode the clips of shards that have no verdict yet, without Dagster: one more machine at work on a data root.
+    """Decode the clips of shards that have no verdict yet.
+
+    Without Dagster: this is one more machine at work on a data root.
 
     Exit codes: 0 all are complete, 1 one is not (it says why), 2 wrong usage, 4 somebody else works on one, 130 told to stop
     (Ctrl-C, SIGTERM): what is decided is kept, and the same command goes on from there.
@@ -55,7 +57,10 @@ def show(
     every: Annotated[bool, typer.Option("--all", help="Keys of all, one a line.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The shards of a data root: how many clips, checked or open, who is at work on them."""
+    """List the shards of a data root and who works on them.
+
+    With each: how many clips it has, and whether they are checked.
+    """
     from video_assets.explain.status import look_at_shards
     from video_assets.pipeline.decode_check import require_lists
 

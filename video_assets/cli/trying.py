@@ -59,14 +59,19 @@ def what_if(
     *,
     limits: Mapping[str, _Given],
     trainers: Annotated[
-        list[str] | None, typer.Option("--for", help="Trainers that must be able to take every clip.", show_default=False)
+        list[str] | None,
+        typer.Option("--for", metavar="TRAINER", help="Trainers that must be able to take every clip.", show_default=False),
     ] = None,
-    licences: Annotated[list[str] | None, typer.Option(help="Licences that a clip may have.", show_default=False)] = None,
+    licences: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Licences that a clip may have.", show_default=False)
+    ] = None,
     afresh: Annotated[bool, typer.Option("--afresh", help="Leave the limits out that [select] has now.")] = False,
     data_root: DataRoot = Path("data"),
     as_json: AsJson = False,
 ) -> None:
-    """What other limits would make of the table: both funnels, clips, hours and bytes. Reads tables, changes nothing.
+    """What other limits would make of the table.
+
+    Shows both funnels, clips, hours and bytes. Reads tables, changes nothing.
 
     A limit that is not given stays as it is set. To keep what was tried, set it: `video-assets settings select.min_frames 51`;
     the next publication follows it, and nothing is decoded again.
