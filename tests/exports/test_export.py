@@ -1,11 +1,15 @@
 """An export is whole or not there: killed, without room, over foreign folders; and it is not made twice."""
 
 import json
+import platform
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pandas as pd
 import pytest
+import refused_links
 from command_line import command
 from disks import small_disk
 from exported import published_root
@@ -131,6 +135,24 @@ def test_where_hard_links_are_refused_symbolic_ones_are_made(own, tmp_path):
         exported = export(other, settings.model_copy(update={"data_root": other.root}), "energon")
         kind = "hard" if (tmp_path / "other").stat().st_dev == tmp_path.stat().st_dev else "symbolic"
         assert exported.manifest["links"] == {kind: 21}
+
+
+@pytest.mark.skipif(platform.machine() not in refused_links.CALLS, reason="the numbers of system calls are not known")
+@pytest.mark.parametrize(
+    ("refused", "asked", "made"),
+    [("hard,symbolic", "hard", "copy"), ("symbolic", "symbolic", "copy"), ("hard", "hard", "symbolic")],
+)
+def test_where_the_file_system_refuses_links_the_next_kind_is_made(own, refused, asked, made):
+    layout, settings = own
+    export_it = ["-m", "video_assets.cli.app", "export", "energon", "--links", asked, "--json", "--data-root", layout.root]
+    line = [sys.executable, refused_links.__file__, refused, sys.executable, *export_it]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["links"] == {made: 21}
+    placed = sorted((layout.export("energon") / "clips").iterdir())
+    assert all(path.is_symlink() == (made == "symbolic") and path.lstat().st_nlink == 1 for path in placed)
+    clips = {path.read_bytes() for path in settings.own_clips.folder.rglob("*") if path.is_file()}
+    assert {path.read_bytes() for path in placed} <= clips
 
 
 def test_a_full_disk_is_one_clear_error_and_the_last_export_stays_whole(own, tmp_path):
