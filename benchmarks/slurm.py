@@ -1,7 +1,7 @@
 """What the Slurm engine costs, on a real Slurm of this machine: CPU-seconds per shard on head and node, idle CPUs.
 
     PYTHONPATH=tests/fakes:tests/builders .venv/bin/python benchmarks/slurm.py [--shards 240] [--clips 20] [--nodes 4] [--cpus 1]
-        [--at-a-time 2]
+        [--at-a-time 2] [--per-task 1]
 
 A given CPU counts as idle when no process of its task can run at that moment (looked at ten times a second), so that a machine
 that is busy with other work tells the same. That holds for tasks of one CPU. Needs what tests/fakes/slurm_cluster.py needs.
@@ -36,13 +36,19 @@ CLIPS = ("aquarium.mp4", "bouncing-ball.mp4", "mountains.mp4", "moonlight.mp4", 
 def main() -> None:
     """Prepare, run, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in {"shards": 240, "clips": 20, "nodes": 4, "cpus": 1, "at-a-time": 2}.items():
+    for name, default in {"shards": 240, "clips": 20, "nodes": 4, "cpus": 1, "at-a-time": 2, "per-task": 1}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, slurm_cluster(n_nodes=asked.nodes) as cluster:
         sample = make_sample(Path(folder) / "sample")
         clips = [sample.clips / CLIPS[number % len(CLIPS)] for number in range(asked.shards * asked.clips)]
-        slurm = {"cpus_per_task": asked.cpus, "max_tasks": asked.at_a_time, "mem_per_cpu_mib": 2000, "poll_s": 10.0}
+        slurm = {
+            "cpus_per_task": asked.cpus,
+            "max_tasks": asked.at_a_time,
+            "shards_per_task": asked.per_task,
+            "mem_per_cpu_mib": 2000,
+            "poll_s": 10.0,
+        }
         layout = prepare(
             Path(folder) / "site", clips, n_shards=asked.shards, decode={"engine": "slurm", "workers": 0}, slurm=slurm
         )
@@ -105,20 +111,23 @@ def can_run(pid: int) -> bool:
 def measure(cluster, layout, settings, runnable) -> None:
     """One run over all shards."""
     shards = shard_keys(settings.decode.n_shards)
-    before, looked, began, tasks = cpu_s(), runnable.cpu_s, time.monotonic(), []
+    before, looked, began = cpu_s(), runnable.cpu_s, time.monotonic()
+    outcomes, seen, given = [], Counter(), 0.0
     progress = LogProgress(lambda line: print(line, file=sys.stderr), interval_s=30.0)
     asking = 0.0
     for outcome in check_shards_on_slurm(layout, shards, settings=settings, progress=progress):
         assert not outcome.failure, outcome.failure
         asked = asking_cpu_s()
-        tasks.append((outcome, given_s(cluster, outcome.job)))
+        outcomes.append(outcome)
+        seen[outcome.job] += 1
+        if seen[outcome.job] == settings.slurm.shards_per_task or len(outcomes) == len(shards):  # the task ends
+            given += given_s(cluster, outcome.job)
         asking += asking_cpu_s() - asked
     wall_s, head_s = time.monotonic() - began, cpu_s() - before - asking - (runnable.cpu_s - looked)
-    n, cpus = len(tasks), settings.slurm.cpus_per_task
-    node_s = sum(outcome.cpu_s for outcome, _ in tasks)
-    decode_s = sum(outcome.decode_seconds for outcome, _ in tasks)
-    given = cpus * sum(seconds for _, seconds in tasks)
-    print(f"{n} shards, {sum(outcome.n_decoded for outcome, _ in tasks)} clips, {wall_s:.0f} s")
+    n, given = len(outcomes), given * settings.slurm.cpus_per_task
+    node_s = sum(outcome.cpu_s for outcome in outcomes)
+    decode_s = sum(outcome.decode_seconds for outcome in outcomes)
+    print(f"{n} shards in {len(seen)} tasks, {sum(outcome.n_decoded for outcome in outcomes)} clips, {wall_s:.0f} s")
     print(f"head: {head_s / n:.3f} CPU-s per shard")
     print(f"node: {node_s / n:.2f} CPU-s per shard, {decode_s / n:.2f} of them decoding: {(node_s - decode_s) / n:.2f} added")
     could_run = sum(runnable.seconds.values())
@@ -126,7 +135,7 @@ def measure(cluster, layout, settings, runnable) -> None:
     print(
         f"idle: {1 - could_run / given:.1%} of the time given, {1 - node_s / given:.1%} when what waits for a core counts as idle"
     )
-    waited = sum(outcome.queue_s or 0 for outcome, _ in tasks) / n
+    waited = sum(outcome.queue_s or 0 for outcome in outcomes) / n
     print(f"queue: {waited:.0f} s on average; load {os.getloadavg()[0]:.1f} at the end")
 
 

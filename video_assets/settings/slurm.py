@@ -28,7 +28,7 @@ _NAME = r"^[^\s\x00-\x1f]+$"
 
 
 class Slurm(Section):
-    """Slurm, when `decode.engine` is "slurm": what a task of the job array asks for. One task checks one shard."""
+    """Slurm, when `decode.engine` is "slurm": what a task of the job array asks for."""
 
     partition: str | None = Field(None, pattern=_NAME, description="partition of the cluster; default: the cluster's")
     account: str | None = Field(None, pattern=_NAME, description="account that pays; default: yours")
@@ -36,6 +36,11 @@ class Slurm(Section):
     constraint: str | None = Field(None, min_length=1, description='features that nodes must have, as "cpu&nvme"; default: any')
     exclude: str | None = Field(None, pattern=_NAME, description='nodes to avoid, as "n[3-5],n9"; default: none')
     max_tasks: int = Field(24, ge=1, description="tasks at work at a time")
+    shards_per_task: int = Field(
+        1,
+        ge=1,
+        description="shards that a task checks, one after the other; more where shards take seconds: a task's start does too",
+    )
     cpus_per_task: int = Field(4, ge=1, description="CPUs of a task, which starts one worker process on each")
     mem_per_cpu_mib: int | None = Field(
         None, ge=256, description="MiB of memory per CPU; a task needs 2 GiB, and 1.5 GiB per CPU; default: the partition's"

@@ -99,7 +99,7 @@ class _Head:
             if watch is None:
                 outcome = unchanged(self._layout, shard, self._settings.decode)
             else:
-                watch.has_result = watch.index in self._seen[watch.array]
+                watch.has_result = watch.place in self._seen[watch.array]
                 outcome = watch.outcome(is_slurm_heard=self._is_heard)
             if isinstance(outcome, End):
                 outcome = self._work.again(shard, outcome)

@@ -19,7 +19,7 @@ from video_assets.storage.layout import Layout
 
 
 def submit_array(layout: Layout, shards: list[str], *, slurm: Slurm, decode: Decode, not_on: Collection[str] = ()) -> Array:
-    """Submit one task for each of `shards`, on other nodes than `not_on` where there are any.
+    """Submit tasks for `shards`, `slurm.shards_per_task` each, on other nodes than `not_on` where there are any.
 
     Raises:
         SlurmError: Slurm refuses; the message has its words. Nothing was submitted.
@@ -30,11 +30,11 @@ def submit_array(layout: Layout, shards: list[str], *, slurm: Slurm, decode: Dec
     except ValueError as error:
         raise SlurmError(str(error)) from None
     # As many workers as the task has CPUs, whatever is set for this machine.
-    array = new_array(layout, shards, decode.model_copy(update={"workers": 0}))
+    array = new_array(layout, shards, decode.model_copy(update={"workers": 0}), per_task=slurm.shards_per_task)
     python = str(slurm.python or sys.executable)
     command = [*slurm.prefix, python, "-P", "-m", "video_assets.slurm.task", str(array.folder)]
     write_text(array.script, task_script(command))
-    options = sbatch_options(slurm, name=array.name, n_tasks=len(shards), log=f"{log}{array.folder.name}/%a.log")
+    options = sbatch_options(slurm, name=array.name, n_tasks=array.n_tasks, log=f"{log}{array.folder.name}/%a.log")
     try:
         return array.with_job(_submit_elsewhere(options, array.script, exclude=[*filter(None, [slurm.exclude]), *sorted(not_on)]))
     except client.SlurmDownError:

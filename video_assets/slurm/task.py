@@ -1,6 +1,6 @@
 """What a task of an array runs on its node: `python -m video_assets.slurm.task FOLDER`, with the index from Slurm.
 
-It needs the shared storage and nothing else. Exit codes: 0 done, 1 its result says why not, 130 told to stop (SIGTERM: before its
+It needs the shared storage and nothing else. Exit codes: 0 done, 1 a result says why not, 130 told to stop (SIGTERM: before its
 time limit, preempted, cancelled); what is decided is kept then.
 Belongs here: one task and what it tells its head. Does not belong here: checking a shard (`pipeline.decode_check`).
 """
@@ -24,17 +24,26 @@ from video_assets.storage.layout import Layout
 
 
 def main(folder: Path, task: int) -> int:
-    """Check the shard of one task; returns the exit code."""
-    started = time.monotonic()
+    """Check the shards of one task, one after the other; returns the exit code."""
     array = read_array(folder)
-    array.forget_result(task)
-    result = _check(array, task)
-    array.write_result(task, replace(result, node=node_name(), cpu_s=_cpu_s(), wall_s=time.monotonic() - started))
-    return {"done": 0, "handed_back": 130}.get(result.status, 1)
+    spent_s, since = 0.0, time.monotonic()
+    ends = set()
+    for place in array.places_of(task):
+        if (known := array.result(place)) and known.status == "done":  # Slurm has started the task again
+            continue
+        array.begin(place)
+        result = _check(array, place)
+        used_s, now = _cpu_s(), time.monotonic()
+        array.write_result(place, replace(result, node=node_name(), cpu_s=used_s - spent_s, wall_s=now - since))
+        spent_s, since = used_s, now
+        if result.status == "handed_back":
+            return 130
+        ends.add(result.status)
+    return 0 if ends <= {"done"} else 1
 
 
-def _check(array: Array, task: int) -> Result:
-    layout, shard = Layout(Path(array.data_root)), array.shards[task]
+def _check(array: Array, place: int) -> Result:
+    layout, shard, task = Layout(Path(array.data_root)), array.shards[place], array.task_of(place)
     _say(f"shard {shard} on {node_name()}, task {task} of {array.name}")
     try:
         outcomes = check_shards(

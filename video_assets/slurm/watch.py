@@ -12,7 +12,7 @@ from video_assets.pipeline.shard import ShardOutcome, unchanged
 from video_assets.settings.steps import Decode
 from video_assets.slurm import client
 from video_assets.slurm.arrays import Array, Result
-from video_assets.slurm.words import END_OF_TIME, End, Task, is_out_of_memory, why_failed
+from video_assets.slurm.words import END_OF_TIME, STOPPED_BY_HAND, End, Task, is_out_of_memory, why_failed
 from video_assets.storage.layout import Layout
 
 # Network storage shows a file of another machine when its memory of the folder has run out: half a minute, rarely more.
@@ -48,13 +48,16 @@ class TaskOutcome(ShardOutcome):
 
 @dataclass
 class Watch:
-    """A task of `array` is to check `shard`. `task` is what Slurm said of it last; None when it does not know it (any more)."""
+    """A task of `array` is to check `shard`, which is at `place` in it.
+
+    `task` is what Slurm said of it last; None when it does not know it (any more).
+    """
 
     layout: Layout
     shard: str
     decode: Decode
     array: Array
-    index: int
+    place: int
     task: Task | None = None
     has_result: bool = False
     _over_since: float | None = field(default=None, init=False)
@@ -62,14 +65,19 @@ class Watch:
     @property
     def job(self) -> str:
         """The task as people name it to Slurm."""
-        return f"{self.array.job}_{self.index}"
+        return f"{self.array.job}_{self.task_number}"
+
+    @property
+    def task_number(self) -> int:
+        """The task's index in Slurm's array."""
+        return self.array.task_of(self.place)
 
     def outcome(self, *, is_slurm_heard: bool) -> ShardOutcome | End | None:
         """What the shard has come to; an `End` when it needs another task; None as long as the task may go on.
 
         `is_slurm_heard` says that `task` is of this moment: only then is a task over that Slurm does not know.
         """
-        result = self.array.result(self.index) if self.has_result else None
+        result = self.array.result(self.place) if self.has_result else None
         if result and result.status == "done":
             return self._done(result) or self._not_yet_visible(End(state="COMPLETED"))
         if self.task and self.task.why_never:
@@ -80,7 +88,7 @@ class Watch:
 
     def _never(self, task: Task, result: Result | None) -> ShardOutcome | End:
         """It will not start: cancelled, so that nobody waits for it. A launch that failed is tried again, by another task."""
-        client.cancel(self.array.job, [self.index], name=self.array.name)
+        client.cancel(self.array.job, [self.task_number], name=self.array.name)
         return End(reason=task.reason) if task.is_launch_failed else self._failed(task.why_never, result)
 
     def _over(self, result: Result | None) -> ShardOutcome | End | None:
@@ -89,11 +97,21 @@ class Watch:
         if result and result.status in {"incomplete", "undelivered", "error"}:
             failed = self._failed(result.failure, result, is_log_told=result.status == "error")
             return replace(failed, is_undelivered=result.status == "undelivered")
-        end = client.end_of(self.array.job, self.index, name=self.array.name)
-        is_requeued = bool(end.state) and not Task("", end.state).is_over  # since the queue was asked
-        if is_requeued or (not result and end.is_own and self._waits()):
+        end = client.end_of(self.array.job, self.task_number, name=self.array.name)
+        if bool(end.state) and not Task("", end.state).is_over:  # requeued since the queue was asked
             return None
-        words = self.array.last_words(self.index)
+        return self._told_nothing(end) if result is None else self._ended(end, result)
+
+    def _told_nothing(self, end: End) -> ShardOutcome | End | None:
+        """Its task left no result of this shard: it had not come to it, the result is not visible yet, or there is none."""
+        if self.array.is_left_over(self.place) and end.state not in STOPPED_BY_HAND:
+            return replace(end, is_before_it=True)
+        if end.is_own and self._waits():
+            return None
+        return self._ended(end, None)
+
+    def _ended(self, end: End, result: Result | None) -> ShardOutcome | End:
+        words = self.array.last_words(self.task_number)
         # A controller that is killed forgets what it has not saved: no failure.
         is_forgotten = not end.state and not is_out_of_memory(words)
         if is_forgotten or (result and end.state in END_OF_TIME):
@@ -118,10 +136,10 @@ class Watch:
         return self._told(known, result)
 
     def _failed(self, why: str, result: Result | None, *, is_log_told: bool = False) -> TaskOutcome:
-        words = self.array.last_words(self.index) if is_log_told else ""
+        words = self.array.last_words(self.task_number) if is_log_told else ""
         node = (result and result.node) or (self.task and self.task.node)
         where = f"Slurm job {self.job}" + (f" on {node}" if node else "")
-        said = f"\n{self.array.log(self.index)} ends with:\n{words}" if words else ""
+        said = f"\n{self.array.log(self.task_number)} ends with:\n{words}" if words else ""
         return self._told(ShardOutcome(self.shard, failure=f"{where}: {why}{said}"), result)
 
     def _told(self, outcome: ShardOutcome, result: Result | None) -> TaskOutcome:
@@ -130,7 +148,7 @@ class Watch:
             **{known.name: getattr(outcome, known.name) for known in fields(ShardOutcome)},
             job=self.job,
             node=result.node or task.node,
-            log=self.array.log(self.index),
+            log=self.array.log(self.task_number),
             cpu_s=result.cpu_s,
             wall_s=result.wall_s,
             queue_s=task.queue_s,

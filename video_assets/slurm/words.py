@@ -43,6 +43,8 @@ _MEANINGS = {
 }
 # How a task is over that handed its shard back before its time limit.
 END_OF_TIME = {"", "COMPLETED", "FAILED", "TIMEOUT"}
+# Somebody wants its shards not to be checked.
+STOPPED_BY_HAND = {"CANCELLED", "REVOKED"}
 _OUT_OF_MEMORY = re.compile(
     r"oom[-_ ]?kill|out[- ]of[- ]memory|exceeded (job |step )?memory limit|exceeded memory", re.IGNORECASE
 )
@@ -100,12 +102,16 @@ class Task:
 
 @dataclass(frozen=True)
 class End:
-    """How a task ended, as far as Slurm still knows: state, reason, exit code and signal."""
+    """How a task ended, as far as Slurm still knows: state, reason, exit code and signal.
+
+    `is_before_it`: it had not come to the shard that is asked for.
+    """
 
     state: str = ""
     reason: str = ""
     exit_code: int = 0
     signal: int = 0
+    is_before_it: bool = False
 
     @property
     def is_own(self) -> bool:
@@ -195,7 +201,7 @@ def escaped(path: str) -> str:
 
 def task_script(command: Sequence[str]) -> str:
     """What a task runs. `exec`: the signal before the time limit goes to the process that Slurm has started."""
-    return f"#!/bin/sh\n# Written by video_assets: one task checks one shard.\nexec {shlex.join(command)}\n"
+    return f"#!/bin/sh\n# Written by video_assets: checks the shards of one task.\nexec {shlex.join(command)}\n"
 
 
 def queue_words(tasks: Sequence[Task], *, n_done: int, n_failed: int) -> str:

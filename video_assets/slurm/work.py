@@ -40,8 +40,8 @@ class Work:
         return ", ".join(dict.fromkeys(array.job for array in self._arrays()))
 
     def results(self) -> dict[Array, set[int]]:
-        """Tasks that have come to something, by array."""
-        return {array: array.tasks_with_result() for array in self._arrays()}
+        """Places of shards that have come to something, by array."""
+        return {array: array.places_with_result() for array in self._arrays()}
 
     def ask(self) -> None:
         """Ask Slurm how the tasks are.
@@ -52,7 +52,7 @@ class Work:
         if arrays := self._arrays():
             queue = client.queue([array.name for array in arrays])
             for watch in self._watches():
-                watch.task = queue.get((watch.array.name, watch.index))
+                watch.task = queue.get((watch.array.name, watch.task_number))
 
     def give(self) -> None:
         """See to it that every open shard has a task. What did not fit into an array waits until no task is queued any more.
@@ -74,7 +74,7 @@ class Work:
         """Its task has handed it back, or was lost: it gets another one, unless the last ones have decided no clip at all."""
         n_decided = _bytes_decided(self._layout, shard)
         before, n_idle = self._idle_tries.get(shard, (-1, 0))
-        n_idle = n_idle + 1 if n_decided == before else 0
+        n_idle = n_idle + 1 if n_decided == before and not end.is_before_it else 0
         self._idle_tries[shard] = n_decided, n_idle
         if n_idle >= _MAX_IDLE_TRIES:
             return ShardOutcome(shard, failure=why_idle(end))
@@ -92,7 +92,7 @@ class Work:
     def cancel(self) -> None:
         """Cancel the tasks, unless another living head follows them too and was there before."""
         for array in self._arrays():
-            tasks = [watch.index for watch in self._watches() if watch.array == array]
+            tasks = {watch.task_number for watch in self._watches() if watch.array == array}
             if self._owns(array):
                 _log.warning(
                     "told to stop: %d tasks of job %s are cancelled; what they have decoded stays", len(tasks), array.job
@@ -111,28 +111,28 @@ class Work:
         arrays = list(arrays_at_work(self._layout))
         queue = client.queue([array.name for array in arrays]) if arrays else {}
         for array in arrays:
-            tasks = {index: queue.get((array.name, index)) for index in range(len(array.shards))}
-            alive = {index: task for index, task in tasks.items() if task and not task.is_over}
+            tasks = {place: queue.get((array.name, array.task_of(place))) for place in range(len(array.shards))}
+            alive = {place: task for place, task in tasks.items() if task and not task.is_over}
             if not alive:
                 array.note_over()
             elif _is_same_check(array.decode, self._settings.decode):
                 known = array if array.job else array.with_job(next(iter(alive.values())).job)
-                self._follow(known, {index: task for index, task in alive.items() if array.shards[index] in idle})
+                self._follow(known, {place: task for place, task in alive.items() if array.shards[place] in idle})
 
     def _submit(self, shards: list[str]) -> None:
         self._max_array_size = self._max_array_size or client.max_array_size()
         remove_old_arrays(self._layout, keep_days=self._settings.automation.keep_runs_days)
-        shards = shards[: self._max_array_size]
+        shards = shards[: self._max_array_size * self._settings.slurm.shards_per_task]
         not_on = {node for shard, node in self._not_on.items() if shard in shards}
         array = submit_array(self._layout, shards, slurm=self._settings.slurm, decode=self._settings.decode, not_on=not_on)
-        _log.info("submitted job %s: %d tasks, their logs are in %s", array.job, len(shards), array.folder)
-        self._follow(array, {index: Task(array.job, "PENDING") for index in range(len(shards))})
+        _log.info("submitted job %s: %d tasks, their logs are in %s", array.job, array.n_tasks, array.folder)
+        self._follow(array, {place: Task(array.job, "PENDING") for place in range(len(shards))})
 
     def _follow(self, array: Array, tasks: dict[int, Task]) -> None:
-        for index, task in tasks.items():
-            shard = array.shards[index]
+        for place, task in tasks.items():
+            shard = array.shards[place]
             if self.open.get(shard, task) is None:
-                self.open[shard] = Watch(self._layout, shard, self._settings.decode, array, index, task)
+                self.open[shard] = Watch(self._layout, shard, self._settings.decode, array, place, task)
         if tasks:
             self._owns(array)
 
