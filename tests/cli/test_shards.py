@@ -2,8 +2,10 @@
 
 import json
 import os
+import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +78,7 @@ def test_a_shard_that_somebody_else_holds_is_told_and_skipped(layout):
     assert code == 4
     assert [(record["shard"], record["status"]) for record in told] == [(SHARDS[2], "complete"), (SHARDS[0], "held")]
     assert f"run abc, process {os.getpid()} on " in told[1]["holder"]
-    assert f"process {os.getpid()} on " in table[0]
+    assert f"process {os.getpid()} on {socket.gethostname()} ({pwd.getpwuid(os.geteuid()).pw_name})" in table[0]
     assert "Traceback" not in said
 
 

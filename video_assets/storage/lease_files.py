@@ -8,6 +8,7 @@ Belongs here: those files. Does not belong here: when a claim may be taken over,
 
 import json
 import os
+import pwd
 import secrets
 import socket
 from collections.abc import Iterator
@@ -33,11 +34,13 @@ class Holder:
     pid_namespace: str = ""
     run_id: str = ""
     since: str = ""
+    user: str = ""
 
     @property
     def process(self) -> str:
         """In words."""
-        return f"process {'?' if self.pid is None else self.pid} on {self.host}"
+        user = f" ({self.user})" if self.user else ""
+        return f"process {'?' if self.pid is None else self.pid} on {self.host}{user}"
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,15 @@ def _myself(run_id: str) -> Holder:
         pid_namespace=str(Path("/proc/self/ns/pid").readlink()),
         run_id=run_id,
         since=datetime.now(UTC).isoformat(timespec="seconds"),
+        user=_user_name(),
     )
+
+
+def _user_name() -> str:
+    """Name of the user, or the number where there is no name, as in many containers."""
+    with suppress(KeyError):
+        return pwd.getpwuid(os.geteuid()).pw_name
+    return str(os.geteuid())
 
 
 def _started(pid: int) -> int | None:
