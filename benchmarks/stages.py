@@ -115,9 +115,10 @@ def training_checks(layout: Layout, settings: Settings) -> None:
 
 def dataset_report(layout: Layout, settings: Settings) -> None:
     """Pictures."""
+    from video_assets.explain.reasons import MEANINGS
     from video_assets.report.report import write_report
 
-    write_report(layout, settings)
+    write_report(layout, settings, meanings=MEANINGS)
 
 
 STAGES: dict[str, Callable[[Layout, Settings], None]] = {
