@@ -1,5 +1,7 @@
 """Two training tables against each other, in a few hundred megabytes for millions of rows: each is read once, in pieces.
 
+Captions, which are most of a table, are read only in row groups that one of the two does not have with the same bytes.
+
 Belongs here: reading and hashing. Does not belong here: what counts as a change (`publish.rules.diff`), which version is meant
 (`publish.versions`).
 """
@@ -21,6 +23,7 @@ from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import TRAINING
 from video_assets.publish.rules.diff import Diff, Digest, compare
 from video_assets.publish.rules.manifest import Examples
+from video_assets.storage.row_group_bytes import hashes_of
 from video_assets.storage.tables import ROWS_PER_GROUP
 
 _NUMBERS = [column.name for column in TRAINING.columns if column.type != "string"]
@@ -85,25 +88,55 @@ def compare_tables(before: Path, after: Path) -> Comparison:
         UsageError: one of them is no training table; says which and why.
         OSError: one cannot be read.
     """
+    groups = [_groups(path) for path in (before, after)]
+    shared = frozenset(groups[0]) & frozenset(groups[1])
     digests = []
-    for path in (before, after):
+    for path, its_groups in zip((before, after), groups, strict=True):
         try:
-            digests.append(_digest(path))
+            standing = frozenset(index for index, group in enumerate(its_groups) if group in shared)
+            digests.append(_digest(path, standing))
         except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError, ValueError) as error:
             raise UsageError(f"{path} is not a training table: {error}") from error
     return Comparison(before, after, compare(*digests))
 
 
-def _digest(path: Path) -> Digest:
+def _groups(path: Path) -> list[tuple[str, str]]:
+    """Hashes of a table's row groups, and who wrote them; none of a CSV, or of what is no table."""
+    if path.suffix == ".csv":
+        return []
+    try:
+        metadata = pq.read_metadata(path)
+        if metadata.schema.names != TRAINING.names:
+            return []
+        return [(each, f"{metadata.created_by} {metadata.schema.to_arrow_schema()}") for each in hashes_of(path)]
+    except (pa.ArrowInvalid, OSError):
+        return []  # whoever reads it says so
+
+
+def _digest(path: Path, shared: frozenset[int]) -> Digest:
+    """A table in numbers. Captions of row groups that are `shared` with the other table are not read: they are equal."""
     paths, texts = [], []
     numbers: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _NUMBERS}
-    for batch in _batches(path, TRAINING.names):
+    for batch in _pieces(path, shared):
         paths.append(_hashes(batch.column("path")))
-        texts.append(_hashes(batch.column("text")))
+        is_read = "text" in batch.schema.names
+        texts.append(_hashes(batch.column("text")) if is_read else np.zeros(batch.num_rows, dtype=np.uint64))
         for name in _NUMBERS:
             numbers[name].append(batch.column(name).to_numpy(zero_copy_only=False))
     columns = {name: np.concatenate(parts) if parts else np.empty(0) for name, parts in numbers.items()}
     return Digest(paths=_joined(paths), columns={"text": _joined(texts), **columns})
+
+
+def _pieces(path: Path, shared: frozenset[int]) -> Iterator[pa.RecordBatch]:
+    """All rows in their order, those of row groups that are `shared` without captions."""
+    if not shared:
+        yield from _batches(path, TRAINING.names)
+        return
+    without = [name for name in TRAINING.names if name != "text"]
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for group in range(file.num_row_groups):
+            columns = without if group in shared else TRAINING.names
+            yield from file.iter_batches(batch_size=ROWS_PER_GROUP, row_groups=[group], columns=columns)
 
 
 def _joined(parts: list[npt.NDArray[np.uint64]]) -> npt.NDArray[np.uint64]:

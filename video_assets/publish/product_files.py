@@ -13,14 +13,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from video_assets.core.schema import TRAINING
 from video_assets.publish.rules.manifest import FileFacts
 from video_assets.publish.rules.rows import csv_header, csv_rows
+from video_assets.publish.segments import KnownSegments, Segment, fingerprint, tell_segments
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write
-from video_assets.storage.tables import ROWS_PER_GROUP
+from video_assets.storage.row_group_bytes import RowGroupWriter
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -59,13 +59,17 @@ class HashedFile(io.RawIOBase):
 
 
 class ProductFiles:
-    """CSV, Parquet twin and one CSV per source, all written at once; they appear when the block ends without an exception."""
+    """CSV, Parquet twin and one CSV per source, all written at once; they appear when the block ends without an exception.
 
-    def __init__(self, folder: Path, name: str, *, sources: Mapping[str, str]) -> None:
+    Of rows that are in `known`, CSV and twin get the bytes that they had there.
+    """
+
+    def __init__(self, folder: Path, name: str, *, sources: Mapping[str, str], known: KnownSegments | None = None) -> None:
         self._csv, self._table = folder / f"{name}.csv", folder / f"{name}.parquet"
         self._by_source = {source: folder / f"{product}.csv" for source, product in sources.items()}
         self._stack = ExitStack()
         self._files: dict[Path, HashedFile] = {}
+        self._known, self._segments = known or KnownSegments(), list[Segment]()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -73,19 +77,23 @@ class ProductFiles:
                 self._files[path] = HashedFile(stack.enter_context(durable_write(path)))
             for path in (self._csv, *self._by_source.values()):
                 self._files[path].write(csv_header())
-            sink = pa.PythonFile(self._files[self._table], mode="w")
-            self._parquet = stack.enter_context(pq.ParquetWriter(sink, TRAINING.arrow, compression="zstd"))
+            self._twin = stack.enter_context(RowGroupWriter(self._files[self._table], TRAINING.arrow))
             self._stack = stack.pop_all()
         return self
 
     def write(self, rows: pa.Table, source: pa.ChunkedArray) -> None:
-        """Append TRAINING rows; `source` says where each comes from."""
-        self._append_csv(self._csv, rows)
-        self._parquet.write_table(rows, row_group_size=ROWS_PER_GROUP)
+        """Append TRAINING rows, which are a row group of the twin; `source` says where each comes from."""
+        known = fingerprint(rows)
+        lines = self._known.take_over(known, self._twin)
+        if lines is None:
+            lines = csv_rows(rows)
+            self._twin.write(rows)
+        self._segments.append(Segment(known, len(lines)))
         self._files[self._table].n_rows += rows.num_rows
+        self._append_csv(self._csv, lines, rows.num_rows)
         for name, path in self._by_source.items():
-            is_of_source = pa.array(source.to_numpy() == name)
-            self._append_csv(path, rows.filter(is_of_source))
+            of_source = rows.filter(pa.array(source.to_numpy() == name))
+            self._append_csv(path, csv_rows(of_source), of_source.num_rows)
 
     @property
     def facts(self) -> dict[str, FileFacts]:
@@ -93,11 +101,12 @@ class ProductFiles:
         return {path.name: file.facts for path, file in self._files.items()}
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        tell_segments(self._twin, self._segments)
         self._stack.__exit__(kind, error, trace)
 
-    def _append_csv(self, path: Path, rows: pa.Table) -> None:
-        self._files[path].write(csv_rows(rows))
-        self._files[path].n_rows += rows.num_rows
+    def _append_csv(self, path: Path, lines: bytes, n_rows: int) -> None:
+        self._files[path].write(lines)
+        self._files[path].n_rows += n_rows
 
 
 def per_source_names(settings: Settings) -> dict[str, str]:

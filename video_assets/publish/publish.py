@@ -7,6 +7,7 @@ Belongs here: refusing, writing, the manifest. Does not belong here: which rows 
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from video_assets.publish.product_files import ProductFiles, per_source_names, s
 from video_assets.publish.rules.manifest import Changes, ClipCounts, FileFacts, MadeFrom, Manifest
 from video_assets.publish.rules.row_order import growing_order
 from video_assets.publish.rules.rows import training_rows
+from video_assets.publish.segments import KnownSegments, known_segments
 from video_assets.publish.shard_rows import in_order, read_merged
 from video_assets.publish.versions import (
     Version,
@@ -46,6 +48,7 @@ from video_assets.publish.versions import (
     show,
 )
 from video_assets.settings.model import Settings
+from video_assets.storage.grouping import by_key
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, hold
 from video_assets.storage.space import explained_space
@@ -167,7 +170,10 @@ def _write(
     if settings.training.order == "append" and previous is not None:
         order = _growing_order(plan, previous, settings.training.relative_to)
         rows = rows if order is None else in_order(rows, order, folder / ".rows.arrow")
-    with ProductFiles(folder, settings.product_name, sources=per_source_names(settings)) as files:
+    with (
+        _segments_of(previous) as known,
+        ProductFiles(folder, settings.product_name, sources=per_source_names(settings), known=known) as files,
+    ):
         for table in rows:
             files.write(table.select(TRAINING.names), table.column("source"))
         if _inputs(layout, settings) != made_from.inputs:
@@ -181,15 +187,24 @@ def _write(
 
 
 def _rows(layout: Layout, settings: Settings, plan: Plan, scratch: Path) -> Iterator[pa.Table]:
-    """TRAINING rows with a last column `source`, in the order of the clip key."""
+    """TRAINING rows with a last column `source`, in the order of the clip key and cut by it."""
     relative_to = settings.training.relative_to
     paths = [layout.checked(shard) for shard in shard_keys(settings.decode.n_shards)]
     memory_bytes = table_bytes(settings.tables.memory_mib)
     merged = read_merged(paths, plan.order, columns=_ROW, scratch=scratch, memory_bytes=memory_bytes)
-    for start, clips in enumerate(merged):
-        kept = clips.filter(pa.array(plan.is_kept[start * ROWS_PER_GROUP : start * ROWS_PER_GROUP + clips.num_rows]))
+    every = (
+        clips.filter(pa.array(plan.is_kept[start * ROWS_PER_GROUP : start * ROWS_PER_GROUP + clips.num_rows]))
+        for start, clips in enumerate(merged)
+    )
+    for kept in by_key(every):
         rows = training_rows(kept, relative_to=None if relative_to is None else str(relative_to))
         yield rows.append_column("source", kept.column("source"))
+
+
+def _segments_of(previous: Version | None) -> AbstractContextManager[KnownSegments]:
+    if previous is None:
+        return nullcontext(KnownSegments())
+    return known_segments(previous.folder / f"{previous.name}.csv", previous.table)
 
 
 def _growing_order(plan: Plan, previous: Version, relative_to: Path | None) -> npt.NDArray[np.int64] | None:

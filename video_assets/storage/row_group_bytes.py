@@ -12,7 +12,7 @@ from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,10 +20,13 @@ import xxhash
 
 from video_assets.storage.thrift import Field, Items, Struct, read_struct, write_struct
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 _MAGIC = b"PAR1"
 _HASHES = b"video_assets.row_groups"
 # Fields of FileMetaData, RowGroup, ColumnChunk and ColumnMetaData in parquet.thrift.
-_SCHEMA, _N_ROWS, _GROUPS, _CREATED_BY = 2, 3, 4, 6
+_N_ROWS, _GROUPS = 3, 4
 _COLUMNS, _GROUP_ROWS, _GROUP_OFFSET, _ORDINAL = 1, 3, 5, 7
 _CHUNK_OFFSET, _CHUNK_FACTS, _INDEXES = 2, 3, (4, 5, 6, 7)
 _CHUNK_BYTES, _DATA, _INDEX, _DICTIONARY, _BLOOM = 7, 9, 10, 11, 14
@@ -53,10 +56,6 @@ class RowGroups:
         """How many there are."""
         return len(self._groups)
 
-    def is_of(self, footer: Struct) -> bool:
-        """True when a file with this footer has the same columns and was written by the same library."""
-        return all(self.footer.get(name) == footer.get(name) for name in (_SCHEMA, _CREATED_BY))
-
     def read(self, index: int) -> tuple[bytes, Struct]:
         """The bytes of a row group, and what the footer says of it, places counted from the first of these bytes."""
         group = self._groups[index]
@@ -68,10 +67,11 @@ class RowGroups:
 class RowGroupWriter:
     """Writes a Parquet file of the columns of `schema`, whose metadata may grow until the end. Use it as a context."""
 
-    def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
+    def __init__(self, sink: "SupportsWrite[bytes]", schema: pa.Schema) -> None:
         self._sink, self._schema = sink, schema
         self._groups: list[Struct] = []
         self._hashes: list[str] = []
+        self._told: dict[bytes, bytes] = {}
         self._end = len(_MAGIC)
         sink.write(_MAGIC)
 
@@ -86,8 +86,12 @@ class RowGroupWriter:
         self._append(data, group)
 
     def copy(self, source: RowGroups, index: int) -> None:
-        """Append a row group of another file, for which `source.is_of(footer)` holds."""
+        """Append a row group of another file, for which `is_ours_and_sound` holds."""
         self._append(*source.read(index))
+
+    def tell(self, name: bytes, value: bytes) -> None:
+        """Have the footer's metadata say so."""
+        self._told[name] = value
 
     def __enter__(self) -> Self:
         return self
@@ -103,7 +107,7 @@ class RowGroupWriter:
         self._end += len(data)
 
     def _close(self) -> None:
-        told = {_HASHES: json.dumps(self._hashes).encode()}
+        told = {**self._told, _HASHES: json.dumps(self._hashes).encode()}
         schema = self._schema.with_metadata({**(self._schema.metadata or {}), **told})
         footer = RowGroups(BytesIO(_encoded(schema.empty_table()))).footer
         footer[_N_ROWS] = Field(_I64, sum(group[_GROUP_ROWS].value for group in self._groups))
@@ -129,13 +133,9 @@ def hashes_of(path: Path) -> list[str]:
 
 def is_ours_and_sound(path: Path, schema: pa.Schema) -> bool:
     """True when all row groups of a file can be copied into one of `schema`, and have the bytes with which they were written."""
-    told = json.loads((pq.read_metadata(path).metadata or {}).get(_HASHES, b"null"))
-    with path.open("rb") as file:
-        try:
-            is_copyable = RowGroups(file).is_of(RowGroups(BytesIO(_encoded(schema.empty_table()))).footer)
-        except ValueError:
-            return False
-    return is_copyable and told == hashes_of(path)
+    there, ours = pq.read_metadata(path), pq.read_metadata(BytesIO(_encoded(schema.empty_table())))
+    is_copyable = there.created_by == ours.created_by and there.schema.equals(ours.schema)
+    return is_copyable and json.loads((there.metadata or {}).get(_HASHES, b"null")) == hashes_of(path)
 
 
 def _hash_of(data: bytes) -> str:

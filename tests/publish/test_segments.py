@@ -1,0 +1,113 @@
+"""A version takes over what it shares with the last one as bytes, and is what a first publication of the same clips gives."""
+
+from dataclasses import replace
+from itertools import count, islice
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from data_roots import Clip, fill
+
+from video_assets.core.schema import TRAINING
+from video_assets.publish.product_files import ProductFiles
+from video_assets.publish.publish import publish
+from video_assets.publish.segments import KnownSegments, known_segments
+from video_assets.publish.versions import read_versions
+from video_assets.storage.grouping import starts_group
+
+_NAMES = (f"{number:06}.mp4" for number in count())
+BORDERS = list(islice((name for name in _NAMES if starts_group(f"own_clips/{name}")), 4))
+CLIPS = [
+    Clip(name.replace(".mp4", tail), text=f'a "dog"\nin {name}{tail}') for name in BORDERS for tail in (".mp4", "a.mp4", "b.mp4")
+]
+NEW = Clip(BORDERS[1].replace(".mp4", "c.mp4"), text="a new one")
+
+
+def product_of(root, clips, **sections):
+    published = publish(*fill(root, clips, **sections))
+    return {path.name: path.read_bytes() for path in (published.csv, published.table)}
+
+
+@pytest.mark.parametrize("order", ["key", "append"])
+def test_whatever_changes_the_files_have_the_bytes_of_a_first_publication(tmp_path, order):
+    training = {"order": order, "duplicates": "keep"}
+    product_of(tmp_path / "grown", CLIPS, training=training)
+    changed = [*CLIPS[1:-1], replace(CLIPS[-1], text="another caption")]
+    for clips in (changed, [*changed, NEW] if order == "key" else [*changed, replace(NEW, name="x.mp4")]):
+        grown = product_of(tmp_path / "grown", clips, training=training)
+    assert grown == product_of(tmp_path / "first", clips, training=training)
+
+
+def test_the_manifest_counts_what_changed_although_most_captions_were_not_read_again(tmp_path):
+    training = {"duplicates": "keep"}
+    product_of(tmp_path, CLIPS, training=training)
+    layout, settings = fill(tmp_path, [*CLIPS[1:-1], replace(CLIPS[-1], text="another caption"), NEW], training=training)
+    publish(layout, settings)
+    counts = read_versions(layout)[-1].manifest.changes.counts
+    assert (counts.added, counts.dropped, counts.changed, counts.changed_columns) == (1, 1, 1, {"text": 1})
+
+
+def segment(first, caption="a dog"):
+    texts = [f"{caption} in {number}" for number in range(first, first + 50)]
+    values = {
+        "path": [f"/clips/{number}.mp4" for number in range(first, first + 50)],
+        "text": texts,
+        "aspect_ratio": [0.5625] * 50,
+    }
+    numbers = {name: [1] * 50 for name in TRAINING.names if name not in values}
+    return pa.table({**values, **numbers}).select(TRAINING.names).cast(TRAINING.arrow)
+
+
+def write(folder, segments, known=None):
+    folder.mkdir()
+    with ProductFiles(folder, "training", sources={}, known=known) as files:
+        for rows in segments:
+            files.write(rows, pa.chunked_array([["own_clips"] * len(rows)]))
+    assert files.facts["training.csv"].rows == files.facts["training.parquet"].rows == sum(map(len, segments))
+    return folder / "training.csv", folder / "training.parquet"
+
+
+def test_segments_with_the_same_rows_are_copied(tmp_path):
+    csv, table = write(tmp_path / "last", [segment(0), segment(100), segment(200)])
+    csv.write_bytes(csv.read_bytes().replace(b"a dog in 101", b"a cat in 101"))  # shows whose bytes are taken
+    with known_segments(csv, table) as known:
+        again, _ = write(tmp_path / "next", [segment(50), segment(100), segment(200, "a horse")], known)
+    lines = again.read_text().splitlines()
+    assert [line.split(",")[1] for line in (lines[2], lines[52], lines[102])] == ["a dog in 51", "a cat in 101", "a horse in 201"]
+    assert pq.read_table(tmp_path / "next" / "training.parquet").column("text")[51].as_py() == "a dog in 101"
+
+
+def lengthened(csv):
+    csv.write_bytes(csv.read_bytes() + b"\n")
+
+
+def rewritten(csv):
+    table = csv.with_suffix(".parquet")
+    pq.write_table(pq.read_table(table).slice(0, 40), table)
+
+
+def flipped(csv):
+    table = csv.with_suffix(".parquet")
+    content = bytearray(table.read_bytes())
+    content[40] ^= 1
+    table.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [lengthened, rewritten, flipped])
+def test_nothing_is_taken_over_from_files_that_do_not_fit(tmp_path, damage):
+    segments = [segment(0), segment(100)]
+    fresh = write(tmp_path / "fresh", segments)
+    csv, table = write(tmp_path / "last", segments)
+    damage(csv)
+    with known_segments(csv, table) as known:
+        written = write(tmp_path / "next", segments, known)
+    assert [path.read_bytes() for path in written] == [path.read_bytes() for path in fresh]
+
+
+def test_rows_have_one_fingerprint_however_they_lie_in_memory(tmp_path):
+    whole = segment(0)
+    parts = pa.concat_tables([segment(-50), whole.slice(0, 20), whole.slice(20), segment(100)]).slice(50, 50)
+    csv, table = write(tmp_path / "one", [whole])
+    assert [csv.read_bytes(), table.read_bytes()] == [
+        path.read_bytes() for path in write(tmp_path / "other", [parts], KnownSegments())
+    ]
