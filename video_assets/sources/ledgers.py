@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,20 +19,24 @@ from video_assets.settings.model import Settings, Source
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.listed import Listing
 from video_assets.sources.own_clips.caption_tables import tables_of
-from video_assets.sources.own_clips.listing import list_own_clips, scan_own_clips
+from video_assets.sources.own_clips.grown import TableBefore, news_of
+from video_assets.sources.own_clips.listing import list_own_clips, notes_on, scan_own_clips
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.shards import add_unpacked, due_shards, unpack_shards
 from video_assets.sources.own_clips.sidecars import sidecars_of
-from video_assets.sources.own_clips.unchanged import is_as_remembered, remember
+from video_assets.sources.own_clips.unchanged import Origin, is_as_remembered, remember, remembered_table, state_of
+from video_assets.storage.changes import patch_of
 from video_assets.storage.durable import hash_file, write_text
+from video_assets.storage.keys import KeyRange
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.row_groups import opened, rows_with
-from video_assets.storage.tables import count_rows, read_table, write_table
+from video_assets.storage.tables import count_rows, read_table, write_table, write_table_in_parts
 from video_assets.tombstones.matching import bury
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
 
 _log = logging.getLogger(__name__)
+_WITHOUT_TEXT = [name for name in LEDGER.names if name not in {"text", "extras"}]
 
 
 def ledgers(layout: Layout, sources: Iterable[Source]) -> dict[str, Path]:
@@ -115,7 +120,9 @@ def _remove_buried(rows: pd.DataFrame, store: Path) -> None:
 def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
     path = layout.ledger("own_clips")
     # Captions of the last listing are most of it, and are needed of caption files and of clips that are gone.
-    columns = LEDGER.names if scan.sidecars else [name for name in LEDGER.names if name not in {"text", "extras"}]
+    columns = LEDGER.names if scan.sidecars else _WITHOUT_TEXT
+    if _list_news(layout, own, scan, buried):
+        return
     listed = list_own_clips(
         own,
         previous=read_table(path, LEDGER, columns=columns).rows if path.exists() else None,
@@ -125,11 +132,37 @@ def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
         whole_rows=lambda keys: _rows_of(path, keys),
         beside=path,
     )
-    write_text(layout.notes("own_clips"), json.dumps(listed.attrs["notes"], indent=1, ensure_ascii=False) + "\n")
+    _write_notes(layout, listed.attrs["notes"])
     rows = bury(listed, read_tombstones(layout))
     content_hash = write_table(path, LEDGER, rows)
     _remove_buried(rows, layout.unpacked("own_clips"))
     remember(layout.own_clips_origin, listed.attrs["origin"], rows, ledger_hash=content_hash, tombstones=buried)
+
+
+def _list_news(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> bool:
+    """Write only what is new into the ledger that is there; false when it must be listed as a whole."""
+    path, memory = layout.ledger("own_clips"), layout.own_clips_origin
+    if scan.sidecars or scan.unpacked or not (path.exists() and memory.exists()):
+        return False
+    tables, patch = tables_of(own, scan, notes=[]), patch_of(path, LEDGER, ())
+    known = remembered_table(memory, ledger=path, tombstones=buried, settings=own, tables=tables)
+    if patch is None or known is None:
+        return False
+    state, table = state_of(own, scan, tables), TableBefore(own, tables)
+    previous = read_table(path, LEDGER, columns=_WITHOUT_TEXT).rows
+    news = news_of(own, scan, known, previous, now_ns=time.time_ns(), whole_rows=lambda keys: _rows_of(path, keys))
+    if news is None:
+        return False
+    _write_notes(layout, [*news.notes, *notes_on(scan, own)])
+    rows = bury(news.rows, read_tombstones(layout))
+    patch = replace(patch, ranges=tuple(KeyRange(key, f"{key}\0") for key in news.keys))
+    content_hash = write_table_in_parts(path, LEDGER, [rows], patch=patch)
+    remember(memory, Origin(state, {}, table.plain(news.n_rows)), rows, ledger_hash=content_hash, tombstones=buried)
+    return True
+
+
+def _write_notes(layout: Layout, notes: list[str]) -> None:
+    write_text(layout.notes("own_clips"), json.dumps(notes, indent=1, ensure_ascii=False) + "\n")
 
 
 def _rows_of(path: Path, clip_keys: pd.Series) -> pd.DataFrame:

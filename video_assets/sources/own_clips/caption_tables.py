@@ -24,7 +24,7 @@ from video_assets.sources.own_clips.csv_tables import read_csv, read_csv_blocks
 from video_assets.sources.own_clips.json_tables import read_json
 from video_assets.sources.own_clips.line_pairs import read_line_pair
 from video_assets.sources.own_clips.scan import Scan
-from video_assets.sources.own_clips.table_rows import CaptionBlock, TableOptions, shape_of
+from video_assets.sources.own_clips.table_rows import CaptionBlock, TableOptions, TableStart, shape_of
 
 _GROUP = 16_384
 _NO_ROWS = "the table has no rows; list at least one clip in it, or leave it away"
@@ -48,8 +48,10 @@ def read_captions(path: Path, *, options: TableOptions, notes: list[str]) -> Ite
         raise SourceError(f"{path}: {_NO_ROWS}")
 
 
-def read_caption_blocks(path: Path, *, options: TableOptions, notes: list[str]) -> Iterator[CaptionBlock | list[CaptionRow]]:
-    """The rows of `read_captions` in their order, many at once; as columns where the format allows it.
+def read_caption_blocks(
+    path: Path, *, options: TableOptions, notes: list[str], start: TableStart | None = None
+) -> Iterator[CaptionBlock | list[CaptionRow]]:
+    """The rows of `read_captions` in their order, many at once; as columns where the format allows it, then from `start` on.
 
     Raises:
         SourceError, OSError: as `read_captions`; rows before the one that is wrong may have come.
@@ -60,10 +62,10 @@ def read_caption_blocks(path: Path, *, options: TableOptions, notes: list[str]) 
         return
     is_empty = True
     with _opened(path) as file:
-        for block in read_csv_blocks(file, path, options, notes):
+        for block in read_csv_blocks(file, path, options, notes, start):
             is_empty = False
             yield block
-    if is_empty:
+    if is_empty and start is None:
         raise SourceError(f"{path}: {_NO_ROWS}")
 
 

@@ -21,7 +21,7 @@ from video_assets.core.captions import DELIMITERS, CaptionRow
 from video_assets.core.errors import SourceError
 from video_assets.sources.fetching.csv_rows import CAPTION_CHARS, BrokenRowError, CsvRow, CsvRows, in_groups
 from video_assets.sources.own_clips.csv_columns import RegularCsv
-from video_assets.sources.own_clips.table_rows import CaptionBlock, RowShape, TableOptions, has_shape, shape_of
+from video_assets.sources.own_clips.table_rows import CaptionBlock, RowShape, TableOptions, TableStart, has_shape, shape_of
 from video_assets.storage.encodings import opened_as_text
 
 _GROUP = 16_384
@@ -43,7 +43,7 @@ def read_csv(file: IO[bytes], path: Path, options: TableOptions, notes: list[str
 
 
 def read_csv_blocks(
-    file: IO[bytes], path: Path, options: TableOptions, notes: list[str]
+    file: IO[bytes], path: Path, options: TableOptions, notes: list[str], start: TableStart | None = None
 ) -> Iterator[CaptionBlock | list[CaptionRow]]:
     """The rows of `read_csv`, many at once: as columns, and as rows from the first place on that leaves a doubt.
 
@@ -52,6 +52,7 @@ def read_csv_blocks(
         path: its name, for messages.
         options: what the user said.
         notes: what the user should know is appended.
+        start: rows up to there are left out, when they were columns.
 
     Raises:
         SourceError: as `read_csv`.
@@ -65,6 +66,8 @@ def read_csv_blocks(
             yield from in_groups(table.captions(rows, table.shape_of(next(rows, CsvRow(0, [])).cells)), _GROUP)
             return
         shape = table.shape_of(regular.names)
+        if start is not None:
+            regular.offset, regular.line = start.n_bytes, start.n_lines + 1
         yield from _regular_blocks(table, shape, regular)
         file.seek(regular.offset)
         rest = io.TextIOWrapper(file, encoding="utf-8", newline="\n")

@@ -28,7 +28,7 @@ from video_assets.sources.own_clips.places import Located, Places
 from video_assets.sources.own_clips.scan import Scan, Sidecar
 from video_assets.sources.own_clips.sidecars import SidecarReader
 from video_assets.sources.own_clips.statuses import Finding, status_of
-from video_assets.sources.own_clips.table_rows import CaptionBlock, TableOptions
+from video_assets.sources.own_clips.table_rows import CaptionBlock, TableOptions, TableStart
 
 _BATCH = 16_384
 
@@ -67,12 +67,29 @@ class Lines:
         self._places = Places(settings, scan)
         self._now_ns, self._source = now_ns, source
         self._notes = notes
+        self._start: TableStart | None = None
         self._sidecars = SidecarReader(self._places.path_of_scanned, settings, previous if scan.sidecars else None)
         self._taken: set[str] = set()
         self._taken_below: list[pa.Array] = []  # the many, as columns
         self._near: dict[str, list[_NearRow]] = {}
         self._n_near, self._first_near = 0, ""
         self._n_several = 0
+        self.n_plain: int | None = 0
+        """Rows of tables that name a clip just as it is called; None as soon as one does not."""
+
+    @property
+    def folder_prefix(self) -> str:
+        """What names of the scan begin with below the root."""
+        return self._places.folder_prefix
+
+    def label(self, table: Path) -> str:
+        """What lines call a table."""
+        return self._places.label(table)
+
+    def after(self, start: TableStart, taken: pa.Array) -> pd.DataFrame:
+        """As `batches`, without the rows up to `start`, which name the clips `taken`."""
+        self._start, self._taken_below = start, [taken]
+        return pa.Table.from_batches(self.batches(), schema=LEDGER.arrow).to_pandas(types_mapper=pd.ArrowDtype)
 
     @property
     def others(self) -> dict[str, Finding]:
@@ -123,10 +140,11 @@ class Lines:
             path_template=settings.path_template,
             is_clip=is_clip,
         )
-        for part in read_caption_blocks(path, options=options, notes=self._notes):
+        for part in read_caption_blocks(path, options=options, notes=self._notes, start=self._start):
             if isinstance(part, CaptionBlock):
                 yield self._of_block(part, table)
             else:
+                self.n_plain = None
                 yield from _batches(line for row in part if (line := self._of_row(row, table)) is not None)
 
     def _of_block(self, block: CaptionBlock, table: _Table) -> pa.RecordBatch:
@@ -135,6 +153,7 @@ class Lines:
         clips = {} if self.scan.unpacked else self.scan.clips
         is_known = np.array([name is not None and name in clips for name in names], dtype=bool)
         known, others = np.flatnonzero(is_known), np.flatnonzero(~is_known)
+        self.n_plain = None if self.n_plain is None or len(others) else self.n_plain + len(known)
         called = [names[place] or "" for place in known]
         self._taken_below.append(pa.array(called, pa.string()))
         origins = _joined(f"{table.label}:", pa.array(block.lines[known]).cast(pa.string()))

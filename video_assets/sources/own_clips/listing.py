@@ -16,6 +16,7 @@ from video_assets.core.errors import SourceError
 from video_assets.core.schema import LEDGER
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.caption_tables import tables_named, tables_of
+from video_assets.sources.own_clips.grown import TableBefore
 from video_assets.sources.own_clips.lines import Lines
 from video_assets.sources.own_clips.scan import Scan, scan_folder
 from video_assets.sources.own_clips.statuses import carry_forward, has_lost_everything, mark_duplicates, settle
@@ -55,7 +56,8 @@ def list_own_clips(
     """
     notes: list[str] = []
     listing = Lines(settings, scan or scan_own_clips(settings, ignore), previous, now_ns=now_ns, notes=notes, source=source)
-    state = state_of(settings, listing.scan, tables_of(settings, listing.scan, notes=[]))
+    tables = tables_of(settings, listing.scan, notes=[])
+    state, table = state_of(settings, listing.scan, tables), TableBefore(settings, tables)
     rows = mark_duplicates(_frame(listing.batches(), beside))
     if rows.empty:
         raise SourceError(_no_clip(settings, listing.scan))
@@ -66,8 +68,8 @@ def list_own_clips(
         )
     rows = settle(rows, previous=previous, now_ns=now_ns, settle_ns=listing.settle_ns)
     out = carry_forward(previous, rows, whole_rows=whole_rows)
-    out.attrs["origin"] = Origin(state, listing.others)
-    out.attrs["notes"] = [*notes, *listing.notes(), *_notes_on(listing.scan, settings)]
+    out.attrs["origin"] = Origin(state, listing.others, None if listing.others else table.plain(listing.n_plain))
+    out.attrs["notes"] = [*notes, *listing.notes(), *notes_on(listing.scan, settings)]
     return out
 
 
@@ -105,7 +107,8 @@ def _no_clip(settings: OwnClips, scan: Scan) -> str:
     )
 
 
-def _notes_on(scan: Scan, settings: OwnClips) -> list[str]:
+def notes_on(scan: Scan, settings: OwnClips) -> list[str]:
+    """What the user should know of the folder."""
     notes = [*scan.notes, *([sentence] if (sentence := scan.other_videos.sentence()) else [])]
     others = scan.other_suffixes
     if settings.captions and settings.folder and settings.captions.is_relative_to(settings.folder):

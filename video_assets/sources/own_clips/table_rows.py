@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring as _quoted
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,15 @@ class TableOptions:
     encoding: str | None = None
     path_template: str | None = None
     is_clip: Callable[[str], bool] = lambda _: False
+
+
+class TableStart(Protocol):
+    """A place in a table behind which reading begins: so many bytes, whole lines."""
+
+    @property
+    def n_bytes(self) -> int: ...  # noqa: D102
+    @property
+    def n_lines(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

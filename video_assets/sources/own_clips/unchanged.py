@@ -16,7 +16,9 @@ from pathlib import Path
 import pandas as pd
 import xxhash
 
+from video_assets.core.json_values import read_value
 from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.grown import PlainTable, begins_with, rules_of
 from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS
 from video_assets.sources.own_clips.look import MAX_OTHERS, look_at
 from video_assets.sources.own_clips.scan import Scan
@@ -28,10 +30,14 @@ _BLOCK = 4_096
 
 @dataclass(frozen=True)
 class Origin:
-    """What a listing was made from: `state` of settings, folder and tables; `others`: findings at paths outside the scan."""
+    """What a listing was made from: `state` of settings, folder and tables; `others`: findings at paths outside the scan.
+
+    `table` is the captions table, when all its rows are plain. An empty state: the listing is made again in any case.
+    """
 
     state: str
     others: Mapping[str, Finding]
+    table: PlainTable | None = None
 
 
 def is_as_remembered(memory: Path, *, ledger: Path, tombstones: str, settings: OwnClips, scan: Scan, tables: list[Path]) -> bool:
@@ -50,10 +56,24 @@ def is_as_remembered(memory: Path, *, ledger: Path, tombstones: str, settings: O
 def remember(memory: Path, origin: Origin, rows: pd.DataFrame, *, ledger_hash: str, tombstones: str) -> None:
     """Write down what the ledger was made from; nothing is left there when it must be made again anyway."""
     is_final = not rows["status"].eq("waiting").any() and not rows["reason"].eq("invalid_caption").any()
-    if is_final and len(origin.others) <= MAX_OTHERS:
+    if not (is_final and len(origin.others) <= MAX_OTHERS):
+        origin = Origin("", {}, origin.table)
+    if origin.state or origin.table:
         write_text(memory, json.dumps({**asdict(origin), "ledger": ledger_hash, "tombstones": tombstones}) + "\n")
     else:
         memory.unlink(missing_ok=True)
+
+
+def remembered_table(memory: Path, *, ledger: Path, tombstones: str, settings: OwnClips, tables: list[Path]) -> PlainTable | None:
+    """The captions table of the listing that gave the ledger, when it was plain and still begins with the same bytes."""
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+        table = read_value(PlainTable, known["table"])
+        is_same = known["ledger"] == hash_file(ledger) and known["tombstones"] == tombstones
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    is_known = is_same and table.rules == rules_of(settings) and [table.path] == [os.fspath(path) for path in tables]
+    return table if is_known and begins_with(tables[0], table) else None
 
 
 def state_of(settings: OwnClips, scan: Scan, tables: Iterable[Path]) -> str:
