@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from video_assets.core.errors import SourceError
 from video_assets.settings.model import Settings
 from video_assets.sources import ledgers
 from video_assets.storage.layout import Layout
@@ -173,3 +174,12 @@ def test_whatever_else_has_changed_the_ledger_is_that_of_a_whole_listing(source,
     assert source.refresh("data") == whole
     source.append("i.mp4,i,")
     assert source.refresh("data") == source.refresh_whole()
+
+
+def test_a_table_that_is_gone_is_named_and_the_ledger_stays(source):
+    before = source.refresh("data")
+    source.captions.unlink()
+    with pytest.raises(SourceError, match="no such captions table"):
+        source.refresh("data")
+    source.tell(ROWS)
+    assert source.refresh("data") == before

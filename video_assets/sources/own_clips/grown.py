@@ -28,6 +28,7 @@ from video_assets.storage.durable import identity
 
 MAX_ROWS = 5_000
 """Lines that are made anew one by one; with more, the whole listing is not dearer."""
+_MAX_BYTES = 32 << 20  # new rows lie in memory
 _BLOCK = 1 << 22
 
 
@@ -61,7 +62,7 @@ class TableBefore:
 
     def __init__(self, settings: OwnClips, tables: list[Path]) -> None:
         """Hash the table, when there is only one."""
-        is_one = len(tables) == 1 and tables[0].is_file() and os.access(tables[0], os.R_OK, effective_ids=True)
+        is_one = len(tables) == 1 and _is_readable(tables[0])
         self._path = tables[0] if is_one else None
         self._rules = rules_of(settings)
         self._seen = self._path and identity(self._path.stat())
@@ -82,8 +83,12 @@ def rules_of(settings: OwnClips) -> str:
 
 
 def begins_with(table: Path, known: PlainTable) -> bool:
-    """True when the table has grown, or is as it was."""
-    return _contents(table, known.n_bytes) == (known.content, known.n_lines)
+    """True when the table has grown a little, or is as it was."""
+    is_little = _is_readable(table) and table.stat().st_size - known.n_bytes <= _MAX_BYTES
+    return is_little and _contents(table, known.n_bytes) == (
+        known.content,
+        known.n_lines,
+    )
 
 
 def news_of(
@@ -116,7 +121,7 @@ def news_of(
     stand = previous[is_plain]
     names = stand["clip_key"].str.slice(len(f"{source}/{lines.folder_prefix}"))
     findings = _findings(names, scan)
-    if len(stand) != known.n_rows or findings is None:
+    if len(stand) != known.n_rows or findings is None or len(scan.clips) - len(stand) > MAX_ROWS:
         return None
     fresh = lines.after(known, pa.concat_arrays(pa.chunked_array(pa.array(names, pa.string())).chunks))
     changed = _changed(stand, findings)
@@ -158,6 +163,11 @@ def _changed(stand: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
         is_same &= stand[name].to_numpy(dtype=np.int64) == findings[name].to_numpy()
     changed = findings[~is_same].assign(clip_key=stand["clip_key"][~is_same])
     return changed.sort_values("clip_key", ignore_index=True)
+
+
+def _is_readable(path: Path) -> bool:
+    """False for a table of which whoever reads it says what is wrong."""
+    return path.is_file() and os.access(path, os.R_OK, effective_ids=True)
 
 
 def _contents(path: Path, n_bytes: int) -> tuple[str, int] | None:
