@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from video_assets.core.errors import UsageError
 from video_assets.core.schema import TRAINING
 from video_assets.exports.output import Output
+from video_assets.storage.tables import ROWS_PER_GROUP
 
 _N_SHARDS = 10_000
 _NAME = "training"
@@ -58,7 +59,7 @@ def _write_shards(captions: Path, out: Output, *, rows_per_shard: int) -> None:
     with pq.ParquetFile(captions, pre_buffer=False) as file:
         numbers = itertools.count()
         rest = file.schema_arrow.empty_table()
-        for batch in file.iter_batches():
+        for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
             rest = pa.concat_tables([rest, pa.Table.from_batches([batch])])
             while rest.num_rows >= rows_per_shard:
                 _write_shard(rest.slice(0, rows_per_shard), out, next(numbers))
