@@ -83,7 +83,7 @@ def measure(folder: Path, *, is_asked: bool) -> None:
         process.wait()
 
 
-SCRIPTS = ("app", "api", "dom", "facets", "gallery", "pictures", "state", "viewer")
+SCRIPTS = ("app", "api", "columns", "dom", "facets", "gallery", "pictures", "state", "viewer")
 FIRST_PAINT = ("/", "/static/style.css", *(f"/static/{name}.js" for name in SCRIPTS), "/api/state", "/api/clips?limit=60")
 
 

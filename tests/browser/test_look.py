@@ -222,6 +222,9 @@ def test_the_report_opens_from_disk_alone(data_root: Path, tmp_path: Path) -> No
         assert all(pictures)
         assert set(asked) <= {"file", "data"}
         shoot(page, "report", tmp_path)
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+        shoot(page, "report-phone", tmp_path)
 
 
 def test_nothing_there_yet_and_a_server_that_went(tmp_path: Path) -> None:
@@ -308,3 +311,50 @@ def test_pictures_get_larger_a_row_is_marked_at_once_and_words_stand_out(data_ro
         page.keyboard.press("Shift+X")
         expect(page.locator("#marks")).to_contain_text("5 marked")
         expect(page.locator("#viewer")).to_be_hidden()
+
+
+SIDEWAYS = "() => { const box = document.querySelector('.scroll'); return box.scrollWidth - box.clientWidth; }"
+
+
+def test_the_list_does_not_scroll_sideways_and_shows_the_columns_that_are_asked_for(data_root: Path, tmp_path: Path) -> None:
+    with look_server(data_root) as server, chromium(viewport={"width": 1280, "height": 800}) as page:
+        go(page, server, "?view=list")
+        heads = page.locator("th")
+        expect(heads.filter(has_text="File size")).to_be_visible()
+        assert page.evaluate(SIDEWAYS) <= 0
+        page.get_by_text("Columns", exact=True).click()
+        page.get_by_label("Frame rate").check()
+        expect(heads.filter(has_text="Frame rate")).to_be_visible()
+        page.get_by_label("Caption", exact=True).uncheck()
+        expect(heads.filter(has_text="Caption")).to_have_count(0)
+        shoot(page, "columns", tmp_path)
+        page.keyboard.press("Escape")
+        expect(page.locator("#column-names")).to_be_hidden()
+        page.reload()
+        expect(heads.filter(has_text="Frame rate")).to_be_visible()
+        expect(heads.filter(has_text="Caption")).to_have_count(0)
+        page.set_viewport_size({"width": 390, "height": 844})
+        go(page, server, "?view=list")
+        expect(heads.filter(has_text="File size")).to_have_count(0)
+        assert page.evaluate(SIDEWAYS) <= 0
+
+
+FOCUSED = """() => {
+  const one = document.activeElement, style = getComputedStyle(one);
+  const name = one.id || (one.closest("aside") ? "filters" : one.dataset.place !== undefined ? "card" : one.className);
+  return [name, one.type === "range" || style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0];
+}"""
+
+
+def test_tab_goes_from_top_to_bottom_and_the_focus_is_seen(data_root: Path) -> None:
+    with look_server(data_root) as server, chromium(viewport={"width": 1280, "height": 800}) as page:
+        go(page, server)
+        walk = []
+        while "card" not in walk and len(walk) < 80:
+            page.keyboard.press("Tab")
+            name, is_seen = page.evaluate(FOCUSED)
+            assert is_seen, name
+            walk += [name] if name not in walk[-1:] else []
+        assert walk == [
+            "skip", "words", "sort", "view-grid", "view-list", "help", "filters", "zoom", "random", "download", "card",
+        ]  # fmt: skip

@@ -24,6 +24,9 @@ from video_assets.storage.tables import table_files
 
 NUMBERS = ("duration_s", "file_size", "num_frames", "resolution", "fps", "aspect_ratio")
 _MAX_SCORES = 6
+_WORDS_OF_ADDRESSES = frozenset(
+    {"sort", "seed", "offset", "limit", "words", "key", "status", "view", "columns", "clip", "token", "caption", "shape", "stage_words"}
+)
 _SCORE = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,39}")
 _TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
 
@@ -144,7 +147,7 @@ def _scores(paths: tuple[Path, ...]) -> tuple[str, ...]:
         for text in [] if batch is None else batch.column(0).to_pylist():
             extras = json.loads(text)
             found |= {name: None for name, value in extras.items() if _SCORE.fullmatch(name) and _is_number(value)}
-    taken = {*CLIPS.names, *CHECKED.names, "n", "cell", "hash", "sort", "seed", "offset", "limit", "words", "key", "status"}
+    taken = {*CLIPS.names, *CHECKED.names, *_WORDS_OF_ADDRESSES, "n", "cell", "hash"}
     return tuple(name for name in found if name.lower() not in taken)[:_MAX_SCORES]
 
 

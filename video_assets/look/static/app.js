@@ -1,6 +1,7 @@
 // Puts the page together: state to questions, answers to the screen, keys to actions.
 
 import { ask, tell } from "./api.js";
+import { Columns } from "./columns.js";
 import { $, h, label, toast, value, whole } from "./dom.js";
 import { Facets, closeFilters } from "./facets.js";
 import { Gallery } from "./gallery.js";
@@ -44,7 +45,7 @@ class Marks {
   }
 }
 
-const state = new State(), marks = new Marks(), facets = new Facets(state);
+const state = new State(), marks = new Marks(), facets = new Facets(state), columns = new Columns(state);
 const gallery = new Gallery({ state, marks, complain, open: (place) => viewer.openAt(place) });
 const viewer = new Viewer({ state, marks, gallery: () => gallery, exclude, columns: () => known.tables?.columns ?? [] });
 let known = {}, shown = "", total = null, soon = SOON_MS, refused = "";
@@ -66,6 +67,7 @@ async function look() {
       if (before) toast("The tables have changed: this is their newest state");
       sorts();
       facets.build(known.tables);
+      columns.build(known.tables.columns);
       shown = "";
       refresh();
     } else if (!shown) refresh();
@@ -99,7 +101,7 @@ function refresh() {
   facets.mark();
   chips();
   paintTools();
-  const query = `${state.query()}&${state.get("view")}`;
+  const query = `${state.query()}&${state.get("view") && [state.get("view"), ...columns.shown]}`;
   if (query === shown) return;
   shown = query;
   refused = "";
@@ -107,7 +109,7 @@ function refresh() {
   $("download").href = `/api/list.csv?${state.filters()}`;
   total = null;
   count();
-  gallery.load(known.tables.columns).catch(complain);
+  gallery.load(columns.shown).catch(complain);
   ask("/api/facets", state.filters(), { kind: "facets" }).then((answer) => { total = answer.total; facets.show(answer); count(); }).catch(complain);
 }
 
@@ -154,6 +156,8 @@ function paintTools() {
   $("view-grid").setAttribute("aria-pressed", String(!isList));
   $("view-list").setAttribute("aria-pressed", String(isList));
   document.querySelector(".zoom").hidden = isList;
+  $("columns").hidden = !isList;
+  columns.paint();
 }
 
 const sample = () => state.set({ seed: String(Math.floor(Math.random() * 1e6)), sort: [] }, { push: true });

@@ -1,12 +1,14 @@
 // The clips that fit: as cards or as a list, a page at a time while somebody scrolls.
 
 import { ask, mediaUrl } from "./api.js";
-import { $, h, label, lit, size, value } from "./dom.js";
+import { title } from "./columns.js";
+import { $, h, lit, size, value } from "./dom.js";
 import { shot } from "./pictures.js";
 
 const PAGE = 60, AHEAD_PX = 800;
 const WIDTHS = [132, 216, 300, 420, 600], COLUMNS_OF_A_PHONE = [3, 2, 1, 1, 1];
 const HOVER_MS = 400;
+const WORDY = ["caption", "shape", "stage_words"]; // of these there is no order
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Gallery {
@@ -139,21 +141,26 @@ export class Gallery {
 
   head() {
     const sortable = (column) => {
+      if (WORDY.includes(column)) return h("th", { scope: "col" }, title(column));
       const [now, other] = [this.state.get("sort"), this.state.get("sort") === `-${column}` ? column : `-${column}`];
       const arrow = now === column ? " ↑" : now === `-${column}` ? " ↓" : "";
       return h("th", { class: "n", scope: "col", "aria-sort": arrow ? (now.startsWith("-") ? "descending" : "ascending") : null },
-        h("button", { onclick: () => this.state.set({ sort: other, seed: [] }, { push: true }) }, label(column) + arrow));
+        h("button", { onclick: () => this.state.set({ sort: other, seed: [] }, { push: true }) }, title(column) + arrow));
     };
     const hidden = ["Mark", "Picture"].map((name) => h("th", { scope: "col" }, h("span", { class: "sr" }, name)));
-    const names = ["Clip", "Status", "Caption", "Width × height"].map((name) => h("th", { scope: "col" }, name));
-    return h("thead", {}, h("tr", {}, hidden, names, this.columns.map(sortable), h("th", { scope: "col" }, "Words of the stage")));
+    const names = ["Clip", "Status"].map((name) => h("th", { scope: "col" }, name));
+    return h("thead", {}, h("tr", {}, hidden, names, this.columns.map(sortable)));
   }
 
   line(clip) {
     return h("tr", { tabindex: 0 }, h("td", {}, this.tick(clip)), h("td", {}, shot(clip, { hasTime: false })),
-      h("td", { class: "key", title: clip.clip_key }, clip.clip_key), h("td", {}, tags(clip, { isAlways: true })), h("td", { class: "text", dir: "auto" }, lit(clip.text, this.state.get("words"))),
-      h("td", { class: "num" }, clip.width ? `${clip.width} × ${clip.height}` : ""), this.columns.map((column) => h("td", { class: "n" }, value(column, clip[column]))),
-      h("td", { class: "text" }, clip.detail));
+      h("td", { class: "key", title: clip.clip_key }, clip.clip_key), h("td", {}, tags(clip, { isAlways: true })), this.columns.map((column) => this.cell(clip, column)));
+  }
+
+  cell(clip, column) {
+    if (column === "caption") return h("td", { class: "text", dir: "auto", title: clip.text }, lit(clip.text, this.state.get("words")));
+    if (column === "stage_words") return h("td", { class: "text", title: clip.detail }, clip.detail);
+    return h("td", { class: "n" }, column === "shape" ? (clip.width ? `${clip.width} × ${clip.height}` : "") : value(column, clip[column]));
   }
 
   items() { return [...this.box.querySelectorAll("[data-place]")]; }

@@ -24,7 +24,7 @@ export class State {
   // The part of the address that chooses clips: what the server is asked for.
   query() {
     const query = new URLSearchParams(this.params);
-    for (const name of ["clip", "view", "token"]) query.delete(name);
+    for (const name of ["clip", "view", "columns", "token"]) query.delete(name);
     return query;
   }
   filters() {
@@ -49,7 +49,7 @@ export class State {
     this.set({ ...others, [name]: is ? [] : [value] }, { push: true });
   }
   clear() {
-    const names = [...new Set(this.params.keys())].filter((name) => !["view", "sort"].includes(name));
+    const names = [...new Set(this.params.keys())].filter((name) => !["view", "columns", "sort"].includes(name));
     this.set(Object.fromEntries(names.map((name) => [name, []])), { push: true });
   }
   chips(columns) {
