@@ -2,7 +2,9 @@
 
 import errno
 import threading
+import time
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from data_roots import Clip, fill
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
 from video_assets.look.build import ROWS_PER_CHUNK, build
 from video_assets.look.catalogue import Catalogue
@@ -21,6 +24,8 @@ from video_assets.look.files import Texts
 from video_assets.look.index import Index, WordsNotReadyError
 from video_assets.look.numbers import first, shuffled
 from video_assets.look.rules import Ask, Order
+from video_assets.look.security import access_of
+from video_assets.look.server import application
 from video_assets.look.tables import find_files
 from video_assets.look.words import Words, write_words
 from video_assets.publish.publish import publish
@@ -214,3 +219,22 @@ def test_a_caption_is_shown_from_before_the_word_that_was_asked(root):
     assert len(shown) == MAX_TEXT + 1
     assert card(clip, is_excluded=False)["text"] == clip.text[:MAX_TEXT]
     assert card(clip, ("it",), is_excluded=False)["text"] == clip.text[:MAX_TEXT]
+
+
+def test_searches_for_words_that_are_not_there_yet_do_not_hold_the_server(root, monkeypatch):
+    """More of them than the server has threads, three times over; each once waited for a minute."""
+    layout, settings = root
+    is_over = threading.Event()
+    monkeypatch.setattr("video_assets.look.catalogue.write_words", lambda *_: not is_over.wait(300))
+    app = application(layout, lambda: settings, access_of("127.0.0.1", "", url=None), can_edit=False)
+    with TestClient(app, base_url="http://127.0.0.1") as client, ThreadPoolExecutor(120) as visitors:
+        try:
+            while client.get("/api/state").json()["tables"] is None:
+                time.sleep(0.1)
+            begun = time.monotonic()
+            searches = [visitors.submit(client.get, f"/api/clips?words=car{number}") for number in range(120)]
+            assert client.get("/api/state").status_code == 200
+            assert {search.result().status_code for search in searches} == {503}
+            assert time.monotonic() - begun < 100
+        finally:
+            is_over.set()
