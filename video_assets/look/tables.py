@@ -25,7 +25,22 @@ from video_assets.storage.tables import table_files
 NUMBERS = ("duration_s", "file_size", "num_frames", "resolution", "fps", "aspect_ratio")
 _MAX_SCORES = 6
 _WORDS_OF_ADDRESSES = frozenset(
-    {"sort", "seed", "offset", "limit", "words", "key", "status", "view", "columns", "clip", "token", "caption", "shape", "stage_words"}
+    {
+        "sort",
+        "seed",
+        "offset",
+        "limit",
+        "words",
+        "key",
+        "status",
+        "view",
+        "columns",
+        "clip",
+        "token",
+        "caption",
+        "shape",
+        "stage_words",
+    }
 )
 _SCORE = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,39}")
 _TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
