@@ -323,9 +323,9 @@ def test_the_list_does_not_scroll_sideways_and_shows_the_columns_that_are_asked_
         expect(heads.filter(has_text="File size")).to_be_visible()
         assert page.evaluate(SIDEWAYS) <= 0
         page.get_by_text("Columns", exact=True).click()
-        page.get_by_label("Frame rate").check()
+        page.get_by_role("checkbox", name="Frame rate").check()
         expect(heads.filter(has_text="Frame rate")).to_be_visible()
-        page.get_by_label("Caption", exact=True).uncheck()
+        page.get_by_role("checkbox", name="Caption").uncheck()
         expect(heads.filter(has_text="Caption")).to_have_count(0)
         shoot(page, "columns", tmp_path)
         page.keyboard.press("Escape")
