@@ -208,6 +208,11 @@ def test_phone_dark_and_keyboard_alone(data_root: Path, tmp_path: Path) -> None:
         expect(page.locator("#viewer")).to_be_visible()
         shoot(page, "phone-clip", tmp_path)
         assert page.evaluate("() => document.querySelector('#viewer').scrollWidth") <= 390
+        go(page, server, "?view=list")
+        page.locator("#columns summary").tap()
+        expect(page.locator("#column-names")).to_be_visible()
+        shoot(page, "phone-columns", tmp_path)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
 
 
 def test_the_report_opens_from_disk_alone(data_root: Path, tmp_path: Path) -> None:
