@@ -4,6 +4,7 @@ import errno
 import threading
 import time
 import unicodedata
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -127,9 +128,25 @@ def root(tmp_path: Path) -> tuple[Layout, Settings]:
     return layout, settings
 
 
+CATALOGUES: list[Catalogue] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Catalogues remove their temporary folders at the end of a test."""
+    yield
+    while CATALOGUES:
+        CATALOGUES.pop().close()
+
+
+def catalogue_of(layout: Layout, settings: Settings) -> Catalogue:
+    CATALOGUES.append(Catalogue(layout, lambda: settings))
+    CATALOGUES[-1].refresh()
+    return CATALOGUES[-1]
+
+
 def read(layout: Layout, settings: Settings) -> Index:
-    catalogue = Catalogue(layout, lambda: settings)
-    catalogue.refresh()
+    catalogue = catalogue_of(layout, settings)
     assert catalogue.trouble == ""
     assert catalogue.index is not None
     assert [clip.clip_key for clip in catalogue.index.page(Ask(words=("CAR",)), Order())] == ["own_clips/a.mp4"]
@@ -198,9 +215,7 @@ def test_without_an_index_of_words_the_clips_are_shown_and_the_page_says_what_to
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("video_assets.look.catalogue.write_words", full)
-    catalogue = Catalogue(layout, lambda: settings)
-    catalogue.refresh()
-    index = catalogue.index
+    index = catalogue_of(layout, settings).index
     assert index is not None
     assert len(index.page(Ask(), Order())) == 2
     assert not index.are_words_coming

@@ -5,11 +5,9 @@ Belongs here: when to read. Does not belong here: what is read (`look.tables`), 
 
 import logging
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -18,6 +16,7 @@ from video_assets.look.build import build
 from video_assets.look.index import Index
 from video_assets.look.kept import fetch_kept, keep
 from video_assets.look.tables import Files, find_files
+from video_assets.look.temporary import TemporaryFolder
 from video_assets.look.words import write_words
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
@@ -38,7 +37,7 @@ class Catalogue:
         """Settings are read as often as tables: the first run enables the source whose clips are then to be seen."""
         self._layout, self._load_settings = layout, load_settings
         self.settings = load_settings()
-        self._folder = Path(tempfile.mkdtemp(prefix="video-assets-look-"))
+        self._folder = TemporaryFolder()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._number = 0
@@ -57,7 +56,7 @@ class Catalogue:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout=30.0)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove()
 
     def refresh(self) -> None:
         """Read the tables when they are not those that were read last."""
@@ -99,7 +98,7 @@ class Catalogue:
     def _read(self, files: Files) -> None:
         self.is_reading = True
         self._number += 1
-        folder = self._folder / str(self._number)
+        folder = self._folder.path / str(self._number)
         folder.mkdir()
         begun = time.monotonic()
         try:
@@ -126,7 +125,7 @@ class Catalogue:
                 return
             index.take_words()
         except (pa.ArrowException, OSError) as error:
-            index.do_without_words(_NO_WORDS.format(folder=self._folder.parent, error=error))
+            index.do_without_words(_NO_WORDS.format(folder=self._folder.path.parent, error=error))
             log.warning("%s", index.why_no_words)
             return
         if not is_kept:
