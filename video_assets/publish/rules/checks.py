@@ -41,7 +41,7 @@ def columns_and_types(rows: pd.DataFrame, spec: TableSpec) -> CheckFinding:
     wrong = [name for name, dtype in spec.dtypes.items() if name in rows and rows[name].dtype != dtype]
     is_passed = list(rows.columns) == spec.names and not wrong
     text = f"columns are {', '.join(rows.columns)}" + (f"; of another type than promised: {wrong}" if wrong else "")
-    return CheckFinding("columns_and_types", is_passed, text, {"columns": len(rows.columns)})
+    return CheckFinding("columns_and_types", is_passed, text)
 
 
 def no_nulls(rows: pd.DataFrame, *, missing: Mapping[str, int] | None = None) -> CheckFinding:
