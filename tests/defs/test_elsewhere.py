@@ -6,7 +6,7 @@ from prepared_shards import SHARDS, prepare
 
 from video_assets.definitions import build_defs
 from video_assets.defs.elsewhere import ILL_NODE, NOT_ON_NODE
-from video_assets.pipeline.workplaces import ILL_AFTER, NODE_VARIABLE
+from video_assets.pipeline.node_notes import ILL_AFTER, NODE_VARIABLE
 from video_assets.settings.model import load_settings
 
 RETRIES = {"run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False}}

@@ -7,7 +7,7 @@ import pytest
 from dagster_server import wait_for
 
 from video_assets.pipeline.decode_check import CHECK, check_shards
-from video_assets.pipeline.workplaces import workplaces
+from video_assets.pipeline.node_notes import workplaces
 from video_assets.progress import LogProgress
 from video_assets.publish.publish import publish
 from video_assets.slurm.follow import check_shards_on_slurm

@@ -3,7 +3,7 @@
 What ends a worker becomes the clip's verdict (timeout, crashed, out_of_memory), unless the storage does not answer: then, as
 for every read that fails, the clip is unreadable_now, which says nothing about it. Those are tried again, later and later, while
 other clips go on. What a busy machine can cause (no answer in time, SIGKILL) counts when it happens twice. Where memory is
-limited, clips that need more than their share come last, a few at a time with as much as the settings promise (`workers.memory`).
+limited, clips that need more than their share come last, a few at a time with as much as the settings promise (`workers.crews`).
 
 Belongs here: tries, retries and what a death means for a clip. Does not belong here: processes (`workers.pool`), media
 (`media`), where verdicts are kept (`pipeline.decode_check`), which clips there are (`checking.records`).
@@ -23,7 +23,8 @@ from video_assets.core.results import ClipProbe, ClipVerdict, Fingerprint
 from video_assets.core.verdicts import Verdict
 from video_assets.settings.steps import Decode
 from video_assets.workers.cpus import cpu_count
-from video_assets.workers.memory import Crew, memory_limit_bytes, plan_crews
+from video_assets.workers.crews import Crew, plan_crews
+from video_assets.workers.memory import memory_limit_bytes
 from video_assets.workers.pool import Limits, Outcome, Task, WorkerPool
 from video_assets.workers.stopping import Stop
 

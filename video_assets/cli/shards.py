@@ -99,7 +99,7 @@ def _outcomes(
     layout: Layout, keys: list[str], settings: "Settings", *, workers: int | None, is_waiting: bool
 ) -> "Iterator[ShardOutcome]":
     from video_assets.pipeline.decode_check import check_shards
-    from video_assets.pipeline.workplaces import note_workplace
+    from video_assets.pipeline.node_notes import note_workplace
 
     decode = settings.decode if workers is None else settings.decode.model_copy(update={"workers": workers})
     keys = list(dict.fromkeys(keys))

@@ -1,7 +1,7 @@
 """A shard that one node's storage did not deliver is tried once on another node, and a node that fails again and again is named.
 
 Dagster starts the run again, as it does when a pod dies; the launcher keeps it off that node.
-Belongs here: the tags of such a run. Does not belong here: counting a node's failures (`pipeline.workplaces`), where pods go
+Belongs here: the tags of such a run. Does not belong here: counting a node's failures (`pipeline.node_notes`), where pods go
 (`defs.launcher`), Slurm's way (`slurm.work`).
 """
 
@@ -32,8 +32,8 @@ def tried_elsewhere(
     Raises:
         OSError: the storage does not even take or give tables; the run goes on elsewhere then, too.
     """
+    from video_assets.pipeline.node_notes import note_delivery
     from video_assets.pipeline.shard import UndeliveredShard
-    from video_assets.pipeline.workplaces import note_delivery
 
     try:
         for outcome in outcomes:
@@ -53,7 +53,7 @@ def tried_elsewhere(
 
 def _go_on_elsewhere(context: dg.AssetExecutionContext) -> str:
     """Once, and only where there are other nodes: under Kubernetes."""
-    from video_assets.pipeline.workplaces import NODE_VARIABLE
+    from video_assets.pipeline.node_notes import NODE_VARIABLE
 
     node, tags = os.environ.get(NODE_VARIABLE, ""), context.run.tags
     if not node or NOT_ON_NODE in tags:

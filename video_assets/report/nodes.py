@@ -1,6 +1,6 @@
 """The picture of the nodes that checked the shards: one whose mount is ill drops more clips than the others.
 
-Belongs here: counting by node, drawing it. Does not belong here: how nodes are known (`pipeline.workplaces`), shards (`plots`).
+Belongs here: counting by node, drawing it. Does not belong here: how nodes are known (`pipeline.node_notes`), shards (`plots`).
 """
 
 from collections.abc import Mapping

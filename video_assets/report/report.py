@@ -18,7 +18,7 @@ from video_assets.core.json_values import JsonObject, read_value
 from video_assets.core.outliers import shard_outliers
 from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
-from video_assets.pipeline.workplaces import workplaces
+from video_assets.pipeline.node_notes import workplaces
 from video_assets.progress import Progress, no_progress
 from video_assets.publish.audit import shard_counts
 from video_assets.publish.manifest import read_manifest, read_published

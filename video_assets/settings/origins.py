@@ -1,20 +1,17 @@
 """Each setting with its value and where that comes from: the environment, the file, or the default.
 
-Belongs here: looking at settings from outside. Does not belong here: changing the file (`local.settings_file`).
+Belongs here: looking at settings from outside. Does not belong here: which settings there are (`settings.names`), changing
+the file (`local.settings_file`).
 """
 
-import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-
-from video_assets.core.errors import UsageError
 from video_assets.core.json_values import Json, JsonObject
 from video_assets.settings.model import Settings, settings_file
+from video_assets.settings.names import field_of, fields_of_settings, sections_of_settings
 
 _PREFIX = "VIDEO_ASSETS_"
 
@@ -39,50 +36,15 @@ def list_settings(settings: Settings, key: str | None = None) -> list[Setting]:
     Raises:
         UsageError: there is no such setting or section.
     """
-    if key is not None and key not in _sections():
+    if key is not None and key not in sections_of_settings():
         field_of(key)
     written = _written()
     values = _values(settings)
     return [
         Setting(name, values[name], _origin(name, written), field.description or "")
-        for name, field in _fields()
+        for name, field in fields_of_settings()
         if key is None or name == key or name.startswith(f"{key}.")
     ]
-
-
-def field_of(key: str) -> tuple[str, str]:
-    """Section ("" at the top level) and field of `key`.
-
-    Raises:
-        UsageError: there is none of that name; the message names the nearest.
-    """
-    names = [name for name, _ in _fields()]
-    if key not in names:
-        raise UsageError(f"there is no setting {key!r}{nearest(key)} (`video-assets settings` lists all)")
-    section, _, name = key.rpartition(".")
-    return section, name
-
-
-def nearest(key: str) -> str:
-    """`; did you mean ...?` when a setting has nearly that name, else nothing."""
-    names = [name for name, _ in _fields()]
-    close = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
-    close = close or [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]][:1]
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def _sections() -> dict[str, type[BaseModel]]:
-    kinds = {name: field.annotation for name, field in Settings.model_fields.items()}
-    return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
-
-
-def _fields() -> Iterator[tuple[str, FieldInfo]]:
-    sections = _sections()
-    for name, field in Settings.model_fields.items():
-        if name in sections:
-            yield from ((f"{name}.{info.alias or inner}", info) for inner, info in sections[name].model_fields.items())
-        else:
-            yield name, field
 
 
 def _values(settings: Settings) -> dict[str, Json]:
@@ -106,7 +68,7 @@ def _written() -> set[str]:
     if not file.exists():
         return set()
     found = tomllib.loads(file.read_text(encoding="utf-8"))
-    old = {name: getattr(kind, "old_names", {}) for name, kind in _sections().items()}
+    old = {name: getattr(kind, "old_names", {}) for name, kind in sections_of_settings().items()}
     sections = {name: value for name, value in found.items() if isinstance(value, dict)}
     return {name for name in found if name not in sections} | {
         f"{section}.{old.get(section, {}).get(name, name)}" for section, fields in sections.items() for name in fields

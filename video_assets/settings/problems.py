@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from video_assets.settings.model import settings_file
-from video_assets.settings.origins import nearest
+from video_assets.settings.names import nearest
 
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "int_parsing": lambda _: "must be a whole number",

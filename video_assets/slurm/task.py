@@ -15,8 +15,8 @@ from pathlib import Path
 
 from video_assets.core.errors import MendableError
 from video_assets.pipeline.decode_check import check_shards
+from video_assets.pipeline.node_notes import node_name, note_delivery, note_workplace
 from video_assets.pipeline.shard import UndeliveredShard
-from video_assets.pipeline.workplaces import node_name, note_delivery, note_workplace
 from video_assets.progress import LogProgress
 from video_assets.settings.steps import Decode
 from video_assets.slurm.arrays import Array, Result, read_array
