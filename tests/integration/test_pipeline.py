@@ -16,7 +16,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from video_assets.look.catalogue import prepare
 from video_assets.samples.demo.make import EXPECTED, SAMPLE_MAX_FILE_SIZE_MIB, Sample
+from video_assets.settings.model import load_settings
 from video_assets.storage.layout import Layout
 
 README = Path(__file__).parents[2] / "README.md"
@@ -57,6 +59,8 @@ def fates(data_root: Path) -> dict[str, str]:
 def first(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data root of one finished run."""
     data_root = tmp_path_factory.mktemp("first") / "data"
+    data_root.mkdir()
+    (data_root / "video_assets.toml").write_text("[look]\nis_prepared = true\n")
     summary = run(sample, data_root, "--shards", 5)
     assert summary["error"] == ""
     return data_root
@@ -67,6 +71,17 @@ def test_every_clip_of_the_sample_becomes_what_is_expected(first: Path, sample: 
     for name, expected in EXPECTED.items():
         key = str(sample.clips / name) if expected == "kept" else f"own_clips/{name}"
         assert found.get(key, "not there") == expected, name
+
+
+def test_what_the_page_reads_at_its_start_is_there(first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = Layout(first)
+    assert sorted(layout.look_tables.glob("*/*.arrow"))
+    before = {path: path.stat().st_mtime_ns for path in layout.look_tables.glob("*/*")}
+    monkeypatch.setenv("VIDEO_ASSETS_DATA_ROOT", str(first))
+    monkeypatch.setattr("video_assets.look.catalogue.build", None)  # not called
+    monkeypatch.setattr("video_assets.look.catalogue.write_words", None)
+    assert prepare(layout, load_settings()) == ""
+    assert {path: path.stat().st_mtime_ns for path in layout.look_tables.glob("*/*")} == before
 
 
 def test_the_csv_has_the_trainers_columns_and_reads_back(first: Path) -> None:

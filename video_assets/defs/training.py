@@ -59,7 +59,16 @@ def dataset_report(context: dg.AssetExecutionContext, project: dg.ResourceParam[
     look, progress = project.settings.look.url, project.progress(context.log.info)
     address_of = partial(look_url, look)
     report = write_report(project.layout, project.settings, meanings=MEANINGS, address_of=address_of, progress=progress)
+    if project.settings.look.is_prepared:
+        _prepare_page(context, project)
     return dg.MaterializeResult(metadata=report_metadata(report, look=look))
+
+
+def _prepare_page(context: dg.AssetExecutionContext, project: Project) -> None:
+    from video_assets.look.catalogue import prepare
+
+    if trouble := prepare(project.layout, project.settings):
+        context.log.warning("the page to look at clips is not prepared: %s", trouble)
 
 
 def with_freshness_policy(csv: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:

@@ -136,3 +136,13 @@ class Catalogue:
         before, self.index = self.index, index
         if before is not None:
             shutil.rmtree(before.folder, ignore_errors=True)
+
+
+def prepare(layout: Layout, settings: Settings) -> str:
+    """Leave in the data root what a page reads at its start; why that could not be done, or nothing."""
+    catalogue = Catalogue(layout, lambda: settings)
+    try:
+        catalogue.refresh()
+        return catalogue.trouble or (catalogue.index.why_no_words if catalogue.index else "")
+    finally:
+        catalogue.close()

@@ -251,5 +251,10 @@ class Look(Section):
         pattern=r"^https?://[^\s/?#]+$",
         description="the page's address (https://host:port), for links in the UI; default: none",
     )
+    is_prepared: bool = Field(
+        False,
+        description="make what the page reads at its start whenever a report is drawn, so that it starts at once; "
+        "a million clips take a CPU-minute and 1 GB of memory",
+    )
     max_thumbnails: int = Field(50_000, ge=100, description="pictures of clips that are kept in DATA_ROOT/look; the oldest go")
     max_thumbnails_mib: int = Field(1024, ge=1, description="MiB that these pictures may take")
