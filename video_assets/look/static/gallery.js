@@ -154,7 +154,7 @@ export class Gallery {
 
   line(clip) {
     return h("tr", { tabindex: 0 }, h("td", {}, this.tick(clip)), h("td", {}, shot(clip, { hasTime: false })),
-      h("td", { class: "key", title: clip.clip_key }, clip.clip_key), h("td", {}, tags(clip, { isAlways: true })), this.columns.map((column) => this.cell(clip, column)));
+      h("td", { class: "key", title: clip.clip_key }, nameOf(clip)), h("td", {}, tags(clip, { isAlways: true })), this.columns.map((column) => this.cell(clip, column)));
   }
 
   cell(clip, column) {
@@ -193,4 +193,9 @@ export function tags(clip, { isAlways = false } = {}) {
 function facts(clip) {
   const told = [clip.width ? `${clip.width} × ${clip.height}` : "", clip.fps ? `${Math.round(clip.fps * 100) / 100} fps` : "", clip.file_size === null ? "" : size(clip.file_size)];
   return told.filter(Boolean).join(" · ");
+}
+
+function nameOf(clip) {
+  const end = clip.clip_key.lastIndexOf("/") + 1;
+  return h("div", {}, h("span", { class: "folders" }, clip.clip_key.slice(0, end)), h("span", {}, clip.clip_key.slice(end)));
 }
