@@ -93,11 +93,11 @@ def test_the_log_of_the_run_has_the_table_and_the_materialization_its_numbers(pr
             instance.fetch_materializations(dg.AssetRecordsFilter(asset, asset_partitions=[shard]), limit=1).records[0]
             for shard in SHARDS
         ]
-    assert len(logged) == 6
+    assert len(logged) == 7
     assert all("clips/s" in message.splitlines()[1] for message in logged)
     for record in made:
         metadata = record.asset_materialization.metadata
-        # By their hashes, all six clips may be in one shard.
+        # By their hashes, all seven clips may be in one shard.
         has_clips = metadata["clips"].value > 0
         assert (metadata["clips_per_s"].value > 0) == (metadata["megabytes_per_s"].value > 0) == has_clips
         assert metadata["wall_seconds"].value > 0
