@@ -22,6 +22,7 @@ from video_assets.core.schema import CHECKED, DROPPED, TRAINING
 from video_assets.core.sharding import shard_of
 from video_assets.pipeline.currency import IncompleteInputError
 from video_assets.pipeline.size_filter import filter_by_size
+from video_assets.progress import LogProgress
 from video_assets.publish.manifest import problems_in, read_published, verify_published
 from video_assets.publish.publish import NothingKeptError, publish
 from video_assets.publish.versions import read_versions
@@ -49,7 +50,12 @@ def rows_of(path):
 
 
 def test_the_csv_has_exactly_the_nine_columns_and_the_kept_clips_in_the_order_of_their_keys(tmp_path):
-    published = publish(*fill(tmp_path, ALL[::-1]))
+    told = []
+    published = publish(*fill(tmp_path, ALL[::-1]), progress=LogProgress(told.append, interval_s=0.0))
+    assert [told[0], told[-1].partition(",")[0]] == [
+        "write the training CSV: 12 rows",
+        "write the training CSV: 12 of 12 rows (100%)",
+    ]
     rows = rows_of(published.csv)
     assert list(rows[0]) == ["path", "text", "num_frames", "height", "width", "aspect_ratio", "fps", "resolution", "file_size"]
     assert [row["path"] for row in rows] == [clip.path for clip in GOOD]

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     automation_condition=complete_only(),
     description="The training CSV: every clip in it decodes. Made from complete, current shards only; rows in stable order.",
 )
-def training_csv(project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
+def training_csv(context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]) -> dg.MaterializeResult[Any]:
     """Publish CSV, Parquet twin, manifest and the table of dropped clips."""
     from video_assets.publish.publish import publish
 
-    published = publish(project.layout, project.settings)
+    published = publish(project.layout, project.settings, progress=project.progress(context.log.info))
     return dg.MaterializeResult(
         metadata=published_metadata(project.layout, published, look=project.settings.look.url),
         data_version=dg.DataVersion(published.csv_hash),

@@ -25,6 +25,7 @@ from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.currency import IncompleteInputError, current_inputs
 from video_assets.pipeline.recipes import decode_check_recipe, training_csv_recipe
+from video_assets.progress import Advance, Progress, no_progress
 from video_assets.publish.audit import refuse_implausible
 from video_assets.publish.compare import compare_tables
 from video_assets.publish.exclusions import exclusions_hash
@@ -64,11 +65,13 @@ class NothingKeptError(MendableError):
     """Every clip was dropped; the message says by what."""
 
 
-def publish(layout: Layout, settings: Settings) -> Published:
+def publish(layout: Layout, settings: Settings, *, progress: Progress = no_progress) -> Published:
     """Build the training table from the shards alone and write it with its twin, the dropped clips and the manifest.
 
     When nothing that it depends on has changed since the last time, nothing is written. When no file would change, the last
     version stays the last one. Otherwise there is a new version, and the oldest ones go (training.keep_versions).
+
+    `progress` counts the rows that are written.
 
     Raises:
         ExclusionError: exclude.csv cannot be read.
@@ -82,10 +85,10 @@ def publish(layout: Layout, settings: Settings) -> Published:
         OSError: the disk did not take it otherwise; the same.
     """
     with hold(layout.versions_lease, stale_after_s=settings.decode.lease_stale_s, patience_s=_PATIENCE_S) as lease:
-        return _publish(layout, settings, lease)
+        return _publish(layout, settings, lease, progress)
 
 
-def _publish(layout: Layout, settings: Settings, lease: Lease) -> Published:
+def _publish(layout: Layout, settings: Settings, lease: Lease, progress: Progress) -> Published:
     made_from = _made_from(layout, settings)
     remove_drafts(layout)
     versions = read_versions(layout)
@@ -97,7 +100,7 @@ def _publish(layout: Layout, settings: Settings, lease: Lease) -> Published:
         if not counts.kept:
             raise NothingKeptError(_why_nothing(counts))
         refuse_implausible(layout, settings, funnel_from_counts(counts.kept, counts.dropped))
-        last = _build(layout, settings, plan, made_from, versions)
+        last = _build(layout, settings, plan, made_from, versions, progress=progress)
     lease.ensure()
     show(layout, last)
     prune(layout, keep=settings.training.keep_versions)
@@ -124,12 +127,18 @@ def _inputs(layout: Layout, settings: Settings) -> JsonObject:
     return {**current_inputs(layout, settings), **({layout.exclusions.name: excluded} if excluded else {})}
 
 
-def _build(layout: Layout, settings: Settings, plan: Plan, made_from: MadeFrom, versions: list[Version]) -> Version:
+def _build(
+    layout: Layout, settings: Settings, plan: Plan, made_from: MadeFrom, versions: list[Version], *, progress: Progress
+) -> Version:
     """Write the product aside; it becomes the next version, or the last one when that has the same files."""
     undamaged = (version for version in reversed(versions) if not problems_in(version.folder, version.manifest))
     previous = next(undamaged, None)
-    with new_folder(layout) as folder, explained_space(layout.training, purpose="publishing"):
-        files = _write(layout, settings, plan, made_from, folder=folder, previous=previous)
+    with (
+        new_folder(layout) as folder,
+        explained_space(layout.training, purpose="publishing"),
+        progress("write the training CSV", len(plan.kept), "rows") as advance,
+    ):
+        files = _write(layout, settings, plan, made_from, folder=folder, previous=previous, advance=advance)
         counts = plan.counts
         manifest = Manifest(
             version=next_number(layout),
@@ -163,7 +172,14 @@ def _why_nothing(counts: ClipCounts) -> str:
 
 
 def _write(
-    layout: Layout, settings: Settings, plan: Plan, made_from: MadeFrom, *, folder: Path, previous: Version | None
+    layout: Layout,
+    settings: Settings,
+    plan: Plan,
+    made_from: MadeFrom,
+    *,
+    folder: Path,
+    previous: Version | None,
+    advance: Advance,
 ) -> dict[str, FileFacts]:
     """Write everything but the manifest; return what it says of the files, by name."""
     rows = _rows(layout, settings, plan, folder / ".shards.arrow")
@@ -176,6 +192,7 @@ def _write(
     ):
         for table in rows:
             files.write(table.select(TRAINING.names), table.column("source"))
+            advance(table.num_rows)
         if _inputs(layout, settings) != made_from.inputs:
             raise IncompleteInputError(
                 "the shards or exclude.csv were changed meanwhile: wait for the other run, then materialize training_csv again"
