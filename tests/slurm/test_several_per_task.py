@@ -8,6 +8,7 @@ import pytest
 from dagster_server import wait_for
 
 from video_assets.progress import LogProgress
+from video_assets.slurm import client
 from video_assets.slurm.follow import check_shards_on_slurm
 
 pytestmark = [pytest.mark.slow(8), pytest.mark.usefixtures("opened")]
@@ -46,6 +47,10 @@ def is_task(process, layout):
     except psutil.Error:
         return False
     return "video_assets.slurm.task" in words and str(layout.root) in words[-1]
+
+
+def test_what_slurm_does_not_know_any_more_is_cancelled_without_a_word():
+    client.cancel("999999", [0], name="video-assets-gone")
 
 
 def test_all_shards_of_three_tasks_are_reported_one_by_one_and_no_clip_is_opened_twice(site, layout, settings_of, opened):

@@ -24,6 +24,7 @@ _NO_ANSWER = (
     "Connection refused", "Connection reset", "Connection timed out", "Connection aborted", "Transport endpoint", "Broken pipe",
     "No route to host", "Network is unreachable",
 )  # fmt: skip
+_UNKNOWN = "Invalid job id"  # what is gone need not be cancelled
 
 
 class SlurmError(MendableError):
@@ -58,9 +59,16 @@ def cancel(job: str, tasks: Iterable[int], *, name: str) -> None:
     """Cancel tasks of the array `name`; those that have ended are no fault. A controller that has crashed may give an id again.
 
     Raises:
+        SlurmError: Slurm refuses.
         SlurmDownError: no answer.
     """
-    _call("scancel", f"--name={name}", f"{job}_[{indices(tasks)}]")
+    try:
+        _call("scancel", f"--name={name}", f"{job}_[{indices(tasks)}]")
+    except SlurmDownError:
+        raise
+    except SlurmError as error:
+        if _UNKNOWN not in str(error):
+            raise
 
 
 def cancel_named(name: str) -> None:
