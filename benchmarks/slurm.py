@@ -83,8 +83,9 @@ class Runnable(threading.Thread):
         while not self._is_over.wait(0.1):
             now, pids = time.monotonic(), set(psutil.pids())
             self._jobs = {pid: job for pid, job in self._jobs.items() if pid in pids}
-            for pid in pids - self._jobs.keys():
-                if job := job_of(pid):
+            for pid in sorted(pids - self._jobs.keys()):
+                # Workers have an environment of their own, and belong to the job of their parent.
+                if job := job_of(pid) or self._jobs.get(parent_of(pid), ""):
                     self._jobs[pid] = job
             for job in {job for pid, job in self._jobs.items() if can_run(pid)}:
                 self.seconds[job] += now - seen
@@ -98,6 +99,14 @@ def job_of(pid: int) -> str:
     except OSError:
         return ""
     return next((word.partition(b"=")[2].decode() for word in words if word.startswith(b"SLURM_JOB_ID=")), "")
+
+
+def parent_of(pid: int) -> int:
+    """The process that started it, 0 when it is gone."""
+    try:
+        return psutil.Process(pid).ppid()
+    except psutil.Error:
+        return 0
 
 
 def can_run(pid: int) -> bool:
