@@ -1,7 +1,7 @@
 """The decode check of shards by Slurm: the same as `pipeline.decode_check.check_shards`, on as many nodes as there are.
 
-The head (this process) submits one array, with a task for each shard that is not current, and reports every shard as its task
-ends. What a shard has come to is read from the shared storage; Slurm's queue only tells whether somebody is still at work. A head
+The head (this process) submits one array for the shards that are not current, one or several per task, and reports every shard
+when it has ended. What a shard has come to is read from the shared storage; Slurm's queue only tells whether somebody is still at work. A head
 that begins while tasks of another array are at work on its shards follows those: so a head may be killed, and two may begin at
 once. Told to stop by Ctrl-C or in the UI it cancels its tasks; by SIGTERM it leaves them to the next head.
 
