@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,11 @@ from video_assets.core.funnel import funnel_from_counts, funnel_lines, funnel_ma
 def test_a_source_that_the_pipeline_does_not_know_comes_before_its_stages():
     result = funnel_from_counts(1, {"training_csv": {"duplicate": 1}, "openvid_clips": {"bad_crc": 2}})
     assert [stage for stage, _ in result.stages] == ["openvid_clips", "training_csv"]
+
+
+def test_a_clip_that_is_missing_from_the_sum_is_an_error_with_all_three_numbers():
+    with pytest.raises(ValueError, match=r"11 clips listed, but 3 kept and 7 dropped make 10: .* materialize"):
+        funnel_from_counts(3, {"own_clips": {"missing": 1}, "decode_check": {"truncated": 6}}, listed=11)
 
 
 @given(

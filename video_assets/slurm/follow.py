@@ -1,9 +1,9 @@
 """The decode check of shards by Slurm: the same as `pipeline.decode_check.check_shards`, on as many nodes as there are.
 
 The head (this process) submits one array for the shards that are not current, one or several per task, and reports every shard
-when it has ended. What a shard has come to is read from the shared storage; Slurm's queue only tells whether somebody is still at work. A head
-that begins while tasks of another array are at work on its shards follows those: so a head may be killed, and two may begin at
-once. Told to stop by Ctrl-C or in the UI it cancels its tasks; by SIGTERM it leaves them to the next head.
+when it has ended. What a shard has come to is read from the shared storage; Slurm's queue only tells whether somebody is still
+at work. A head that begins while tasks of another array are at work on its shards follows those: so a head may be killed, and
+two may begin at once. Told to stop by Ctrl-C or in the UI it cancels its tasks; by SIGTERM it leaves them to the next head.
 
 Belongs here: that order of things. Does not belong here: what became of one task (`slurm.watch`), files (`slurm.arrays`).
 """

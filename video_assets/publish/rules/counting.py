@@ -9,23 +9,22 @@ import pandas as pd
 from video_assets.core.funnel import Funnel, funnel_from_counts
 
 
-def count_funnel(kept: pd.DataFrame, dropped: pd.DataFrame, *, listed: int | None = None) -> Funnel:
+def count_funnel(kept: pd.DataFrame, dropped: pd.DataFrame) -> Funnel:
     """Count a stage's two halves.
 
     Args:
         kept: one row per kept clip; any columns.
         dropped: DROPPED, every clip dropped up to here.
-        listed: clips that the sources list, when the caller knows it from the ledgers.
 
     Raises:
-        ValueError: a clip is counted twice, or `listed` is another number; the message names clips and numbers.
+        ValueError: a clip is counted twice; the message names the first ones.
     """
     _reject_twice(kept, dropped)
     sizes = dropped.groupby(["stage", "reason"], observed=True).size().reset_index(name="clips")
     counts: dict[str, dict[str, int]] = {}
     for stage, reason, clips in sizes.itertuples(index=False, name=None):
         counts.setdefault(stage, {})[reason] = clips
-    return funnel_from_counts(len(kept), counts, listed=listed)
+    return funnel_from_counts(len(kept), counts)
 
 
 def _reject_twice(kept: pd.DataFrame, dropped: pd.DataFrame) -> None:
