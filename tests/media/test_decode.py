@@ -342,15 +342,15 @@ def test_a_clip_that_is_renamed_over_while_it_is_decoded_gets_no_verdict(tmp_pat
         clip.symlink_to(mount.folder / slow.name)
         assert decode_clip(str(clip)).verdict == "good"
         mount.slow(0.3)  # so that there is time between two reads
-        replacing = threading.Thread(target=rename_over_once_opened, args=(mount, other, clip))
+        n_opened = mount.opens().total()  # counted here: the thread may begin after the clip is opened
+        replacing = threading.Thread(target=rename_over_once_opened, args=(mount, n_opened, other, clip))
         replacing.start()
         row = decode_clip(str(clip))
         replacing.join()
     assert (row.verdict, row.errors) == ("unreadable_now", f"{clip}: replaced by another file while it was read")
 
 
-def rename_over_once_opened(mount, source, target):
-    n_opened = mount.opens().total()
+def rename_over_once_opened(mount, n_opened, source, target):
     while mount.opens().total() == n_opened:
         time.sleep(0.001)
     source.rename(target)
