@@ -9,6 +9,7 @@ import pytest
 from data_roots import Clip, fill
 
 from video_assets.core.schema import TRAINING
+from video_assets.publish.compare import compare_tables
 from video_assets.publish.product_files import ProductFiles
 from video_assets.publish.publish import publish
 from video_assets.publish.segments import KnownSegments, known_segments
@@ -45,6 +46,16 @@ def test_the_manifest_counts_what_changed_although_most_captions_were_not_read_a
     publish(layout, settings)
     counts = read_versions(layout)[-1].manifest.changes.counts
     assert (counts.added, counts.dropped, counts.changed, counts.changed_columns) == (1, 1, 1, {"text": 1})
+
+
+def test_row_groups_that_both_have_change_nothing_about_what_a_comparison_says(tmp_path):
+    changed = [*CLIPS[1:-1], replace(CLIPS[-1], text="another caption"), NEW]
+    versions = [publish(*fill(tmp_path / name, clips)) for name, clips in (("a", CLIPS), ("b", changed), ("c", CLIPS[:-1]))]
+    for before in versions:
+        for after in versions:
+            by_csv, by_table = compare_tables(before.csv, after.csv), compare_tables(before.table, after.table)
+            assert list(by_csv.rows()) == list(by_table.rows())
+            assert by_csv.diff.counts == by_table.diff.counts
 
 
 def segment(first, caption="a dog"):

@@ -2,6 +2,8 @@
 
 import json
 import re
+from dataclasses import replace
+from itertools import count, islice
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +26,7 @@ from video_assets.report.rules.caption_lint import PATTERN_OF_MARKUP, has_markup
 from video_assets.report.rules.caption_record import CaptionRecord, WordCounts, captions_markdown
 from video_assets.settings.model import Settings
 from video_assets.settings.steps import Report
+from video_assets.storage.grouping import starts_group
 from video_assets.storage.tables import write_table
 
 ODD = {
@@ -197,6 +200,54 @@ def test_the_report_tells_of_captions_in_json_and_words_and_changes_none(tmp_pat
     assert "&lt;b&gt;of&lt;/b&gt;" in first.page.read_text()
     limited = settings.model_copy(update={"report": Report(max_caption_words=2)})
     assert clips_of(write_report(layout, limited, meanings={}).captions)["too_many_words"] == 3
+
+
+_NAMES = (f"{number:06}.mp4" for number in count())
+BORDERS = list(islice((name for name in _NAMES if starts_group(f"own_clips/{name}")), 4))
+VARIED = [
+    Clip(name.replace(".mp4", tail), text=text)
+    for name, more in zip(BORDERS, zip(*[iter([*ODD["markup"], *ODD["mojibake"], "собака"])] * 3, strict=True), strict=True)
+    for tail, text in zip((".mp4", "a.mp4", "b.mp4", "c.mp4"), (*more, "I cannot"), strict=True)
+]
+
+
+def of_version(root, clips, **settings):
+    """The record of a version as it comes out with the memory of the ones before, and without any."""
+    layout, published = fill(root, clips, training={"duplicates": "keep"})
+    publish(layout, published)
+    about = (layout.training_table("training"), funnel_from_counts(len(clips), {}), Report(**settings))
+    with_memory = caption_facts(*about, memory=layout.caption_marks).record
+    assert with_memory == caption_facts(*about).record
+    return layout.caption_marks, with_memory
+
+
+def test_what_was_found_before_is_the_same_when_it_is_remembered(tmp_path):
+    _, first = of_version(tmp_path, VARIED)
+    assert clips_of(first)["refusal"] == 4
+    new = [*VARIED[1:-1], replace(VARIED[-1], text="**bold** and plain"), Clip(BORDERS[2].replace(".mp4", "d.mp4"), text="Ã©")]
+    memory, second = of_version(tmp_path, new)
+    assert clips_of(second)["refusal"] == 3
+    _, limited = of_version(tmp_path, new, max_caption_words=2)
+    assert clips_of(limited)["too_many_words"] > 0
+    memory.write_bytes(memory.read_bytes()[:-100])
+    assert of_version(tmp_path, new)[1] == second
+
+
+def test_captions_of_a_row_group_that_stays_are_not_looked_at_again(tmp_path):
+    memory, _ = of_version(tmp_path, VARIED)
+    with pa.ipc.open_file(memory.read_bytes()) as file:
+        rows = file.read_all()
+    told = [text.replace('"refusal": [1, [3]]', '"refusal": [5, [3]]') for text in rows.column("marks").to_pylist()]
+    marked = rows.set_column(rows.column_names.index("marks"), "marks", [told])  # shows what is taken from there
+    with pa.ipc.new_file(memory, marked.schema) as out:
+        out.write_table(marked)
+    layout, settings = fill(tmp_path, VARIED[:-1], training={"duplicates": "keep"})
+    publish(layout, settings)
+    table, counted = layout.training_table("training"), funnel_from_counts(len(VARIED) - 1, {})
+    found = caption_facts(table, counted, memory=memory)
+    assert clips_of(found.record)["refusal"] == 5 * (len(rows) - 1)
+    with pa.ipc.open_file(memory.read_bytes()) as file:
+        assert file.num_record_batches == len(rows)
 
 
 def test_a_table_without_captions_is_no_trouble(tmp_path):

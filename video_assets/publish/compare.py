@@ -1,6 +1,6 @@
 """Two training tables against each other, in a few hundred megabytes for millions of rows: each is read once, in pieces.
 
-Captions, which are most of a table, are read only in row groups that one of the two does not have with the same bytes.
+Row groups that both have with the same bytes are not read: their rows are equal.
 
 Belongs here: reading and hashing. Does not belong here: what counts as a change (`publish.rules.diff`), which version is meant
 (`publish.versions`).
@@ -27,6 +27,12 @@ from video_assets.storage.row_group_bytes import hashes_of
 from video_assets.storage.tables import ROWS_PER_GROUP
 
 _NUMBERS = [column.name for column in TRAINING.columns if column.type != "string"]
+_KINDS = {
+    "path": np.dtype(np.uint64),
+    "text": np.dtype(np.uint64),
+    **{name: np.dtype(TRAINING.arrow.field(name).type.to_pandas_dtype()) for name in _NUMBERS},
+}
+_Part = tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,7 @@ def compare_tables(before: Path, after: Path) -> Comparison:
     digests = []
     for path, its_groups in zip((before, after), groups, strict=True):
         try:
-            standing = frozenset(index for index, group in enumerate(its_groups) if group in shared)
-            digests.append(_digest(path, standing))
+            digests.append(_digest(path, {index: group[0] for index, group in enumerate(its_groups) if group in shared}))
         except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError, ValueError) as error:
             raise UsageError(f"{path} is not a training table: {error}") from error
     return Comparison(before, after, compare(*digests))
@@ -113,34 +118,37 @@ def _groups(path: Path) -> list[tuple[str, str]]:
         return []  # whoever reads it says so
 
 
-def _digest(path: Path, shared: frozenset[int]) -> Digest:
-    """A table in numbers. Captions of row groups that are `shared` with the other table are not read: they are equal."""
-    paths, texts = [], []
-    numbers: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _NUMBERS}
-    for batch in _pieces(path, shared):
-        paths.append(_hashes(batch.column("path")))
-        is_read = "text" in batch.schema.names
-        texts.append(_hashes(batch.column("text")) if is_read else np.zeros(batch.num_rows, dtype=np.uint64))
-        for name in _NUMBERS:
-            numbers[name].append(batch.column(name).to_numpy(zero_copy_only=False))
-    columns = {name: np.concatenate(parts) if parts else np.empty(0) for name, parts in numbers.items()}
-    return Digest(paths=_joined(paths), columns={"text": _joined(texts), **columns})
+def _digest(path: Path, shared: Mapping[int, str]) -> Digest:
+    """A table in numbers; a row group that is `shared` with the other table, by its number and hash, is one entry."""
+    parts = list(_parts(path, shared))
+    columns = {name: np.concatenate([np.zeros(0, kind), *(part[name] for part, _ in parts)]) for name, kind in _KINDS.items()}
+    return Digest(
+        paths=columns.pop("path"),
+        columns=columns,
+        starts=np.cumsum(np.concatenate([np.zeros(1, np.int64), *(sizes for _, sizes in parts)])),
+    )
 
 
-def _pieces(path: Path, shared: frozenset[int]) -> Iterator[pa.RecordBatch]:
-    """All rows in their order, those of row groups that are `shared` without captions."""
+def _parts(path: Path, shared: Mapping[int, str]) -> Iterator[_Part]:
+    """Columns of the entries, in their order, and how many rows each of them is."""
     if not shared:
-        yield from _batches(path, TRAINING.names)
+        yield from map(_row_by_row, _batches(path, TRAINING.names))
         return
-    without = [name for name in TRAINING.names if name != "text"]
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for group in range(file.num_row_groups):
-            columns = without if group in shared else TRAINING.names
-            yield from file.iter_batches(batch_size=ROWS_PER_GROUP, row_groups=[group], columns=columns)
+            if group in shared:
+                entry = {name: np.zeros(1, kind) for name, kind in _KINDS.items()}
+                entry["path"][0] = int(shared[group], 16)
+                yield entry, np.array([file.metadata.row_group(group).num_rows])
+            else:
+                rows = file.iter_batches(batch_size=ROWS_PER_GROUP, row_groups=[group], columns=TRAINING.names)
+                yield from map(_row_by_row, rows)
 
 
-def _joined(parts: list[npt.NDArray[np.uint64]]) -> npt.NDArray[np.uint64]:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
+def _row_by_row(rows: pa.RecordBatch) -> _Part:
+    texts = {name: _hashes(rows.column(name)) for name in ("path", "text")}
+    numbers = {name: rows.column(name).to_numpy(zero_copy_only=False) for name in _NUMBERS}
+    return {**texts, **numbers}, np.ones(rows.num_rows, np.int64)
 
 
 def _hashes(column: pa.Array) -> npt.NDArray[np.uint64]:

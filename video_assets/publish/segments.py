@@ -68,7 +68,7 @@ def known_segments(csv: Path, table: Path) -> Iterator[KnownSegments]:
 
     None are known where a doubt is left: of a version of before, of other libraries, or one that a take-down has changed.
     """
-    segments = _told(table)
+    segments = segments_of(pq.read_metadata(table))
     csv_bytes = len(csv_header()) + sum(segment.csv_bytes for segment in segments)
     if not segments or csv_bytes != csv.stat().st_size or not is_ours_and_sound(table, TRAINING.arrow):
         yield KnownSegments()
@@ -97,8 +97,7 @@ def fingerprint(rows: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def _told(table: Path) -> list[Segment]:
-    """What a twin's footer says of its segments; nothing when those are not its row groups."""
-    metadata = pq.read_metadata(table)
-    said = json.loads((metadata.metadata or {}).get(_SEGMENTS, b"[]"))
-    return [Segment(*each) for each in said] if len(said) == metadata.num_row_groups else []
+def segments_of(twin: pq.FileMetaData) -> list[Segment]:
+    """What a twin's footer says of its row groups; nothing when it does not say it of each."""
+    said = json.loads((twin.metadata or {}).get(_SEGMENTS, b"[]"))
+    return [Segment(*each) for each in said] if len(said) == twin.num_row_groups else []

@@ -1,12 +1,15 @@
 """What the captions of a published table are like: how long, how many say the same, what may be wrong with them.
 
 The table is read a few thousand rows at a time and only a length and a hash are kept of each caption: all captions of a large
-set are gigabytes. Belongs here: reading and counting. Does not belong here: what is wrong with a caption
-(`report.rules.caption_lint`), drawing (`report.histograms`).
+set are gigabytes. Of row groups that were looked at before, nothing is read again.
+Belongs here: reading and counting. Does not belong here: what is wrong with a caption (`report.rules.caption_lint`), what is kept
+of a row group (`report.caption_marks`), drawing (`report.histograms`).
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version as installed_version
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +20,14 @@ import pyarrow as pa
 from video_assets.core.errors import MendableError
 from video_assets.core.funnel import Funnel
 from video_assets.core.units import shorten
-from video_assets.report.rules.caption_lint import FINDINGS, CaptionCount, script_names
+from video_assets.publish.segments import segments_of
+from video_assets.report.caption_marks import KnownParts, Part
+from video_assets.report.rules.caption_lint import FINDINGS, CaptionCount, marks_of, script_names
 from video_assets.report.rules.caption_record import CaptionExample, CaptionFinding, CaptionRecord, WordCounts
 from video_assets.select.rules.limits import caption_words
 from video_assets.settings.steps import Report as ReportSettings
-from video_assets.storage.row_groups import groups, opened, rows_at
+from video_assets.storage.durable import hash_file
+from video_assets.storage.row_groups import opened, rows_at
 
 _MAX_CHARS = 120
 _N_EXAMPLES = 3
@@ -59,8 +65,16 @@ class CaptionFacts:
         )
 
 
-def caption_facts(table: Path, counted: Funnel, settings: ReportSettings | None = None) -> CaptionFacts:
+def caption_facts(
+    table: Path, counted: Funnel, settings: ReportSettings | None = None, *, memory: Path | None = None
+) -> CaptionFacts:
     """From the product's Parquet twin and its funnel.
+
+    Args:
+        table: the twin.
+        counted: its funnel.
+        settings: limits on captions.
+        memory: where to keep what was found in each row group; None: nowhere.
 
     Raises:
         FileNotFoundError, StageError: there is no readable table.
@@ -68,12 +82,10 @@ def caption_facts(table: Path, counted: Funnel, settings: ReportSettings | None 
     """
     limits = _Limits(settings or ReportSettings())
     words, hashes, found = [np.empty(0)], [np.empty(0, np.uint64)], CaptionCount()
-    with opened(table) as file:
-        for rows in groups(file, ["text"]):
-            captions = rows.column("text").combine_chunks()
-            words.append(caption_words(pd.Series(captions, dtype=pd.ArrowDtype(pa.string()))))
-            hashes.append(pd.util.hash_array(captions.to_numpy(zero_copy_only=False), categorize=False))
-            found.take(captions, limits.over(captions, words[-1]))
+    for part in _parts(table, limits, memory):
+        words.append(part.words)
+        hashes.append(part.hashes)
+        found.take(part.marks)
     found.close()
     _, first, uses = np.unique(np.concatenate(hashes), return_index=True, return_counts=True)
     n_empty = sum(drop.clips for drop in counted.drops if drop.reason == "empty_caption")
@@ -89,12 +101,37 @@ def caption_facts(table: Path, counted: Funnel, settings: ReportSettings | None 
     )
 
 
+def _parts(table: Path, limits: "_Limits", memory: Path | None) -> Iterator[Part]:
+    """What each row group of the table shows."""
+    known = KnownParts(memory, limits.recipe)
+    with opened(table) as file:
+        keys = [segment.fingerprint for segment in segments_of(file.metadata)] or [""] * file.num_row_groups
+        for index, key in enumerate(keys):
+            yield known.part(key, lambda index=index: _looked_at(file.read_row_group(index, ["text"]), limits))
+    known.keep()
+
+
+def _looked_at(rows: pa.Table, limits: "_Limits") -> Part:
+    captions = pa.concat_arrays(rows.column("text").chunks) if rows.num_rows else pa.array([], pa.string())
+    words = caption_words(pd.Series(captions, dtype=pd.ArrowDtype(pa.string())))
+    hashes = pd.util.hash_array(captions.to_numpy(zero_copy_only=False), categorize=False)
+    return Part(words, hashes, marks_of(captions, limits.over(captions, words)))
+
+
 class _Limits:
     """The limits that the settings name, and which captions are over them."""
 
     def __init__(self, settings: ReportSettings) -> None:
         self._max_words, self._max_tokens = settings.max_caption_words, settings.max_caption_tokens
+        self._tokenizer = settings.tokenizer
         self._n_tokens = None if settings.tokenizer is None else token_counter(settings.tokenizer)
+
+    @property
+    def recipe(self) -> str:
+        """What decides, beside a caption, what is found in it; a tokenizer by its bytes."""
+        tokenizer = "" if self._tokenizer is None else hash_file(self._tokenizer)
+        libraries = [f"{name} {installed_version(name)}" for name in ("video_assets", "ftfy", "fonttools", "pyarrow")]
+        return json.dumps([*libraries, self._max_words, self._max_tokens, tokenizer])
 
     @property
     def names(self) -> list[str]:

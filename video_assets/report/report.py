@@ -138,7 +138,7 @@ def _place(manifest: Path) -> str:
 def _captions(layout: Layout, settings: Settings, counted: Funnel) -> "CaptionFacts":
     from video_assets.report.captions import caption_facts
 
-    return caption_facts(layout.training_table(settings.product_name), counted, settings.report)
+    return caption_facts(layout.training_table(settings.product_name), counted, settings.report, memory=layout.caption_marks)
 
 
 def _draw(

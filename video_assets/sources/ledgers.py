@@ -24,7 +24,14 @@ from video_assets.sources.own_clips.listing import list_own_clips, notes_on, sca
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.shards import add_unpacked, due_shards, unpack_shards
 from video_assets.sources.own_clips.sidecars import sidecars_of
-from video_assets.sources.own_clips.unchanged import Origin, is_as_remembered, remember, remembered_table, state_of
+from video_assets.sources.own_clips.unchanged import (
+    Origin,
+    has_other_size,
+    is_as_remembered,
+    remember,
+    remembered_table,
+    state_of,
+)
 from video_assets.storage.changes import patch_of
 from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.keys import KeyRange
@@ -85,6 +92,8 @@ def is_own_clips_current(layout: Layout, settings: Settings) -> bool:
         SourceError, OSError: the folder or a table cannot be used.
     """
     own, store = settings.own_clips, layout.unpacked("own_clips")
+    if has_other_size(layout.own_clips_origin):
+        return False
     scan = scan_own_clips(own, (layout.root,))
     if due_shards(own, scan, store, now_ns=time.time_ns()):
         return False

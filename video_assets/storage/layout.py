@@ -220,6 +220,11 @@ class Layout:
         """Folder of what the page that shows clips made of the tables, captions too; may be deleted at any time."""
         return self.root / "look" / "tables"
 
+    @property
+    def caption_marks(self) -> Path:
+        """What the report found in the captions of each row group; may be deleted at any time."""
+        return self.root / "about" / "caption_marks.arrow"
+
     def about(self, asset: str) -> Path:
         """What the UI shows of an asset's table, kept until the table changes."""
         return self.root / "about" / f"{asset}.json"

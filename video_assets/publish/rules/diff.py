@@ -15,10 +15,20 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Digest:
-    """A table in 8 bytes per value: `paths` (64-bit hashes, unique) and every other column by name; rows in the table's order."""
+    """A table in 8 bytes per value: `paths` (64-bit hashes, unique) and every other column by name; rows in the table's order.
+
+    Rows that follow one another in both tables may be one entry, with a hash of them all as path and 0 in every column. Then
+    `starts` has the row number of each entry and, last, the number of rows; None: each entry is a row.
+    """
 
     paths: npt.NDArray[np.uint64]
     columns: dict[str, npt.NDArray[Any]]
+    starts: Ints | None = None
+
+    @property
+    def rows(self) -> Ints:
+        """`starts`, or what it would be."""
+        return np.arange(len(self.paths) + 1) if self.starts is None else self.starts
 
 
 @dataclass(frozen=True)
@@ -98,14 +108,15 @@ def compare(before: Digest, after: Digest) -> Diff:
         is_changed |= differs
     places = in_after[np.argsort(in_before)]
     pairs = np.argsort(in_after[is_changed])
+    earlier, later = before.rows, after.rows
     return Diff(
-        n_before=len(before.paths),
-        n_after=len(after.paths),
-        added=np.setdiff1d(np.arange(len(after.paths)), in_after, assume_unique=True),
-        dropped=np.setdiff1d(np.arange(len(before.paths)), in_before, assume_unique=True),
-        changed=(in_before[is_changed][pairs], in_after[is_changed][pairs]),
+        n_before=int(earlier[-1]),
+        n_after=int(later[-1]),
+        added=later[np.setdiff1d(np.arange(len(after.paths)), in_after, assume_unique=True)],
+        dropped=earlier[np.setdiff1d(np.arange(len(before.paths)), in_before, assume_unique=True)],
+        changed=(earlier[in_before[is_changed][pairs]], later[in_after[is_changed][pairs]]),
         changed_columns=changed_columns,
-        stable_rows=_n_equal_from_the_top(before.paths, after.paths),
+        stable_rows=int(earlier[_n_equal_from_the_top(before.paths, after.paths)]),
         is_order_kept=bool((np.diff(places) > 0).all()),
     )
 

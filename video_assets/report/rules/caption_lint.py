@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,51 @@ _N_EXAMPLES = 3
 _NO_SCRIPT = frozenset({"Zyyy", "Zinh", "Zzzz"})
 
 
+class Tally(NamedTuple):
+    """How many captions, and the numbers of the first of them, counted from the first one of their part."""
+
+    clips: int
+    first: list[int]
+
+    @classmethod
+    def of(cls, rows: npt.NDArray[np.int64]) -> Self:
+        """Of the captions with these numbers."""
+        return cls(len(rows), rows[:_N_EXAMPLES].tolist())
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What one part of a table shows: captions by finding, and by the scripts of their letters (ISO 15924 codes, sorted)."""
+
+    clips: int
+    findings: dict[str, Tally]
+    scripts: list[tuple[list[str], Tally]]
+
+
+def marks_of(captions: pa.StringArray, long: dict[str, npt.NDArray[np.bool_]]) -> Marks:
+    """Look at the captions of a part; `long` says of each limit which of them are over it."""
+    is_ascii = _mask("string_is_ascii", captions)
+    others = np.flatnonzero(~is_ascii)
+    texts = captions.take(pa.array(others)).to_pylist()
+    is_garbled = np.zeros(len(captions), dtype=bool)
+    is_garbled[others] = [is_mojibake(text) for text in texts]
+    found = {
+        "refusal": _matches(captions, _REFUSAL),
+        "markup": has_markup(captions),
+        "mojibake": is_garbled,
+        **long,
+    }
+    by_script: dict[frozenset[str], list[int]] = {}
+    for row, text in zip(others.tolist(), texts, strict=True):
+        by_script.setdefault(scripts_of(text), []).append(row)
+    by_script.setdefault(frozenset({"Latn"}), []).extend(np.flatnonzero(is_ascii & _matches(captions, _LETTER)).tolist())
+    return Marks(
+        clips=len(captions),
+        findings={name: Tally.of(np.flatnonzero(is_found)) for name, is_found in found.items()},
+        scripts=[(sorted(scripts), Tally.of(np.sort(np.array(rows, np.int64)))) for scripts, rows in by_script.items()],
+    )
+
+
 @dataclass
 class CaptionCount:
     """Captions counted so far, a part of the table at a time. `rows` are row numbers of the first captions of each finding."""
@@ -59,35 +104,18 @@ class CaptionCount:
     scripts: Counter[frozenset[str]] = field(default_factory=Counter)
     script_rows: dict[frozenset[str], list[int]] = field(default_factory=dict)
 
-    def take(self, captions: pa.StringArray, long: dict[str, npt.NDArray[np.bool_]]) -> None:
-        """Count a part; `long` says of each limit which of these captions are over it."""
-        is_ascii = _mask("string_is_ascii", captions)
-        others = np.flatnonzero(~is_ascii)
-        texts = captions.take(pa.array(others)).to_pylist()
-        is_garbled = np.zeros(len(captions), dtype=bool)
-        is_garbled[others] = [is_mojibake(text) for text in texts]
-        found = {
-            "refusal": _matches(captions, _REFUSAL),
-            "markup": has_markup(captions),
-            "mojibake": is_garbled,
-            **long,
-        }
-        for name, is_found in found.items():
-            self._note(name, np.flatnonzero(is_found))
-        self._note_scripts(frozenset({"Latn"}), np.flatnonzero(is_ascii & _matches(captions, _LETTER)))
-        for row, text in zip(others.tolist(), texts, strict=True):
-            self._note_scripts(scripts_of(text), np.array([row]))
-        self.clips += len(captions)
+    def take(self, marks: Marks) -> None:
+        """Count the next part."""
+        for name, tally in marks.findings.items():
+            self.counts[name] += tally.clips
+            self._note(self.rows.setdefault(name, []), tally)
+        for codes, tally in marks.scripts:
+            self.scripts[frozenset(codes)] += tally.clips
+            self._note(self.script_rows.setdefault(frozenset(codes), []), tally)
+        self.clips += marks.clips
 
-    def _note(self, name: str, rows: npt.NDArray[np.int64]) -> None:
-        self.counts[name] += len(rows)
-        known = self.rows.setdefault(name, [])
-        known += (rows[: _N_EXAMPLES - len(known)] + self.clips).tolist()
-
-    def _note_scripts(self, scripts: frozenset[str], rows: npt.NDArray[np.int64]) -> None:
-        self.scripts[scripts] += len(rows)
-        known = self.script_rows.setdefault(scripts, [])
-        known += (rows[: _N_EXAMPLES - len(known)] + self.clips).tolist()
+    def _note(self, known: list[int], tally: Tally) -> None:
+        known += [row + self.clips for row in tally.first[: _N_EXAMPLES - len(known)]]
 
     @property
     def rare_scripts(self) -> dict[str, int]:

@@ -3,7 +3,8 @@
 Belongs here: the rules and their reasons. Does not belong here: facts about consumers (`core.consumers`), files (`exports`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,9 +75,8 @@ def _first(
 def _complaints(rows: pd.DataFrame, consumer: Consumer, min_frames: int) -> Iterator[tuple[str, npt.NDArray[np.bool_], _InWords]]:
     """Reason, which rows, and the reason in words for one of them."""
     if consumer.suffixes:
-        suffix = rows["path"].str.lower().str.extract(r"(\.[^./]*)$", expand=False)
         taken = " ".join(consumer.suffixes)
-        yield "suffix_refused", ~_true(suffix.isin(consumer.suffixes)), lambda _row: f"taken are {taken}"
+        yield "suffix_refused", ~_ends(rows["path"], consumer.suffixes), lambda _row: f"taken are {taken}"
     yield "codec_refused", _true(rows["video_codec"].isin(consumer.codecs_refused)), lambda row: f"codec {row['video_codec']}"
     if consumer.is_pandas_csv:
         yield "caption_read_as_missing", _true(rows["text"].isin(READ_AS_MISSING)), lambda row: f"caption {row['text']!r}"
@@ -87,6 +87,12 @@ def _complaints(rows: pd.DataFrame, consumer: Consumer, min_frames: int) -> Iter
         yield "variable_rate", _true(rows["is_variable_rate"]), lambda _row: "frame durations differ"
     few = _true(rows["num_frames"] < min_frames)
     yield "too_few_frames", few, lambda row: f"{row['num_frames']} frames; needed are {min_frames}"
+
+
+def _ends(paths: pd.Series, suffixes: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Upper case is the same; by Arrow, since pandas would look at path after path."""
+    endings = "|".join(map(re.escape, suffixes))
+    return _true(paths.str.contains(rf"(?i:{endings})$"))
 
 
 def _true(values: pd.Series) -> npt.NDArray[np.bool_]:

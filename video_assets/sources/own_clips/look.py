@@ -15,6 +15,7 @@ from video_assets.core.text import escape
 from video_assets.sources.own_clips.statuses import Finding
 
 _READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+_USUAL_BITS, _USUAL = 0o170000 | _READABLE_BY_ALL, stat.S_IFREG | _READABLE_BY_ALL
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 MAX_OTHERS = 1_000
@@ -36,10 +37,11 @@ def look_at(path: str) -> Finding:
 
 
 def _judge(path: str, found: os.stat_result) -> Finding:
+    if found.st_mode & _USUAL_BITS == _USUAL:  # nearly all of a million: a file that everybody may read
+        return Finding("", "", found.st_size, found.st_mtime_ns)
     if not stat.S_ISREG(found.st_mode):
         return Finding("not_a_file", f"a {_kind(found.st_mode)}, not a file")
-    is_open = found.st_mode & _READABLE_BY_ALL == _READABLE_BY_ALL
-    if not is_open and not os.access(path, os.R_OK, effective_ids=True):
+    if not os.access(path, os.R_OK, effective_ids=True):
         return Finding("unreadable", "permission denied: the file may not be read", found.st_size, found.st_mtime_ns)
     return Finding("", "", found.st_size, found.st_mtime_ns)
 

@@ -53,6 +53,15 @@ def is_as_remembered(memory: Path, *, ledger: Path, tombstones: str, settings: O
     return all(look_at(path) == finding for path, finding in others.items())
 
 
+def has_other_size(memory: Path) -> bool:
+    """True when the captions table is known to have changed, by its size alone; asked before a folder is walked."""
+    try:
+        table = read_value(PlainTable, json.loads(memory.read_text(encoding="utf-8"))["table"])
+        return Path(table.path).stat().st_size != table.n_bytes
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def remember(memory: Path, origin: Origin, rows: pd.DataFrame, *, ledger_hash: str, tombstones: str) -> None:
     """Write down what the ledger was made from; nothing is left there when it must be made again anyway."""
     is_final = not rows["status"].eq("waiting").any() and not rows["reason"].eq("invalid_caption").any()
