@@ -20,6 +20,7 @@ from video_assets.defs.metadata import enriched_metadata, size_filtered
 from video_assets.defs.miradata import miradata_assets, miradata_schedules
 from video_assets.defs.openvid import openvid_assets, openvid_schedules, openvid_sensors
 from video_assets.defs.own_clips import own_clips, own_clips_sensors
+from video_assets.defs.probing import probe_job
 from video_assets.defs.project import Project
 from video_assets.defs.training import dataset_report, metadata_checks, training_checks, training_csv, with_freshness_policy
 from video_assets.progress import Progress
@@ -53,6 +54,7 @@ def build_defs(
         asset_checks=[metadata_checks, training_checks, trainers_can_read],
         jobs=[
             *build_jobs(project.sources, exports=[each.key.to_user_string() for each in _behind_the_csv(settings)]),
+            probe_job,
             clean_up_job,
         ],
         schedules=[

@@ -96,6 +96,7 @@ def test_the_values_reach_the_pod(tmp_path):
     ("started", "kind"),
     [
         ({"job": "decode"}, "decode"),
+        ({"job": "probe"}, "decode"),
         ({"assets": ["decode_check"]}, "decode"),
         ({"assets": ["decode_check", "training_csv"]}, "decode"),
         ({"job": "fetch_openvid"}, "downloads"),

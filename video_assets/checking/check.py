@@ -70,13 +70,15 @@ def decode_clips(
     return _check(ClipVerdict, request, tasks, settings=settings, stop=stop or Stop(0.0), work=work)
 
 
-def probe_clips(tasks: Iterable[ClipTask], *, settings: Decode, work: str = WORK) -> Iterator[tuple[ClipTask, ClipProbe]]:
+def probe_clips(
+    tasks: Iterable[ClipTask], *, settings: Decode, stop: Stop | None = None, work: str = WORK
+) -> Iterator[tuple[ClipTask, ClipProbe]]:
     """Read container and packets of every clip; otherwise as `decode_clips`.
 
     Raises:
         WorkerError: workers cannot start.
     """
-    return _check(ClipProbe, {"step": "probe"}, tasks, settings=settings, stop=Stop(0.0), work=work)
+    return _check(ClipProbe, {"step": "probe"}, tasks, settings=settings, stop=stop or Stop(0.0), work=work)
 
 
 def _check(

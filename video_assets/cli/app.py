@@ -294,6 +294,7 @@ def _path(option: str, given: str | None) -> str | None:
     return str(absolute(Path(given)))
 
 
+app.command("probe-new")(shard_commands.probe_new)
 app.command("shard")(shard_commands.check)
 app.command("shards")(shard_commands.show)
 

@@ -1,6 +1,6 @@
-"""The commands `shard` and `shards`: the decode check without Dagster, for ssh, GNU parallel, or a scheduler of any kind.
+"""The commands `probe-new`, `shard` and `shards`: work without Dagster, for ssh, GNU parallel, or a scheduler of any kind.
 
-All they need is on the shared storage: lists, settings, leases. What they decode, a run of Dagster finds and reports.
+All they need is on the shared storage: ledgers, lists, settings, leases. What they do, a run of Dagster finds and reports.
 Belongs here: those commands. Does not belong here: checking (`pipeline`), a job array of our own (`slurm`).
 """
 
@@ -23,8 +23,38 @@ if TYPE_CHECKING:
 
     from video_assets.pipeline.shard import ShardOutcome
     from video_assets.settings.model import Settings
+    from video_assets.settings.steps import Decode
 
 HELD = 4
+
+
+def probe_new(data_root: DataRoot = Path("data"), workers: Workers = None, as_json: AsJson = False) -> None:
+    """Measure new clips that nobody else is at work on.
+
+    Without Dagster: this is one more machine at work on a data root whose clips are listed. Start it on as many as you like while
+    `video-assets run` probes, or before; that run waits for what they have begun, and takes it.
+
+    Exit codes: 0 nothing is left that nobody is at work on, 1 clips could not be read here or nothing is listed, 2 wrong usage,
+    130 told to stop (Ctrl-C, SIGTERM): what is measured is kept, and the same command goes on from there.
+    """
+    from video_assets.pipeline import probing
+    from video_assets.workers.memory import table_bytes
+
+    with exit_codes():
+        layout, settings = _opened(data_root)
+        helped = probing.probe_new(
+            layout,
+            settings.sources,
+            settings=_with_workers(settings, workers),
+            progress=terminal.progress(),
+            memory_bytes=table_bytes(settings.tables.memory_mib),
+        )
+    if as_json:
+        typer.echo(json.dumps(asdict(helped)))
+        return
+    typer.echo(f"{helped.n_probed:,} clips probed now" + ("" if helped.held else "; no new clip is left to probe"))
+    for part, holder in helped.held.items():
+        typer.echo(f"{part}  held by {holder}")
 
 
 def check(
@@ -101,11 +131,15 @@ def _outcomes(
     from video_assets.pipeline.decode_check import check_shards
     from video_assets.pipeline.node_notes import note_workplace
 
-    decode = settings.decode if workers is None else settings.decode.model_copy(update={"workers": workers})
+    decode = _with_workers(settings, workers)
     keys = list(dict.fromkeys(keys))
     for outcome in check_shards(layout, keys, settings=decode, progress=terminal.progress(), run_id="", is_waiting=is_waiting):
         note_workplace(layout, outcome)
         yield outcome
+
+
+def _with_workers(settings: "Settings", workers: int | None) -> "Decode":
+    return settings.decode if workers is None else settings.decode.model_copy(update={"workers": workers})
 
 
 def _tell(outcome: "ShardOutcome", *, as_json: bool) -> None:

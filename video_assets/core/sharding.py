@@ -19,6 +19,11 @@ def shard_keys(n_shards: int) -> list[str]:
     return [f"{index:05d}-of-{n_shards:05d}" for index in range(n_shards)]
 
 
+N_PROBE_PARTS = 24
+PROBE_PARTS = shard_keys(N_PROBE_PARTS)
+"""Into which new clips fall for probing, in the same way; whatever the number of shards, so that all who probe mean the same."""
+
+
 def shard_of(clip_key: str, *, n_shards: int) -> str:
     """The shard of one clip: XXH3-64 of the key's UTF-8 bytes modulo the number of shards."""
     return f"{xxhash.xxh3_64_intdigest(clip_key.encode()) % n_shards:05d}-of-{n_shards:05d}"

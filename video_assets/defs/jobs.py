@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition  # not exported
 
 PREPARE = "prepare"
+PROBE = "probe"
 SHARD = "shard"
 DECODE = "decode"
 PUBLISH = "publish"

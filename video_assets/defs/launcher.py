@@ -1,8 +1,8 @@
 """The launcher of runs on Kubernetes: a pod gets what its kind of run needs, whoever starts it.
 
 Dagster gives every run the same resources, unless each job, sensor and person adds a tag. Here the kind is told by the assets
-that a run makes: `decode` (the decode check), `downloads` (archives, batches), `tables` (everything else). Tags still win. A run
-goes off a node whose storage did not deliver.
+that a run makes: `decode` (the decode check, helpers that probe), `downloads` (archives, batches), `tables` (everything else).
+Tags still win. A run goes off a node whose storage did not deliver.
 Belongs here: those choices. Does not belong here: how much each kind gets (the chart's values).
 """
 
@@ -15,10 +15,10 @@ from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import UserDefinedDagsterK8sConfig
 
 from video_assets.defs.elsewhere import NOT_ON_NODE
-from video_assets.defs.jobs import DECODE, FETCH_MIRADATA, FETCH_OPENVID
+from video_assets.defs.jobs import DECODE, FETCH_MIRADATA, FETCH_OPENVID, PROBE
 
 Kind = Literal["decode", "downloads", "tables"]
-_JOBS: Mapping[str, Kind] = {DECODE: "decode", FETCH_OPENVID: "downloads", FETCH_MIRADATA: "downloads"}
+_JOBS: Mapping[str, Kind] = {DECODE: "decode", PROBE: "decode", FETCH_OPENVID: "downloads", FETCH_MIRADATA: "downloads"}
 _ASSETS: Mapping[str, Kind] = {"decode_check": "decode", "openvid_clips": "downloads", "miradata_clips": "downloads"}
 
 _REQUIRED = "required_during_scheduling_ignored_during_execution"

@@ -38,6 +38,7 @@ def enriched_metadata(sources: tuple[Source, ...]) -> dg.AssetsDefinition:
             settings=project.settings.decode,
             progress=project.progress(context.log.info),
             memory_bytes=project.table_bytes,
+            run_id=context.run.run_id,
         )
         return dg.MaterializeResult(
             metadata={**stage_metadata(project.layout, "enriched_metadata", result), "newly_probed_clips": result.n_new},

@@ -4,13 +4,18 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from video_assets.core.sharding import shard_keys
+from video_assets.core.sharding import PROBE_PARTS, shard_keys
 from video_assets.settings.model import Settings, Source
 
 
 def shard_partitions(settings: Settings) -> dg.StaticPartitionsDefinition:
     """`00000-of-00024` onwards: another number of shards makes other keys, so nothing stale looks materialized."""
     return dg.StaticPartitionsDefinition(shard_keys(settings.decode.n_shards))
+
+
+def probe_partitions() -> dg.StaticPartitionsDefinition:
+    """One partition per part of the new clips; their number is fixed, so that all helpers mean the same."""
+    return dg.StaticPartitionsDefinition(PROBE_PARTS)
 
 
 def archive_partitions(settings: Settings) -> dg.DynamicPartitionsDefinition:

@@ -16,14 +16,15 @@ from contextlib import closing
 from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.results import ClipVerdict
 from video_assets.pipeline.board import Board
+from video_assets.pipeline.run_leases import RunLeases
 from video_assets.pipeline.shard import HeldShard, Shard, ShardOutcome, unchanged
 from video_assets.progress import Advance, Progress
 from video_assets.settings.steps import Decode
 from video_assets.storage.layout import Layout
-from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire, holder_of
+from video_assets.storage.leases import LeaseLostError
 from video_assets.storage.stages import StageError
 from video_assets.storage.tables import count_rows
-from video_assets.workers.stopping import Stop, stop_on_sigterm
+from video_assets.workers.stopping import stop_on_sigterm
 
 __all__ = ["CHECK", "ShardOutcome", "check_shards", "require_lists"]
 
@@ -55,7 +56,7 @@ def check_shards(
     require_lists(layout, shards)
     board = board or Board()
     with stop_on_sigterm(settings.stop_grace_s) as stop:
-        leases = _Leases(layout, settings, run_id)
+        leases = RunLeases(layout, CHECK, unit="shard", stale_after_s=settings.lease_stale_s, run_id=run_id)
         with closing(leases):
             while shards and not stop.is_asked:
                 total = sum(count_rows(layout.shard_list(name)) for name in shards)
@@ -70,64 +71,17 @@ def check_shards(
                     yield from work.take_finished()
                 shards = work.taken_by_others
                 if shards and not is_waiting:
-                    yield from map(leases.held, shards)
+                    yield from (_held(shard, leases.holder(shard)) for shard in shards)
                     break
                 if shards:
                     leases.wait_for(shards[0], stop=stop, progress=progress)
-
-
-class _Leases:
-    """The leases that this run holds."""
-
-    def __init__(self, layout: Layout, settings: Decode, run_id: str) -> None:
-        self._layout, self._stale_after_s, self._run_id = layout, settings.lease_stale_s, run_id
-        self._held: dict[str, Lease] = {}
-
-    def take(self, shard: str) -> Lease | None:
-        """The shard's lease, or None when somebody else holds it now."""
-        try:
-            return self._held.get(shard) or self._acquire(shard, patience_s=None)
-        except LeaseHeldError:
-            return None
-
-    def held(self, shard: str) -> HeldShard:
-        """Who has it."""
-        holder = holder_of(self._layout.lease(CHECK, shard)) or "another run, a moment ago"
-        return HeldShard(shard, failure=f"held by {holder}", holder=holder)
-
-    def wait_for(self, shard: str, *, stop: Stop, progress: Progress) -> None:
-        """Until its holder is done or dead, or this run was told to stop."""
-        who = holder_of(self._layout.lease(CHECK, shard)) or "another run"
-        with progress(f"wait for {who}, at work on shard {shard}", 1, "shard") as advance:
-            while not stop.is_asked:
-                try:
-                    self._acquire(shard, patience_s=0.0)
-                except LeaseHeldError:
-                    continue
-                advance(1)
-                return
-
-    def release(self, shard: str) -> None:
-        """Give it back."""
-        self._held.pop(shard).release()
-
-    def close(self) -> None:
-        """Give all back."""
-        for shard in list(self._held):
-            self.release(shard)
-
-    def _acquire(self, shard: str, *, patience_s: float | None) -> Lease:
-        path = self._layout.lease(CHECK, shard)
-        lease = acquire(path, stale_after_s=self._stale_after_s, patience_s=patience_s, run_id=self._run_id)
-        self._held[shard] = lease
-        return lease
 
 
 class _Work:
     """The stream of clips over all shards, and which shard each clip in flight belongs to."""
 
     def __init__(
-        self, layout: Layout, shards: list[str], settings: Decode, leases: _Leases, *, advance: Advance, board: Board
+        self, layout: Layout, shards: list[str], settings: Decode, leases: RunLeases, *, advance: Advance, board: Board
     ) -> None:
         self._layout, self._shards, self._settings, self._leases, self._advance = layout, shards, settings, leases, advance
         self._board = board
@@ -207,6 +161,10 @@ class _Work:
             self.taken_by_others.append(shard.name)
         self._open.remove(shard)
         self._leases.release(shard.name)
+
+
+def _held(shard: str, holder: str) -> HeldShard:
+    return HeldShard(shard, failure=f"held by {holder}", holder=holder)
 
 
 def require_lists(layout: Layout, shards: list[str]) -> None:

@@ -26,13 +26,16 @@ _log = logging.getLogger(__name__)
 class PartWriter:
     """Appends records to a file of its own in `folder`; durable after `batch` records or `interval_s` seconds, and at the end.
 
+    `begins` is how the file's name begins: what several writers do together can be told apart by it.
+
     Raises:
         NoSpaceError: the disk is full, from any call; what was durable stays.
         OSError: the disk did not take it otherwise.
     """
 
-    def __init__(self, folder: Path, *, batch: int = 64, interval_s: float = 2.0) -> None:
-        self._folder, self.path = folder, folder / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+    def __init__(self, folder: Path, *, begins: str = "", batch: int = 64, interval_s: float = 2.0) -> None:
+        writer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._folder, self.path = folder, folder / f"{begins}{writer}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         with self._explained():
             self._file = self.path.open("x", encoding="utf-8")
@@ -72,9 +75,9 @@ class PartWriter:
         self.close()
 
 
-def read_parts(folder: Path) -> tuple[list[JsonObject], list[Path]]:
+def read_parts(folder: Path, *, begins: str = "") -> tuple[list[JsonObject], list[Path]]:
     """All whole records in `folder`, file by file in name order, and the files they came from."""
-    files = sorted(folder.glob("*.jsonl"))
+    files = sorted(folder.glob(f"{begins}*.jsonl"))
     return [record for file in files for record in _records(file)], files
 
 
