@@ -28,6 +28,15 @@ query {
   }
 }
 """
+TICKS = """
+query Ticks($name: String!) {
+  sensorOrError(
+    sensorSelector: {repositoryLocationName: "video_assets", repositoryName: "__repository__", sensorName: $name}
+  ) {
+    ... on Sensor { sensorState { ticks(limit: 1) { status skipReason } } }
+  }
+}
+"""
 SET_POOL = 'mutation { setConcurrencyLimit(concurrencyKey: "decode", limit: 99) }'
 
 
@@ -115,6 +124,18 @@ class Ui(Server):
         """Start a backfill of the decode check as the UI does."""
         params = {"tags": [], "assetSelection": [{"path": ["decode_check"]}], "partitionNames": shards, "fromFailure": False}
         return self.query(LAUNCH_BACKFILL, backfillParams=params)["launchPartitionBackfill"]["backfillId"]
+
+    def launch_job(self, job: str, partitions: list[str]) -> str:
+        """Start a backfill of a partitioned job as the UI does."""
+        repository = {"repositoryLocationName": "video_assets", "repositoryName": "__repository__"}
+        selector = {"partitionSetName": f"{job}_partition_set", "repositorySelector": repository}
+        params = {"tags": [], "selector": selector, "partitionNames": partitions, "fromFailure": False}
+        return self.query(LAUNCH_BACKFILL, backfillParams=params)["launchPartitionBackfill"]["backfillId"]
+
+    def last_tick(self, sensor: str) -> str:
+        """What a sensor said when it last looked; empty when it never did."""
+        ticks = self.query(TICKS, name=sensor)["sensorOrError"]["sensorState"]["ticks"]
+        return ticks[0]["skipReason"] or ticks[0]["status"] if ticks else ""
 
     def wait(self, backfill: str, timeout_s: float = 1200) -> str:
         return wait_for(lambda: self._ended(backfill), timeout_s=timeout_s)

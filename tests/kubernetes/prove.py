@@ -50,7 +50,7 @@ from cluster import (
 from dagster_server import LAUNCH_BACKFILL, LAUNCH_JOB, job_params, wait_for
 from material import RESOURCES, SHARDS, START_TIMEOUT_S, Opened, images, laptop_run, make_clips, values
 
-from video_assets.core.sharding import shard_of
+from video_assets.core.sharding import PROBE_PARTS, shard_of
 
 CHART = Path(__file__).parents[2] / "helm"
 KILL_RUN = """
@@ -60,6 +60,20 @@ for entry in Path("/proc").glob("[0-9]*/cmdline"):
     words = entry.read_bytes().split(b"\\0")
     if b"execute_run" in words and not words[0].endswith(b"tini"):
         os.kill(int(entry.parent.name), signal.SIGKILL)
+"""
+RECEIVER = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Receiver(BaseHTTPRequestHandler):
+    def do_POST(self):
+        print(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+HTTPServer(("", 8080), Receiver).serve_forever()
 """
 
 
@@ -298,6 +312,80 @@ class Proof:
         if len(failed) >= 3:
             expect("the node is named", f"Node {node} has not delivered" in said, True)
         self.compare(decoded=self.n_clips, label="node whose storage does not deliver")
+
+    def step_helpers_probe(self) -> None:
+        """Pods on all nodes probe parts of the clips, as for a first listing; `prepare` probes what they leave."""
+        exec_code("sh", "-c", "rm -rf /data/metadata")
+        self.opened.counts()
+        backfill = self.ui.launch_job("probe", PROBE_PARTS[:8])
+        node_of: dict[str, str] = {}
+
+        def watch() -> str | None:
+            node_of.update({pod["name"]: pod["node"] for pod in pods(self.ui.runs(backfill)).values()})
+            return self.ui._ended(backfill)
+
+        expect("backfill of 8 parts of the job probe", wait_for(watch, timeout_s=1200), "COMPLETED_SUCCESS")
+        lines = exec_code("sh", "-c", "cd /data/metadata/probes.parts && wc -l *.jsonl").splitlines()
+        probed: Counter[str] = Counter()
+        for n_clips, file in (line.split() for line in lines if ".jsonl" in line):
+            probed[next(node for pod, node in node_of.items() if pod in file)] += int(n_clips)
+        say(f"   clips that the pods of each node probed: {dict(probed)}")
+        expect("nodes that took part", len(probed), min(len(kubectl("get", "nodes", "--output=name").split()), 8))
+        expect("prepare", self.ui.run_job("prepare", timeout_s=900), "SUCCESS")
+        expect("results that no table has taken", exec_code("ls", "/data/metadata/probes.parts").split(), [])
+        counts = self.opened.counts()
+        if counts is not None:
+            say(f"   {len(counts)} clips opened, {len(counts) - probed.total()} of them by prepare")
+            expect("clips probed twice", dict(counts - Counter(counts.keys())), {})
+        self.compare(decoded=0, label="helpers probe")
+
+    def step_alerts(self) -> None:
+        """A receiver in the cluster; a failing run, and where possible a node that fails again and again, are told."""
+        repository, _, tag = os.environ.get("IMAGE", "video-assets:dev").rpartition(":")
+        kubectl("delete", "pod,service,secret", "alerts", "--ignore-not-found", "--wait=true")
+        options = ["--image-pull-policy=IfNotPresent", "--restart=Never", "--port=8080", "--expose", "--command"]
+        kubectl("run", "alerts", f"--image={repository}:{tag}", *options, "--", "python", "-u", "-c", RECEIVER)
+        kubectl("wait", "--for=condition=Ready", "pod/alerts", "--timeout=120s")
+        kubectl("create", "secret", "generic", "alerts", "--from-literal=url=http://alerts:8080/hook")
+        ui_url = "https://dagster.example.org"
+        self.helm("--set", "alerts.webhookSecret.name=alerts", "--set", f"settings.automation.ui_url={ui_url}")
+        # The first look notes what failed before.
+        wait_for(lambda: "nothing to tell" in self.ui.last_tick("alerts"), timeout_s=300)
+        clip = "long-3.mp4"
+        shard = shard_of(f"own_clips/{clip}", n_shards=len(SHARDS))
+        self.forget()
+        exec_code("chmod", "000", f"/data/clips/{clip}")
+        try:
+            backfill = self.ui.launch([shard])
+            expect("backfill of a shard with a clip that cannot be read", self.ui.wait(backfill), "COMPLETED_FAILED")
+            told = wait_for(lambda: kubectl("logs", "alerts").strip(), timeout_s=300)
+        finally:
+            exec_code("chmod", "644", f"/data/clips/{clip}")
+        say(f"   the receiver got: {told}")
+        [alert] = json.loads(told.splitlines()[0])["alerts"]
+        failed = {item["runId"] for item in self.ui.runs(backfill) if item["status"] == "FAILURE"}
+        expect("alert", (alert["kind"], alert["subject"]), ("run_failed", "decode_check"))
+        expect("its link leads to a run of the backfill", alert["url"].removeprefix(f"{ui_url}/runs/") in failed, True)
+        expect("it names the clip", f"own_clips/{clip}" in alert["detail"], True)
+        self._alert_of_an_ill_node()
+        self.helm()
+        kubectl("delete", "pod,service,secret", "alerts", "--wait=false")
+
+    def _alert_of_an_ill_node(self) -> None:
+        ill, well, node = (os.environ.get(name, "") for name in ("NODE_ILL", "NODE_WELL", "NODE"))
+        if not (ill and well and node):
+            say("   the alert of an ill node left out: set NODE_ILL, NODE_WELL and NODE")
+            return
+        n_before = len(kubectl("logs", "alerts").splitlines())
+        run("sh", "-c", ill)
+        try:
+            expect("backfill, with one node that does not deliver", self.ui.wait(self.ui.launch(SHARDS)), "COMPLETED_SUCCESS")
+        finally:
+            run("sh", "-c", well)
+        words = f"Node {node} has not delivered"
+        told = wait_for(lambda: words in kubectl("logs", "alerts") and kubectl("logs", "alerts"), timeout_s=300)
+        say(f"   the receiver got: {told.splitlines()[n_before:]}")
+        expect("the node is named", words in told, True)
 
     def step_daemon_and_upgrade(self) -> None:
         backfill = self.begin()
