@@ -13,6 +13,7 @@ from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from video_assets.core.json_values import JsonObject
 from video_assets.core.matching import merge_verdicts
@@ -26,7 +27,7 @@ from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import read_parts
-from video_assets.storage.row_groups import opened, rows_with
+from video_assets.storage.row_groups import groups, opened, rows_with
 from video_assets.storage.stages import dropped_path
 
 Fate = Literal["kept", "dropped", "waiting", "pending"]
@@ -124,7 +125,7 @@ def find_clips(layout: Layout, settings: Settings, text: str) -> pd.DataFrame:
     named = {"clip_key": [text], "path": [text, path]}
     found = _union(_rows_with(table, name, values, columns) for table in tables for name, values in named.items())
     if found.empty:
-        every = _union(_all_rows(table, columns) for table in tables)
+        every = _union(_rows_like(table, text, columns) for table in tables)
         is_named = every["clip_key"].str.endswith(f"/{text}") | every["path"].str.endswith(f"/{text}")
         found = every[is_named if bool(is_named.any()) else every["clip_key"].str.contains(text, regex=False)]
     return found.sort_values("clip_key", ignore_index=True)
@@ -248,12 +249,19 @@ def _union(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).drop_duplicates("clip_key", ignore_index=True)
 
 
-def _all_rows(path: Path, columns: list[str]) -> pd.DataFrame:
-    """A table that is there; no rows when it is not."""
+def _rows_like(path: Path, text: str, columns: list[str]) -> pd.DataFrame:
+    """Rows of a table with `text` in the clip key, or at the end of the path; none when the table is not there."""
     if not path.exists():
         return _no_rows(columns)
     with opened(path) as file:
-        return file.read(columns=columns).to_pandas(types_mapper=pd.ArrowDtype)
+        found = [rows.filter(_is_like(rows, text)) for rows in groups(file, columns)]
+    return pa.concat_tables(found).select(columns).to_pandas(types_mapper=pd.ArrowDtype) if found else _no_rows(columns)
+
+
+def _is_like(rows: pa.Table, text: str) -> pa.ChunkedArray:
+    is_part = pc.call_function("match_substring", [rows.column("clip_key")], pc.MatchSubstringOptions(text))
+    is_end = pc.call_function("ends_with", [rows.column("path")], pc.MatchSubstringOptions(f"/{text}"))
+    return pc.call_function("or_kleene", [is_part, is_end])
 
 
 def _rows_with(path: Path, name: str, values: list[str], columns: list[str]) -> pd.DataFrame:
