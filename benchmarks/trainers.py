@@ -1,16 +1,18 @@
 """Does the trainer's own loader get every clip of our export with its caption? Row by row, over a published data root.
 
-    .venv/bin/python benchmarks/trainers.py DATA_ROOT --musubi-tuner ~/src/musubi-tuner --ltx ~/src/LTX-2 ...
+    .venv/bin/python benchmarks/trainers.py DATA_ROOT --musubi-tuner ~/src/musubi-tuner --energon ~/energon/bin/python ...
 
 Give checkouts of the trainers, kept beside this repository. Classes and functions that read metadata are cut out of their files
-and run as they are, without torch: what decodes and resizes is not run. An export is made first where there is none. Clips are
-the same when they are one file, whatever they are called.
+and run as they are, without torch: what decodes and resizes is not run. Of Megatron-Energon give an interpreter that has the
+package: its own loader runs as a whole and decodes every clip, and frames and sides are compared too. An export is made first
+where there is none. Clips are the same when they are one file, whatever they are called.
 """
 
 import argparse
 import json
 import logging
 import os
+import subprocess
 import tarfile
 import tempfile
 import tomllib
@@ -268,6 +270,46 @@ def cosmos(root: Path, folder: Path) -> list[Row]:
     return [(clip, read._load_text(caption), ()) for clip, caption in named]  # noqa: SLF001 - theirs
 
 
+ENERGON = """
+import json, sys
+from megatron.energon import *
+@edataclass
+class Clip(Sample):
+    path: str
+    caption: str
+    video: object
+@stateless
+def cook(sample, video_source: FileStore) -> Clip:
+    row = sample["json"]
+    path = video_source.get_path() + "/" + row["video"]
+    return Clip(**basic_sample_keys(sample), path=path, caption=row["caption"], video=video_source.get(row["video"], sample))
+class Encoder(DefaultTaskEncoder):
+    cookers = [Cooker(cook)]
+    def batch(self, samples):
+        return samples
+one = WorkerConfig(rank=0, world_size=1, num_workers=0)
+options = {"batch_size": 1, "shuffle_buffer_size": None, "max_samples_per_sequence": None, "repeat": False}
+rows = []
+for (clip,) in get_loader(get_train_dataset(sys.argv[1], worker_config=one, task_encoder=Encoder(), **options)):
+    try:
+        n_frames, _, height, width = clip.video.get_video().video_clips[0].shape
+    except Exception as error:
+        print(f"{clip.path}: {type(error).__name__}: {error}", file=sys.stderr)
+        n_frames = height = width = 0
+    rows.append([clip.path, clip.caption, [n_frames, height, width]])
+json.dump(rows, open(sys.argv[2], "w"))
+"""
+
+
+def energon(python: Path, folder: Path) -> list[Row]:
+    """Its loader, with the decoder that it hands out; decoding fails where frames and sides are 0."""
+    subprocess.run([python.parent / "energon", "prepare", "train.jsonl"], cwd=folder, check=True, stdin=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory() as aside:
+        rows = Path(aside) / "rows.json"
+        subprocess.run([python, "-W", "ignore", "-c", ENERGON, folder / "metadataset.yaml", rows], check=True)
+        return [(path, text, tuple(sizes)) for path, text, sizes in json.loads(rows.read_text())]
+
+
 def constant(path: Path, name: str) -> Any:
     """A constant of a file that cannot be imported."""
     line = next(line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(f"{name} = "))
@@ -288,6 +330,7 @@ TRAINERS: dict[str, tuple[str, Callable[[Path, Path], list[Row]]]] = {
     "ai-toolkit": ("ai-toolkit", ai_toolkit),
     "simpletuner": ("simpletuner", simpletuner),
     "cosmos-predict2.5": ("cosmos-predict2.5", cosmos),
+    "energon": ("energon", energon),
 }
 STRIPPED = {"simpletuner", "cosmos-predict2.5"}
 
@@ -313,7 +356,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data_root", type=Path)
     for name in dict.fromkeys(option for option, _ in TRAINERS.values()):
-        parser.add_argument(f"--{name}", dest=name, type=Path, help="folder of its checkout")
+        parser.add_argument(f"--{name}", dest=name, type=Path, help="folder of its checkout; of energon, an interpreter")
     given = vars(parser.parse_args())
     datasets.disable_progress_bars()
     settings = load_settings(data_root=given["data_root"])

@@ -24,7 +24,7 @@ def test_enabled_targets_are_assets_that_are_written_and_the_check_warns(sample,
         )
     assert result.success
     counts = {name: result.asset_materializations_for_node(name)[0].metadata["left_out_clips"].value for name in names}
-    assert counts == {"export_open_sora_1_2": 4, "export_energon": 0}
+    assert counts == {"export_open_sora_1_2": 4, "export_energon": 1}
     (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == "trainers_can_read"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "open-sora-1.2 would not take 1 caption_read_as_missing, 1 rotated, 2 suffix_refused" in check.description

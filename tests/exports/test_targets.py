@@ -19,6 +19,8 @@ import webdataset as wds
 import xxhash
 import yaml
 from disks import few_files
+from exported import published_root
+from media_factory import make_clip
 
 from video_assets.core.consumers import CONSUMERS
 from video_assets.exports.export import Exported, export, options_of
@@ -28,6 +30,7 @@ from video_assets.exports.rows import newest_version
 from video_assets.exports.rules.names import rate_group
 from video_assets.exports.targets.musubi_tuner import write as write_for_musubi_tuner
 from video_assets.publish.product_files import sha256_file
+from video_assets.select.stage import unwanted
 
 # The sample: two .webm, one caption "None", one rotated clip, one of variable rate, one AV1.
 SUFFIX = {"suffix_refused": 2}
@@ -47,7 +50,7 @@ LEFT_OUT = {
     "ai-toolkit": {**CODEC, **ROTATED, **VARIABLE},
     "simpletuner": ROTATED,
     "cosmos-predict2.5": {**CODEC, **ROTATED, "suffix_refused": 6, "too_few_frames": 12},
-    "energon": {},
+    "energon": ROTATED,
     "webdataset": {},
     "lance": {},
     "hub-folder": {},
@@ -257,6 +260,25 @@ def test_the_consumer_gets_every_clip_that_it_can_take_with_its_caption(publishe
     table = pq.read_table(exported.folder / "left_out.parquet").to_pandas()
     assert table["reason"].value_counts().to_dict() == LEFT_OUT[target]
     assert_same(exported, layout, LOADERS[target](exported.folder))
+
+
+def test_a_clip_whose_container_states_no_rate_is_left_out_where_the_reader_gives_up_without_one(tmp_path):
+    (tmp_path / "clips").mkdir()
+    for name, muxer in (("stated.mp4", "webm"), ("not-stated.mp4", "ivf")):
+        make_clip(tmp_path / "clips" / name, video="libvpx", muxer=muxer)
+    captions = tmp_path / "captions.csv"
+    captions.write_text("path,text\nclips/stated.mp4,a\nclips/not-stated.mp4,b\n")
+    layout, settings = published_root(tmp_path / "data", tmp_path / "clips", captions)
+    exported = {name: export(layout, settings, name) for name in ("energon", "videox-fun", "ltx")}
+    assert [each.left_out for each in exported.values()] == [{"rate_not_stated": 1}, {"rate_not_stated": 1}, {}]
+    left_out = pd.read_parquet(exported["energon"].folder / "left_out.parquet")
+    assert left_out[["path", "detail"]].to_numpy().tolist() == [
+        [str(tmp_path / "clips" / "not-stated.mp4"), "the container states no frame rate"]
+    ]
+    for_one = settings.model_copy(update={"training": settings.training.model_copy(update={"for_": ("videox-fun",)})})
+    assert unwanted(layout, for_one)[["path", "reason"]].to_numpy().tolist() == [
+        [str(tmp_path / "clips" / "not-stated.mp4"), "rate_not_stated"]
+    ]
 
 
 def test_a_table_may_have_more_frame_rates_than_files_can_be_open(published, tmp_path):

@@ -17,9 +17,9 @@ class Consumer:
 
     `suffixes` are file name endings in lower case, empty: any. `codecs_refused` are FFmpeg's decoder names that its reader lacks.
     `is_pandas_csv`: pandas' default reader takes words such as "None" for missing. `takes_rotated`: it hands clips on as they are
-    and leaves the display rotation to others. `takes_variable_rate`: it does not count on one rate per clip. `opens_clips`: the
-    export links or reads the clips. `is_handed_on`: it goes to
-    other people, so it names no path of this machine and has the hash of each clip's bytes.
+    and leaves the display rotation to others. `takes_variable_rate`: it does not count on one rate per clip.
+    `takes_unstated_rate`: its reader opens a clip whose container states no frame rate. `opens_clips`: the export links or reads
+    the clips. `is_handed_on`: it goes to other people, so it names no path of this machine and has the hash of each clip's bytes.
     """
 
     description: str
@@ -29,6 +29,7 @@ class Consumer:
     is_pandas_csv: bool = False
     takes_rotated: bool = False
     takes_variable_rate: bool = True
+    takes_unstated_rate: bool = True
     opens_clips: bool = False
     is_handed_on: bool = False
 
@@ -48,7 +49,7 @@ CONSUMERS: Mapping[str, Consumer] = {
         opens_clips=True,
     ),
     "musubi-tuner": Consumer("musubi-tuner: one JSONL per frame rate, dataset.toml", takes_variable_rate=False, opens_clips=True),
-    "videox-fun": Consumer("VideoX-Fun: JSON", codecs_refused=_AV1),
+    "videox-fun": Consumer("VideoX-Fun: JSON", codecs_refused=_AV1, takes_unstated_rate=False),
     "diffsynth": Consumer(
         "DiffSynth-Studio: metadata.csv",
         suffixes=(".mp4", ".avi", ".mov", ".wmv", ".mkv", ".flv", ".webm"),
@@ -76,9 +77,15 @@ CONSUMERS: Mapping[str, Consumer] = {
         suffixes=(".mp4",),
         codecs_refused=_AV1,
         min_frames=94,
+        takes_unstated_rate=False,
         opens_clips=True,
     ),
-    "energon": Consumer("Megatron-Energon: JSONL beside the clips, for `energon prepare`", takes_rotated=True, opens_clips=True),
+    "energon": Consumer(
+        "Megatron-Energon: JSONL beside the clips, for `energon prepare`",
+        suffixes=(".mp4", ".avi", ".mov", ".webm", ".mkv", ".flv"),
+        takes_unstated_rate=False,
+        opens_clips=True,
+    ),
     "webdataset": Consumer("WebDataset: tar shards of clips, captions and numbers", takes_rotated=True, opens_clips=True),
     "lance": Consumer("Lance: one table with the clips in it as blobs", takes_rotated=True, opens_clips=True),
     "hub-folder": Consumer(

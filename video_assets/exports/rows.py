@@ -21,13 +21,14 @@ import xxhash
 from video_assets.core.sharding import shard_keys
 from video_assets.publish.versions import Version, read_versions
 from video_assets.select.rules.licences import licences_of
+from video_assets.select.rules.lint import RATE_COLUMNS, states_no_rate
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.row_groups import kept_parts
 from video_assets.storage.stages import StageError
 from video_assets.storage.tables import ROWS_PER_GROUP
 
-_READ = ["path", "source", "video_codec", "rotation_deg", "is_variable_rate", "extras"]
+_READ = ["path", "source", "video_codec", "rotation_deg", "is_variable_rate", *RATE_COLUMNS, "extras"]
 _HASH = "content_hash"
 _KIND = pa.schema(
     [
@@ -36,9 +37,10 @@ _KIND = pa.schema(
         pa.field("video_codec", pa.string()),
         pa.field("rotation_deg", pa.int16()),
         pa.field("is_variable_rate", pa.bool_()),
+        pa.field("states_no_rate", pa.bool_()),
     ]
 )
-_Kind = tuple[str, str, str, int, bool]
+_Kind = tuple[str, str, str, int, bool, bool]
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Facts:
     contents: npt.NDArray[np.bytes_] | None = None
 
     def of(self, paths: list[str]) -> dict[str, pa.ChunkedArray]:
-        """Columns source, licence, video_codec, rotation_deg, is_variable_rate of these clips; content_hash where it was read.
+        """The columns of `kinds` for these clips; content_hash where it was read.
 
         Raises:
             StageError: the shards do not have one of them.
@@ -140,6 +142,7 @@ def _kinds(rows: pd.DataFrame, by_source: dict[str, str]) -> pd.DataFrame:
             "video_codec": rows["video_codec"].fillna(""),
             "rotation_deg": rows["rotation_deg"].fillna(0),
             "is_variable_rate": rows["is_variable_rate"].fillna(value=False),
+            "states_no_rate": states_no_rate(rows),
         }
     )
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from video_assets.select.rules.lint import states_no_rate
+
 VERSIONS = {"decord": "0.6.0", "OpenCV": "5.0.0.93", "torchcodec": "0.17.0", "PyAV": "18.1.0"}
 COLUMNS = [
     "clip_key", "video_codec", "rotation_deg", "fps", "header_fps", "header_frames", "packet_frames", "is_variable_rate",
@@ -44,8 +46,7 @@ RULES = (
     ReaderRule(
         "the container states no frame rate",
         {"decord": "fails"},
-        # Verdicts of older rules know neither column.
-        lambda clips: clips["header_fps"].isna() & clips["starts_at_s"].notna(),
+        states_no_rate,
     ),
     ReaderRule(
         "an MPEG transport stream",

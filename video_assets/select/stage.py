@@ -18,7 +18,7 @@ from video_assets.select.rules import limits as limit_rules
 from video_assets.select.rules.licences import REASONS as LICENCE_REASONS
 from video_assets.select.rules.licences import licences_of
 from video_assets.select.rules.limits import Limits, beyond
-from video_assets.select.rules.lint import COLUMNS, lint, lint_reasons
+from video_assets.select.rules.lint import CHECKED_COLUMNS, lint, lint_reasons, states_no_rate
 from video_assets.select.rules.reasons import Reasons, first_of
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
@@ -52,7 +52,7 @@ def columns_of(settings: Settings) -> list[str]:
     wanted = [
         *limits_of(settings).columns,
         *(["extras"] if settings.training.licences else []),
-        *(COLUMNS if settings.training.for_ else []),
+        *(CHECKED_COLUMNS if settings.training.for_ else []),
     ]
     return [*_KEYS, *dict.fromkeys(name for name in wanted if name not in _KEYS)]
 
@@ -114,5 +114,5 @@ def _licence_rule(clips: pd.DataFrame, settings: Settings) -> _Rule:
 
 
 def _trainer_rule(clips: pd.DataFrame, name: str) -> _Rule:
-    consumer = CONSUMERS[name]
-    return _Rule(_STAGE, lint_reasons(clips, consumer), lambda: name + ": " + lint(clips, consumer)["detail"])
+    consumer, rows = CONSUMERS[name], clips.assign(states_no_rate=states_no_rate(clips))
+    return _Rule(_STAGE, lint_reasons(rows, consumer), lambda: name + ": " + lint(rows, consumer)["detail"])

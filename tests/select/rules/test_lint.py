@@ -8,7 +8,15 @@ import pytest
 from video_assets.core.consumers import CONSUMERS, Consumer
 from video_assets.select.rules.lint import COLUMNS, READ_AS_MISSING, lint
 
-GOOD = {"path": "/c/a.mp4", "text": "a", "num_frames": 90, "video_codec": "h264", "rotation_deg": 0, "is_variable_rate": False}
+GOOD = {
+    "path": "/c/a.mp4",
+    "text": "a",
+    "num_frames": 90,
+    "video_codec": "h264",
+    "rotation_deg": 0,
+    "is_variable_rate": False,
+    "states_no_rate": False,
+}
 
 
 def reasons(consumer: Consumer, *rows: dict, **options) -> list[str]:
@@ -39,6 +47,18 @@ def test_the_first_reason_counts_and_allowed_ones_do_not():
     assert reasons(consumer, row, {}, {"rotation_deg": -360}) == ["rotated", "", ""]
     assert reasons(consumer, row, allowed=frozenset({"rotated"})) == ["variable_rate"]
     assert reasons(consumer, row, allowed=frozenset({"rotated", "variable_rate"})) == [""]
+
+
+@pytest.mark.parametrize("name", ["energon", "videox-fun", "cosmos-predict2.5"])
+def test_a_rate_that_is_not_stated_is_a_reason_for_readers_that_give_up_without_one(name):
+    row = {"states_no_rate": True, "num_frames": 120}
+    assert reasons(CONSUMERS[name], row, {**row, "states_no_rate": False}) == ["rate_not_stated", ""]
+    assert reasons(CONSUMERS["ltx"], row) == [""]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("a.flv", ""), ("a.ts", "suffix_refused"), ("a.m4v", "suffix_refused")])
+def test_energon_hands_out_the_bytes_alone_of_clips_whose_endings_it_does_not_know(name, reason):
+    assert reasons(CONSUMERS["energon"], {"path": f"/c/{name}"}) == [reason]
 
 
 def test_frames_are_held_against_the_larger_minimum():

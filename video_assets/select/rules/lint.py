@@ -20,12 +20,20 @@ REASONS = {
     "caption_read_as_missing": "the trainer reads CSV with pandas, which takes this caption (None, null, NA, ...) for no caption",
     "rotated": "the clip is stored turned: the trainer would see it lying on its side, or with height and width exchanged",
     "variable_rate": "frame durations differ, and the trainer counts on one rate",
+    "rate_not_stated": "the container states no frame rate, and the trainer's reader gives up without one; remux the clip to MP4",
     "too_few_frames": "fewer frames than the trainer needs at least",
 }
 """Reasons of the lint, in the order in which they are asked."""
 
-COLUMNS = ["path", "text", "num_frames", "video_codec", "rotation_deg", "is_variable_rate"]
+_AS_CHECKED = ["path", "text", "num_frames", "video_codec", "rotation_deg", "is_variable_rate"]
+RATE_COLUMNS = ["header_fps", "starts_at_s"]
+"""Columns of CHECKED that `states_no_rate` looks at."""
+
+COLUMNS = [*_AS_CHECKED, "states_no_rate"]
 """What the rules look at."""
+
+CHECKED_COLUMNS = [*_AS_CHECKED, *RATE_COLUMNS]
+"""Columns of CHECKED that make `COLUMNS`."""
 
 # What pandas.read_csv takes for missing by default; a test asks pandas.
 READ_AS_MISSING = frozenset(
@@ -34,6 +42,11 @@ READ_AS_MISSING = frozenset(
         *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
     }
 )
+
+
+def states_no_rate(clips: pd.DataFrame) -> pd.Series:
+    """Clips (`RATE_COLUMNS`) whose container states no frame rate. Verdicts of older rules know neither column."""
+    return clips["header_fps"].isna() & clips["starts_at_s"].notna()
 
 
 def lint(rows: pd.DataFrame, consumer: Consumer, *, min_frames: int = 0, allowed: frozenset[str] = frozenset()) -> pd.DataFrame:
@@ -85,6 +98,8 @@ def _complaints(rows: pd.DataFrame, consumer: Consumer, min_frames: int) -> Iter
         yield "rotated", degrees % 360 != 0, lambda row: f"{row['rotation_deg']} degrees"
     if not consumer.takes_variable_rate:
         yield "variable_rate", _true(rows["is_variable_rate"]), lambda _row: "frame durations differ"
+    if not consumer.takes_unstated_rate:
+        yield "rate_not_stated", _true(rows["states_no_rate"]), lambda _row: "the container states no frame rate"
     few = _true(rows["num_frames"] < min_frames)
     yield "too_few_frames", few, lambda row: f"{row['num_frames']} frames; needed are {min_frames}"
 
