@@ -124,10 +124,10 @@ def settings_of(folder: Path) -> Settings:
     return Settings(data_root=folder, own_clips={"folder": "/clips"}, decode={"n_shards": N_SHARDS})
 
 
-def generate(folder: Path, n_rows: int) -> None:
+def generate(folder: Path, n_rows: int, *, clips_folder: str = "/shared/text-to-video/clips/own") -> None:
     """All tables up to decode_check; 2 % of the clips have no caption, 1 % is too large, 3 % does not decode."""
     layout, rng = Layout(folder), np.random.default_rng(0)
-    clips = CLIPS.frame(columns_of(rng, n_rows))
+    clips = CLIPS.frame(columns_of(rng, n_rows, clips_folder))
     fate = pd.Series(rng.choice(["kept", "uncaptioned", "large", "bad"], n_rows, p=[0.94, 0.02, 0.01, 0.03]))
     clips["file_size"] = clips["file_size"].mask((fate == "large").to_numpy(), 200 << 20)
     constants = {"status": "ok", "reason": "", "detail": "", "origin": "captions.csv"}
@@ -168,7 +168,7 @@ def check(layout: Layout, shard: str, bad: set[str]) -> None:
     write_stage(layout.checked(shard), CHECKED, kept=kept, dropped=every, note=note)
 
 
-def columns_of(rng: np.random.Generator, n_rows: int) -> pd.DataFrame:
+def columns_of(rng: np.random.Generator, n_rows: int, clips_folder: str) -> pd.DataFrame:
     """CLIPS with plausible values."""
     height = rng.choice([360, 480, 720, 1080, 2160], n_rows)
     width = height * 16 // 9
@@ -176,7 +176,7 @@ def columns_of(rng: np.random.Generator, n_rows: int) -> pd.DataFrame:
     columns = {
         "clip_key": [f"own_clips/{name}" for name in names],
         "source": "own_clips",
-        "path": [f"/shared/text-to-video/clips/own/{name}" for name in names],
+        "path": [f"{clips_folder}/{name}" for name in names],
         "text": captions(rng, n_rows),
         "num_frames": rng.integers(24, 600, n_rows),
         "height": height,
