@@ -7,9 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from data_roots import Clip, after_listing, fill
 
+from video_assets.core.schema import CLIPS
 from video_assets.publish.publish import publish
 from video_assets.storage import grouping
 from video_assets.storage.row_group_bytes import hashes_of
+from video_assets.storage.stages import read_stage, write_stage
 
 SECTIONS = {"decode": {"n_shards": 2}}
 
@@ -72,6 +74,18 @@ def test_clips_that_come_go_and_change_give_the_tables_of_a_first_run(tmp_path):
         run(tmp_path / f"first-{step}", listed)
         assert written(tmp_path / "grown") == written(tmp_path / f"first-{step}")
         assert product(tmp_path / "grown") == product(tmp_path / f"first-{step}")
+
+
+@pytest.mark.parametrize("n_large", [0, 1, 7, 199])
+def test_a_first_filter_has_the_bytes_of_a_table_that_is_written_whole(tmp_path, n_large):
+    large = {number * 5 for number in random.Random(n_large).sample(range(200), n_large)}
+    clips = [clip(number, **({"file_size": 1 << 40} if number in large else {})) for number in range(0, 1000, 5)]
+    layout, _ = fill(tmp_path, clips, upto="size_filtered", **SECTIONS)
+    stage = read_stage(layout.size_filtered, CLIPS)
+    assert (len(stage.kept), len(stage.dropped)) == (200 - n_large, n_large)
+    whole = tmp_path / "whole.parquet"
+    write_stage(whole, CLIPS, kept=stage.kept, dropped=stage.dropped, note=stage.note)
+    assert layout.size_filtered.read_bytes() == whole.read_bytes()
 
 
 def test_a_new_clip_touches_two_row_groups_of_a_table_at_most(tmp_path):

@@ -93,6 +93,12 @@ def changed_in_any(every: Iterable[Changes]) -> tuple[KeyRange, ...]:
     return tuple(merged)
 
 
+def ranges_with(units: Sequence[Unit], keys: Iterable[str]) -> tuple[KeyRange, ...]:
+    """The keys of all units that have one of `keys`."""
+    ordered = sorted(keys)
+    return _joined(unit.keys for unit in units if _any_in(ordered, unit.keys))
+
+
 def patch_of(path: Path, spec: TableSpec, ranges: tuple[KeyRange, ...]) -> Patch | None:
     """A patch of the table at `path`; None when there is none, or none whose row groups could be kept."""
     try:

@@ -69,6 +69,10 @@ class TablesByKey:
         self._identities = {path: identity(path.stat()) for path in paths}
         self._groups = [group for path in paths for group in _groups(path, spec)]
 
+    def identity_of(self, path: Path) -> tuple[int, int, int]:
+        """Which file `path` was at the first look."""
+        return self._identities[path]
+
     def units(self) -> list[Unit]:
         """All keys there can be, cut where a row group of any table begins.
 
