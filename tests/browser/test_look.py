@@ -138,6 +138,7 @@ def play(page: Page, folder: Path) -> None:
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('#viewer video').currentTime > 0.1")
     shoot(page, "clip", folder)
+    step_through_frames(page)
     page.keyboard.press("ArrowRight")
     expect(page.locator("#viewer h2")).not_to_have_text("own_clips/bouncing-ball.mp4")
     close_clip(page)
@@ -149,6 +150,42 @@ def play(page: Page, folder: Path) -> None:
         expect(page.locator(".stage video")).to_have_count(0)
         shoot(page, f"no-play-{name}", folder)
         close_clip(page)
+
+
+def step_through_frames(page: Page) -> None:
+    """Each press is one frame, at both ends too; the clip has 30 of them a second."""
+
+    def see(frame: int) -> None:
+        is_there = "v.paused && !v.seeking && Math.floor(v.currentTime * 30)"
+        page.wait_for_function(
+            f"frame => {{ const v = document.querySelector('#viewer video'); return {is_there} === frame; }}", arg=frame
+        )
+        expect(page.locator(".frames .num")).to_have_text(f"{(frame + 0.5) / 30:.2f} s")
+
+    expect(page.locator(".frames")).to_be_hidden()
+    page.keyboard.press(".")
+    expect(page.locator(".frames")).to_be_visible()
+    page.evaluate("document.querySelector('#viewer video').currentTime = 20.5 / 30")
+    see(20)
+    page.keyboard.press(".")
+    see(21)
+    page.get_by_role("button", name="Frame before").click()
+    see(20)
+    page.keyboard.press(",")
+    see(19)
+    page.evaluate("document.querySelector('#viewer video').currentTime = 0.5 / 30")
+    see(0)
+    page.keyboard.press(",")
+    see(0)
+    page.evaluate("document.querySelector('#viewer video').currentTime = 89.5 / 30")
+    see(89)
+    page.keyboard.press(".")
+    see(89)
+    # A click does not take the keys: space plays.
+    page.get_by_role("button", name="Frame before").click()
+    see(88)
+    page.keyboard.press("Space")
+    expect(page.locator(".frames")).to_be_hidden()
 
 
 def mark_and_exclude(page: Page, folder: Path) -> None:

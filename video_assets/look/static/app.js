@@ -218,7 +218,7 @@ async function send(keys, isExcluded, why) {
 
 function help() {
   const box = $("dialog"), key = (...names) => h("dt", {}, names.flatMap((name) => [h("kbd", {}, name), " "]));
-  const rows = [[["←", "→", "↑", "↓"], "From clip to clip"], [["Enter"], "Open a clip"], [["Space"], "Open; in the player: play, pause"], [["x"], "Mark or unmark"], [["Shift", "x"], "Mark all from the last one to this; a click with Shift does too"], [["e"], "Exclude, or put back"],
+  const rows = [[["←", "→", "↑", "↓"], "From clip to clip"], [["Enter"], "Open a clip"], [["Space"], "Open; in the player: play, pause"], [[",", "."], "In the player: a frame back, a frame on"], [["x"], "Mark or unmark"], [["Shift", "x"], "Mark all from the last one to this; a click with Shift does too"], [["e"], "Exclude, or put back"],
     [["/"], "Words of a caption"], [["r"], "A new random sample"], [["v"], "Grid or list"], [["+", "−"], "Larger or smaller pictures"], [["Esc"], "Close"], [["?"], "This help"]];
   box.replaceChildren(h("h2", {}, "Keyboard"), h("dl", { class: "keys" }, rows.map(([names, words]) => [key(...names), h("dd", {}, words)])),
     h("div", { class: "end" }, h("button", { class: "ghost", onclick: () => box.close() }, "Close")));
@@ -240,7 +240,7 @@ function inViewer(event, into) {
   const onVideo = into.matches?.("video"), onButton = into.matches?.("button");
   return {
     ArrowRight: () => viewer.step(1), ArrowLeft: () => viewer.step(-1), x: () => marks.toggle(viewer.key),
-    e: () => viewer.clip && exclude([viewer.key], !viewer.clip.is_excluded), "?": help, ...(onVideo || onButton ? {} : { " ": () => viewer.play() }),
+    ",": () => viewer.frame(-1), ".": () => viewer.frame(1), e: () => viewer.clip && exclude([viewer.key], !viewer.clip.is_excluded), "?": help, ...(onVideo || onButton ? {} : { " ": () => viewer.play() }),
   }[event.key];
 }
 

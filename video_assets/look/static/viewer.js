@@ -6,6 +6,8 @@ import { shot } from "./pictures.js";
 
 const STATUS = { kept: "In the training CSV", dropped: "Not in the training CSV", waiting: "Waits for its source", pending: "Not through all stages yet" };
 
+const USUAL_FPS = 25; // of clips whose rate is not known
+
 export class Viewer {
   constructor({ state, marks, gallery, exclude, columns }) {
     Object.assign(this, { state, marks, gallery, exclude, columns, clip: null });
@@ -82,6 +84,30 @@ export class Viewer {
     if (video) (video.paused ? video.play().catch(() => {}) : video.pause());
   }
 
+  // To the middle of the next frame: at its very edge some browsers show the one before.
+  frame(by) {
+    const video = this.dialog.querySelector("video");
+    if (!video || !this.clip || !Number.isFinite(video.duration)) return;
+    video.pause();
+    const rate = this.clip.fps || USUAL_FPS, last = Math.max(0, Math.ceil(video.duration * rate - 1e-6) - 1);
+    const next = Math.floor(video.currentTime * rate + 1e-6) + by;
+    video.currentTime = (Math.min(Math.max(next, 0), last) + 0.5) / rate;
+  }
+
+  // Steps from frame to frame, out of the way while the clip plays.
+  frames(video) {
+    const time = h("span", { class: "num" });
+    const told = () => { time.textContent = `${video.currentTime.toFixed(2)} s`; };
+    // A click leaves the keys where they are: space plays.
+    const button = (words, title, by) => h("button", { title, "aria-label": title, onmousedown: (event) => event.preventDefault(), onclick: () => this.frame(by) }, words);
+    const box = h("div", { class: "frames", role: "group", "aria-label": "From frame to frame" }, button("−1", "Frame before (,)", -1), time, button("+1", "Next frame (.)", 1));
+    for (const event of ["loadedmetadata", "timeupdate", "seeking"]) video.addEventListener(event, told);
+    video.addEventListener("play", () => box.classList.add("away"));
+    video.addEventListener("pause", () => box.classList.remove("away"));
+    told();
+    return box;
+  }
+
   top(clip) {
     const button = (words, title, act, name = "ghost icon") => h("button", { class: name, title, "aria-label": title, onclick: act }, words);
     this.markButton = h("button", { class: "ghost", title: "Mark (x)", onclick: () => this.marks.toggle(clip.clip_key) }, "Mark");
@@ -110,7 +136,7 @@ export class Viewer {
     video.addEventListener("error", () => this.poster(stage, clip), { once: true });
     // Sound alone plays too, where the browser lacks the codec of the pictures.
     video.addEventListener("loadedmetadata", () => { if (!video.videoWidth) this.poster(stage, clip); }, { once: true });
-    stage.append(video);
+    stage.append(video, this.frames(video));
     return stage;
   }
 
