@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from video_assets.core.schema import TableSpec
-from video_assets.core.units import count
 from video_assets.defs.partition_reports import Metadata
 
 if TYPE_CHECKING:
@@ -37,12 +36,15 @@ def column_schema(spec: TableSpec) -> dict[str, dg.TableSchema]:
     return {"dagster/column_schema": dg.TableSchema(columns=columns)}
 
 
-def look_metadata(url: str | None, clips: int, name: str = "look", **filters: str) -> dict[str, dg.MarkdownMetadataValue]:
-    """A link to the page that shows these clips; nothing without clips, or when nobody has said where the page is."""
+def look_metadata(url: str | None, clips: int, name: str = "look", **filters: str) -> dict[str, dg.UrlMetadataValue]:
+    """A link to the page that shows these clips; nothing without clips, or when nobody has said where the page is.
+
+    An address: the UI hides Markdown behind a button.
+    """
     from video_assets.look.links import look_url
 
     address = look_url(url, **filters)
-    return {name: dg.MetadataValue.md(f"[look at {count(clips, 'clips')}]({address})")} if address and clips else {}
+    return {name: dg.MetadataValue.url(address)} if address and clips else {}
 
 
 def records_table(records: "Sequence[Row]") -> dg.TableMetadataValue | dg.TextMetadataValue:
@@ -98,17 +100,18 @@ def published_metadata(layout: "Layout", published: "Published", *, look: str | 
         "dagster/uri": dg.MetadataValue.path(str(published.csv)),
         "listed_clips": counted.listed,
         "dropped_clips": counted.dropped,
-        "kept_share": published.n_kept / counted.listed,
+        "kept_share": round(published.n_kept / counted.listed, 6),
         **look_metadata(look, published.n_kept, "look_at_kept", status="kept"),
         **look_metadata(look, counted.dropped, "look_at_dropped", status="dropped"),
         "csv": dg.MetadataValue.path(str(published.csv)),
         "csv_bytes": published.csv_bytes,
-        "csv_sha256": published.csv_hash,
+        # As much as has room in the UI: the manifest and the data version have all of it.
+        "csv_sha256": f"{published.csv_hash[:16]}…",
         # Text: the UI plots numbers over time, and a version's number only grows.
         "version": str(published.version),
-        "added_clips_since_last_version": changes.counts.added if changes else 0,
-        "dropped_clips_since_last_version": changes.counts.dropped if changes else 0,
-        "changed_clips_since_last_version": changes.counts.changed if changes else 0,
+        "added_since_last": changes.counts.added if changes else 0,
+        "dropped_since_last": changes.counts.dropped if changes else 0,
+        "changed_since_last": changes.counts.changed if changes else 0,
         "changes": dg.MetadataValue.json(changes_json(changes)),
         "manifest": dg.MetadataValue.path(str(published.manifest)),
         "dropped_by_reason": dg.MetadataValue.json(published.dropped),

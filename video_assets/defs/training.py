@@ -95,7 +95,7 @@ def _results(
             check_name=finding.name,
             passed=finding.is_passed,
             severity=dg.AssetCheckSeverity.WARN if finding.name in ADVISORY else dg.AssetCheckSeverity.ERROR,
-            description=finding.description,
+            description=finding.advised,
             metadata=finding.numbers
             if finding.is_passed
             else {**finding.numbers, **look_metadata(look, finding.n_clips, **finding.look_at)},

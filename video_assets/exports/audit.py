@@ -39,5 +39,6 @@ def audit_trainers(layout: Layout, settings: Settings) -> CheckFinding:
         for name, counts in told.items()
         if counts
     )
+    text += ". To leave them out, name the trainer in training.for" if text else ""
     numbers = {f"refused_by_{name}": sum(counts.values()) for name, counts in told.items()}
     return CheckFinding(CHECK, not text, text or f"{', '.join(told)} can take every clip", numbers)

@@ -19,6 +19,7 @@ from video_assets.core.funnel import Funnel, funnel_from_counts
 from video_assets.core.matching import positions
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
+from video_assets.core.units import count
 from video_assets.pipeline.shard import outcome_of
 from video_assets.publish.manifest import verify_published
 from video_assets.publish.rules import checks
@@ -95,7 +96,9 @@ def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> Chec
     paths = rows["path"].tolist()
     sizes = _sizes_of(settings.training.relative_to or layout.root, paths)
     gone = [path for path, size, known in zip(paths, sizes, rows["file_size"], strict=True) if size != known]
-    text = f"{len(gone):,} files are gone or have another size, first {gone[0]!r}" if gone else "every file is there, of its size"
+    text = (
+        f"{count(len(gone), 'files')} gone or of another size, first {gone[0]!r}" if gone else "every file is there, of its size"
+    )
     return CheckFinding("files_exist", not gone, text, {"missing_files": len(gone)})
 
 

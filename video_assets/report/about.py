@@ -22,7 +22,7 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.stages import read_stage
 from video_assets.storage.tables import read_head, read_table
 
-_NUMBERS = ["num_frames", "height", "width", "aspect_ratio", "fps", "resolution", "file_size"]
+_NUMBERS = ["num_frames", "height", "width", "fps", "file_size"]  # the others follow from them, and the UI has little room
 _MEASURED = ["file_size", "duration_s", "height", "width", "fps"]
 _SHOWN = ["clip_key", "text", "num_frames", "height", "width", "fps", "duration_s", "file_size", "probe_status"]
 
@@ -133,7 +133,7 @@ def _product_pictures(published: Published) -> ProductPictures:
     counted = funnel_from_counts(published.n_kept, published.dropped)
     return ProductPictures(
         funnel=picture_markdown(funnel_png(counted), "funnel"),
-        preview=preview(_in_short(read_head(published.table, TRAINING, 5)), ["clip", *_NUMBERS, "text"], max_chars=60),
+        preview=preview(_in_short(read_head(published.table, TRAINING, 5)), ["clip", *_NUMBERS, "text"], max_chars=40),
     )
 
 

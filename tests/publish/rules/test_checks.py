@@ -3,7 +3,7 @@
 import pytest
 
 from video_assets.core.funnel import funnel_from_counts
-from video_assets.publish.rules.checks import reasons_as_before
+from video_assets.publish.rules.checks import drop_rate, reasons_as_before
 
 
 def finding(now, before, **limits):
@@ -33,3 +33,14 @@ def test_a_reason_that_nobody_saw_before_counts_too():
 )
 def test_what_is_within_the_limit_or_an_accident_is_no_warning(now, before):
     assert finding(now, before).is_passed
+
+
+def test_a_rule_that_does_not_hold_says_what_to_do():
+    funnel = funnel_from_counts(1, {"decode_check": {"truncated": 2}})
+    too_many, fine = (drop_rate(funnel, max_drop_share=limit, max_bad_share=1) for limit in (0.1, 0.9))
+    assert too_many.advised.startswith(
+        "66.7 % of 3 wanted clips dropped (limit 10 %), 66.7 % of 3 decoded clips bad (limit 100 %). "
+    )
+    assert "raise checks.max_drop_share" in too_many.advised
+    assert fine.advised == fine.description
+    assert too_many.numbers["drop_share"] == 0.6667, "the UI shows all digits"

@@ -13,6 +13,7 @@ from video_assets.core.funnel import Funnel
 from video_assets.core.outliers import log_tail, shard_outliers
 from video_assets.core.schema import TableSpec
 from video_assets.core.units import share
+from video_assets.publish.rules.names import ADVICE
 from video_assets.select.rules import licences, limits, lint
 from video_assets.sources.openvid.rules.members import NOT_WANTED
 
@@ -34,6 +35,12 @@ class CheckFinding:
     numbers: Mapping[str, float] = field(default_factory=dict)
     look_at: dict[str, str] = field(default_factory=dict)
     n_clips: int = 0
+
+    @property
+    def advised(self) -> str:
+        """The sentence, with what to do when the rule does not hold."""
+        advice = "" if self.is_passed else ADVICE.get(self.name, "")
+        return f"{self.description}. {advice}" if advice else self.description
 
 
 def columns_and_types(rows: pd.DataFrame, spec: TableSpec) -> CheckFinding:
@@ -79,8 +86,8 @@ def drop_rate(funnel: Funnel, *, max_drop_share: float, max_bad_share: float) ->
     shares = {"drop_share": _part(n_dropped, n_listed), "bad_share": _part(bad, decoded)}
     is_passed = shares["drop_share"] <= max_drop_share and shares["bad_share"] <= max_bad_share
     text = (
-        f"{share(n_dropped, n_listed)} of {n_listed:,} wanted clips dropped (limit {max_drop_share:.0%}), "
-        f"{share(bad, decoded)} of {decoded:,} decoded clips bad (limit {max_bad_share:.0%})"
+        f"{share(n_dropped, n_listed)} of {n_listed:,} wanted clips dropped (limit {share(max_drop_share, 1)}), "
+        f"{share(bad, decoded)} of {decoded:,} decoded clips bad (limit {share(max_bad_share, 1)})"
     )
     by_reason = {f"share_{drop.reason}": _part(drop.clips, funnel.listed) for drop in funnel.drops}
     return CheckFinding("drop_rate", is_passed, text, {**shares, **by_reason}, {"status": "dropped"}, funnel.dropped)
@@ -118,4 +125,5 @@ def reasons_as_before(now: Funnel, before: Funnel | None, *, max_rise: float) ->
 
 
 def _part(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+    """Four digits: the UI shows every one that there is."""
+    return float(f"{part / whole:.4g}") if whole else 0.0

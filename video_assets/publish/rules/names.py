@@ -20,5 +20,22 @@ TRAINING_RULES = {
     "manifest_matches": "CSV, Parquet twin, dropped table and manifest are of one run",
 }
 
+_AGAIN = "Materialize training_csv again."
+
+ADVICE = {
+    "metadata_reconciles": "Materialize enriched_metadata again.",
+    "columns_and_types": _AGAIN,
+    "no_nulls": _AGAIN,
+    "unique_paths": _AGAIN,
+    "files_exist": "Bring the files back, or run everything again: the next table has only what is there.",
+    "counts_reconcile": _AGAIN,
+    "every_clip_has_a_verdict": "Materialize the shards of decode_check again, then training_csv.",
+    "drop_rate": "Look at the storage and at the reasons. When it is the clips after all, raise checks.max_drop_share or "
+    "checks.max_bad_share.",
+    "no_shard_outlier": "When it is the clips after all, raise checks.max_shard_excess.",
+    "manifest_matches": _AGAIN,
+}
+"""What a person does when a rule does not hold; those without an entry say it themselves."""
+
 # What a person should look at, though nothing is wrong with the table itself.
 ADVISORY = frozenset({"reasons_as_before"})
