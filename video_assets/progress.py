@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from video_assets.core import units
+
 _MB = 1_000_000
 
 
@@ -53,7 +55,7 @@ class LogProgress:
                 told = now
                 self._log(_line(label, done, total, unit, rate=(done - known) / max(now - start, 1e-9), note=said))
 
-        self._log(f"{label}: {total:,} {unit}")
+        self._log(f"{label}: {units.count(total, unit)}")
         yield advance
         rate = (done - known) / max(time.monotonic() - start, 1e-9)
         self._log(_line(label, done, total, unit, rate=rate, note=said))

@@ -32,3 +32,10 @@ def test_a_dry_run_counts_estimates_and_writes_nothing(sample: Sample, tmp_path:
     assert "known already      2 clips" in again.stdout
     assert "would be decoded   0 clips" in again.stdout
     assert "Nothing was written." in again.stdout
+    shutil.copy2(sample.clips / "moonlight.mp4", clips)
+    (clips / "moonlight.txt").write_text("one more")
+    for name in ("moonlight.mp4", "moonlight.txt"):
+        os.utime(clips / name, (1_700_000_000, 1_700_000_000))
+    one = command("run", "--data-root", root, "--dry-run")
+    assert "would be decoded   1 clip, " in one.stdout
+    assert "(from 1 clip decoded now)" in one.stdout

@@ -54,16 +54,16 @@ def status(found: "Status", activity: "Activity", *, is_again: bool) -> None:
 def forecast(found: "Forecast") -> None:
     """What a run would do."""
     out = Console(highlight=False, markup=False, soft_wrap=True)
-    out.print(f"would be listed    {found.listed:,} clips, {found.with_caption:,} of them with a caption")
+    out.print(f"would be listed    {count(found.listed, 'clips')}, {found.with_caption:,} of them with a caption")
     for reason, clips in found.dropped.items():
         if clips:
             out.print(f"would be dropped   {clips:,} {reason}, before decoding")
-    out.print(f"known already      {found.known:,} clips have a verdict")
-    out.print(f"would be decoded   {found.to_decode:,} clips, {size(found.bytes_to_decode)}")
+    out.print(f"known already      {count(found.known, 'clips')} with a verdict")
+    out.print(f"would be decoded   {count(found.to_decode, 'clips')}, {size(found.bytes_to_decode)}")
     for source in found.fetched:
         _expected(out, source)
     if found.decode_cpu_s is not None and found.decode_s is not None:
-        basis = f"from {count(found.sampled, 'clips')} that were decoded now" if found.sampled else "from what was decoded before"
+        basis = f"from {count(found.sampled, 'clips')} decoded now" if found.sampled else "from what was decoded before"
         out.print(
             f"estimated          {found.decode_cpu_s / 3600:,.2f} CPU-hours, about {found.decode_s:,.0f} s here with "
             f"{found.workers} workers ({basis})"
