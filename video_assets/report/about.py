@@ -133,7 +133,7 @@ def _product_pictures(published: Published) -> ProductPictures:
     counted = funnel_from_counts(published.n_kept, published.dropped)
     return ProductPictures(
         funnel=picture_markdown(funnel_png(counted), "funnel"),
-        preview=preview(_in_short(read_head(published.table, TRAINING, 5)), ["clip", *_NUMBERS, "text"], max_chars=40),
+        preview=preview(_in_short(read_head(published.table, TRAINING, 5)), ["clip", *_NUMBERS, "text"], max_chars=24),
     )
 
 
