@@ -31,7 +31,7 @@ def test_a_file_that_is_gone_or_has_another_size_is_named(tmp_path, monkeypatch,
     (clips / names[2_400]).unlink()
     found = finding(layout, settings)
     assert not found.is_passed
-    assert found.description == f"2 files are gone or have another size, first {str(clips / names[3])!r}"
+    assert found.description == f"2 files gone or of another size, first {str(clips / names[3])!r}"
 
 
 def finding(layout, settings):
