@@ -62,6 +62,16 @@ def test_other_options_make_it_anew_and_a_trainers_cache_moves_on(own):
     assert [path.name for path in second.folder.parent.iterdir()] == ["energon"]
 
 
+def test_an_index_of_lines_does_not_outlive_the_lines(own):
+    first = export(*own, "energon")
+    index = first.folder / "train.jsonl.idx"
+    index.write_bytes(bytes(8))  # as `energon prepare` does, in the same place
+    assert not export(*own, "energon").is_new
+    assert index.exists()
+    export(*own, "energon", replace(options_of(own[1]), min_frames=50))
+    assert not index.exists()
+
+
 def test_what_a_trainer_cached_between_our_clips_moves_on(own, monkeypatch):
     first = export(*own, "diffusion-pipe")
     clips = first.folder / "clips"
