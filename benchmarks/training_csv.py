@@ -35,6 +35,7 @@ from video_assets.storage.stages import StageNote, read_stage, stage_hash, write
 from video_assets.storage.tables import write_table
 
 N_SHARDS = 24
+CLIPS_FOLDER = "/shared/text-to-video/clips/own"
 
 
 def main() -> None:
@@ -124,7 +125,7 @@ def settings_of(folder: Path) -> Settings:
     return Settings(data_root=folder, own_clips={"folder": "/clips"}, decode={"n_shards": N_SHARDS})
 
 
-def generate(folder: Path, n_rows: int, *, clips_folder: str = "/shared/text-to-video/clips/own") -> None:
+def generate(folder: Path, n_rows: int, *, clips_folder: str = CLIPS_FOLDER) -> None:
     """All tables up to decode_check; 2 % of the clips have no caption, 1 % is too large, 3 % does not decode."""
     layout, rng = Layout(folder), np.random.default_rng(0)
     clips = CLIPS.frame(columns_of(rng, n_rows, clips_folder))
@@ -168,7 +169,7 @@ def check(layout: Layout, shard: str, bad: set[str]) -> None:
     write_stage(layout.checked(shard), CHECKED, kept=kept, dropped=every, note=note)
 
 
-def columns_of(rng: np.random.Generator, n_rows: int, clips_folder: str) -> pd.DataFrame:
+def columns_of(rng: np.random.Generator, n_rows: int, clips_folder: str = CLIPS_FOLDER) -> pd.DataFrame:
     """CLIPS with plausible values."""
     height = rng.choice([360, 480, 720, 1080, 2160], n_rows)
     width = height * 16 // 9
