@@ -100,6 +100,7 @@ def test_all_files_of_an_export_are_known_as_its_own(own):
         first = export(*own, target)
         with (first.folder / MADE).open() as lines:
             made = {line.rstrip("\n") for line in lines} | {*first.manifest["files"], MANIFEST}
+        made -= {"train.jsonl.idx"}  # Energon makes it of our lines
         assert made == {str(path.relative_to(first.folder)) for path in first.folder.rglob("*") if not path.is_dir()}
 
 
