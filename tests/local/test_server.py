@@ -57,7 +57,8 @@ def run_completely(root: Path, *, clips: Path) -> None:
     clips.mkdir()
     make_clip(clips / "a.mp4")
     (clips / "a.txt").write_text("a caption")
-    for path in clips.iterdir():
+    # The folder too: had it changed moments before the run, the sensor would rightly look once more.
+    for path in (*clips.iterdir(), clips):
         os.utime(path, (1_700_000_000, 1_700_000_000))
     done = command("run", "--clips", clips, "--data-root", root, "--shards", 2)
     assert done.returncode == 0, done.stderr
