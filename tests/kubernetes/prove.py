@@ -18,6 +18,7 @@ should be.
 Name steps to run those alone (STEPS="cancel clean_up"), after the installation.
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -49,8 +50,12 @@ from cluster import (
 )
 from dagster_server import LAUNCH_BACKFILL, LAUNCH_JOB, job_params, wait_for
 from material import RESOURCES, SHARDS, START_TIMEOUT_S, Opened, images, laptop_run, make_clips, values
+from mira_tables import v1_row, write_v1
 
 from video_assets.core.sharding import PROBE_PARTS, shard_of
+from video_assets.settings.sources import MiraData
+from video_assets.sources.miradata.listing import refresh_listing, rows_path
+from video_assets.storage.layout import Layout
 
 CHART = Path(__file__).parents[2] / "helm"
 KILL_RUN = """
@@ -231,7 +236,9 @@ class Proof:
         seen: dict[str, set[str]] = {}
         for job in jobs:
             [container] = job["spec"]["template"]["spec"]["containers"]
-            kind = {"decode": "decode", "ASSET_JOB": "decode or lists"}.get(job["metadata"]["labels"]["dagster/job"], "tables")
+            kind = {"decode": "decode", "probe": "decode", "ASSET_JOB": "decode or lists"}.get(
+                job["metadata"]["labels"]["dagster/job"], "tables"
+            )
             seen.setdefault(kind, set()).add(container["resources"]["requests"]["memory"])
         say(f"   memory requested by runs: {seen}")
         expect("of the jobs prepare and publish", seen["tables"], {RESOURCES["tables"]["requests"]["memory"]})
@@ -386,6 +393,25 @@ class Proof:
         told = wait_for(lambda: words in kubectl("logs", "alerts") and kubectl("logs", "alerts"), timeout_s=300)
         say(f"   the receiver got: {told.splitlines()[n_before:]}")
         expect("the node is named", words in told, True)
+
+    def step_miradata_table(self) -> None:
+        """MiraData's CSV, read by a pod, gives the listing that it gives on the laptop."""
+        here = Layout(self.folder / "miradata")
+        table = self.folder / "miradata.csv"
+        captions = ("plain", 'says "so", twice', "two\nlines", "größer als 字")
+        rows = [v1_row(f"{n}.0", f"https://example.org/{n}.mp4", 0, 5, dense_caption=captions[n % 4]) for n in range(300)]
+        write_v1(table, rows)
+        laptops = refresh_listing(here, MiraData(is_enabled=True, csv=str(table)))
+        with table.open("rb") as file:
+            run("kubectl", "exec", "-i", f"deployment/{RELEASE}-code", "--", "sh", "-c", "cat >/data/miradata.csv", stdin=file)
+        self.helm("--set", "settings.miradata.is_enabled=true,settings.miradata.csv=/data/miradata.csv")
+        expect("list_miradata", self.ui.run_job("list_miradata", timeout_s=900), "SUCCESS")
+        found = exec_code("sh", "-c", "cd /data/listings/miradata && sha256sum *.parquet").split()
+        rows_here = rows_path(here, laptops.revision)
+        wanted = [hashlib.sha256(rows_here.read_bytes()).hexdigest(), rows_here.name]
+        expect("rows of the listing, by hash and name as on the laptop", found, wanted)
+        say(f"   {laptops.n_rows} rows, {laptops.n_captioned} with a caption, {len(laptops.batches)} batches")
+        self.helm()
 
     def step_daemon_and_upgrade(self) -> None:
         backfill = self.begin()
