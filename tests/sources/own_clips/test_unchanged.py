@@ -7,7 +7,7 @@ import pytest
 
 from video_assets.core.schema import LEDGER
 from video_assets.settings.model import Settings
-from video_assets.sources.ledgers import refresh_own_clips
+from video_assets.sources.ledgers import is_own_clips_current, refresh_own_clips
 from video_assets.storage.layout import Layout
 from video_assets.storage.tables import read_table
 from video_assets.tombstones.table import add_tombstones
@@ -137,3 +137,13 @@ def test_a_clip_that_is_gone_keeps_its_caption_and_extras(source):
     source.refresh()
     gone = source.rows().loc["own_clips/b.mp4"]
     assert (gone["reason"], gone["text"], gone["extras"]) == ("gone", "a cat", '{"colour": "blue"}')
+
+
+def test_a_table_of_another_size_is_news_before_the_folder_is_walked(tmp_path):
+    source = Source(tmp_path)
+    source.refresh()
+    settings = Settings(data_root=source.root, own_clips={"folder": source.clips, "captions": source.captions})
+    assert is_own_clips_current(source.layout, settings)
+    source.tell(a="a dog", b="a cat that sleeps")
+    source.clips.rename(tmp_path / "away")  # whoever walks it says that it is not there
+    assert not is_own_clips_current(source.layout, settings)

@@ -1,6 +1,6 @@
 """Names of the rules that published tables are held against, with what each one means. Kept without pandas: definitions read it.
 
-Belongs here: names and meanings. Does not belong here: the rules themselves (`publish.rules.checks`).
+Belongs here: names, meanings, advice. Does not belong here: the rules themselves (`publish.rules.checks`).
 """
 
 METADATA_RULES = {
