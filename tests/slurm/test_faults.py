@@ -85,8 +85,8 @@ def test_a_task_that_is_cancelled_by_hand_fails_its_shard_alone(site, opened, la
 
 
 def test_before_its_time_limit_a_task_hands_back_and_the_rest_is_submitted_again(site, opened, layout, settings_of):
-    site.mount.slow(4.0)
-    settings = settings_of(layout, time_limit="2", hand_back_s=119)
+    site.mount.slow(20.0)
+    settings = settings_of(layout, time_limit="3", hand_back_s=119)  # Slurm's signal comes 1 to 61 s after the start
     lines = []
     outcomes = check_shards_on_slurm(
         layout, site.shards[:1], settings=settings, progress=LogProgress(lines.append, interval_s=0.0)

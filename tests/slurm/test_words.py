@@ -137,6 +137,18 @@ def test_settings_that_slurm_would_misread_are_refused(bad):
         Slurm(**bad)
 
 
+@pytest.mark.parametrize("limit", ["3", "3:00", "0:03:00", "0-0:03", "0-00:03:00"])
+def test_a_time_limit_that_leaves_no_time_for_work_is_refused_however_it_is_written(limit):
+    with pytest.raises(ValidationError, match=f"time_limit = '{limit}' leaves no time for work"):
+        Slurm(time_limit=limit)
+    assert Slurm(time_limit=limit, hand_back_s=119).time_limit == limit
+
+
+@pytest.mark.parametrize("limit", ["4", "3:01", "0:03:01", "0-1", "1-0", "0-01:00", "0-00:03:01"])
+def test_a_time_limit_longer_than_handing_back_takes_is_taken(limit):
+    assert Slurm(time_limit=limit).time_limit == limit
+
+
 # A controller cannot be made to die at just this moment; these are squeue's words when one did.
 @pytest.mark.parametrize(
     "said",

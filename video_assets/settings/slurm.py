@@ -4,12 +4,15 @@ Belongs here: names, defaults, validation. Does not belong here: what becomes of
 """
 
 import re
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from video_assets.settings.section import AbsolutePath, Section
 
 _TIME = re.compile(r"(\d+-)?\d+(:\d\d){0,2}")
+# Slurm may send the signal of --signal so much before its time (man sbatch).
+_SIGNAL_EARLY_S = 60
 _OURS = (
     "--array",
     "-a",
@@ -70,6 +73,16 @@ class Slurm(Section):
             raise ValueError('write minutes ("90"), "H:MM:SS" or "D-HH:MM:SS"')
         return limit
 
+    @model_validator(mode="after")
+    def _leaves_time_for_work(self) -> Self:
+        # A signal that meets a task while Slurm is still starting it kills the task.
+        if self.time_limit is not None and _seconds(self.time_limit) <= self.hand_back_s + _SIGNAL_EARLY_S:
+            raise ValueError(
+                f"time_limit = {self.time_limit!r} leaves no time for work: tasks hand back hand_back_s = {self.hand_back_s} "
+                f"seconds before it, and Slurm may be {_SIGNAL_EARLY_S} early; raise time_limit"
+            )
+        return self
+
     @field_validator("extra")
     @classmethod
     def _are_options(cls, extra: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,3 +99,13 @@ class Slurm(Section):
         if any(not word or "\0" in word for word in prefix):
             raise ValueError("an empty word, or a NUL byte in one")
         return prefix
+
+
+def _seconds(time: str) -> int:
+    """A time as Slurm writes it, in seconds: "M", "M:SS", "H:MM:SS", "D-H", "D-H:MM", "D-H:MM:SS" (man sbatch)."""
+    days, has_days, rest = time.rpartition("-")
+    numbers = [int(number) for number in rest.split(":")]
+    if not has_days and len(numbers) < 3:
+        numbers.insert(0, 0)
+    hours, minutes, seconds = (*numbers, 0, 0)[:3]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
