@@ -9,6 +9,7 @@ import pytest
 from data_roots import Clip, fill
 
 from video_assets.core.schema import TRAINING
+from video_assets.core.sharding import shard_keys
 from video_assets.publish.compare import compare_tables
 from video_assets.publish.product_files import ProductFiles
 from video_assets.publish.publish import publish
@@ -37,6 +38,71 @@ def test_whatever_changes_the_files_have_the_bytes_of_a_first_publication(tmp_pa
     for clips in (changed, [*changed, NEW] if order == "key" else [*changed, replace(NEW, name="x.mp4")]):
         grown = product_of(tmp_path / "grown", clips, training=training)
     assert grown == product_of(tmp_path / "first", clips, training=training)
+
+
+@pytest.fixture
+def read_again(monkeypatch):
+    """Row groups of shards that are read with their captions."""
+    groups, read = [], pq.ParquetFile.read_row_group
+
+    def recorded(file, group, **options):
+        groups.append(group)
+        return read(file, group, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", recorded)
+    return groups
+
+
+ONE_SHARD = {"decode": {"n_shards": 1}, "training": {"duplicates": "keep"}}
+
+
+def test_of_a_shard_only_the_row_groups_that_changed_are_read_again(tmp_path, read_again):
+    product_of(tmp_path / "grown", CLIPS, **ONE_SHARD)
+    layout, settings = fill(tmp_path / "grown", [*CLIPS[:-1], replace(CLIPS[-1], text="another caption")], **ONE_SHARD)
+    read_again.clear()
+    publish(layout, settings)
+    assert read_again == [len(BORDERS) - 1]
+
+
+def test_a_clip_that_is_left_out_by_hand_costs_its_piece(tmp_path, read_again):
+    product_of(tmp_path / "grown", CLIPS, **ONE_SHARD)
+    layout, settings = fill(tmp_path / "grown", CLIPS, **ONE_SHARD)
+    layout.exclusions.write_text(f"clip_key,detail\n{CLIPS[4].key},a watermark\n")
+    read_again.clear()
+    published = publish(layout, settings)
+    assert read_again == [1]
+    assert CLIPS[4].path not in published.csv.read_text()
+
+
+@pytest.mark.parametrize("memory", [None, "", "{}", '{"table": "x", "pieces": []}'])
+def test_what_pieces_were_made_from_may_be_lost(tmp_path, memory):
+    product_of(tmp_path / "grown", CLIPS, **ONE_SHARD)
+    changed = [*CLIPS[1:-1], replace(CLIPS[-1], text="another caption")]
+    layout, settings = fill(tmp_path / "grown", changed, **ONE_SHARD)
+    if memory is None:
+        layout.training_pieces.unlink()
+    else:
+        layout.training_pieces.write_text(memory)
+    published = publish(layout, settings)
+    grown = {path.name: path.read_bytes() for path in (published.csv, published.table)}
+    assert grown == product_of(tmp_path / "first", changed, **ONE_SHARD)
+
+
+def test_the_tables_per_source_take_over_their_lines_too(tmp_path, read_again):
+    clips = [replace(clip, source="openvid", partition="part_0") if number % 2 else clip for number, clip in enumerate(CLIPS)]
+    sections = {**ONE_SHARD, "openvid": {"is_enabled": True}}
+    changed = [replace(clips[0], text="another caption"), *clips[1:]]
+    layout, settings = fill(tmp_path / "grown", clips, **sections)
+    publish(layout, settings)
+    fill(tmp_path / "grown", changed, **sections)
+    read_again.clear()
+    grown = publish(layout, settings)
+    assert len(read_again) < pq.read_metadata(layout.checked(shard_keys(1)[0])).num_row_groups
+    first = publish(*fill(tmp_path / "first", changed, **sections))
+    assert grown.per_source.keys() == first.per_source.keys() == {"own_clips", "openvid"}
+    for source, path in grown.per_source.items():
+        assert path.read_bytes() == first.per_source[source].read_bytes()
+    assert grown.csv.read_bytes() == first.csv.read_bytes()
 
 
 def test_the_manifest_counts_what_changed_although_most_captions_were_not_read_again(tmp_path):

@@ -106,3 +106,27 @@ def is_put_aside(layout: Layout, settings: Settings) -> bool:
     groups = [pq.read_metadata(shard).row_group(0) for shard in shards]
     row_bytes, largest = sum(group.total_byte_size / group.num_rows for group in groups), max(group.num_rows for group in groups)
     return rows_at_a_time(row_bytes, largest, settings.tables.memory_mib << 20) < largest
+
+
+@pytest.mark.parametrize("memory_bytes", [None, 20_000])
+def test_rows_that_are_not_wanted_are_passed_over(shards, tmp_path, memory_bytes):
+    paths, order, expected = shards
+    ranges = [(0, 0), (7, 8), (8, 500), (2_000, 2_900)]
+    tables = read_merged(paths, order, columns=COLUMNS, scratch=tmp_path / "scratch", ranges=ranges, memory_bytes=memory_bytes)
+    for (start, end), table in zip(ranges, tables, strict=True):
+        assert table.equals(expected.slice(start, end - start))
+
+
+def test_row_groups_of_which_no_row_is_wanted_are_not_read(shards, tmp_path):
+    paths, order, expected = shards
+    for path in paths[:-1]:
+        group = pq.read_metadata(path).row_group(1)
+        content = bytearray(path.read_bytes())
+        first, size = group.column(2).data_page_offset, group.column(2).total_compressed_size
+        content[first : first + size] = bytes(size)
+        path.write_bytes(content)
+    options = {"columns": COLUMNS, "scratch": tmp_path / "scratch"}
+    last = read_merged(paths, order, ranges=[(2_000, 3_000)], **options)
+    assert next(last).equals(expected.slice(2_000))
+    with pytest.raises(OSError, match="page"):
+        list(read_merged(paths, order, ranges=[(0, 3_000)], **options))

@@ -37,13 +37,12 @@ _DECISIVE = ["clip_key", "source", "path", "verdict", "reason", "content_hash", 
 class Plan:
     """Which shard the next row is from, whether it is kept, and everything that is not.
 
-    `order`, `is_kept` and `paths` (of kept rows only) are in the order of the clip key, `kept` is not.
+    `order`, `is_kept` and `kept` are in the order of the clip key; `kept` has the columns clip_key, source and path.
     """
 
     order: npt.NDArray[np.int16]
     is_kept: npt.NDArray[np.bool_]
     kept: pd.DataFrame
-    paths: pd.Series
     dropped: pd.DataFrame
     decoded_by: dict[str, tuple[str, ...]]
 
@@ -83,8 +82,7 @@ def decide(layout: Layout, settings: Settings) -> Plan:
     return Plan(
         order=order,
         is_kept=in_order,
-        kept=kept[["clip_key", "source"]],
-        paths=kept["path"].iloc[np.argsort(rank[kept.index.to_numpy()])].reset_index(drop=True),
+        kept=kept[["clip_key", "source", "path"]].iloc[np.argsort(rank[kept.index.to_numpy()])].reset_index(drop=True),
         dropped=pd.concat([DROPPED.frame(), *(stage.dropped for stage in stages), dropped]).sort_values(
             "clip_key", ignore_index=True
         ),

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from video_assets.core.schema import TRAINING
+from video_assets.publish.pieces import Lines, Piece
 from video_assets.publish.rules.manifest import FileFacts
 from video_assets.publish.rules.rows import csv_header, csv_rows
-from video_assets.publish.segments import KnownSegments, Segment, fingerprint, tell_segments
+from video_assets.publish.segments import KnownSegments, Segment, Taken, fingerprint, tell_segments
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write
 from video_assets.storage.row_group_bytes import RowGroupWriter
@@ -61,7 +62,7 @@ class HashedFile(io.RawIOBase):
 class ProductFiles:
     """CSV, Parquet twin and one CSV per source, all written at once; they appear when the block ends without an exception.
 
-    Of rows that are in `known`, CSV and twin get the bytes that they had there.
+    Of rows that are in `known`, CSV and twin get the bytes that they had there. `pieces` says what was written, in order.
     """
 
     def __init__(self, folder: Path, name: str, *, sources: Mapping[str, str], known: KnownSegments | None = None) -> None:
@@ -70,6 +71,7 @@ class ProductFiles:
         self._stack = ExitStack()
         self._files: dict[Path, HashedFile] = {}
         self._known, self._segments = known or KnownSegments(), list[Segment]()
+        self.pieces: list[Piece] = []
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -81,19 +83,35 @@ class ProductFiles:
             self._stack = stack.pop_all()
         return self
 
-    def write(self, rows: pa.Table, source: pa.ChunkedArray) -> None:
-        """Append TRAINING rows, which are a row group of the twin; `source` says where each comes from."""
+    def write(self, rows: pa.Table, source: pa.ChunkedArray, *, made_of: str = "") -> None:
+        """Append TRAINING rows, which are a row group of the twin.
+
+        Args:
+            rows: one at least.
+            source: where each comes from.
+            made_of: see `publish.pieces`.
+        """
         known = fingerprint(rows)
         lines = self._known.take_over(known, self._twin)
         if lines is None:
             lines = csv_rows(rows)
             self._twin.write(rows)
-        self._segments.append(Segment(known, len(lines)))
-        self._files[self._table].n_rows += rows.num_rows
-        self._append_csv(self._csv, lines, rows.num_rows)
-        for name, path in self._by_source.items():
+        sources, found = {}, {}
+        for name in self._by_source:
             of_source = rows.filter(pa.array(source.to_numpy() == name))
-            self._append_csv(path, csv_rows(of_source), of_source.num_rows)
+            found[name] = csv_rows(of_source)
+            sources[name] = Lines(of_source.num_rows, len(found[name]))
+        self._append(Taken(Segment(known, len(lines)), Piece(made_of, rows.num_rows, sources), lines, found))
+
+    def take_over(self, made_of: str) -> int:
+        """Append the rows of a piece that was made from the same before, and say how many; `is_known` must be true of it."""
+        taken = self._known.take_made_of(made_of, self._twin)
+        self._append(taken)
+        return taken.piece.rows
+
+    def is_known(self, made_of: str) -> bool:
+        """True when the rows of a piece that is made from this need not be read."""
+        return self._known.has_made_of(made_of)
 
     @property
     def facts(self) -> dict[str, FileFacts]:
@@ -103,6 +121,14 @@ class ProductFiles:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         tell_segments(self._twin, self._segments)
         self._stack.__exit__(kind, error, trace)
+
+    def _append(self, part: Taken) -> None:
+        self._segments.append(part.segment)
+        self.pieces.append(part.piece)
+        self._files[self._table].n_rows += part.piece.rows
+        self._append_csv(self._csv, part.lines, part.piece.rows)
+        for name, path in self._by_source.items():
+            self._append_csv(path, part.sources[name], part.piece.sources[name].rows)
 
     def _append_csv(self, path: Path, lines: bytes, n_rows: int) -> None:
         self._files[path].write(lines)

@@ -1,28 +1,18 @@
 """The product: CSV, Parquet twin, table of dropped clips, and the manifest that vouches for them; each publication is a version.
 
-Rows come from the shards a few thousand at a time (`publish.shard_rows`), so memory does not grow with the captions. A version is
-written aside and appears whole (`publish.versions`).
-Belongs here: refusing, writing, the manifest. Does not belong here: which rows (`publish.plan`), their text
-(`publish.rules.rows`, `publish.product_files`), whether the shards are current (`pipeline.currency`).
+A version is written aside and appears whole (`publish.versions`).
+Belongs here: refusing, versions, the manifest. Does not belong here: which rows (`publish.plan`), writing them
+(`publish.product_rows`), their text (`publish.rules.rows`), whether the shards are current (`pipeline.currency`).
 """
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from video_assets.core.errors import MendableError
 from video_assets.core.funnel import funnel_from_counts
 from video_assets.core.json_values import JsonObject
-from video_assets.core.matching import positions
 from video_assets.core.schema import DROPPED, TRAINING
-from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.currency import IncompleteInputError, current_inputs
 from video_assets.pipeline.recipes import decode_check_recipe, training_csv_recipe
 from video_assets.progress import Advance, Progress, no_progress
@@ -30,13 +20,12 @@ from video_assets.publish.audit import refuse_implausible
 from video_assets.publish.compare import compare_tables
 from video_assets.publish.exclusions import exclusions_hash
 from video_assets.publish.manifest import Published, problems_in, read_published
+from video_assets.publish.pieces import Piece, remember, remembered
 from video_assets.publish.plan import Plan, decide, refuse_lost_clips
 from video_assets.publish.product_files import ProductFiles, per_source_names, sha256_file
+from video_assets.publish.product_rows import write_rows
 from video_assets.publish.rules.manifest import Changes, ClipCounts, FileFacts, MadeFrom, Manifest
-from video_assets.publish.rules.row_order import growing_order
-from video_assets.publish.rules.rows import training_rows
 from video_assets.publish.segments import KnownSegments, known_segments
-from video_assets.publish.shard_rows import in_order, read_merged
 from video_assets.publish.versions import (
     Version,
     commit,
@@ -49,16 +38,21 @@ from video_assets.publish.versions import (
     show,
 )
 from video_assets.settings.model import Settings
-from video_assets.storage.grouping import by_key
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, hold
 from video_assets.storage.space import explained_space
-from video_assets.storage.tables import ROWS_PER_GROUP, write_table
-from video_assets.workers.memory import table_bytes
+from video_assets.storage.tables import write_table
 
 # Another publication takes minutes: this one then finds nothing left to do.
 _PATIENCE_S = 600.0
-_ROW = ["clip_key", "source", *TRAINING.names]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What the manifest says of the files, by name; and the pieces that they consist of."""
+
+    files: dict[str, FileFacts]
+    pieces: list[Piece]
 
 
 class NothingKeptError(MendableError):
@@ -138,21 +132,23 @@ def _build(
         explained_space(layout.training, purpose="publishing"),
         progress("write the training CSV", len(plan.kept), "rows") as advance,
     ):
-        files = _write(layout, settings, plan, made_from, folder=folder, previous=previous, advance=advance)
+        written = _write(layout, settings, plan, made_from, folder=folder, previous=previous, advance=advance)
         counts = plan.counts
         manifest = Manifest(
             version=next_number(layout),
             name=settings.product_name,
             columns=tuple(TRAINING.names),
             rows=counts.kept,
-            files=files,
+            files=written.files,
             counts=counts,
             decoded_by=plan.decoded_by,
             report=layout.report_page.relative_to(layout.training).as_posix(),
             made_from=made_from,
         )
         last = versions[-1] if versions else None
-        if last is not None and last.manifest.files == files:
+        table_sha256 = written.files[f"{settings.product_name}.parquet"].sha256
+        remember(layout.training_pieces, table_sha256=table_sha256, pieces=written.pieces)
+        if last is not None and last.manifest.files == written.files:
             return mend(last, folder, replace(manifest, version=last.manifest.version, changes=last.manifest.changes))
         return commit(layout, folder, replace(manifest, changes=_changes(folder, manifest, previous)), previous)
 
@@ -180,19 +176,13 @@ def _write(
     folder: Path,
     previous: Version | None,
     advance: Advance,
-) -> dict[str, FileFacts]:
-    """Write everything but the manifest; return what it says of the files, by name."""
-    rows = _rows(layout, settings, plan, folder / ".shards.arrow")
-    if settings.training.order == "append" and previous is not None:
-        order = _growing_order(plan, previous, settings.training.relative_to)
-        rows = rows if order is None else in_order(rows, order, folder / ".rows.arrow")
+) -> _Written:
+    """Write everything but the manifest."""
     with (
-        _segments_of(previous) as known,
+        _known_to(layout, settings, previous) as known,
         ProductFiles(folder, settings.product_name, sources=per_source_names(settings), known=known) as files,
     ):
-        for table in rows:
-            files.write(table.select(TRAINING.names), table.column("source"))
-            advance(table.num_rows)
+        write_rows(layout, settings, plan, files=files, previous=previous, scratch=folder, advance=advance)
         if _inputs(layout, settings) != made_from.inputs:
             raise IncompleteInputError(
                 "the shards or exclude.csv were changed meanwhile: wait for the other run, then materialize training_csv again"
@@ -200,31 +190,12 @@ def _write(
     path = folder / layout.dropped.name
     write_table(path, DROPPED, plan.dropped)
     dropped = FileFacts(rows=len(plan.dropped), bytes=path.stat().st_size, sha256=sha256_file(path))
-    return {**files.facts, path.name: dropped}
+    return _Written({**files.facts, path.name: dropped}, files.pieces)
 
 
-def _rows(layout: Layout, settings: Settings, plan: Plan, scratch: Path) -> Iterator[pa.Table]:
-    """TRAINING rows with a last column `source`, in the order of the clip key and cut by it."""
-    relative_to = settings.training.relative_to
-    paths = [layout.checked(shard) for shard in shard_keys(settings.decode.n_shards)]
-    memory_bytes = table_bytes(settings.tables.memory_mib)
-    merged = read_merged(paths, plan.order, columns=_ROW, scratch=scratch, memory_bytes=memory_bytes)
-    every = (
-        clips.filter(pa.array(plan.is_kept[start * ROWS_PER_GROUP : start * ROWS_PER_GROUP + clips.num_rows]))
-        for start, clips in enumerate(merged)
-    )
-    for kept in by_key(every):
-        rows = training_rows(kept, relative_to=None if relative_to is None else str(relative_to))
-        yield rows.append_column("source", kept.column("source"))
-
-
-def _segments_of(previous: Version | None) -> AbstractContextManager[KnownSegments]:
+def _known_to(layout: Layout, settings: Settings, previous: Version | None) -> AbstractContextManager[KnownSegments]:
     if previous is None:
         return nullcontext(KnownSegments())
-    return known_segments(previous.folder / f"{previous.name}.csv", previous.table)
-
-
-def _growing_order(plan: Plan, previous: Version, relative_to: Path | None) -> npt.NDArray[np.int64] | None:
-    before = pq.read_table(previous.table, columns=["path"])["path"].to_pandas(types_mapper=pd.ArrowDtype)
-    ours = plan.paths if relative_to is None else plan.paths.str.removeprefix(str(relative_to).rstrip("/") + "/")
-    return growing_order(positions(ours, before), len(before))
+    pieces = remembered(layout.training_pieces, table_sha256=previous.manifest.files[previous.table.name].sha256)
+    by_source = {source: previous.folder / f"{product}.csv" for source, product in per_source_names(settings).items()}
+    return known_segments(previous.folder / f"{previous.name}.csv", previous.table, pieces=pieces, by_source=by_source)

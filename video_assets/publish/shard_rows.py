@@ -6,8 +6,10 @@ Belongs here: reading in order. Does not belong here: which order (`publish.rule
 writing (`publish.product_files`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,32 +30,51 @@ def read_merged(
     *,
     columns: list[str],
     scratch: Path,
+    ranges: Sequence[tuple[int, int]] | None = None,
     memory_bytes: int | None = None,
 ) -> Iterator[pa.Table]:
-    """Rows of all `paths` (each sorted by clip key) in `order` (see `merge_order`), in tables of `ROWS_PER_GROUP`.
+    """Rows of all `paths` (each sorted by clip key) in `order` (see `merge_order`), a table for each range.
 
     Args:
         paths: the shards.
         order: the shard of the next row.
         columns: of the shards.
         scratch: a file that must not be there, and is gone at the end. Not used where a row group of every shard fits.
+        ranges: which rows, as first and end, rising and apart; default: all, in tables of `ROWS_PER_GROUP`.
         memory_bytes: what waiting rows of all shards may take together; default: as much as it takes.
 
     Raises:
         StageError: a file was replaced meanwhile.
     """
+    if ranges is None:
+        starts = range(0, len(order), ROWS_PER_GROUP)
+        ranges = [(start, min(start + ROWS_PER_GROUP, len(order))) for start in starts]
     shards = [_Shard(path, columns) for path in paths]
     largest = max((shard.largest_group for shard in shards), default=0)
     n_rows = rows_at_a_time(sum(shard.row_bytes for shard in shards), largest, memory_bytes)
     try:
         waiting = [shard.groups() for shard in shards] if n_rows >= largest else _put_aside(shards, n_rows, scratch)
         streams = [_Stream(shard.empty, parts) for shard, parts in zip(shards, waiting, strict=True)]
-        for start in range(0, len(order), ROWS_PER_GROUP):
-            part = order[start : start + ROWS_PER_GROUP]
-            counts = np.bincount(part, minlength=len(streams))
-            yield interleave([stream.take(int(n)) for stream, n in zip(streams, counts, strict=True)], part)
+        done = 0
+        for start, end in ranges:
+            for stream, n in zip(streams, _counts(order[done:start], len(streams)), strict=True):
+                stream.skip(int(n))
+            part = order[start:end]
+            yield interleave([stream.take(int(n)) for stream, n in zip(streams, _counts(part, len(streams)), strict=True)], part)
+            done = end
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _counts(part: npt.NDArray[np.int16], n_shards: int) -> npt.NDArray[np.int64]:
+    return np.bincount(part, minlength=n_shards)
+
+
+class _Part(NamedTuple):
+    """Rows that are read only when they are wanted."""
+
+    n_rows: int
+    read: Callable[[], pa.Table]
 
 
 class _Shard:
@@ -67,18 +88,14 @@ class _Shard:
         self._identity = identity(path.stat())
         metadata = pq.read_metadata(path)
         groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
-        self._n_groups = len(groups)
-        self.largest_group = max((group.num_rows for group in groups), default=0)
+        self._sizes = [group.num_rows for group in groups]
+        self.largest_group = max(self._sizes, default=0)
         self.row_bytes = sum(_bytes_of(group, columns) for group in groups) / max(metadata.num_rows, 1)
         self.empty = metadata.schema.to_arrow_schema().empty_table().select(columns).replace_schema_metadata(None)
 
-    def groups(self) -> Iterator[pa.Table]:
-        """All rows, a row group at a time.
-
-        Raises:
-            StageError: the file was replaced since the first look.
-        """
-        return (self._group(index) for index in range(self._n_groups))
+    def groups(self) -> Iterator[_Part]:
+        """All row groups, in order. Reading one raises StageError when the file was replaced since the first look."""
+        return (_Part(n_rows, partial(self._group, index)) for index, n_rows in enumerate(self._sizes))
 
     def _group(self, index: int) -> pa.Table:
         with pq.ParquetFile(self._path) as file:
@@ -92,39 +109,62 @@ def _bytes_of(group: pq.RowGroupMetaData, columns: list[str]) -> int:
     return sum(part.total_uncompressed_size for part in parts if part.path_in_schema in columns)
 
 
-def _put_aside(shards: Sequence[_Shard], n_rows: int, scratch: Path) -> list[Iterator[pa.Table]]:
+def _put_aside(shards: Sequence[_Shard], n_rows: int, scratch: Path) -> list[Iterator[_Part]]:
     """Write all rows into one file, `n_rows` of a shard at a time; returns how to read each shard from there."""
-    numbers: list[range] = []
+    numbers: list[list[tuple[int, int]]] = []
     n_batches = 0
     with scratch.open("xb") as sink, pa.ipc.new_file(sink, shards[0].empty.schema, options=_OPTIONS) as writer:
         for shard in shards:
-            first = n_batches
+            numbers.append([])
             for group in shard.groups():
-                for batch in group.to_batches(max_chunksize=n_rows):
+                for batch in group.read().to_batches(max_chunksize=n_rows):
                     writer.write_batch(batch)
+                    numbers[-1].append((n_batches, batch.num_rows))
                     n_batches += 1
-            numbers.append(range(first, n_batches))
     # Read, not mapped: of a mapped file all that was read counts as this program's memory.
     file = pa.ipc.open_file(pa.OSFile(str(scratch)))
     return [_batches(file, of_shard) for of_shard in numbers]
 
 
-def _batches(file: pa.ipc.RecordBatchFileReader, numbers: range) -> Iterator[pa.Table]:
-    return (pa.Table.from_batches([file.get_batch(number)]) for number in numbers)
+def _batches(file: pa.ipc.RecordBatchFileReader, numbers: list[tuple[int, int]]) -> Iterator[_Part]:
+    return (_Part(n_rows, partial(_batch, file, number)) for number, n_rows in numbers)
+
+
+def _batch(file: pa.ipc.RecordBatchFileReader, number: int) -> pa.Table:
+    return pa.Table.from_batches([file.get_batch(number)])
 
 
 class _Stream:
     """The rows of one shard, of which no more wait than come at a time."""
 
-    def __init__(self, empty: pa.Table, parts: Iterator[pa.Table]) -> None:
-        self._rest, self._parts = empty, parts
+    def __init__(self, empty: pa.Table, parts: Iterator[_Part]) -> None:
+        self._empty = self._rest = empty
+        self._parts = parts
+        self._n_behind = 0
+
+    def skip(self, n_rows: int) -> None:
+        """Pass over the next `n_rows` rows; none of them is read before the next `take`."""
+        n_here = min(n_rows, self._rest.num_rows)
+        self._rest = self._rest.slice(n_here) if n_here < self._rest.num_rows else self._empty
+        self._n_behind += n_rows - n_here
 
     def take(self, n_rows: int) -> pa.Table:
         """The next `n_rows` rows."""
+        if not n_rows:
+            return self._empty
         while self._rest.num_rows < n_rows:
-            self._rest = pa.concat_tables([self._rest, next(self._parts)])
+            self._rest = pa.concat_tables([self._rest, self._next()])
         taken, self._rest = self._rest.slice(0, n_rows), self._rest.slice(n_rows)
         return taken
+
+    def _next(self) -> pa.Table:
+        """The next part that is not passed over whole, from the first row on that is not passed over."""
+        part = next(self._parts)
+        while part.n_rows <= self._n_behind:
+            self._n_behind -= part.n_rows
+            part = next(self._parts)
+        n_passed, self._n_behind = self._n_behind, 0
+        return part.read().slice(n_passed)
 
 
 def in_order(tables: Iterable[pa.Table], order: npt.NDArray[np.int64], scratch: Path) -> Iterator[pa.Table]:

@@ -221,6 +221,11 @@ class Layout:
         return self.root / "look" / "tables"
 
     @property
+    def training_pieces(self) -> Path:
+        """What the pieces of the newest version were made from; may be deleted at any time."""
+        return self.root / "about" / "training_pieces.json"
+
+    @property
     def caption_marks(self) -> Path:
         """What the report found in the captions of each row group; may be deleted at any time."""
         return self.root / "about" / "caption_marks.arrow"
