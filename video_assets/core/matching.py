@@ -33,6 +33,7 @@ PROBES = TableSpec(
 # The decode counted these itself: when it has no number, there is none.
 _DECODED_ONLY = ("num_frames", "height", "width")
 _MEASURED = tuple(column.name for column in _FROM_PROBE if not column.name.startswith("probe_"))
+_FEWER = 8  # times fewer keys are looked for the other way round
 _OF_VERDICT = tuple(name for name in CHECKED.names if name not in CLIPS.names)
 
 
@@ -116,9 +117,24 @@ def match_fingerprints(clips: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[
 
 def positions(keys: pd.Series, among: pd.Series) -> npt.NDArray[np.int64]:
     """Where each key is `among` unique keys; -1 where it is not."""
-    options = pc.SetLookupOptions(value_set=pa.array(among, type=pa.string()))
-    found = pc.call_function("index_in", [pa.array(keys, type=pa.string())], options)
-    return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return places_among(pa.array(keys, type=pa.string()), pa.array(among, type=pa.string()))
+
+
+def places_among(keys: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """As `positions`. Of two columns, the shorter one is made into a table of hashes."""
+    if len(keys) * _FEWER > len(among):
+        return _index_in(keys, among)
+    wanted = keys.unique()
+    found = _index_in(among, wanted)
+    places = np.flatnonzero(found >= 0)[::-1]  # so that the first of several counts, as it does above
+    place_of = np.full(len(wanted), -1, dtype=np.int64)
+    place_of[found[places]] = places
+    return place_of[_index_in(keys, wanted)]
+
+
+def _index_in(keys: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    found = pc.call_function("index_in", [keys], pc.SetLookupOptions(value_set=among))
+    return np.asarray(found.fill_null(-1)).astype(np.int64)
 
 
 def has_repeats(keys: pd.Series) -> bool:

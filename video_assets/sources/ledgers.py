@@ -19,13 +19,15 @@ from video_assets.settings.model import Settings, Source
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.listed import Listing
 from video_assets.sources.own_clips.caption_tables import tables_of
-from video_assets.sources.own_clips.grown import TableBefore, news_of
+from video_assets.sources.own_clips.grown import NEEDED, TableBefore, news_of
 from video_assets.sources.own_clips.listing import list_own_clips, notes_on, scan_own_clips
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.shards import add_unpacked, due_shards, unpack_shards
 from video_assets.sources.own_clips.sidecars import sidecars_of
+from video_assets.sources.own_clips.table_bytes import TableBytes
 from video_assets.sources.own_clips.unchanged import (
     Origin,
+    contents_of,
     has_other_size,
     is_as_remembered,
     remember,
@@ -43,7 +45,6 @@ from video_assets.tombstones.matching import bury
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
 
 _log = logging.getLogger(__name__)
-_WITHOUT_TEXT = [name for name in LEDGER.names if name not in {"text", "extras"}]
 
 
 def ledgers(layout: Layout, sources: Iterable[Source]) -> dict[str, Path]:
@@ -80,8 +81,9 @@ def refresh_own_clips(layout: Layout, settings: Settings, *, info: Callable[[str
     scan = scan_own_clips(own, (layout.root,))
     if scan.shards:
         _unpack(layout, settings, scan, info)
-    if not _is_current(layout, own, scan, buried):
-        _list_anew(layout, own, scan, buried)
+    contents = contents_of(layout.own_clips_origin)
+    if not _is_current(layout, own, scan, buried, contents):
+        _list_anew(layout, own, scan, buried, contents)
     return Listing(path, hash_file(path), count_rows(path), listing_notes(layout, "own_clips"))
 
 
@@ -98,15 +100,20 @@ def is_own_clips_current(layout: Layout, settings: Settings) -> bool:
     if due_shards(own, scan, store, now_ns=time.time_ns()):
         return False
     add_unpacked(own, scan, store)
-    return _is_current(layout, own, scan, tombstones_hash(layout))
+    return _is_current(layout, own, scan, tombstones_hash(layout), TableBytes())
 
 
-def _is_current(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> bool:
+def _is_current(layout: Layout, own: OwnClips, scan: Scan, buried: str, contents: TableBytes) -> bool:
     if own.folder is None:
         return False
-    tables = tables_of(own, scan, notes=[])
     return is_as_remembered(
-        layout.own_clips_origin, ledger=layout.ledger("own_clips"), tombstones=buried, settings=own, scan=scan, tables=tables
+        layout.own_clips_origin,
+        ledger=layout.ledger("own_clips"),
+        tombstones=buried,
+        settings=own,
+        scan=scan,
+        tables=tables_of(own, scan, notes=[]),
+        contents=contents,
     )
 
 
@@ -126,12 +133,12 @@ def _remove_buried(rows: pd.DataFrame, store: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
+def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str, contents: TableBytes) -> None:
     path = layout.ledger("own_clips")
-    # Captions of the last listing are most of it, and are needed of caption files and of clips that are gone.
-    columns = LEDGER.names if scan.sidecars else _WITHOUT_TEXT
-    if _list_news(layout, own, scan, buried):
+    if _list_news(layout, own, scan, buried, contents):
         return
+    # Captions of the last listing are most of it, and are needed of caption files and of clips that are gone.
+    columns = LEDGER.names if scan.sidecars else NEEDED
     listed = list_own_clips(
         own,
         previous=read_table(path, LEDGER, columns=columns).rows if path.exists() else None,
@@ -140,6 +147,7 @@ def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
         scan=scan,
         whole_rows=lambda keys: _rows_of(path, keys),
         beside=path,
+        contents=contents,
     )
     _write_notes(layout, listed.attrs["notes"])
     rows = bury(listed, read_tombstones(layout))
@@ -148,17 +156,17 @@ def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> None:
     remember(layout.own_clips_origin, listed.attrs["origin"], rows, ledger_hash=content_hash, tombstones=buried)
 
 
-def _list_news(layout: Layout, own: OwnClips, scan: Scan, buried: str) -> bool:
+def _list_news(layout: Layout, own: OwnClips, scan: Scan, buried: str, contents: TableBytes) -> bool:
     """Write only what is new into the ledger that is there; false when it must be listed as a whole."""
     path, memory = layout.ledger("own_clips"), layout.own_clips_origin
     if scan.sidecars or scan.unpacked or not (path.exists() and memory.exists()):
         return False
     tables, patch = tables_of(own, scan, notes=[]), patch_of(path, LEDGER, ())
-    known = remembered_table(memory, ledger=path, tombstones=buried, settings=own, tables=tables)
+    known = remembered_table(memory, ledger=path, tombstones=buried, settings=own, tables=tables, contents=contents)
     if patch is None or known is None:
         return False
-    state, table = state_of(own, scan, tables), TableBefore(own, tables)
-    previous = read_table(path, LEDGER, columns=_WITHOUT_TEXT).rows
+    state, table = state_of(own, scan, tables, contents), TableBefore(own, tables, contents)
+    previous = read_table(path, LEDGER, columns=NEEDED).rows
     news = news_of(own, scan, known, previous, now_ns=time.time_ns(), whole_rows=lambda keys: _rows_of(path, keys))
     if news is None:
         return False

@@ -163,7 +163,7 @@ def _scan(own: OwnClips, places: Places, wanted: Wanted, fetched: Fetched) -> Sc
     """What lies in the folder of files, without what the commit does not have, and the unpacked shards."""
     scan = scan_folder(places.files, suffixes=own.suffixes, ignore=(), is_with_sidecars=own.captions is None)
     paths = {file.path for file in wanted.plain}
-    scan.clips = {name: finding for name, finding in scan.clips.items() if name in paths}
+    scan.clips = scan.clips.only(lambda name: name in paths and name not in fetched.failed)
     scan.tables = [name for name in scan.tables if name in paths]
     scan.sidecars = {name: sidecar for name, sidecar in scan.sidecars.items() if sidecar.name in paths}
     scan.shards = {file.path: Finding("", "", file.size, None) for file in wanted.shards}
@@ -173,7 +173,6 @@ def _scan(own: OwnClips, places: Places, wanted: Wanted, fetched: Fetched) -> Sc
             scan.faults[f"{path}/"] = Finding("not_fetched", why)
         elif path.lower().endswith(own.suffixes):
             scan.faults[path] = Finding("not_fetched", why)
-            scan.clips.pop(path, None)
         else:
             scan.notes.append(f"not fetched: {path}: {why}")
     return scan

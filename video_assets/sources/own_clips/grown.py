@@ -18,18 +18,18 @@ import pandas as pd
 import pyarrow as pa
 import xxhash
 
-from video_assets.core.matching import positions
 from video_assets.core.schema import LEDGER
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.lines import Lines
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.statuses import carry_forward, settle
+from video_assets.sources.own_clips.table_bytes import TableBytes
 from video_assets.storage.durable import identity
 
 MAX_ROWS = 5_000
 """Lines that are made anew one by one; with more, the whole listing is not dearer."""
+NEEDED = ["clip_key", "status", "reason", "file_size", "mtime_ns", "origin"]
 _MAX_BYTES = 32 << 20  # new rows lie in memory
-_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -60,20 +60,20 @@ class News:
 class TableBefore:
     """A captions table before it is read: what it is, should all its rows turn out to be plain."""
 
-    def __init__(self, settings: OwnClips, tables: list[Path]) -> None:
+    def __init__(self, settings: OwnClips, tables: list[Path], contents: TableBytes) -> None:
         """Hash the table, when there is only one."""
-        is_one = len(tables) == 1 and _is_readable(tables[0])
-        self._path = tables[0] if is_one else None
+        self._path = tables[0] if len(tables) == 1 and _is_readable(tables[0]) else None
         self._rules = rules_of(settings)
-        self._seen = self._path and identity(self._path.stat())
-        self._content = _contents(self._path, self._path.stat().st_size) if self._path else None
+        self._found = contents.of(self._path) if self._path else None
 
     def plain(self, n_rows: int | None) -> PlainTable | None:
         """What it was, read with so many plain rows; None when there were others, or it has changed meanwhile."""
-        if self._path is None or self._content is None or not n_rows or identity(self._path.stat()) != self._seen:
+        if self._path is None or self._found is None or not n_rows:
             return None
-        content, n_lines = self._content
-        return PlainTable(os.fspath(self._path), self._path.stat().st_size, n_lines, n_rows, content, self._rules)
+        seen, every = self._found.seen, self._found.every
+        if not every.is_whole or identity(self._path.stat()) != seen:
+            return None
+        return PlainTable(os.fspath(self._path), seen[1], every.n_lines, n_rows, every.content, self._rules)
 
 
 def rules_of(settings: OwnClips) -> str:
@@ -82,13 +82,12 @@ def rules_of(settings: OwnClips) -> str:
     return xxhash.xxh3_64_hexdigest(told.encode())
 
 
-def begins_with(table: Path, known: PlainTable) -> bool:
-    """True when the table has grown a little, or is as it was."""
-    is_little = _is_readable(table) and table.stat().st_size - known.n_bytes <= _MAX_BYTES
-    return is_little and _contents(table, known.n_bytes) == (
-        known.content,
-        known.n_lines,
-    )
+def begins_with(table: Path, known: PlainTable, contents: TableBytes) -> bool:
+    """True when the table has grown a little, or is as it was; `contents` has its mark at the end of the `known` one."""
+    if not _is_readable(table) or not 0 <= table.stat().st_size - known.n_bytes <= _MAX_BYTES:
+        return False
+    head = contents.of(table).head
+    return head is not None and head.is_whole and (head.content, head.n_lines) == (known.content, known.n_lines)
 
 
 def news_of(
@@ -107,7 +106,7 @@ def news_of(
         settings: where the clips are.
         scan: what lies there.
         known: the table of the last listing; it still begins with these bytes.
-        previous: the last ledger, captions not needed.
+        previous: `NEEDED` columns of the last ledger.
         now_ns: the time, ns since 1970.
         whole_rows: gives rows of the last ledger by clip key.
         source: whose clips these are.
@@ -118,15 +117,16 @@ def news_of(
     notes: list[str] = []
     lines = Lines(settings, scan, None, now_ns=now_ns, notes=notes, source=source)
     is_plain = _plain(previous, f"{lines.label(Path(known.path))}:")
-    stand = previous[is_plain]
+    stand = previous if is_plain.all() else previous[is_plain]
     names = stand["clip_key"].str.slice(len(f"{source}/{lines.folder_prefix}"))
-    findings = _findings(names, scan)
-    if len(stand) != known.n_rows or findings is None or len(scan.clips) - len(stand) > MAX_ROWS:
+    at = scan.clips.places_of(pa.chunked_array(pa.array(names, pa.string())))
+    if len(stand) != known.n_rows or (at < 0).any() or len(scan.clips) - len(stand) > MAX_ROWS:
         return None
-    fresh = lines.after(known, pa.concat_arrays(pa.chunked_array(pa.array(names, pa.string())).chunks))
+    fresh = lines.after(known, at)
+    findings = pd.DataFrame(scan.clips.facts[at], columns=["file_size", "mtime_ns"], index=stand.index)
     changed = _changed(stand, findings)
     others = previous[~is_plain & ~(previous["reason"].eq("gone") & ~previous["clip_key"].isin(fresh["clip_key"]))]
-    is_repeated = fresh["clip_key"].duplicated().any() or fresh["clip_key"].isin(stand["clip_key"]).any()
+    is_repeated = fresh["clip_key"].duplicated().any() or stand["clip_key"].isin(fresh["clip_key"]).any()
     if lines.n_plain is None or is_repeated or len(fresh) + len(changed) + len(others) > MAX_ROWS:
         return None
     again = whole_rows(changed["clip_key"]).sort_values("clip_key", ignore_index=True)
@@ -145,17 +145,6 @@ def _plain(previous: pd.DataFrame, label: str) -> np.ndarray:
     return (is_there & previous["origin"].str.startswith(label)).to_numpy(dtype=bool)
 
 
-def _findings(names: pd.Series, scan: Scan) -> pd.DataFrame | None:
-    """Size and time of every clip now; None when one is not there."""
-    at = positions(names, pd.Series(list(scan.clips), dtype=names.dtype))
-    if (at < 0).any():
-        return None
-    found = list(scan.clips.values())
-    sizes, times = ([finding[place] for finding in found] for place in (2, 3))
-    columns = {"file_size": np.array(sizes, dtype=np.int64)[at], "mtime_ns": np.array(times, dtype=np.int64)[at]}
-    return pd.DataFrame(columns, index=names.index)
-
-
 def _changed(stand: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
     """Keys of clips that are not what they were, or were not ok, with size and time of now; by clip key."""
     is_same = stand["status"].eq("ok").to_numpy(dtype=bool)
@@ -168,14 +157,3 @@ def _changed(stand: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
 def _is_readable(path: Path) -> bool:
     """False for a table of which whoever reads it says what is wrong."""
     return path.is_file() and os.access(path, os.R_OK, effective_ids=True)
-
-
-def _contents(path: Path, n_bytes: int) -> tuple[str, int] | None:
-    """Hash and line feeds of the first bytes of a file; None when it has fewer, or they do not end with a line feed."""
-    digest, n_lines, last = xxhash.xxh3_128(), 0, b""
-    with path.open("rb") as file:
-        while n_bytes and (block := file.read(min(n_bytes, _BLOCK))):
-            digest.update(block)
-            n_lines += block.count(b"\n")
-            n_bytes, last = n_bytes - len(block), block[-1:]
-    return None if n_bytes or last != b"\n" else (digest.hexdigest(), n_lines)

@@ -23,6 +23,7 @@ from video_assets.core.schema import LEDGER
 from video_assets.core.text import escape
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.caption_tables import read_caption_blocks, tables_of
+from video_assets.sources.own_clips.found_clips import Indexes
 from video_assets.sources.own_clips.near_names import plain
 from video_assets.sources.own_clips.places import Located, Places
 from video_assets.sources.own_clips.scan import Scan, Sidecar
@@ -70,7 +71,7 @@ class Lines:
         self._start: TableStart | None = None
         self._sidecars = SidecarReader(self._places.path_of_scanned, settings, previous if scan.sidecars else None)
         self._taken: set[str] = set()
-        self._taken_below: list[pa.Array] = []  # the many, as columns
+        self._is_taken = np.zeros(len(scan.clips), dtype=bool)  # the many: clips of the scan by their place
         self._near: dict[str, list[_NearRow]] = {}
         self._n_near, self._first_near = 0, ""
         self._n_several = 0
@@ -86,9 +87,9 @@ class Lines:
         """What lines call a table."""
         return self._places.label(table)
 
-    def after(self, start: TableStart, taken: pa.Array) -> pd.DataFrame:
-        """As `batches`, without the rows up to `start`, which name the clips `taken`."""
-        self._start, self._taken_below = start, [taken]
+    def after(self, start: TableStart, taken: Indexes) -> pd.DataFrame:
+        """As `batches`, without the rows up to `start`, which name the clips of the scan at the places `taken`."""
+        self._start, self._is_taken[taken] = start, True
         return pa.Table.from_batches(self.batches(), schema=LEDGER.arrow).to_pandas(types_mapper=pd.ArrowDtype)
 
     @property
@@ -149,16 +150,14 @@ class Lines:
 
     def _of_block(self, block: CaptionBlock, table: _Table) -> pa.RecordBatch:
         """The rows that name a clip just as it is called as columns, the others line by line; in their order."""
-        names = [self._places.below(cell, table.folder) for cell in block.paths.to_pylist()]
-        clips = {} if self.scan.unpacked else self.scan.clips
-        is_known = np.array([name is not None and name in clips for name in names], dtype=bool)
-        known, others = np.flatnonzero(is_known), np.flatnonzero(~is_known)
+        names = self._places.all_below(block.paths, table.folder)
+        at = np.full(len(names), -1) if self.scan.unpacked else self.scan.clips.places_of(names)
+        known, others = np.flatnonzero(at >= 0), np.flatnonzero(at < 0)
         self.n_plain = None if self.n_plain is None or len(others) else self.n_plain + len(known)
-        called = [names[place] or "" for place in known]
-        self._taken_below.append(pa.array(called, pa.string()))
+        self._is_taken[at[known]] = True
         origins = _joined(f"{table.label}:", pa.array(block.lines[known]).cast(pa.string()))
-        texts, extras = (column.take(pa.array(known)) for column in (block.texts, block.extras))
-        batch = self._of_clips(called, texts=texts, origins=origins, extras=extras)
+        called, texts, extras = (column.take(pa.array(known)) for column in (names, block.texts, block.extras))
+        batch = self._of_clips(called, at[known], texts=texts, origins=origins, extras=extras)
         lines = [self._of_row(row, table) for row in block.rows(others)]
         made = [(place, line) for place, line in zip(others, lines, strict=True) if line is not None]
         if not made:
@@ -166,21 +165,19 @@ class Lines:
         every = pa.concat_batches([batch, *_batches(line for _, line in made)])
         return every.take(pa.array(np.argsort([*known, *(place for place, _ in made)], kind="stable")))
 
-    def _of_clips(self, names: list[str], *, texts: pa.Array, origins: pa.Array, extras: pa.Array) -> pa.RecordBatch:
+    def _of_clips(self, names: pa.Array, at: Indexes, *, texts: pa.Array, origins: pa.Array, extras: pa.Array) -> pa.RecordBatch:
         """Lines of clips of the scan that are where the folder says."""
-        findings, prefix = [self.scan.clips[name] for name in names], self._places.folder_prefix
-        column = pa.array(names, pa.string())
+        prefix, facts = self._places.folder_prefix, self.scan.clips.facts[at]
         return pa.record_batch(
             [
-                _joined(f"{self._source}/{prefix}", column),
+                _joined(f"{self._source}/{prefix}", names),
                 _repeated(self._source, len(names)),
-                _joined(f"{self._places.root}/{prefix}", column),
+                _joined(f"{self._places.root}/{prefix}", names),
                 texts,
                 _repeated(status_of(""), len(names)),
                 _repeated("", len(names)),
                 _repeated("", len(names)),
-                pa.array([finding.file_size for finding in findings], pa.int64()),
-                pa.array([finding.mtime_ns for finding in findings], pa.int64()),
+                *(pa.array(np.ascontiguousarray(facts[:, column])) for column in (0, 1)),
                 origins,
                 extras,
             ],
@@ -189,32 +186,26 @@ class Lines:
 
     def _of_folder(self) -> Iterator[pa.RecordBatch]:
         """The clips that no row named."""
-        if self.scan.sidecars or self.scan.unpacked:
-            self._gather_taken()
-            prefix, clips = self._places.folder_prefix, self.scan.clips.items()
-            yield from _batches(self._line_of_file(below, found) for below, found in clips if prefix + below not in self._taken)
-            return
         left = self._left()
+        if self.scan.sidecars or self.scan.unpacked:
+            yield from _batches(self._line_of_file(below, found) for below, found in self.scan.clips.items(left))
+            return
         for start in range(0, len(left), _BATCH):
-            names = left[start : start + _BATCH]
-            empty, origins, extras = (_repeated(word, len(names)) for word in ("", "folder", "{}"))
-            yield self._of_clips(names, texts=empty, origins=origins, extras=extras)
+            at = left[start : start + _BATCH]
+            empty, origins, extras = (_repeated(word, len(at)) for word in ("", "folder", "{}"))
+            yield self._of_clips(self.scan.clips.names_at(at), at, texts=empty, origins=origins, extras=extras)
 
-    def _left(self) -> list[str]:
-        """Names of the scan's clips that no row named, in its order."""
+    def _left(self) -> Indexes:
+        """The scan's clips that no row named, in its order."""
         prefix = self._places.folder_prefix
         single = pa.array([name.removeprefix(prefix) for name in self._taken if name.startswith(prefix)], pa.string())
-        if not (len(single) or self._taken_below):
-            return list(self.scan.clips)
-        taken = pa.chunked_array([single, *self._taken_below], pa.string())
-        names = pa.array(list(self.scan.clips), pa.string())
-        is_taken = pc.call_function("is_in", [names], pc.SetLookupOptions(value_set=taken.combine_chunks()))
-        return names.filter(pc.call_function("invert", [is_taken])).to_pylist()
+        at = self.scan.clips.places_of(single)
+        self._is_taken[at[at >= 0]] = True
+        return np.flatnonzero(~self._is_taken)
 
     def _gather_taken(self) -> None:
-        prefix = self._places.folder_prefix
-        self._taken.update(prefix + below for names in self._taken_below for below in names.to_pylist())
-        self._taken_below.clear()
+        prefix, taken = self._places.folder_prefix, np.flatnonzero(self._is_taken)
+        self._taken.update(prefix + below for below in self.scan.clips.names_at(taken).to_pylist())
 
     def _faults(self) -> Iterator[Line]:
         """What is wrong in the folder, where no row named it."""

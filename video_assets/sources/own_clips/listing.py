@@ -20,6 +20,7 @@ from video_assets.sources.own_clips.grown import TableBefore
 from video_assets.sources.own_clips.lines import Lines
 from video_assets.sources.own_clips.scan import Scan, scan_folder
 from video_assets.sources.own_clips.statuses import carry_forward, has_lost_everything, mark_duplicates, settle
+from video_assets.sources.own_clips.table_bytes import TableBytes
 from video_assets.sources.own_clips.unchanged import Origin, state_of
 from video_assets.storage.aside import mapped_table
 
@@ -34,6 +35,7 @@ def list_own_clips(
     source: str = "own_clips",
     whole_rows: Callable[[pd.Series], pd.DataFrame] | None = None,
     beside: Path | None = None,
+    contents: TableBytes | None = None,
 ) -> pd.DataFrame:
     """List the user's clips: one LEDGER line per clip, per row that is no clip, and per clip that is gone; sorted by clip key.
 
@@ -42,13 +44,15 @@ def list_own_clips(
 
     Args:
         settings: where the clips are.
-        previous: the ledger of the last listing; None at first. Its captions are needed only when there are caption files.
+        previous: the ledger of the last listing; None at first. Beside `NEEDED`, its columns are needed only when there are
+            caption files.
         now_ns: the time, ns since 1970: files younger than `settings.settle_s` wait.
         ignore: folders that are no clips, although they may lie below the clips folder (the data root).
         scan: what `scan_own_clips` found a moment ago.
         source: whose clips these are; keys begin with it.
         whole_rows: gives rows of the last ledger by clip key, when `previous` is without captions.
         beside: the ledger that will be written: the lines lie in a file beside it meanwhile, not in memory.
+        contents: of tables that were read a moment ago.
 
     Raises:
         SourceError: the folder or a table as a whole cannot be used, there is no clip at all, or every clip is away at once.
@@ -57,7 +61,8 @@ def list_own_clips(
     notes: list[str] = []
     listing = Lines(settings, scan or scan_own_clips(settings, ignore), previous, now_ns=now_ns, notes=notes, source=source)
     tables = tables_of(settings, listing.scan, notes=[])
-    state, table = state_of(settings, listing.scan, tables), TableBefore(settings, tables)
+    contents = contents or TableBytes()
+    state, table = state_of(settings, listing.scan, tables, contents), TableBefore(settings, tables, contents)
     rows = mark_duplicates(_frame(listing.batches(), beside))
     if rows.empty:
         raise SourceError(_no_clip(settings, listing.scan))

@@ -11,6 +11,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from video_assets.core.errors import SourceError
 from video_assets.core.text import escape, is_storable
 from video_assets.settings.sources import OwnClips
@@ -122,6 +125,16 @@ class Places:
             return cell
         return None
 
+    def all_below(self, cells: pa.Array, table_folder: str) -> pa.Array:
+        """`below` of many cells; null for None."""
+        folder = self._folder
+        is_inside = folder is not None and f"{table_folder}/".startswith(f"{folder}/") and not (self._strip or self._add)
+        starts = pc.call_function("starts_with", [cells], pc.MatchSubstringOptions("/"))
+        if not is_inside or pc.call_function("any", [starts]).as_py():
+            return pa.array([self.below(cell, table_folder) for cell in cells.to_pylist()], pa.string())
+        above = table_folder[len(folder or "") + 1 :]
+        return pc.call_function("binary_join_element_wise", [pa.scalar(above), cells, pa.scalar("/")]) if above else cells
+
     def _as_called(self, cell: str, table_folder: str) -> Located | None:
         """The clip of the scan that `cell` names just as it is called: nearly every row of nearly every table, found at once."""
         below = self.below(cell, table_folder)
@@ -172,7 +185,7 @@ class Places:
 
     @cached_property
     def _clips_near(self) -> NearNames:
-        return NearNames(self._scan.clips, folder=self._folder or "", suffixes=self._suffixes)
+        return NearNames(self._scan.clips.names.to_pylist(), folder=self._folder or "", suffixes=self._suffixes)
 
     def _candidates(self, cell: str, table_folder: str) -> Iterator[str]:
         if cell.startswith("/"):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from video_assets.core.text import escape, is_storable
 from video_assets.sources.own_clips import sidecars
+from video_assets.sources.own_clips.found_clips import FoundClips
 from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS, VIDEO_LISTS
 from video_assets.sources.own_clips.look import look_at_entry
 from video_assets.sources.own_clips.other_videos import OtherVideos
@@ -34,7 +35,7 @@ _CLOSED_FOLDER = Finding("unreadable", "permission denied: the clips in this fol
 class Scan:
     """What lies in a folder; names are relative to it, with slashes."""
 
-    clips: dict[str, Finding] = field(default_factory=dict)
+    clips: FoundClips = field(default_factory=FoundClips)
     faults: dict[str, Finding] = field(default_factory=dict)
     sidecars: dict[str, Sidecar] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
@@ -243,10 +244,11 @@ class _Walk:
         if not is_storable(name):
             detail = "the name is not UTF-8, so no table can hold it; rename the file"
             finding = Finding("unsupported_name", detail, finding.file_size, finding.mtime_ns)
-        if finding.reason:
+        if finding.reason or finding.file_size is None or finding.mtime_ns is None:
             self._add_fault(name, finding)
-        else:
-            self.scan.clips[name] = finding
+            return
+        self.scan.clips.add(name, finding.file_size, finding.mtime_ns)
+        if self._sidecar_suffixes:
             folder.clips.append((stem, name))
 
     def _add_shard(self, name: str, entry: os.DirEntry[str]) -> None:

@@ -99,7 +99,7 @@ def _add(settings: OwnClips, scan: Scan, store: Path, name: str, note: Unpacked)
     folder = store / name
     inside = scan_folder(folder, suffixes=settings.suffixes, ignore=(), is_with_sidecars=settings.captions is None)
     scan.unpacked[name] = os.fspath(folder)
-    scan.clips |= {f"{name}/{below}": finding for below, finding in inside.clips.items()}
+    scan.clips.add_below(name, inside.clips)
     scan.faults |= {f"{name}/{below}": finding for below, finding in inside.faults.items()}
     scan.sidecars |= {f"{name}/{b}": s._replace(name=f"{name}/{s.name}") for b, s in inside.sidecars.items()}
     scan.faults |= {f"{name}/{member}": Finding(reason, detail) for member, (reason, detail) in note.faults.items()}

@@ -23,9 +23,8 @@ from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS
 from video_assets.sources.own_clips.look import MAX_OTHERS, look_at
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.statuses import Finding
+from video_assets.sources.own_clips.table_bytes import TableBytes
 from video_assets.storage.durable import hash_file, write_text
-
-_BLOCK = 4_096
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,16 @@ class Origin:
     table: PlainTable | None = None
 
 
-def is_as_remembered(memory: Path, *, ledger: Path, tombstones: str, settings: OwnClips, scan: Scan, tables: list[Path]) -> bool:
+def is_as_remembered(
+    memory: Path,
+    *,
+    ledger: Path,
+    tombstones: str,
+    settings: OwnClips,
+    scan: Scan,
+    tables: list[Path],
+    contents: TableBytes,
+) -> bool:
     """True when the ledger that is there was made from the same, and every path outside the scan still is what it was."""
     try:
         known = json.loads(memory.read_text(encoding="utf-8"))
@@ -48,7 +56,7 @@ def is_as_remembered(memory: Path, *, ledger: Path, tombstones: str, settings: O
         is_same = known["ledger"] == hash_file(ledger) and known["tombstones"] == tombstones
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return False
-    if not is_same or known["state"] != state_of(settings, scan, tables):
+    if not is_same or known["state"] != state_of(settings, scan, tables, contents):
         return False
     return all(look_at(path) == finding for path, finding in others.items())
 
@@ -56,10 +64,22 @@ def is_as_remembered(memory: Path, *, ledger: Path, tombstones: str, settings: O
 def has_other_size(memory: Path) -> bool:
     """True when the captions table is known to have changed, by its size alone; asked before a folder is walked."""
     try:
-        table = read_value(PlainTable, json.loads(memory.read_text(encoding="utf-8"))["table"])
+        table = _table_of(memory)
         return Path(table.path).stat().st_size != table.n_bytes
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def contents_of(memory: Path) -> TableBytes:
+    """Tables by their bytes, which say whether the captions table of the last listing has only grown."""
+    try:
+        return TableBytes(_table_of(memory).n_bytes)
+    except (OSError, ValueError, KeyError, TypeError):
+        return TableBytes()
+
+
+def _table_of(memory: Path) -> PlainTable:
+    return read_value(PlainTable, json.loads(memory.read_text(encoding="utf-8"))["table"])
 
 
 def remember(memory: Path, origin: Origin, rows: pd.DataFrame, *, ledger_hash: str, tombstones: str) -> None:
@@ -73,7 +93,9 @@ def remember(memory: Path, origin: Origin, rows: pd.DataFrame, *, ledger_hash: s
         memory.unlink(missing_ok=True)
 
 
-def remembered_table(memory: Path, *, ledger: Path, tombstones: str, settings: OwnClips, tables: list[Path]) -> PlainTable | None:
+def remembered_table(
+    memory: Path, *, ledger: Path, tombstones: str, settings: OwnClips, tables: list[Path], contents: TableBytes
+) -> PlainTable | None:
     """The captions table of the listing that gave the ledger, when it was plain and still begins with the same bytes."""
     try:
         known = json.loads(memory.read_text(encoding="utf-8"))
@@ -82,10 +104,10 @@ def remembered_table(memory: Path, *, ledger: Path, tombstones: str, settings: O
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     is_known = is_same and table.rules == rules_of(settings) and [table.path] == [os.fspath(path) for path in tables]
-    return table if is_known and begins_with(tables[0], table) else None
+    return table if is_known and begins_with(tables[0], table, contents) else None
 
 
-def state_of(settings: OwnClips, scan: Scan, tables: Iterable[Path]) -> str:
+def state_of(settings: OwnClips, scan: Scan, tables: Iterable[Path], contents: TableBytes) -> str:
     """A hash of settings, folder and tables. Ask before the tables are read: one that changes meanwhile is then noticed."""
     digest = xxhash.xxh3_128()
     videos = scan.other_videos
@@ -98,28 +120,22 @@ def state_of(settings: OwnClips, scan: Scan, tables: Iterable[Path]) -> str:
         scan.notes,
     ]  # not by asdict: it makes no Counter of one
     rest = [scan.faults, scan.sidecars, scan.tables, seen]
-    contents = [_contents(table) for table in tables]
+    hashes = [_hashes(table, contents) for table in tables]
     program = installed_version("video_assets")
-    digest.update(json.dumps([program, settings.model_dump(mode="json"), rest, contents], default=str).encode())
-    lines: list[str] = []
-    for name, finding in scan.clips.items():
-        lines.append(f"{name}\0{finding.file_size}\0{finding.mtime_ns}")
-        if len(lines) == _BLOCK:
-            digest.update("\n".join(lines).encode("utf-8", "surrogateescape"))
-            lines.clear()
-    digest.update("\n".join(lines).encode("utf-8", "surrogateescape"))
+    digest.update(json.dumps([program, settings.model_dump(mode="json"), rest, hashes], default=str).encode())
+    scan.clips.update_digest(digest)
     return digest.hexdigest()
 
 
-def _contents(table: Path) -> list[tuple[str, str]]:
+def _hashes(table: Path, contents: TableBytes) -> list[tuple[str, str]]:
     """Names and hashes of a table and, of a list of videos, of what may be its other half; links of its folder resolved."""
     others = [table.with_name(name) for name in PROMPT_LISTS] if table.suffix == ".txt" else []
-    return [(os.path.realpath(path), _hash_of(path)) for path in (table, *others) if path.is_file()]
+    return [(os.path.realpath(path), _hash_of(path, contents)) for path in (table, *others) if path.is_file()]
 
 
-def _hash_of(path: Path) -> str:
+def _hash_of(path: Path, contents: TableBytes) -> str:
     """Empty for a table that may not be read: whoever reads it says so."""
     try:
-        return hash_file(path)
+        return contents.of(path).every.content
     except PermissionError:
         return ""
