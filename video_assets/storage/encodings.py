@@ -60,7 +60,9 @@ def decode(content: bytes, *, name: str, encoding: str | None = None) -> Decoded
 
 
 @contextmanager
-def opened_as_text(file: IO[bytes], path: Path, *, encoding: str | None, notes: list[str]) -> Iterator[io.TextIOWrapper]:
+def opened_as_text(
+    file: IO[bytes], path: Path, *, encoding: str | None, notes: list[str], n_checked: int = 0
+) -> Iterator[io.TextIOWrapper]:
     """The file as text, line ends as written; lines end at LF, or at CR in a file without LF.
 
     The whole file is decoded once beforehand: what comes out of it has one encoding and no NUL.
@@ -71,11 +73,13 @@ def opened_as_text(file: IO[bytes], path: Path, *, encoding: str | None, notes: 
         encoding: what the user said; None: byte order mark, else UTF-8, else UTF-16 by its zeros, else Windows-1252 where the
             text looks like that. What is guessed is appended to `notes`.
         notes: what the user should know.
+        n_checked: so many bytes were found to be UTF-8 before, and end with a line feed.
 
     Raises:
         SourceError: not of that encoding, or holds a NUL; the message names the line.
     """
-    encoding, has_line_feeds = _check(file, path, encoding, notes)
+    is_utf8 = n_checked > 0 and _is_utf8_from(file, n_checked)
+    encoding, has_line_feeds = ("utf-8-sig", True) if is_utf8 else _check(file, path, encoding, notes)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="\n" if has_line_feeds else "")
     try:
@@ -100,6 +104,20 @@ def _check(file: IO[bytes], path: Path, encoding: str | None, notes: list[str]) 
             raise SourceError(f"{not_utf8}, {not_windows.problem}; save it as UTF-8, or {_NAME_IT}") from None
     notes.append(f"{path.name} is not UTF-8; it was read as Windows-1252 (name another encoding in own_clips.encoding)")
     return WINDOWS, has_line_feeds
+
+
+def _is_utf8_from(file: IO[bytes], start: int) -> bool:
+    """True when all bytes from there on are UTF-8 without NUL; else the whole file is looked at, which knows the lines."""
+    decoder = getincrementaldecoder("utf-8")()
+    file.seek(start)
+    try:
+        while block := file.read(_BLOCK):
+            if "\0" in decoder.decode(block):
+                return False
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _wanted(encoding: str, name: str) -> str:

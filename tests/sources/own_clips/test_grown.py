@@ -153,6 +153,11 @@ def end_missing(source):
     source.captions.write_text(source.captions.read_text() + " more\n")
 
 
+def in_another_encoding(source):
+    source.captions.write_bytes(source.captions.read_bytes() + "g.mp4,café,\n".encode("cp1252"))
+    os.utime(source.captions, ns=(OLD_NS, OLD_NS))
+
+
 OTHERS = [
     other_caption,
     row_removed,
@@ -164,6 +169,7 @@ OTHERS = [
     more_is_in_the_folder_than_clips,
     other_settings,
     end_missing,
+    in_another_encoding,
 ]
 
 
@@ -172,7 +178,8 @@ def test_whatever_else_has_changed_the_ledger_is_that_of_a_whole_listing(source,
     change(source)
     whole = source.refresh_whole()
     assert source.refresh("data") == whole
-    source.append("i.mp4,i,")
+    if change is not in_another_encoding:  # what text is appended now would be another one
+        source.append("i.mp4,i,")
     assert source.refresh("data") == source.refresh_whole()
 
 
@@ -180,6 +187,16 @@ def test_a_table_that_is_gone_is_named_and_the_ledger_stays(source):
     before = source.refresh("data")
     source.captions.unlink()
     with pytest.raises(SourceError, match="no such captions table"):
+        source.refresh("data")
+    source.tell(ROWS)
+    assert source.refresh("data") == before
+
+
+@pytest.mark.parametrize(("row", "problem"), [(b"g.mp4,a\0b,\n", "NUL"), (b"g.mp4,\x81\x8d,\n", "0x81")])
+def test_bytes_that_are_no_text_are_named_by_their_line_when_they_were_appended(source, row, problem):
+    before = source.refresh("data")
+    source.captions.write_bytes(source.captions.read_bytes() + row)
+    with pytest.raises(SourceError, match=rf"captions.csv, line 14: .*{problem}"):
         source.refresh("data")
     source.tell(ROWS)
     assert source.refresh("data") == before

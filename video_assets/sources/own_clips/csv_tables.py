@@ -57,7 +57,8 @@ def read_csv_blocks(
     Raises:
         SourceError: as `read_csv`.
     """
-    with opened_as_text(file, path, encoding=options.encoding, notes=notes) as text:
+    n_checked = start.n_bytes if start is not None else 0  # columns come of UTF-8 only
+    with opened_as_text(file, path, encoding=options.encoding, notes=notes, n_checked=n_checked) as text:
         table = _Table(path, options, *_find_delimiter(text, options))
         regular = _after_header(file, table) if text.encoding == "utf-8-sig" else None
         if regular is None:

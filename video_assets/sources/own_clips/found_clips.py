@@ -4,6 +4,7 @@ Belongs here: keeping them, and finding names among them. Does not belong here: 
 clip (`sources.own_clips.look`).
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
@@ -115,8 +116,9 @@ class FoundClips:
 
     def _gather(self) -> None:
         if self._new:
-            self._names.append(pa.array(self._new, pa.string()))
-            self._facts.append(np.array(list(self._new.values()), dtype=np.int64))
+            numbers = itertools.chain.from_iterable(self._new.values())
+            self._names.append(pa.array(list(self._new), pa.string()))
+            self._facts.append(np.fromiter(numbers, np.int64, count=2 * len(self._new)).reshape(-1, 2))
             self._new = {}
             self._forget()
 

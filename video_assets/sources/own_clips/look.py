@@ -70,6 +70,15 @@ def _target(path: str) -> str:
         return "an unknown place"
 
 
+def look_at_usual(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Size and time of a file that everybody may read, without an object more; None: `look_at_entry` says what it is."""
+    try:
+        found = entry.stat() if entry.is_file(follow_symlinks=False) else None
+    except OSError:
+        return None
+    return found if found is not None and found.st_mode & _USUAL_BITS == _USUAL else None
+
+
 def look_at_entry(entry: os.DirEntry[str]) -> Finding | None:
     """As `look_at`; None when the entry went away since its folder was read."""
     try:
