@@ -8,8 +8,9 @@ Belongs here: row groups as bytes, footers. Does not belong here: where a group 
 
 import json
 import struct
-from functools import cached_property
+from dataclasses import dataclass
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
@@ -18,7 +19,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from video_assets.storage.thrift import Field, Items, Struct, read_struct, write_struct
+from video_assets.storage.thrift import (
+    Field,
+    Items,
+    Span,
+    number_at,
+    number_bytes,
+    read_struct,
+    spans_of,
+    starts_of,
+    write_struct,
+)
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -30,11 +41,32 @@ _N_ROWS, _GROUPS = 3, 4
 _COLUMNS, _GROUP_ROWS, _GROUP_OFFSET, _ORDINAL = 1, 3, 5, 7
 _CHUNK_OFFSET, _CHUNK_FACTS, _INDEXES = 2, 3, (4, 5, 6, 7)
 _CHUNK_BYTES, _DATA, _INDEX, _DICTIONARY, _BLOOM = 7, 9, 10, 11, 14
-_I64, _STRUCT = 6, 12
+_I16, _I64, _STRUCT = 4, 6, 12
+_NUMBER = -1
 
 
 class ForeignFileError(ValueError):
     """A Parquet file whose row groups cannot be copied: another program wrote it."""
+
+
+@dataclass(frozen=True)
+class FooterPart:
+    """What a footer says of one row group: its bytes, cut around the numbers that change when the row group is copied.
+
+    As values of their own, the million numbers of a large table's footer would cost more than its rows.
+    """
+
+    n_rows: int
+    pieces: tuple[bytes, ...]
+    places: tuple[int, ...]
+    """Counted from the first byte of the row group; one stands behind each piece but the last. The row group's number is -1."""
+
+    def at(self, place: int, number: int) -> bytes:
+        """The same, of the row group `number` of a file, which begins at `place`."""
+        out = [self.pieces[0]]
+        for value, piece in zip(self.places, self.pieces[1:], strict=True):
+            out += (number_bytes(number if value == _NUMBER else value + place), piece)
+        return b"".join(out)
 
 
 class RowGroups:
@@ -46,22 +78,19 @@ class RowGroups:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        end = file.seek(-8, 2)
-        (size,) = struct.unpack("<I", file.read(4))
-        file.seek(end - size)
-        self.footer = read_struct(file.read(size))
-        self._groups: list[Struct] = self.footer[_GROUPS].value.values
+        self._footer = _footer_of(file)
+        fields, _ = spans_of(self._footer, 0)
+        self._starts = starts_of(self._footer, fields[_GROUPS])
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._groups)
+        return len(self._starts)
 
-    def read(self, index: int) -> tuple[bytes, Struct]:
-        """The bytes of a row group, and what the footer says of it, places counted from the first of these bytes."""
-        group = self._groups[index]
-        first, size = _place_of(group)
+    def read(self, index: int) -> tuple[bytes, FooterPart]:
+        """The bytes of a row group, and what the footer says of it."""
+        first, size, part = _part_of(self._footer, self._starts[index])
         self._file.seek(first)
-        return self._file.read(size), _moved(group, -first)
+        return self._file.read(size), part
 
 
 class RowGroupWriter:
@@ -69,21 +98,16 @@ class RowGroupWriter:
 
     def __init__(self, sink: "SupportsWrite[bytes]", schema: pa.Schema) -> None:
         self._sink, self._schema = sink, schema
-        self._groups: list[Struct] = []
+        self._parts: list[bytes] = []
+        self._n_rows = 0
         self._hashes: list[str] = []
         self._told: dict[bytes, bytes] = {}
         self._end = len(_MAGIC)
         sink.write(_MAGIC)
 
-    @cached_property
-    def footer(self) -> Struct:
-        """What the file's footer says of its columns."""
-        return RowGroups(BytesIO(_encoded(self._schema.empty_table()))).footer
-
     def write(self, rows: pa.Table) -> None:
         """Append a row group."""
-        [(data, group)] = [RowGroups(BytesIO(_encoded(rows.cast(self._schema).replace_schema_metadata(None)))).read(0)]
-        self._append(data, group)
+        self._append(*RowGroups(BytesIO(_encoded(rows.cast(self._schema).replace_schema_metadata(None)))).read(0))
 
     def copy(self, source: RowGroups, index: int) -> None:
         """Append a row group of another file, for which `is_ours_and_sound` holds."""
@@ -100,18 +124,19 @@ class RowGroupWriter:
         if kind is None:
             self._close()
 
-    def _append(self, data: bytes, group: Struct) -> None:
+    def _append(self, data: bytes, part: FooterPart) -> None:
         self._sink.write(data)
-        self._groups.append(_moved(group, self._end) | {_ORDINAL: Field(4, len(self._groups))})
+        self._parts.append(part.at(self._end, len(self._parts)))
+        self._n_rows += part.n_rows
         self._hashes.append(_hash_of(data))
         self._end += len(data)
 
     def _close(self) -> None:
         told = {**self._told, _HASHES: json.dumps(self._hashes).encode()}
         schema = self._schema.with_metadata({**(self._schema.metadata or {}), **told})
-        footer = RowGroups(BytesIO(_encoded(schema.empty_table()))).footer
-        footer[_N_ROWS] = Field(_I64, sum(group[_GROUP_ROWS].value for group in self._groups))
-        footer[_GROUPS] = footer[_GROUPS]._replace(value=Items(_STRUCT, self._groups))
+        footer = read_struct(_footer_of(BytesIO(_encoded(schema.empty_table()))))
+        footer[_N_ROWS] = Field(_I64, self._n_rows)
+        footer[_GROUPS] = footer[_GROUPS]._replace(value=Items(_STRUCT, self._parts))
         data = write_struct(footer)
         self._sink.write(data + struct.pack("<I", len(data)) + _MAGIC)
 
@@ -154,33 +179,39 @@ def _encoded(rows: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _place_of(group: Struct) -> tuple[int, int]:
-    """Where a row group begins, and how many bytes it has."""
-    firsts, size = [], 0
-    for chunk in group[_COLUMNS].value.values:
-        facts: Struct = chunk[_CHUNK_FACTS].value
+def _footer_of(file: IO[bytes]) -> bytes:
+    end = file.seek(-8, 2)
+    (size,) = struct.unpack("<I", file.read(4))
+    file.seek(end - size)
+    return file.read(size)
+
+
+def _part_of(footer: bytes, start: int) -> tuple[int, int, FooterPart]:
+    """Of the row group that the footer tells of at `start`: where it begins, how many bytes it has, and that part."""
+    group, end = spans_of(footer, start)
+    if _ORDINAL not in group:  # then it is told last
+        step = _ORDINAL - max(group)
+        if step <= 0:
+            raise ForeignFileError("its footer says of row groups what nobody knows")
+        footer = footer[: end - 1] + bytes([step << 4 | _I16, 0, 0])
+        group[_ORDINAL], end = Span(_I16, end, end + 1), end + 2
+    numbers, firsts, n_bytes = [group[_ORDINAL], *_fields(group, (_GROUP_OFFSET,))], [], 0
+    for at in starts_of(footer, group[_COLUMNS]):
+        chunk, _ = spans_of(footer, at)
+        facts, _ = spans_of(footer, chunk[_CHUNK_FACTS].start)
         if _BLOOM in facts or any(field in chunk for field in _INDEXES):
             raise ForeignFileError("its row groups have an index elsewhere in the file")
-        if chunk[_CHUNK_OFFSET].value:
+        if number_at(footer, chunk[_CHUNK_OFFSET]):
             raise ForeignFileError("what its footer says of columns lies elsewhere in the file")
-        firsts.append(min(facts[field].value for field in (_DATA, _DICTIONARY) if field in facts))
-        size += facts[_CHUNK_BYTES].value
-    return min(firsts), size
+        firsts.append(min(number_at(footer, span) for span in _fields(facts, (_DATA, _DICTIONARY))))
+        n_bytes += number_at(footer, facts[_CHUNK_BYTES])
+        numbers += _fields(facts, (_DATA, _INDEX, _DICTIONARY))
+    first, numbers = min(firsts), sorted(numbers, key=lambda span: span.start)
+    edges = [(start, start), *((span.start, span.end) for span in numbers), (end, end)]
+    pieces = tuple(footer[before:behind] for (_, before), (behind, _) in pairwise(edges))
+    places = tuple(_NUMBER if span is group[_ORDINAL] else number_at(footer, span) - first for span in numbers)
+    return first, n_bytes, FooterPart(number_at(footer, group[_GROUP_ROWS]), pieces, places)
 
 
-def _moved(group: Struct, n_bytes: int) -> Struct:
-    """What a footer says of a row group that lies `n_bytes` further on."""
-    chunks = [_moved_chunk(chunk, n_bytes) for chunk in group[_COLUMNS].value.values]
-    moved = dict(group)
-    moved[_COLUMNS] = group[_COLUMNS]._replace(value=Items(_STRUCT, chunks))
-    return _shifted(moved, (_GROUP_OFFSET,), n_bytes)
-
-
-def _moved_chunk(chunk: Struct, n_bytes: int) -> Struct:
-    facts = _shifted(chunk[_CHUNK_FACTS].value, (_DATA, _INDEX, _DICTIONARY), n_bytes)
-    return chunk | {_CHUNK_FACTS: chunk[_CHUNK_FACTS]._replace(value=facts)}
-
-
-def _shifted(fields: Struct, names: tuple[int, ...], n_bytes: int) -> Struct:
-    moved = {name: Field(_I64, fields[name].value + n_bytes) for name in names if name in fields}
-    return fields | moved
+def _fields(struct: dict[int, Span], names: tuple[int, ...]) -> list[Span]:
+    return [struct[name] for name in names if name in struct]

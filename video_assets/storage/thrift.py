@@ -30,6 +30,14 @@ Struct = dict[int, Field]
 """Fields by their numbers, in the order in which they were written."""
 
 
+class Span(NamedTuple):
+    """Where a field's value is written; `kind` as in `Field`."""
+
+    kind: int
+    start: int
+    end: int
+
+
 def read_struct(data: bytes) -> Struct:
     """The struct that `data` begins with.
 
@@ -42,8 +50,54 @@ def read_struct(data: bytes) -> Struct:
         raise ValueError("the struct breaks off") from None
 
 
+def spans_of(data: bytes, at: int) -> tuple[dict[int, Span], int]:
+    """Where the fields of the struct are that begins at a place, by their numbers, and the place behind it; no value is read.
+
+    Raises:
+        ValueError: it breaks off, or holds a type that Parquet does not use.
+    """
+    fields: dict[int, Span] = {}
+    number = 0
+    try:
+        while head := data[at]:
+            at += 1
+            step, kind = head >> 4, head & 15
+            if step:
+                number += step
+            else:
+                number, at = _integer(data, at)
+            end = _SKIP[kind](data, at)
+            fields[number] = Span(kind, at, end)
+            at = end
+    except IndexError:
+        raise ValueError("the struct breaks off") from None
+    return fields, at + 1
+
+
+def starts_of(data: bytes, span: Span) -> list[int]:
+    """Where the structs of a list begin."""
+    size, at = _size(data, span.start)
+    starts = []
+    for _ in range(size):
+        starts.append(at)
+        at = _skip_struct(data, at)
+    return starts
+
+
+def number_at(data: bytes, span: Span) -> int:
+    """The whole number that is written there."""
+    return _integer(data, span.start)[0]
+
+
+def number_bytes(value: int) -> bytes:
+    """How a whole number is written."""
+    out = bytearray()
+    _put_integer(out, value)
+    return bytes(out)
+
+
 def write_struct(struct: Struct) -> bytes:
-    """The bytes of a struct."""
+    """The bytes of a struct. Structs in it may be bytes already."""
     out = bytearray()
     _put_struct(out, struct)
     return bytes(out)
@@ -98,11 +152,15 @@ def _piece(data: bytes, at: int, end: int) -> tuple[bytes, int]:
     return data[at:end], end
 
 
+def _size(data: bytes, at: int) -> tuple[int, int]:
+    """How many items a list has, and where they begin."""
+    size = data[at] >> 4
+    return (size, at + 1) if size != _MANY else _varint(data, at + 1)
+
+
 def _items(data: bytes, at: int) -> tuple[Items, int]:
-    size, kind = data[at] >> 4, data[at] & 15
-    at += 1
-    if size == _MANY:
-        size, at = _varint(data, at)
+    kind = data[at] & 15
+    size, at = _size(data, at)
     read, values = _READ[kind], []
     for _ in range(size):
         value, at = read(data, at)
@@ -127,7 +185,62 @@ _READ = _Readers(
 )
 
 
-def _put_struct(out: bytearray, struct: Struct) -> None:
+# Each takes the place where a value begins, and returns the place behind it.
+def _skip_struct(data: bytes, at: int) -> int:
+    while head := data[at]:
+        at += 1
+        if head < 16:
+            at = _skip_number(data, at)
+        at = _SKIP[head & 15](data, at)
+    return at + 1
+
+
+def _skip_number(data: bytes, at: int) -> int:
+    while data[at] >= 0x80:
+        at += 1
+    return at + 1
+
+
+def _skip_binary(data: bytes, at: int) -> int:
+    size, at = _varint(data, at)
+    if at + size > len(data):
+        raise IndexError
+    return at + size
+
+
+def _skip_items(data: bytes, at: int) -> int:
+    kind = data[at] & 15
+    size, at = _size(data, at)
+    if kind in (_TRUE, _FALSE):
+        return at + size
+    skip = _SKIP[kind]
+    for _ in range(size):
+        at = skip(data, at)
+    return at
+
+
+class _Skippers(dict[int, Callable[[bytes, int], int]]):
+    def __missing__(self, kind: int) -> Callable[[bytes, int], int]:
+        raise ValueError(f"a field of type {kind}, which Parquet does not use")
+
+
+_SKIP = _Skippers(
+    {
+        **dict.fromkeys((_TRUE, _FALSE), lambda _, at: at),
+        _BYTE: lambda _, at: at + 1,
+        **dict.fromkeys(_INTEGERS, _skip_number),
+        _DOUBLE: lambda _, at: at + 8,
+        _BINARY: _skip_binary,
+        _LIST: _skip_items,
+        _STRUCT: _skip_struct,
+    }
+)
+
+
+def _put_struct(out: bytearray, struct: Struct | bytes) -> None:
+    if isinstance(struct, bytes):
+        out += struct
+        return
     last = 0
     for number, (kind, value) in struct.items():
         if 0 < number - last < _MANY + 1:
