@@ -49,5 +49,7 @@ def put_mapped(path, table):
 def test_a_mapped_table_has_no_name(tmp_path):
     table = pa.table({"a": list(range(1000))})
     mapped = mapped_table(table.to_batches(max_chunksize=100), table.schema, beside=tmp_path / "new" / "t.parquet")
-    assert mapped.equals(table)
+    assert mapped.table.equals(table)
     assert list((tmp_path / "new").iterdir()) == []
+    mapped.forget()
+    assert mapped.table.equals(table)

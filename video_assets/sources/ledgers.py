@@ -7,7 +7,7 @@ Belongs here: which ledgers a source has, and writing that of own clips. Does no
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from video_assets.settings.sources import OwnClips
 from video_assets.sources.listed import Listing
 from video_assets.sources.own_clips.caption_tables import tables_of
 from video_assets.sources.own_clips.grown import NEEDED, TableBefore, news_of
-from video_assets.sources.own_clips.listing import list_own_clips, notes_on, scan_own_clips
+from video_assets.sources.own_clips.listing import ListedClips, list_in_parts, notes_on, scan_own_clips
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.shards import add_unpacked, due_shards, unpack_shards
 from video_assets.sources.own_clips.sidecars import sidecars_of
@@ -40,11 +40,12 @@ from video_assets.storage.keys import KeyRange
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.row_groups import opened, rows_with
-from video_assets.storage.tables import count_rows, read_table, write_table, write_table_in_parts
-from video_assets.tombstones.matching import bury
+from video_assets.storage.tables import count_rows, read_table, write_table_in_parts
+from video_assets.tombstones.matching import Tombstones, bury
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
 
 _log = logging.getLogger(__name__)
+_STATUS = ["status", "reason"]
 
 
 def ledgers(layout: Layout, sources: Iterable[Source]) -> dict[str, Path]:
@@ -139,21 +140,36 @@ def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str, contents:
         return
     # Captions of the last listing are most of it, and are needed of caption files and of clips that are gone.
     columns = LEDGER.names if scan.sidecars else NEEDED
-    listed = list_own_clips(
+    listed = list_in_parts(
         own,
+        scan=scan,
         previous=read_table(path, LEDGER, columns=columns).rows if path.exists() else None,
         now_ns=time.time_ns(),
-        ignore=(layout.root,),
-        scan=scan,
         whole_rows=lambda keys: _rows_of(path, keys),
         beside=path,
         contents=contents,
     )
-    _write_notes(layout, listed.attrs["notes"])
-    rows = bury(listed, read_tombstones(layout))
-    content_hash = write_table(path, LEDGER, rows)
-    _remove_buried(rows, layout.unpacked("own_clips"))
-    remember(layout.own_clips_origin, listed.attrs["origin"], rows, ledger_hash=content_hash, tombstones=buried)
+    _write_notes(layout, listed.notes)
+    lines = _Buried(listed, read_tombstones(layout))
+    content_hash = write_table_in_parts(path, LEDGER, lines.parts())
+    _remove_buried(lines.taken_down, layout.unpacked("own_clips"))
+    remember(layout.own_clips_origin, listed.origin, lines.statuses, ledger_hash=content_hash, tombstones=buried)
+
+
+class _Buried:
+    """A listing without the clips that were taken down, while it is written."""
+
+    def __init__(self, listed: ListedClips, tombstones: Tombstones) -> None:
+        self._listed, self._tombstones = listed, tombstones
+        self.taken_down, self.statuses = LEDGER.frame(), LEDGER.frame()[_STATUS]
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """LEDGER lines; afterwards it is known which were `taken_down`, and which `statuses` there are."""
+        for listed in self._listed.parts():
+            rows = bury(listed, self._tombstones)
+            self.taken_down = pd.concat([self.taken_down, rows[rows["reason"].eq("taken_down")]])
+            self.statuses = pd.concat([self.statuses, rows[_STATUS]]).drop_duplicates()
+            yield rows
 
 
 def _list_news(layout: Layout, own: OwnClips, scan: Scan, buried: str, contents: TableBytes) -> bool:

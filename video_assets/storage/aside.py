@@ -3,8 +3,10 @@
 Belongs here: that file. Does not belong here: which group a row is in (`core.sharding`), tables that stay (`storage.tables`).
 """
 
-from collections.abc import Iterable, Iterator
+import mmap
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +80,19 @@ def rows_aside(beside: Path, spec: TableSpec) -> Iterator[RowsAside]:
         path.unlink(missing_ok=True)
 
 
-def mapped_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, beside: Path) -> pa.Table:
-    """A table whose bytes lie in a file without a name, so that the system may take its memory back; gone with the table.
+@dataclass(frozen=True)
+class MappedTable:
+    """A table whose bytes lie in a file without a name, gone with the table.
+
+    `forget` gives back the memory of what was read of it; what is asked for again is read again.
+    """
+
+    table: pa.Table
+    forget: Callable[[], None]
+
+
+def mapped_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, beside: Path) -> MappedTable:
+    """Put a table into such a file.
 
     Raises:
         NoSpaceError: the disk is full; tables are as they were.
@@ -87,13 +100,13 @@ def mapped_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, beside
     beside.parent.mkdir(parents=True, exist_ok=True)
     path = draft_of(beside)
     try:
-        with (
-            explained_space(beside.parent, purpose=f"writing {beside.name}"),
-            pa.OSFile(str(path), "wb") as sink,
-            pa.ipc.new_file(sink, schema) as writer,
-        ):
-            for batch in batches:
-                writer.write_batch(batch)
-        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        with explained_space(beside.parent, purpose=f"writing {beside.name}"):
+            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+            with path.open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))).read_all()
+        return MappedTable(table, lambda: mapped.madvise(mmap.MADV_DONTNEED))
     finally:
         path.unlink(missing_ok=True)

@@ -105,7 +105,7 @@ LITTLE = [appended, twice_appended, written_again, written_now, waited, come_wit
 def test_little_that_is_new_gives_the_ledger_of_a_whole_listing_without_one(source, change, monkeypatch):
     change(source)
     whole = source.refresh_whole()
-    monkeypatch.setattr(ledgers, "list_own_clips", None)  # it is not asked
+    monkeypatch.setattr(ledgers, "list_in_parts", None)  # it is not asked
     assert source.refresh("data") == whole
 
 

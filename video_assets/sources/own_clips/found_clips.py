@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from video_assets.core.chunks import Chunks
 from video_assets.core.matching import places_among
 from video_assets.sources.own_clips.statuses import Finding
 
@@ -94,7 +95,8 @@ class FoundClips:
 
     def names_at(self, places: Indexes) -> pa.Array:
         """The names at these places."""
-        taken = self.names.take(pa.array(places))
+        self._gather()
+        taken = self._chunks.take(places).column(0)
         return pa.concat_arrays(taken.chunks) if taken.num_chunks else pa.array([], pa.string())
 
     def places_of(self, names: pa.Array | pa.ChunkedArray) -> Indexes:
@@ -123,12 +125,16 @@ class FoundClips:
             self._forget()
 
     def _forget(self) -> None:
-        for name in ("_all_facts", "_by_hash"):
+        for name in ("_all_facts", "_by_hash", "_chunks"):
             vars(self).pop(name, None)
 
     @cached_property
     def _all_facts(self) -> Indexes:
         return np.concatenate([np.empty((0, 2), np.int64), *self._facts])
+
+    @cached_property
+    def _chunks(self) -> Chunks:
+        return Chunks(pa.table([self.names], ["name"]))
 
     @cached_property
     def _by_hash(self) -> "_ByHash":

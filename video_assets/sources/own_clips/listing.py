@@ -7,11 +7,14 @@ looked at (`sources.own_clips.scan`, `sources.own_clips.places`), which finding 
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from video_assets.core.chunks import Chunks
 from video_assets.core.errors import SourceError
 from video_assets.core.schema import LEDGER
 from video_assets.settings.sources import OwnClips
@@ -19,10 +22,36 @@ from video_assets.sources.own_clips.caption_tables import tables_named, tables_o
 from video_assets.sources.own_clips.grown import TableBefore
 from video_assets.sources.own_clips.lines import Lines
 from video_assets.sources.own_clips.scan import Scan, scan_folder
-from video_assets.sources.own_clips.statuses import carry_forward, has_lost_everything, mark_duplicates, settle
+from video_assets.sources.own_clips.statuses import gone_lines, has_lost_everything, in_order, mark_duplicates, settle
 from video_assets.sources.own_clips.table_bytes import TableBytes
 from video_assets.sources.own_clips.unchanged import Origin, state_of
-from video_assets.storage.aside import mapped_table
+from video_assets.storage.aside import MappedTable, mapped_table
+
+_CAPTIONS = ["text", "extras"]
+_PART = 32_768
+
+
+@dataclass(frozen=True)
+class ListedClips:
+    """A listing whose captions are left where they lie: one line per clip, per row that is no clip, and per clip that is gone.
+
+    `notes`: what the user should know beside them; `origin`: what they were made from.
+    """
+
+    lines: pd.DataFrame
+    """LEDGER without captions, by clip key; `row` says where among the captions those of a line are."""
+    captions: Chunks
+    notes: list[str]
+    origin: Origin
+    forget: Callable[[], None]
+
+    def parts(self) -> Iterator[pd.DataFrame]:
+        """LEDGER lines, some thousand at a time."""
+        for start in range(0, len(self.lines), _PART):
+            some = self.lines.iloc[start : start + _PART]
+            captions = _captions_of(self.captions, some)
+            self.forget()
+            yield LEDGER.frame(some.reset_index(drop=True).assign(**{name: captions[name] for name in _CAPTIONS}))
 
 
 def list_own_clips(
@@ -33,22 +62,34 @@ def list_own_clips(
     ignore: tuple[Path, ...],
     scan: Scan | None = None,
     source: str = "own_clips",
+) -> pd.DataFrame:
+    """`list_in_parts` as one table of LEDGER; notes and origin are in its `attrs`."""
+    scan = scan or scan_own_clips(settings, ignore)
+    listed = list_in_parts(settings, scan=scan, previous=previous, now_ns=now_ns, source=source)
+    out = pd.concat(list(listed.parts()), ignore_index=True)
+    out.attrs.update(origin=listed.origin, notes=listed.notes)
+    return out
+
+
+def list_in_parts(
+    settings: OwnClips,
+    *,
+    scan: Scan,
+    previous: pd.DataFrame | None,
+    now_ns: int,
+    source: str = "own_clips",
     whole_rows: Callable[[pd.Series], pd.DataFrame] | None = None,
     beside: Path | None = None,
     contents: TableBytes | None = None,
-) -> pd.DataFrame:
-    """List the user's clips: one LEDGER line per clip, per row that is no clip, and per clip that is gone; sorted by clip key.
-
-    The same files, table and previous ledger give the same lines. What the user should know beside them is in `attrs["notes"]`, a
-    list of sentences; what they were made from is in `attrs["origin"]` (`sources.own_clips.unchanged.Origin`).
+) -> ListedClips:
+    """List the user's clips. The same files, table and previous ledger give the same lines.
 
     Args:
         settings: where the clips are.
+        scan: what `scan_own_clips` found.
         previous: the ledger of the last listing; None at first. Beside `NEEDED`, its columns are needed only when there are
             caption files.
         now_ns: the time, ns since 1970: files younger than `settings.settle_s` wait.
-        ignore: folders that are no clips, although they may lie below the clips folder (the data root).
-        scan: what `scan_own_clips` found a moment ago.
         source: whose clips these are; keys begin with it.
         whole_rows: gives rows of the last ledger by clip key, when `previous` is without captions.
         beside: the ledger that will be written: the lines lie in a file beside it meanwhile, not in memory.
@@ -59,23 +100,34 @@ def list_own_clips(
         OSError: the storage failed; nothing is listed rather than half.
     """
     notes: list[str] = []
-    listing = Lines(settings, scan or scan_own_clips(settings, ignore), previous, now_ns=now_ns, notes=notes, source=source)
-    tables = tables_of(settings, listing.scan, notes=[])
-    contents = contents or TableBytes()
-    state, table = state_of(settings, listing.scan, tables, contents), TableBefore(settings, tables, contents)
-    rows = mark_duplicates(_frame(listing.batches(), beside))
+    listing = Lines(settings, scan, previous, now_ns=now_ns, notes=notes, source=source)
+    tables, contents = tables_of(settings, scan, notes=[]), contents or TableBytes()
+    state, table = state_of(settings, scan, tables, contents), TableBefore(settings, tables, contents)
+    every = _put_down(listing.batches(), beside)
+    captions = every.table.select(_CAPTIONS)
+    rows = every.table.drop_columns(_CAPTIONS).to_pandas(types_mapper=pd.ArrowDtype).assign(row=np.arange(len(captions)))
+    rows = mark_duplicates(rows, texts_of=lambda some: _captions_of(Chunks(captions), some)["text"].to_numpy())
     if rows.empty:
-        raise SourceError(_no_clip(settings, listing.scan))
+        raise SourceError(_no_clip(settings, scan))
     if has_lost_everything(previous, rows):
         raise SourceError(
             f"{settings.folder or settings.captions}: none of the clips listed before is there any more; is the disk mounted? "
             f"If they were removed on purpose, delete raw/{source}.parquet in the data root"
         )
     rows = settle(rows, previous=previous, now_ns=now_ns, settle_ns=listing.settle_ns)
-    out = carry_forward(previous, rows, whole_rows=whole_rows)
-    out.attrs["origin"] = Origin(state, listing.others, None if listing.others else table.plain(listing.n_plain))
-    out.attrs["notes"] = [*notes, *listing.notes(), *notes_on(listing.scan, settings)]
-    return out
+    gone = gone_lines(previous, rows, whole_rows=whole_rows)
+    if len(gone):
+        rows = pd.concat([rows, gone.drop(columns=_CAPTIONS).assign(row=np.arange(len(gone)) + len(captions))])
+        captions = pa.concat_tables(
+            [captions, pa.Table.from_pandas(gone[_CAPTIONS], schema=captions.schema, preserve_index=False)]
+        )
+    origin = Origin(state, listing.others, None if listing.others else table.plain(listing.n_plain))
+    every_note = [*notes, *listing.notes(), *notes_on(scan, settings)]
+    return ListedClips(in_order(rows), Chunks(captions), every_note, origin, every.forget)
+
+
+def _captions_of(captions: Chunks, lines: pd.DataFrame) -> pd.DataFrame:
+    return captions.take(lines["row"].to_numpy()).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def scan_own_clips(settings: OwnClips, ignore: tuple[Path, ...]) -> Scan:
@@ -132,8 +184,9 @@ def _by_count(counter: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:10]
 
 
-def _frame(batches: Iterator[pa.RecordBatch], beside: Path | None) -> pd.DataFrame:
+def _put_down(batches: Iterator[pa.RecordBatch], beside: Path | None) -> MappedTable:
     """Lines as a table: in memory, a million captions would take gigabytes."""
     schema = LEDGER.arrow
-    table = pa.Table.from_batches(batches, schema=schema) if beside is None else mapped_table(batches, schema, beside=beside)
-    return table.to_pandas(types_mapper=pd.ArrowDtype)
+    if beside is None:
+        return MappedTable(pa.Table.from_batches(batches, schema=schema), lambda: None)
+    return mapped_table(batches, schema, beside=beside)

@@ -54,17 +54,19 @@ def status_of(reason: str) -> str:
     return "waiting" if reason == "still_being_copied" else "failed"
 
 
-def mark_duplicates(rows: pd.DataFrame) -> pd.DataFrame:
+def mark_duplicates(rows: pd.DataFrame, *, texts_of: Callable[[pd.DataFrame], np.ndarray] | None = None) -> pd.DataFrame:
     """Give every line its own key: further rows of the same clip fail as duplicate_path under `key#table:line`.
 
-    `rows` are LEDGER lines in the order in which they were listed.
+    `rows` are LEDGER lines in the order in which they were listed; when they are without captions, `texts_of` gives those of
+    some of them.
     """
     if not has_repeats(rows["clip_key"]):
         return rows
     is_repeated = rows["clip_key"].duplicated()
     repeated = rows[is_repeated]
     first = rows[~is_repeated & rows["clip_key"].isin(repeated["clip_key"])].set_index("clip_key").loc[repeated["clip_key"]]
-    is_same = first["text"].to_numpy() == repeated["text"].to_numpy()
+    texts_of = texts_of or (lambda some: some["text"].to_numpy())
+    is_same = texts_of(first) == texts_of(repeated)
     details = [
         f"{origin} lists this clip already, with {'the same' if same else 'another'} caption"
         for origin, same in zip(first["origin"], is_same, strict=True)
@@ -79,8 +81,12 @@ def mark_duplicates(rows: pd.DataFrame) -> pd.DataFrame:
         file_size=None,
         mtime_ns=None,
     )
-    out = LEDGER.frame(pd.concat([rows[~is_repeated], LEDGER.frame(marked)]))
-    return _with_unique_keys(out)
+    return _with_unique_keys(pd.concat([rows[~is_repeated], _alike(marked, rows)], ignore_index=True))
+
+
+def _alike(lines: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Lines with the columns and types of `rows`."""
+    return lines[list(rows.columns)].astype(rows.dtypes.to_dict())
 
 
 def _with_unique_keys(rows: pd.DataFrame) -> pd.DataFrame:
@@ -134,8 +140,16 @@ def carry_forward(
     So every clip ever listed keeps a status. Size and time of a gone clip are those it was last seen with. When `previous` is
     without captions, `whole_rows` gives whole rows of it by their clip keys.
     """
+    gone = gone_lines(previous, current, whole_rows=whole_rows)
+    return in_order(current if gone.empty else LEDGER.frame(pd.concat([current, gone])))
+
+
+def gone_lines(
+    previous: pd.DataFrame | None, current: pd.DataFrame, *, whole_rows: Callable[[pd.Series], pd.DataFrame] | None = None
+) -> pd.DataFrame:
+    """The lines that `carry_forward` adds; of `current` only the clip keys are needed."""
     if previous is None:
-        return _sorted(current)
+        return LEDGER.frame()
     is_clip = ~previous["reason"].isin(_NO_CLIP) & ~previous["clip_key"].str.endswith(FOLDER_MARK)
     lost = previous[is_clip & ~previous["clip_key"].isin(current["clip_key"])]
     if whole_rows is not None:
@@ -150,10 +164,11 @@ def carry_forward(
         reason="gone",
         detail=lost["detail"].mask(is_news, pd.Series(details, index=lost.index, dtype=lost["detail"].dtype)),
     )
-    return _sorted(current if gone.empty else LEDGER.frame(pd.concat([current, LEDGER.frame(gone)])))
+    return LEDGER.frame(gone)
 
 
-def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Lines by clip key."""
     # A copy of a million captions takes gigabytes, and many tables are in order already.
     if rows["clip_key"].is_monotonic_increasing:
         return rows.reset_index(drop=True)
