@@ -137,6 +137,12 @@ def _index_in(keys: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArra
     return np.asarray(found.fill_null(-1)).astype(np.int64)
 
 
+def is_rising(keys: pd.Series) -> bool:
+    """True when the keys are in order, and none occurs twice."""
+    column = pa.array(keys, type=pa.string())
+    return len(keys) < 2 or pc.call_function("all", [pc.call_function("less", [column[:-1], column[1:]])]).as_py()
+
+
 def has_repeats(keys: pd.Series) -> bool:
     """True when a key occurs twice; cheaper than to ask which."""
     return pc.call_function("count_distinct", [pa.array(keys, type=pa.string())]).as_py() < len(keys)

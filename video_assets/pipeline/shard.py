@@ -15,7 +15,7 @@ import pandas as pd
 from video_assets.checking.check import ClipTask
 from video_assets.core.filters import drop_changed, split_by_verdict
 from video_assets.core.json_values import JsonObject, read_value
-from video_assets.core.matching import merge_verdicts, without_verdict
+from video_assets.core.matching import is_rising, merge_verdicts, without_verdict
 from video_assets.core.results import ClipVerdict
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, VERDICTS, TableSpec
 from video_assets.core.takeover import standing_verdicts
@@ -276,6 +276,8 @@ def _other_verdicts(layout: Layout, shard: str) -> Iterator[pd.DataFrame]:
 
 def _latest(tables: list[pd.DataFrame], needed: tuple[str, ...]) -> pd.DataFrame:
     rows = standing_verdicts(pd.concat(tables, ignore_index=True), needed=needed)
+    if is_rising(rows["clip_key"]):  # one for each clip, in order: nearly always
+        return rows.reset_index(drop=True)
     rows = rows.drop_duplicates(["clip_key", "file_size", "mtime_ns"], keep="last")
     return rows.sort_values(["clip_key", "mtime_ns", "file_size"], ignore_index=True)
 

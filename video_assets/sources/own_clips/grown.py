@@ -119,7 +119,7 @@ def news_of(
     is_plain = _plain(previous, f"{lines.label(Path(known.path))}:")
     stand = previous if is_plain.all() else previous[is_plain]
     names = stand["clip_key"].str.slice(len(f"{source}/{lines.folder_prefix}"))
-    at = scan.clips.places_of(pa.chunked_array(pa.array(names, pa.string())))
+    at = scan.clips.places_of(pa.array(names, pa.string()))
     if len(stand) != known.n_rows or (at < 0).any() or len(scan.clips) - len(stand) > MAX_ROWS:
         return None
     fresh = lines.after(known, at)
