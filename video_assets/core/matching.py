@@ -121,7 +121,9 @@ def positions(keys: pd.Series, among: pd.Series) -> npt.NDArray[np.int64]:
 
 
 def places_among(keys: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """As `positions`. Of two columns, the shorter one is made into a table of hashes."""
+    """As `positions`. Of two columns, the shorter one is made into a table of hashes; none where both are the same."""
+    if len(keys) == len(among) and _chunked(keys).equals(_chunked(among)):
+        return np.arange(len(keys))
     if len(keys) * _FEWER > len(among):
         return _index_in(keys, among)
     wanted = keys.unique()
@@ -130,6 +132,10 @@ def places_among(keys: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedA
     place_of = np.full(len(wanted), -1, dtype=np.int64)
     place_of[found[places]] = places
     return place_of[_index_in(keys, wanted)]
+
+
+def _chunked(keys: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
+    return keys if isinstance(keys, pa.ChunkedArray) else pa.chunked_array([keys])
 
 
 def _index_in(keys: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
@@ -141,6 +147,11 @@ def is_rising(keys: pd.Series) -> bool:
     """True when the keys are in order, and none occurs twice."""
     column = pa.array(keys, type=pa.string())
     return len(keys) < 2 or pc.call_function("all", [pc.call_function("less", [column[:-1], column[1:]])]).as_py()
+
+
+def repeated(keys: pd.Series) -> pd.Series:
+    """The keys that occur again, behind their first place; quick where they are in order."""
+    return keys.iloc[:0] if is_rising(keys) else keys[keys.duplicated()]
 
 
 def has_repeats(keys: pd.Series) -> bool:

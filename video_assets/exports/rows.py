@@ -103,13 +103,15 @@ def read_facts(layout: Layout, settings: Settings, *, has_hashes: bool = False) 
 
 def read_rows(version: Version, facts: Facts) -> Iterator[pa.Table]:
     """The version's rows in its order: TRAINING with absolute paths, row (number, from 0), and the columns of `Facts`."""
-    root = version.manifest.relative_to or "/"
+    root = version.manifest.relative_to
     n_rows = 0
     with pq.ParquetFile(version.table, pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
             rows = pa.Table.from_batches([batch]).replace_schema_metadata(None)
-            paths = [os.path.join(root, path) for path in rows.column("path").to_pylist()]  # noqa: PTH118 - millions of them
-            rows = rows.set_column(0, "path", pa.array(paths, pa.string()))
+            paths = rows.column("path").to_pylist()
+            if root:
+                paths = [os.path.join(root, path) for path in paths]  # noqa: PTH118 - millions of them
+                rows = rows.set_column(0, "path", pa.array(paths, pa.string()))
             for name, column in facts.of(paths).items():
                 rows = rows.append_column(name, column)
             yield rows.append_column("row", pa.array(np.arange(n_rows, n_rows + rows.num_rows)))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from video_assets.core.filters import drop_duplicate_content, drop_excluded
-from video_assets.core.matching import positions
+from video_assets.core.matching import positions, repeated
 from video_assets.core.schema import CHECKED, DROPPED, LEDGER
 from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import is_dropped
@@ -74,15 +74,16 @@ def decide(layout: Layout, settings: Settings) -> Plan:
     clips = pd.concat([stage.kept for stage in stages], ignore_index=True)
     _refuse_bad_verdicts(clips, settings)
     kept, dropped = _drop(layout, settings, clips)
-    _refuse_repeated_paths(kept)
     # Position k of the sorted order holds row k of the shards one after another.
     rank = np.argsort(order, kind="stable")
     in_order = np.empty(len(clips), dtype=bool)
     in_order[rank] = np.isin(np.arange(len(clips)), kept.index)
+    kept = kept[["clip_key", "source", "path"]].iloc[np.argsort(rank[kept.index.to_numpy()])].reset_index(drop=True)
+    _refuse_repeated_paths(kept)
     return Plan(
         order=order,
         is_kept=in_order,
-        kept=kept[["clip_key", "source", "path"]].iloc[np.argsort(rank[kept.index.to_numpy()])].reset_index(drop=True),
+        kept=kept,
         dropped=pd.concat([DROPPED.frame(), *(stage.dropped for stage in stages), dropped]).sort_values(
             "clip_key", ignore_index=True
         ),
@@ -123,10 +124,10 @@ def _refuse_bad_verdicts(clips: pd.DataFrame, settings: Settings) -> None:
 
 
 def _refuse_repeated_paths(clips: pd.DataFrame) -> None:
-    repeated = clips["path"][clips["path"].duplicated()]
-    if len(repeated):
+    twice = repeated(clips["path"])
+    if len(twice):
         raise IncompleteInputError(
-            f"{len(repeated):,} paths are listed under two clip keys, first {repeated.iloc[0]!r}; {FROM_SOURCES}"
+            f"{len(twice):,} paths are listed under two clip keys, first {twice.iloc[0]!r}; {FROM_SOURCES}"
         )
 
 
@@ -134,12 +135,22 @@ def refuse_lost_clips(layout: Layout, settings: Settings, plan: Plan) -> None:
     """Every clip of the ledgers is kept or dropped, once; nothing else is."""
     paths = ledgers(layout, settings.sources).values()
     listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows["clip_key"] for path in paths])
-    found = pd.concat([plan.kept["clip_key"], plan.dropped["clip_key"]])
+    kept, dropped = plan.kept["clip_key"], plan.dropped["clip_key"]
+    found = pd.concat([kept, dropped])
+    is_lost = positions(listed, found) < 0
     for clips, complaint in (
-        (listed[listed.duplicated()], "listed more than once"),
-        (found[found.duplicated()], "kept or dropped more than once"),
-        (listed[positions(listed, found) < 0], "listed, but neither kept nor dropped"),
-        (found[positions(found, listed) < 0], "kept or dropped, but not listed"),
+        (repeated(listed), "listed more than once"),
+        (
+            pd.concat([repeated(kept), repeated(dropped), dropped[positions(dropped, kept) >= 0]]),
+            "kept or dropped more than once",
+        ),
+        (listed[is_lost], "listed, but neither kept nor dropped"),
     ):
         if len(clips):
             raise IncompleteInputError(f"{len(clips):,} clips are {complaint}, first {clips.iloc[0]!r}: {FROM_SOURCES}")
+    # Each of the listed ones is found, once; then there can be others only when more are found.
+    if len(found) > len(listed):
+        others = found[positions(found, listed) < 0]
+        raise IncompleteInputError(
+            f"{len(others):,} clips are kept or dropped, but not listed, first {others.iloc[0]!r}: {FROM_SOURCES}"
+        )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from video_assets.core.funnel import Funnel
+from video_assets.core.matching import repeated
 from video_assets.core.outliers import log_tail, shard_outliers
 from video_assets.core.schema import TableSpec
 from video_assets.core.units import share
@@ -63,7 +64,7 @@ def no_nulls(rows: pd.DataFrame, *, missing: Mapping[str, int] | None = None) ->
 
 def unique_paths(rows: pd.DataFrame) -> CheckFinding:
     """Each clip once."""
-    twice = rows["path"][rows["path"].duplicated()]
+    twice = repeated(rows["path"])
     text = f"{len(twice):,} paths occur again, first {twice.iloc[0]!r}" if len(twice) else "every path occurs once"
     return CheckFinding("unique_paths", twice.empty, text, {"repeated_paths": len(twice)})
 
