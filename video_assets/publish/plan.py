@@ -5,6 +5,7 @@ shards are current (`pipeline.currency`), writing (`publish.publish`).
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -66,31 +67,51 @@ def decide(layout: Layout, settings: Settings) -> Plan:
         IncompleteInputError: the shards do not fit together, or hold what must not be there.
         StageError: a table is torn or unreadable.
     """
-    stages = [read_stage(layout.checked(shard), CHECKED, columns=_DECISIVE) for shard in shard_keys(settings.decode.n_shards)]
+    shards = [_read(layout.checked(shard), settings) for shard in shard_keys(settings.decode.n_shards)]
     try:
-        order = merge_order([stage.kept["clip_key"] for stage in stages])
+        order = merge_order([shard.clips["clip_key"] for shard in shards])
     except ValueError as error:
         raise IncompleteInputError(f"the shards do not fit together: {error}; {FROM_SOURCES}") from error
-    clips = pd.concat([stage.kept for stage in stages], ignore_index=True)
-    _refuse_bad_verdicts(clips, settings)
+    clips = pd.concat([shard.clips for shard in shards], ignore_index=True)
     kept, dropped = _drop(layout, settings, clips)
     # Position k of the sorted order holds row k of the shards one after another.
     rank = np.argsort(order, kind="stable")
-    in_order = np.empty(len(clips), dtype=bool)
-    in_order[rank] = np.isin(np.arange(len(clips)), kept.index)
+    in_order = np.zeros(len(clips), dtype=bool)
+    in_order[rank[kept.index.to_numpy()]] = True
     kept = kept[["clip_key", "source", "path"]].iloc[np.argsort(rank[kept.index.to_numpy()])].reset_index(drop=True)
     _refuse_repeated_paths(kept)
     return Plan(
         order=order,
         is_kept=in_order,
         kept=kept,
-        dropped=pd.concat([DROPPED.frame(), *(stage.dropped for stage in stages), dropped]).sort_values(
+        dropped=pd.concat([DROPPED.frame(), *(shard.dropped for shard in shards), dropped]).sort_values(
             "clip_key", ignore_index=True
         ),
         decoded_by={
-            "checker": tuple(sorted(clips["checker_version"].unique())),
-            "ffmpeg": tuple(sorted(clips["ffmpeg_versions"].unique())),
+            "checker": tuple(sorted(set().union(*(shard.checkers for shard in shards)))),
+            "ffmpeg": tuple(sorted(set().union(*(shard.ffmpegs for shard in shards)))),
         },
+    )
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What decides about the clips of one shard. Millions of them have one verdict and a few versions: these are not kept."""
+
+    clips: pd.DataFrame
+    dropped: pd.DataFrame
+    checkers: frozenset[str]
+    ffmpegs: frozenset[str]
+
+
+def _read(path: Path, settings: Settings) -> _Shard:
+    stage = read_stage(path, CHECKED, columns=_DECISIVE)
+    _refuse_bad_verdicts(stage.kept, settings)
+    return _Shard(
+        clips=stage.kept[["clip_key", "source", "path", "content_hash"]],
+        dropped=stage.dropped,
+        checkers=frozenset(stage.kept["checker_version"].unique()),
+        ffmpegs=frozenset(stage.kept["ffmpeg_versions"].unique()),
     )
 
 
@@ -99,17 +120,23 @@ def _drop(layout: Layout, settings: Settings, clips: pd.DataFrame) -> tuple[pd.D
     # By its bytes, a clip is known for one that was taken down also under another name. That comes before the choice among
     # copies, which would bring the next copy in.
     taken_down = drop_taken_down(clips, read_tombstones(layout), stage="training_csv")[1]
-    kept, gone = clips[~clips["clip_key"].isin(taken_down["clip_key"])], [taken_down]
+    kept, gone = _without(clips, taken_down), [taken_down]
     # Also before the choice among copies: of two with the same bytes, one may have the caption or licence that is wanted.
-    not_wanted = unwanted(layout, settings)
-    gone.append(not_wanted[~not_wanted["clip_key"].isin(taken_down["clip_key"])])
-    kept = kept[~kept["clip_key"].isin(gone[-1]["clip_key"])]
+    gone.append(_without(unwanted(layout, settings), taken_down))
+    kept = _without(kept, gone[-1])
     if settings.training.duplicates == "drop":
         gone.append(drop_duplicate_content(kept).dropped)
-        kept = kept[~kept["clip_key"].isin(gone[-1]["clip_key"])]
+        kept = _without(kept, gone[-1])
     # Last, so that no copy takes the place of a clip that a person left out.
-    gone.append(drop_excluded(kept, {key: each.detail for key, each in read_exclusions(layout).items()}).dropped)
-    return kept[~kept["clip_key"].isin(gone[-1]["clip_key"])], pd.concat(gone, ignore_index=True)
+    if excluded := {key: each.detail for key, each in read_exclusions(layout).items()}:
+        gone.append(drop_excluded(kept, excluded).dropped)
+        kept = _without(kept, gone[-1])
+    return kept, pd.concat(gone, ignore_index=True)
+
+
+def _without(clips: pd.DataFrame, gone: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose clip is not among the others; not copied when none is."""
+    return clips[~clips["clip_key"].isin(gone["clip_key"])] if len(gone) else clips
 
 
 def _refuse_bad_verdicts(clips: pd.DataFrame, settings: Settings) -> None:
