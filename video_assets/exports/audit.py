@@ -5,12 +5,14 @@ Belongs here: counting. Does not belong here: the rules (`select.rules.lint`), D
 
 from collections import Counter
 
+import numpy as np
 import pandas as pd
 
 from video_assets.core.consumers import CONSUMERS
+from video_assets.core.schema import TRAINING
 from video_assets.exports.rows import newest_version, read_facts, read_rows
 from video_assets.publish.rules.checks import CheckFinding
-from video_assets.select.rules.lint import COLUMNS, lint
+from video_assets.select.rules.lint import COLUMNS, lint_reasons
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 
@@ -29,11 +31,14 @@ def audit_trainers(layout: Layout, settings: Settings) -> CheckFinding:
         StageError: nothing is published, or its tables are damaged.
     """
     refused: dict[str, Counter[str]] = {name: Counter() for name in trainers_of(settings)}
-    for part in read_rows(newest_version(layout), read_facts(layout, settings)):
+    facts = read_facts(layout, settings, has_sources=False)
+    for part in read_rows(newest_version(layout), facts, [name for name in COLUMNS if name in TRAINING.names]):
         rows = part.select(COLUMNS).to_pandas(types_mapper=pd.ArrowDtype)
         for name, counts in refused.items():
-            counts.update(lint(rows, CONSUMERS[name])["reason"])
-    told = {name: {reason: n for reason, n in sorted(counts.items()) if reason} for name, counts in refused.items()}
+            reasons = lint_reasons(rows, CONSUMERS[name])
+            n_clips = np.bincount(reasons.codes, minlength=len(reasons.words)).tolist()
+            counts.update(dict(zip(reasons.words, n_clips, strict=True)))
+    told = {name: {reason: n for reason, n in sorted(counts.items()) if reason and n} for name, counts in refused.items()}
     text = "; ".join(
         f"{name} would not take " + ", ".join(f"{n:,} {reason}" for reason, n in counts.items())
         for name, counts in told.items()

@@ -28,7 +28,8 @@ from video_assets.storage.row_groups import kept_parts
 from video_assets.storage.stages import StageError
 from video_assets.storage.tables import ROWS_PER_GROUP
 
-_READ = ["path", "source", "video_codec", "rotation_deg", "is_variable_rate", *RATE_COLUMNS, "extras"]
+_READ = ["path", "video_codec", "rotation_deg", "is_variable_rate", *RATE_COLUMNS]
+_SOURCE = ["source", "extras"]
 _HASH = "content_hash"
 _KIND = pa.schema(
     [
@@ -88,30 +89,36 @@ def newest_version(layout: Layout) -> Version:
     return versions[-1]
 
 
-def read_facts(layout: Layout, settings: Settings, *, has_hashes: bool = False) -> Facts:
+def read_facts(layout: Layout, settings: Settings, *, has_hashes: bool = False, has_sources: bool = True) -> Facts:
     """Facts about all clips of the shards, read a row group at a time; with or without the hashes of their bytes.
+
+    Without sources, source and licence are empty.
 
     Raises:
         StageError: a shard is missing or torn.
     """
     kinds: dict[_Kind, int] = {}
-    hashes, codes, contents = _read(layout, settings, kinds, [*_READ, _HASH] if has_hashes else _READ)
+    columns = [*_READ, *(_SOURCE if has_sources else []), *([_HASH] if has_hashes else [])]
+    hashes, codes, contents = _read(layout, settings, kinds, columns)
     order = np.argsort(hashes)
     table = pa.Table.from_pylist([dict(zip(_KIND.names, kind, strict=True)) for kind in kinds], _KIND)
     return Facts(hashes[order], codes[order], table, contents[order] if has_hashes else None)
 
 
-def read_rows(version: Version, facts: Facts) -> Iterator[pa.Table]:
-    """The version's rows in its order: TRAINING with absolute paths, row (number, from 0), and the columns of `Facts`."""
+def read_rows(version: Version, facts: Facts, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The version's rows in its order: TRAINING with absolute paths, row (number, from 0), and the columns of `Facts`.
+
+    `columns`: of TRAINING, path among them; default: all.
+    """
     root = version.manifest.relative_to
     n_rows = 0
     with pq.ParquetFile(version.table, pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
+        for batch in file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns):
             rows = pa.Table.from_batches([batch]).replace_schema_metadata(None)
             paths = rows.column("path").to_pylist()
             if root:
                 paths = [os.path.join(root, path) for path in paths]  # noqa: PTH118 - millions of them
-                rows = rows.set_column(0, "path", pa.array(paths, pa.string()))
+                rows = rows.set_column(rows.column_names.index("path"), "path", pa.array(paths, pa.string()))
             for name, column in facts.of(paths).items():
                 rows = rows.append_column(name, column)
             yield rows.append_column("row", pa.array(np.arange(n_rows, n_rows + rows.num_rows)))
@@ -137,10 +144,11 @@ def _read(
 
 
 def _kinds(rows: pd.DataFrame, by_source: dict[str, str]) -> pd.DataFrame:
+    has_sources = "source" in rows
     return pd.DataFrame(
         {
-            "source": rows["source"],
-            "licence": licences_of(rows, by_source),
+            "source": rows["source"] if has_sources else "",
+            "licence": licences_of(rows, by_source) if has_sources else "",
             "video_codec": rows["video_codec"].fillna(""),
             "rotation_deg": rows["rotation_deg"].fillna(0),
             "is_variable_rate": rows["is_variable_rate"].fillna(value=False),

@@ -6,6 +6,7 @@ Belongs here: running one job, and what a failed one says. Does not belong here:
 from collections.abc import Callable, Sequence
 
 import dagster as dg
+import pyarrow as pa
 
 from video_assets.core.errors import MendableError
 from video_assets.defs.failures import innermost_message
@@ -43,6 +44,7 @@ class Jobs:
         if not result.success:
             raise JobFailedError(f"job {job} failed: {' '.join(_errors(result))}")
         self.n_done += 1
+        pa.default_memory_pool().release_unused()  # what tables took is for the next job
 
 
 def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
