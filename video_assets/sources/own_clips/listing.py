@@ -27,20 +27,20 @@ from video_assets.sources.own_clips.table_bytes import TableBytes
 from video_assets.sources.own_clips.unchanged import Origin, state_of
 from video_assets.storage.aside import MappedTable, mapped_table
 
-_CAPTIONS = ["text", "extras"]
+_ASIDE = ["source", "path", "text", "extras"]  # what nothing is decided by
 _PART = 32_768
 
 
 @dataclass(frozen=True)
 class ListedClips:
-    """A listing whose captions are left where they lie: one line per clip, per row that is no clip, and per clip that is gone.
+    """A listing of which the most is left where it lies: one line per clip, per row that is no clip, and per clip that is gone.
 
     `notes`: what the user should know beside them; `origin`: what they were made from.
     """
 
     lines: pd.DataFrame
-    """LEDGER without captions, by clip key; `row` says where among the captions those of a line are."""
-    captions: Chunks
+    """By clip key: what is decided of LEDGER, and `row`, the number of a line's other columns in `aside`."""
+    aside: Chunks
     notes: list[str]
     origin: Origin
     forget: Callable[[], None]
@@ -49,9 +49,9 @@ class ListedClips:
         """LEDGER lines, some thousand at a time."""
         for start in range(0, len(self.lines), _PART):
             some = self.lines.iloc[start : start + _PART]
-            captions = _captions_of(self.captions, some)
+            others = _others_of(self.aside, some)
             self.forget()
-            yield LEDGER.frame(some.reset_index(drop=True).assign(**{name: captions[name] for name in _CAPTIONS}))
+            yield LEDGER.frame(some.reset_index(drop=True).assign(**{name: others[name] for name in _ASIDE}))
 
 
 def list_own_clips(
@@ -104,9 +104,9 @@ def list_in_parts(
     tables, contents = tables_of(settings, scan, notes=[]), contents or TableBytes()
     state, table = state_of(settings, scan, tables, contents), TableBefore(settings, tables, contents)
     every = _put_down(listing.batches(), beside)
-    captions = every.table.select(_CAPTIONS)
-    rows = every.table.drop_columns(_CAPTIONS).to_pandas(types_mapper=pd.ArrowDtype).assign(row=np.arange(len(captions)))
-    rows = mark_duplicates(rows, texts_of=lambda some: _captions_of(Chunks(captions), some)["text"].to_numpy())
+    aside = every.table.select(_ASIDE)
+    rows = every.table.drop_columns(_ASIDE).to_pandas(types_mapper=pd.ArrowDtype).assign(row=np.arange(len(aside)))
+    rows = mark_duplicates(rows, texts_of=lambda some: _others_of(Chunks(aside), some)["text"].to_numpy())
     if rows.empty:
         raise SourceError(_no_clip(settings, scan))
     if has_lost_everything(previous, rows):
@@ -117,17 +117,15 @@ def list_in_parts(
     rows = settle(rows, previous=previous, now_ns=now_ns, settle_ns=listing.settle_ns)
     gone = gone_lines(previous, rows, whole_rows=whole_rows)
     if len(gone):
-        rows = pd.concat([rows, gone.drop(columns=_CAPTIONS).assign(row=np.arange(len(gone)) + len(captions))])
-        captions = pa.concat_tables(
-            [captions, pa.Table.from_pandas(gone[_CAPTIONS], schema=captions.schema, preserve_index=False)]
-        )
+        rows = pd.concat([rows, gone.drop(columns=_ASIDE).assign(row=np.arange(len(gone)) + len(aside))])
+        aside = pa.concat_tables([aside, pa.Table.from_pandas(gone[_ASIDE], schema=aside.schema, preserve_index=False)])
     origin = Origin(state, listing.others, None if listing.others else table.plain(listing.n_plain))
     every_note = [*notes, *listing.notes(), *notes_on(scan, settings)]
-    return ListedClips(in_order(rows), Chunks(captions), every_note, origin, every.forget)
+    return ListedClips(in_order(rows), Chunks(aside), every_note, origin, every.forget)
 
 
-def _captions_of(captions: Chunks, lines: pd.DataFrame) -> pd.DataFrame:
-    return captions.take(lines["row"].to_numpy()).to_pandas(types_mapper=pd.ArrowDtype)
+def _others_of(aside: Chunks, lines: pd.DataFrame) -> pd.DataFrame:
+    return aside.take(lines["row"].to_numpy()).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def scan_own_clips(settings: OwnClips, ignore: tuple[Path, ...]) -> Scan:
