@@ -5,10 +5,12 @@ import json
 import pytest
 from data_roots import Clip, check, fill, make_lists, settings_of
 
+from video_assets.core.schema import LEDGER
 from video_assets.core.sharding import shard_of
 from video_assets.explain.why import explain, find_clips
 from video_assets.publish.publish import publish
 from video_assets.storage.stages import StageError
+from video_assets.storage.tables import read_table, write_table
 
 CLIPS = [
     Clip("day/a.mp4"),
@@ -85,6 +87,17 @@ def test_what_was_never_listed_has_no_explanation(published, text):
         assert len(explain(*published, text)) == 2
     else:
         assert explain(*published, text) == []
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+def test_a_clip_that_only_later_tables_have_is_found_by_a_part_of_its_key(tmp_path, is_left):
+    layout, settings = fill(tmp_path, CLIPS)
+    ledger = layout.ledger("own_clips")
+    rows = read_table(ledger, LEDGER).rows
+    ledger.unlink()
+    if is_left:
+        write_table(ledger, LEDGER, rows[rows["clip_key"] != "own_clips/day/a.mp4"])
+    assert find_clips(layout, settings, "day/a")["clip_key"].tolist() == ["own_clips/day/a.mp4"]
 
 
 def test_an_explanation_is_json(published):

@@ -25,10 +25,11 @@ from video_assets.explain.reasons import MEANINGS
 from video_assets.publish.exclusions import read_exclusions
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
+from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import read_parts
 from video_assets.storage.row_groups import groups, opened, rows_with
-from video_assets.storage.stages import dropped_path
+from video_assets.storage.stages import StageError, dropped_path, stage_note
 
 Fate = Literal["kept", "dropped", "waiting", "pending"]
 _FATES: Mapping[str, Fate] = {"ok": "kept", "waiting": "waiting"}
@@ -120,7 +121,9 @@ def find_clips(layout: Layout, settings: Settings, text: str) -> pd.DataFrame:
         StageError: a table is unreadable.
     """
     columns = ["clip_key", "source", "path"]
-    tables = [*ledgers(layout, settings.sources).values(), layout.enriched_metadata, layout.dropped]
+    listed = ledgers(layout, settings.sources)
+    others = [] if _is_made_from(layout.enriched_metadata, listed) else [layout.enriched_metadata]
+    tables = [*listed.values(), *others, layout.dropped]
     path = os.path.abspath(text)  # noqa: PTH100 - resolve() would follow symbolic links
     named = {"clip_key": [text], "path": [text, path]}
     found = _union(_rows_with(table, name, values, columns) for table in tables for name, values in named.items())
@@ -129,6 +132,14 @@ def find_clips(layout: Layout, settings: Settings, text: str) -> pd.DataFrame:
         is_named = every["clip_key"].str.endswith(f"/{text}") | every["path"].str.endswith(f"/{text}")
         found = every[is_named if bool(is_named.any()) else every["clip_key"].str.contains(text, regex=False)]
     return found.sort_values("clip_key", ignore_index=True)
+
+
+def _is_made_from(path: Path, listed: Mapping[str, Path]) -> bool:
+    """True when the stage at `path` was made from just these ledgers, so that it has no clip that they have not."""
+    try:
+        return stage_note(path).inputs == {name: hash_file(ledger) for name, ledger in listed.items()}
+    except (StageError, FileNotFoundError):
+        return False
 
 
 class _Clip:

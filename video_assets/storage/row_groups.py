@@ -62,21 +62,21 @@ def kept_parts(path: Path, columns: list[str]) -> Iterator[pa.Table]:
 def rows_with(file: pq.ParquetFile, name: str, values: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:
     """Rows in which the text column `name` is one of `values`, in order. Row groups without any cost at most that column."""
     wanted = pc.SetLookupOptions(value_set=pa.array(values, pa.string()))
+    metadata, at = file.metadata, file.metadata.schema.names.index(name)
     for group in range(file.num_row_groups):
-        if not _may_have(file.metadata.row_group(group), name, values):
+        if not _may_have(metadata.row_group(group).column(at).statistics, values):
             continue
         is_wanted = pc.call_function("is_in", [file.read_row_group(group, columns=[name]).column(name)], wanted)
         if pc.call_function("any", [is_wanted]).as_py():
             yield file.read_row_group(group, columns=columns).filter(is_wanted)
 
 
-def _may_have(group: pq.RowGroupMetaData, name: str, values: Sequence[str]) -> bool:
-    """False when the row group's statistics rule all `values` out; tables are sorted by clip key, so that is the rule."""
-    parts = [group.column(index) for index in range(group.num_columns)]
-    statistics = next(part.statistics for part in parts if part.path_in_schema == name)
+def _may_have(statistics: pq.Statistics | None, values: Sequence[str]) -> bool:
+    """False when a row group's statistics rule all `values` out; tables are sorted by clip key, so that is the rule."""
     if statistics is None or not statistics.has_min_max:
         return True
-    return any(statistics.min <= value <= statistics.max for value in values)
+    lowest, highest = statistics.min, statistics.max
+    return any(lowest <= value <= highest for value in values)
 
 
 def rows_at(path: Path, numbers: Sequence[int], columns: list[str]) -> Iterator[tuple[Any, ...]]:
