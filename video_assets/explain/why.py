@@ -148,6 +148,7 @@ class _Clip:
     def __init__(self, layout: Layout, settings: Settings, clip_key: str, path: str) -> None:
         self._layout, self._settings, self._key, self._path = layout, settings, clip_key, path
         self._shard = shard_of(clip_key, n_shards=settings.decode.n_shards)
+        self._rows: dict[Path, pd.Series | None] = {}
 
     def steps(self, source: str) -> Iterator[Step]:
         """Stage by stage, up to the first that did not keep it; then whether an older product still has it."""
@@ -201,20 +202,21 @@ class _Clip:
         if listed is not None and checked is not None and listed["mtime_ns"] != checked["mtime_ns"]:
             step = Step("decode_check", "pending", detail="the file changed since it was checked", file=str(path))
         if step.fate == "pending" and listed is not None:
-            return self._running(step, listed)
+            return self._running(step)
         if checked is None or step.fate != "kept":
             return step
         tolerated = f" (tolerated): {checked['errors']}" if checked["reason"] else ""
         return Step("decode_check", "kept", checked["reason"], f"{step.detail}{tolerated}", str(path))
 
-    def _running(self, step: Step, listed: pd.Series) -> Step:
+    def _running(self, step: Step) -> Step:
         """A verdict that was given already, although its shard is not finished."""
         layout, shard = self._layout, self._shard
         records, _ = read_parts(layout.verdict_parts(shard))
+        listed = _rows_with(layout.shard_list(shard), "clip_key", [self._key], CLIPS.names)
         row = self._row(layout.verdicts(shard), VERDICTS)
         given = [*([] if row is None else [row.to_dict()]), *(record for record in records if record["clip_key"] == self._key)]
         standing = standing_verdicts(VERDICTS.frame(given), needed=self._settings.decode.demands.columns)
-        verdicts = merge_verdicts(CLIPS.frame([listed.to_dict()]), standing).checked
+        verdicts = merge_verdicts(CLIPS.frame(listed), standing).checked
         if verdicts.empty:
             return step
         verdict = verdicts.iloc[0]
@@ -244,8 +246,12 @@ class _Clip:
         return len(_rows_with(table, "path", [path, self._path], ["path"])) > 0
 
     def _row(self, path: Path, spec: TableSpec) -> pd.Series | None:
-        rows = _rows_with(path, "clip_key", [self._key], spec.names)
-        return None if rows.empty else rows.iloc[0]
+        """The clip's row without caption and extras, which are most of a table."""
+        if path not in self._rows:
+            columns = [name for name in spec.names if name not in {"text", "extras"}]
+            rows = _rows_with(path, "clip_key", [self._key], columns)
+            self._rows[path] = None if rows.empty else rows.iloc[0]
+        return self._rows[path]
 
 
 def _measured(row: pd.Series) -> str:
