@@ -1,15 +1,23 @@
-"""What all tests share: a clean environment and the built-in sample, made once per test run."""
+"""What all tests share: a clean environment and the built-in sample, encoded once."""
 
 import contextlib
+import hashlib
 import os
+import platform
+import shutil
 import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 
+import av
 import hypothesis
+import numpy as np
 import pytest
+from once_per_run import once_per_run
 
+import video_assets
 from video_assets.samples.demo.make import Sample, make_sample
 
 # A busy machine makes single examples slow; what is too slow altogether ends by pytest-timeout.
@@ -73,8 +81,23 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """The built-in sample, read-only; one for all xdist workers."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    return make_sample(shared / "built-in-sample")
+def sample(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Sample:
+    """The built-in sample, read-only; one for all xdist workers.
+
+    A copy of what pytest's cache keeps from an earlier test run, as long as the code and the libraries that encode it stay.
+    """
+    encoded = make_sample(pytestconfig.cache.mkdir("built-in-sample") / _encoder())
+
+    def copy(folder: Path) -> None:
+        shutil.copytree(encoded.clips, folder)
+
+    return make_sample(once_per_run(tmp_path_factory, "built-in-sample", copy))
+
+
+def _encoder() -> str:
+    """A name for what decides the sample's bytes."""
+    package = Path(video_assets.__file__).parent
+    sources = [*(package / "samples" / "demo").glob("*.py"), *(package / "media" / "making").glob("*.py")]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources)))
+    digest.update(repr([platform.machine(), av.__version__, av.library_versions, np.__version__]).encode())
+    return digest.hexdigest()[:16]
