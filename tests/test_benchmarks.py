@@ -11,20 +11,20 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "census": ["--rows", "100"],
     "engines": ["--rows", "2000"],
-    "exports": ["--rows", "2000"],
+    "exports": ["--rows", "200"],
     "growth": ["--known", "12", "--new", "2", "--shards", "2", "--cases", "new clips", "nothing new"],
     "harmless": ["--made", "2", "--tries", "2"],
     "listing": ["--files", "20", "--rows", "20"],
-    "look": ["--rows", "2000"],
+    "look": ["--rows", "200"],
     "miradata_sections": ["--minutes", "1", "--shares", "30", "--rounds", "1", "--latency-ms", "0", "--mb-per-s", "0"],
     "own_clips_sensor": ["20", "2"],
     "own_rules": ["--clips", "4"],
     "pictures": ["--clips", "4", "--codecs", "libx264,mpeg4"],
     "probing": ["--clips", "20", "--workers", "1"],
-    "retention": ["--nights", "2"],
-    "training_csv": ["--rows", "2000"],
+    "retention": ["--nights", "1"],
+    "training_csv": ["--rows", "200"],
     "versions": ["--rows", "2000"],
-    "what_if": ["--rows", "2000"],
+    "what_if": ["--rows", "200"],
 }
 # They compare with ffmpeg, strace or servers, or need a folder of clips.
 OTHERS = {
