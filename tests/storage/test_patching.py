@@ -19,7 +19,7 @@ from video_assets.storage.patching import ReplacedError
 from video_assets.storage.row_group_bytes import hashes_of, is_ours_and_sound
 from video_assets.storage.stages import StageNote, read_stage, write_stage, write_stage_in_parts
 from video_assets.storage.tables import read_table, write_table, write_table_in_parts
-from video_assets.storage.thrift import Field, Items, read_struct, write_struct
+from video_assets.storage.thrift import list_bytes, number_at, number_bytes, spans_of, starts_of
 
 
 @pytest.fixture(autouse=True)
@@ -144,14 +144,34 @@ def test_a_file_of_another_program_or_of_other_columns_is_not_patched(tmp_path):
     assert not is_ours_and_sound(path, CLIPS.arrow)
 
 
-def test_the_protocol_of_footers_gives_back_every_byte():
-    odd = {1: Field(1, None), 2: Field(2, None), 3: Field(7, b"12345678"), 40: Field(3, 9), 41: Field(9, Items(1, [1, 0]))}
-    numbers = {1: Field(9, Items(6, [-1, 0, 1, 63, 64, -64, -65, 2**62, -(2**62)])), 2: Field(12, odd), 3: Field(8, b"x" * 300)}
-    assert read_struct(write_struct(numbers)) == numbers
-    assert read_struct(write_struct({1: Field(9, Items(12, [odd] * 20))}))[1].value.values == [odd] * 20
-    for broken in (b"", write_struct(numbers)[:-1], b"\x1b\x00"):
-        with pytest.raises(ValueError, match=r"the struct breaks off|which Parquet does not use"):
-            read_struct(broken)
+@pytest.mark.parametrize("number", [0, 1, -1, 63, 64, -64, -65, 2**62, -(2**62)])
+def test_a_number_in_a_footer_is_read_as_it_was_written(number):
+    data = b"\x16" + number_bytes(number) + b"\x00"
+    fields, end = spans_of(data, 0)
+    assert (number_at(data, fields[1]), fields[1].end, end) == (number, len(data) - 1, len(data))
+
+
+# True, false, a double, then by their numbers in full: a byte, and a list of booleans.
+ODD = b"\x11\x12\x1712345678\x03\x50\x09\x09\x52\x21\x01\x02\x00"
+
+
+@pytest.mark.parametrize("n_structs", [0, 1, 14, 15, 200])
+def test_fields_of_a_footer_are_found_behind_any_others(n_structs):
+    data = b"\x19" + list_bytes([ODD] * n_structs) + b"\x18\xac\x02" + b"x" * 300 + b"\x1c" + ODD + b"\x00"
+    fields, end = spans_of(data, 0)
+    assert (list(fields), end) == ([1, 2, 3], len(data))
+    starts = starts_of(data, fields[1])
+    assert [data[start : start + len(ODD)] for start in starts] == [ODD] * n_structs
+    assert data[fields[2].start : fields[2].end] == b"\xac\x02" + b"x" * 300
+    inner, _ = spans_of(data, fields[3].start)
+    assert [data[span.start : span.end] for span in inner.values()] == [b"", b"", b"12345678", b"\x09", b"\x21\x01\x02"]
+    assert list(inner) == [1, 2, 3, 40, 41]
+
+
+@pytest.mark.parametrize("broken", [b"", ODD[:-1], b"\x18\x09short", b"\x1b\x00"])
+def test_a_footer_that_breaks_off_or_has_foreign_types_is_refused(broken):
+    with pytest.raises(ValueError, match=r"the struct breaks off|which Parquet does not use"):
+        spans_of(broken, 0)
 
 
 # --- what must be made anew ---------------------------------------------------------------------------------------------------

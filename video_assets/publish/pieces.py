@@ -9,6 +9,7 @@ Belongs here: cutting, naming what a piece is made from, remembering it. Does no
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ from video_assets.storage.durable import write_text
 from video_assets.storage.grouping import starts_group
 from video_assets.storage.row_group_bytes import hashes_of
 
-Borders = npt.NDArray[np.int64]
 Ranges = list[tuple[int, int]]
 
 
@@ -49,21 +49,17 @@ class _Memory:
     pieces: list[Piece]
 
 
-def borders_of(is_kept: npt.NDArray[np.bool_], kept_keys: pd.Series) -> Borders:
-    """Row numbers at which pieces begin, and the number of all rows at the end; a piece has one kept row at least.
+def ranges_of(is_kept: npt.NDArray[np.bool_], kept_keys: pd.Series) -> Ranges:
+    """First and end of the rows of each piece, in which there is one kept row at least.
 
     Args:
         is_kept: for all rows in the order of the clip key.
         kept_keys: of the kept ones, in the same order, each once.
     """
-    flags = np.fromiter((starts_group(key) for key in kept_keys), dtype=bool, count=len(kept_keys))
-    flags[:1] = False  # what is dropped before the first kept row belongs to the first piece
-    return np.concatenate([[0], np.flatnonzero(is_kept)[flags], [len(is_kept)]])
-
-
-def ranges_of(borders: Borders) -> Ranges:
-    """First and end of the rows of each piece."""
-    return list(zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True))
+    begins = np.fromiter((starts_group(key) for key in kept_keys), dtype=bool, count=len(kept_keys))
+    begins[:1] = False  # what is dropped before the first kept row belongs to the first piece
+    borders = [0, *np.flatnonzero(is_kept)[begins].tolist(), len(is_kept)]
+    return list(pairwise(borders))
 
 
 def made_of(

@@ -20,7 +20,7 @@ from video_assets.core.matching import positions
 from video_assets.core.schema import TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.progress import Advance
-from video_assets.publish.pieces import borders_of, made_of, ranges_of
+from video_assets.publish.pieces import Ranges, made_of, ranges_of
 from video_assets.publish.plan import Plan
 from video_assets.publish.product_files import ProductFiles
 from video_assets.publish.rules.row_order import growing_order
@@ -59,7 +59,7 @@ def write_rows(
         StageError: a shard was replaced meanwhile.
         ValueError: a row that nobody can train on; names the clip.
     """
-    ranges = ranges_of(borders_of(plan.is_kept, plan.kept["clip_key"]))
+    ranges = ranges_of(plan.is_kept, plan.kept["clip_key"])
     order = _order(plan, settings, previous)
     if order is None:
         _write_pieces(layout, settings, plan, ranges, files=files, scratch=scratch / ".shards.arrow", advance=advance)
@@ -74,7 +74,7 @@ def _write_pieces(
     layout: Layout,
     settings: Settings,
     plan: Plan,
-    ranges: list[tuple[int, int]],
+    ranges: Ranges,
     *,
     files: ProductFiles,
     scratch: Path,
@@ -99,7 +99,7 @@ def _write_pieces(
             advance(table.num_rows)
 
 
-def _rows(layout: Layout, settings: Settings, plan: Plan, ranges: list[tuple[int, int]], scratch: Path) -> Iterator[pa.Table]:
+def _rows(layout: Layout, settings: Settings, plan: Plan, ranges: Ranges, scratch: Path) -> Iterator[pa.Table]:
     """TRAINING rows with a last column `source`: the kept ones of each range of rows, in the order of the clip key."""
     relative_to = settings.training.relative_to
     memory_bytes = table_bytes(settings.tables.memory_mib)

@@ -30,7 +30,7 @@ def read_merged(
     *,
     columns: list[str],
     scratch: Path,
-    ranges: Sequence[tuple[int, int]] | None = None,
+    ranges: Sequence[tuple[int, int]],
     memory_bytes: int | None = None,
 ) -> Iterator[pa.Table]:
     """Rows of all `paths` (each sorted by clip key) in `order` (see `merge_order`), a table for each range.
@@ -40,15 +40,12 @@ def read_merged(
         order: the shard of the next row.
         columns: of the shards.
         scratch: a file that must not be there, and is gone at the end. Not used where a row group of every shard fits.
-        ranges: which rows, as first and end, rising and apart; default: all, in tables of `ROWS_PER_GROUP`.
+        ranges: which rows, as first and end, rising and apart.
         memory_bytes: what waiting rows of all shards may take together; default: as much as it takes.
 
     Raises:
         StageError: a file was replaced meanwhile.
     """
-    if ranges is None:
-        starts = range(0, len(order), ROWS_PER_GROUP)
-        ranges = [(start, min(start + ROWS_PER_GROUP, len(order))) for start in starts]
     shards = [_Shard(path, columns) for path in paths]
     largest = max((shard.largest_group for shard in shards), default=0)
     n_rows = rows_at_a_time(sum(shard.row_bytes for shard in shards), largest, memory_bytes)

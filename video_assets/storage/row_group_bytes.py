@@ -19,17 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
-from video_assets.storage.thrift import (
-    Field,
-    Items,
-    Span,
-    number_at,
-    number_bytes,
-    read_struct,
-    spans_of,
-    starts_of,
-    write_struct,
-)
+from video_assets.storage.thrift import Span, list_bytes, number_at, number_bytes, spans_of, starts_of
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -41,7 +31,7 @@ _N_ROWS, _GROUPS = 3, 4
 _COLUMNS, _GROUP_ROWS, _GROUP_OFFSET, _ORDINAL = 1, 3, 5, 7
 _CHUNK_OFFSET, _CHUNK_FACTS, _INDEXES = 2, 3, (4, 5, 6, 7)
 _CHUNK_BYTES, _DATA, _INDEX, _DICTIONARY, _BLOOM = 7, 9, 10, 11, 14
-_I16, _I64, _STRUCT = 4, 6, 12
+_I16 = 4
 _NUMBER = -1
 
 
@@ -134,10 +124,11 @@ class RowGroupWriter:
     def _close(self) -> None:
         told = {**self._told, _HASHES: json.dumps(self._hashes).encode()}
         schema = self._schema.with_metadata({**(self._schema.metadata or {}), **told})
-        footer = read_struct(_footer_of(BytesIO(_encoded(schema.empty_table()))))
-        footer[_N_ROWS] = Field(_I64, self._n_rows)
-        footer[_GROUPS] = footer[_GROUPS]._replace(value=Items(_STRUCT, self._parts))
-        data = write_struct(footer)
+        empty = _footer_of(BytesIO(_encoded(schema.empty_table())))
+        fields, _ = spans_of(empty, 0)
+        n_rows, groups = fields[_N_ROWS], fields[_GROUPS]
+        before, between, behind = empty[: n_rows.start], empty[n_rows.end : groups.start], empty[groups.end :]
+        data = b"".join([before, number_bytes(self._n_rows), between, list_bytes(self._parts), behind])
         self._sink.write(data + struct.pack("<I", len(data)) + _MAGIC)
 
 

@@ -95,6 +95,12 @@ def test_a_data_root_above_the_clips_folder_hides_nothing(tmp_path):
     assert texts(listing(tmp_path / "clips", ignore=(tmp_path,))) == {"a.mp4": ""}
 
 
+def test_a_name_that_is_a_suffix_without_its_dot_is_no_clip(tmp_path):
+    for name in ("a.mp4", "mp4", "b/webm"):
+        put(tmp_path / name)
+    assert set(texts(listing(tmp_path))) == {"a.mp4"}
+
+
 def test_suffixes_can_be_set(tmp_path):
     put(tmp_path / "a.mp4")
     put(tmp_path / "a.y4m")

@@ -202,8 +202,8 @@ class _Walk:
     def _is_usual_clip(self, folder: "_Folder", entry: os.DirEntry[str]) -> bool:
         """Take a clip that leaves no doubt, as nearly all of a million do: what is done for each of them is most of a walk."""
         name = entry.name
-        stem, _, ending = name.rpartition(".")
-        if ending not in self._endings or not (folder.is_storable and name.isascii()):
+        stem, dot, ending = name.rpartition(".")
+        if not dot or ending not in self._endings or not (folder.is_storable and name.isascii()):
             return False
         if (found := look_at_usual(entry)) is None:
             return False
