@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from fractions import Fraction
+from statistics import median
 
 import pytest
 import xxhash
@@ -307,14 +308,15 @@ def test_many_clips_leave_no_descriptor_and_no_memory_behind(tmp_path):
     script = """
 import os, sys, resource
 from video_assets.media.decode import decode_clip
-def state():
-    return len(os.listdir("/proc/self/fd")), int(open("/proc/self/statm").read().split()[1]) * 4
+def state():  # without pages of files: the system takes these away and brings them back
+    _, resident, shared, *_ = map(int, open("/proc/self/statm").read().split())
+    return len(os.listdir("/proc/self/fd")), (resident - shared) * 4
 states = [state()]
-for _ in range(5):
+for _ in range(11):
     for _ in range(30): [decode_clip(path) for path in sys.argv[1:]]
     states.append(state())
-# The allocator takes more now and then; what leaks takes more each time.
-print(states[-1][0] - states[1][0], min(after[1] - before[1] for before, after in zip(states, states[1:])))
+# The allocator takes more now and then, and at first; what leaks takes more in most rounds.
+print(states[-1][0] - states[1][0], *(after[1] - before[1] for before, after in zip(states, states[1:])))
 """
     small = make_clip(tmp_path / "small.mp4", audio="aac", n_frames=3, size=(32, 32))
     bad = damaged(small, tmp_path / "bad.mp4", flip_media)
@@ -322,9 +324,9 @@ print(states[-1][0] - states[1][0], min(after[1] - before[1] for before, after i
     noise.write_bytes(bytes(500))
     command = [sys.executable, "-c", script, str(small), str(bad), str(noise), str(tmp_path / "gone.mp4")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    n_descriptors, grown_kib = map(int, done.stdout.split())
+    n_descriptors, *grown_kib = map(int, done.stdout.split())
     assert n_descriptors == 0
-    assert grown_kib < 256
+    assert median(grown_kib) < 128, grown_kib
 
 
 def test_a_container_without_a_rate_gets_the_mean_rate_of_its_frames(tmp_path):
