@@ -24,9 +24,12 @@ class Fault:
     times: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
-    """One request: path, range as asked for, status and bytes of the body as answered."""
+    """One request: path, range as asked for, status and bytes of the body as answered so far.
+
+    It is in the log before the client sees any of the answer, so a test that has its answer finds its request there.
+    """
 
     path: str
     range: str
@@ -105,42 +108,36 @@ class _Handler(BaseHTTPRequestHandler):
         web, path = self.server_content, self.path.partition("?")[0]
         fault = web.next_fault(path) or Fault(bytes_per_s=web.bytes_per_s)
         time.sleep(web.latency_s)
-        asked = self.headers.get("Range", "")
-        sent, status = 0, fault.status
-        try:
-            if path in web.redirects and fault.status == 200:
-                status = 302
-                self._head(302, {"Location": web.redirects[path], "Content-Length": "0"})
-            elif fault.status != 200 or path not in web.files:
-                status = fault.status if fault.status != 200 else 404
-                self._head(status, {"Content-Length": str(len(fault.body)), **fault.headers})
-                self.wfile.write(fault.body)
-            else:
-                status, sent = self._file(*web.files[path], asked, fault)
-        finally:
-            web.log.append(Asked(path, asked, status, sent, self.client_address[0], self.headers.get("Cookie", "")))
+        asked = Asked(path, self.headers.get("Range", ""), 0, 0, self.client_address[0], self.headers.get("Cookie", ""))
+        if path in web.redirects and fault.status == 200:
+            self._head(asked, 302, {"Location": web.redirects[path], "Content-Length": "0"})
+        elif fault.status != 200 or path not in web.files:
+            status = fault.status if fault.status != 200 else 404
+            self._head(asked, status, {"Content-Length": str(len(fault.body)), **fault.headers})
+            self.wfile.write(fault.body)
+        else:
+            self._file(*web.files[path], asked, fault)
 
-    def _file(self, kind: str, content: bytes, asked: str, fault: Fault) -> tuple[int, int]:
-        match = re.fullmatch(r"bytes=(\d+)-(\d*)", asked) if self.server_content.has_ranges else None
+    def _file(self, kind: str, content: bytes, asked: Asked, fault: Fault) -> None:
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", asked.range) if self.server_content.has_ranges else None
         headers = {"Content-Type": kind, "Accept-Ranges": "bytes"}
         status, body = 200, content
         if match and int(match[1]) >= len(content):
-            self._head(416, {"Content-Length": "0", "Content-Range": f"bytes */{len(content)}"})
-            return 416, 0
+            self._head(asked, 416, {"Content-Length": "0", "Content-Range": f"bytes */{len(content)}"})
+            return
         if match:
             start, end = int(match[1]), min(int(match[2] or len(content) - 1), len(content) - 1)
             status, body = 206, content[start : end + 1]
             headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
-        self._head(status, {**headers, "Content-Length": str(len(body))})
-        return status, self._send(body, fault)
+        self._head(asked, status, {**headers, "Content-Length": str(len(body))})
+        self._send(body, asked, fault)
 
-    def _send(self, body: bytes, fault: Fault) -> int:
-        sent = 0
+    def _send(self, body: bytes, asked: Asked, fault: Fault) -> None:
         step = max(1, fault.bytes_per_s // 10) if fault.bytes_per_s else 1 << 16
         limit = len(body) if fault.cut_after is None else min(fault.cut_after, len(body))
         try:
-            while sent < limit:
-                sent += self.wfile.write(body[sent : min(sent + step, limit)])
+            while asked.n_bytes < limit:
+                asked.n_bytes += self.wfile.write(body[asked.n_bytes : min(asked.n_bytes + step, limit)])
                 if fault.bytes_per_s:
                     time.sleep(0.1)
         except OSError:
@@ -149,9 +146,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
             self.close_connection = True
-        return sent
 
-    def _head(self, status: int, headers: dict[str, str]) -> None:
+    def _head(self, asked: Asked, status: int, headers: dict[str, str]) -> None:
+        asked.status = status
+        self.server_content.log.append(asked)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
