@@ -1,14 +1,28 @@
 """A measurement counts for the bytes it was taken from, and for nothing else."""
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core.matching import PROBES, match_fingerprints, merge_probes, merge_verdicts, plan_probes
+from video_assets.core.matching import (
+    PROBES,
+    has_repeats,
+    have_same_keys,
+    is_in_order,
+    is_rising,
+    match_fingerprints,
+    merge_probes,
+    merge_verdicts,
+    plan_probes,
+    repeated,
+)
 from video_assets.core.schema import CHECKED, CLIPS, LEDGER, VERDICTS
 
 NOW_NS = 1_700_000_000_123_456_789  # more than a float can hold
+_FEW_KEYS = st.sampled_from(["a", "aé", "b", "ß", "", "𝄞"])
+_TEXT = pd.ArrowDtype(pa.string())
 
 
 def listed(name, *, size=10, mtime_ns=NOW_NS, text="a dog", path=None):
@@ -161,3 +175,22 @@ def test_twenty_new_clips_among_a_hundred_thousand_cost_seconds(n_known):
     clips = merge_probes(rows, known, PROBES.frame([probed(name) for name in names[n_known:]]))
     assert len(clips) == n_known + 20
     assert keys(plan_probes(rows, clips)) == []
+
+
+@given(st.lists(_FEW_KEYS), st.lists(_FEW_KEYS), st.integers(0, 9))
+def test_order_and_repeats_of_keys_are_what_python_says(some, others, cut):
+    column = _in_chunks(some, cut)
+    assert is_in_order(column) == (some == sorted(some))
+    assert is_rising(column) == (some == sorted(set(some)))
+    assert has_repeats(column) == (len(set(some)) < len(some))
+    assert repeated(column).tolist() == [key for place, key in enumerate(some) if key in some[:place]]
+    assert have_same_keys(column, pd.Series(others, dtype=_TEXT)) == (sorted(set(some)) == sorted(some) == sorted(others))
+
+
+@given(st.lists(_FEW_KEYS, unique=True).flatmap(lambda keys: st.tuples(st.just(keys), st.permutations(keys))), st.integers(0, 9))
+def test_the_same_keys_in_another_order_are_the_same_keys(both, cut):
+    assert have_same_keys(_in_chunks(both[0], cut), _in_chunks(both[1], cut))
+
+
+def _in_chunks(keys, cut):
+    return pd.concat([pd.Series(keys[:cut], dtype=_TEXT), pd.Series(keys[cut:], dtype=_TEXT)], ignore_index=True)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from video_assets.core.errors import MendableError
 from video_assets.core.funnel import Funnel, funnel_from_counts
-from video_assets.core.matching import positions
+from video_assets.core.matching import have_same_keys, positions
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.core.units import count
@@ -47,10 +47,11 @@ def audit_metadata(layout: Layout, sources: Sequence[Source]) -> list[CheckFindi
     paths = ledgers(layout, sources).values()
     listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows["clip_key"] for path in paths])
     found = pd.concat([stage.kept["clip_key"], stage.dropped["clip_key"]])
-    lost = sorted({*listed[positions(listed, found) < 0], *found[positions(found, listed) < 0]})
+    is_same = have_same_keys(listed, found)
+    lost = [] if is_same else sorted({*listed[positions(listed, found) < 0], *found[positions(found, listed) < 0]})
     text = f"{len(listed):,} listed = {len(stage.kept):,} kept + {len(stage.dropped):,} dropped"
     text += f"; not in both: {lost[:5]}" if lost else ""
-    return [CheckFinding("metadata_reconciles", not lost and len(listed) == len(found), text, {"listed_clips": len(listed)})]
+    return [CheckFinding("metadata_reconciles", is_same, text, {"listed_clips": len(listed)})]
 
 
 def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:

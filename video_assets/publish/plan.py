@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from video_assets.core.filters import drop_duplicate_content, drop_excluded
-from video_assets.core.matching import positions, repeated
+from video_assets.core.matching import have_same_keys, positions, repeated
 from video_assets.core.schema import CHECKED, DROPPED, LEDGER
 from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import is_dropped
@@ -38,25 +38,16 @@ _DECISIVE = ["clip_key", "source", "path", "verdict", "reason", "content_hash", 
 class Plan:
     """Which shard the next row is from, whether it is kept, and everything that is not.
 
-    `order`, `is_kept` and `kept` are in the order of the clip key; `kept` has the columns clip_key, source and path.
+    `order`, `is_kept` and `kept` are in the order of the clip key. `kept` has the column clip_key, and path where rows keep the
+    order of the last version: ten million paths take half a gigabyte.
     """
 
     order: npt.NDArray[np.int16]
     is_kept: npt.NDArray[np.bool_]
     kept: pd.DataFrame
     dropped: pd.DataFrame
+    counts: ClipCounts
     decoded_by: dict[str, tuple[str, ...]]
-
-    @property
-    def counts(self) -> ClipCounts:
-        """Clips by fate and source."""
-        n_kept = int(self.is_kept.sum())
-        return ClipCounts(
-            listed=n_kept + len(self.dropped),
-            kept=n_kept,
-            dropped=counts_by_reason(self.dropped),
-            sources=counts_by_source(self.kept["source"], self.dropped["source"]),
-        )
 
 
 def decide(layout: Layout, settings: Settings) -> Plan:
@@ -72,26 +63,35 @@ def decide(layout: Layout, settings: Settings) -> Plan:
         order = merge_order([shard.clips["clip_key"] for shard in shards])
     except ValueError as error:
         raise IncompleteInputError(f"the shards do not fit together: {error}; {FROM_SOURCES}") from error
-    clips = pd.concat([shard.clips for shard in shards], ignore_index=True)
-    kept, dropped = _drop(layout, settings, clips)
-    # Position k of the sorted order holds row k of the shards one after another.
-    rank = np.argsort(order, kind="stable")
-    in_order = np.zeros(len(clips), dtype=bool)
-    in_order[rank[kept.index.to_numpy()]] = True
-    kept = kept[["clip_key", "source", "path"]].iloc[np.argsort(rank[kept.index.to_numpy()])].reset_index(drop=True)
-    _refuse_repeated_paths(kept)
-    return Plan(
-        order=order,
-        is_kept=in_order,
-        kept=kept,
-        dropped=pd.concat([DROPPED.frame(), *(shard.dropped for shard in shards), dropped]).sort_values(
-            "clip_key", ignore_index=True
-        ),
-        decoded_by={
-            "checker": tuple(sorted(set().union(*(shard.checkers for shard in shards)))),
-            "ffmpeg": tuple(sorted(set().union(*(shard.ffmpegs for shard in shards)))),
-        },
+    kept, gone = _drop(layout, settings, pd.concat([shard.clips for shard in shards], ignore_index=True))
+    dropped = pd.concat([DROPPED.frame(), *(shard.dropped for shard in shards), gone]).sort_values("clip_key", ignore_index=True)
+    decoded_by = {
+        "checker": tuple(sorted(set().union(*(shard.checkers for shard in shards)))),
+        "ffmpeg": tuple(sorted(set().union(*(shard.ffmpegs for shard in shards)))),
+    }
+    counts = ClipCounts(
+        listed=len(kept) + len(dropped),
+        kept=len(kept),
+        dropped=counts_by_reason(dropped),
+        sources=counts_by_source(kept["source"], dropped["source"]),
     )
+    # What is not needed any more goes now: columns of millions of clips are most of the memory.
+    del shards
+    kept = kept[["clip_key", "path"]]
+    is_kept, kept = _in_order(kept, order)
+    _refuse_repeated_paths(kept["path"])
+    if settings.training.order != "append":
+        kept = kept[["clip_key"]]
+    return Plan(order=order, is_kept=is_kept, kept=kept, dropped=dropped, counts=counts, decoded_by=decoded_by)
+
+
+def _in_order(clips: pd.DataFrame, order: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.bool_], pd.DataFrame]:
+    """Which rows of all shards are among `clips`, and these; both in the order of the clip key."""
+    # Position k of the sorted order holds row k of the shards one after another.
+    rank = np.argsort(order, kind="stable")[clips.index.to_numpy()]
+    is_here = np.zeros(len(order), dtype=bool)
+    is_here[rank] = True
+    return is_here, clips.iloc[np.argsort(rank)].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ def _refuse_bad_verdicts(clips: pd.DataFrame, settings: Settings) -> None:
             )
 
 
-def _refuse_repeated_paths(clips: pd.DataFrame) -> None:
-    twice = repeated(clips["path"])
+def _refuse_repeated_paths(paths: pd.Series) -> None:
+    twice = repeated(paths)
     if len(twice):
         raise IncompleteInputError(
             f"{len(twice):,} paths are listed under two clip keys, first {twice.iloc[0]!r}; {FROM_SOURCES}"
@@ -164,20 +164,16 @@ def refuse_lost_clips(layout: Layout, settings: Settings, plan: Plan) -> None:
     listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows["clip_key"] for path in paths])
     kept, dropped = plan.kept["clip_key"], plan.dropped["clip_key"]
     found = pd.concat([kept, dropped])
-    is_lost = positions(listed, found) < 0
+    if have_same_keys(listed, found):
+        return
     for clips, complaint in (
         (repeated(listed), "listed more than once"),
         (
             pd.concat([repeated(kept), repeated(dropped), dropped[positions(dropped, kept) >= 0]]),
             "kept or dropped more than once",
         ),
-        (listed[is_lost], "listed, but neither kept nor dropped"),
+        (listed[positions(listed, found) < 0], "listed, but neither kept nor dropped"),
+        (found[positions(found, listed) < 0], "kept or dropped, but not listed"),
     ):
         if len(clips):
             raise IncompleteInputError(f"{len(clips):,} clips are {complaint}, first {clips.iloc[0]!r}: {FROM_SOURCES}")
-    # Each of the listed ones is found, once; then there can be others only when more are found.
-    if len(found) > len(listed):
-        others = found[positions(found, listed) < 0]
-        raise IncompleteInputError(
-            f"{len(others):,} clips are kept or dropped, but not listed, first {others.iloc[0]!r}: {FROM_SOURCES}"
-        )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from video_assets.core.matching import has_repeats, positions
+from video_assets.core.matching import has_repeats, is_in_order, positions
 from video_assets.core.schema import LEDGER
 
 # Why a source cannot give a clip. `docs/own-clips.md` says what to do about each.
@@ -170,7 +170,7 @@ def gone_lines(
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """Lines by clip key."""
     # A copy of a million captions takes gigabytes, and many tables are in order already.
-    if rows["clip_key"].is_monotonic_increasing:
+    if is_in_order(rows["clip_key"]):
         return rows.reset_index(drop=True)
     return rows.sort_values("clip_key", ignore_index=True)
 
