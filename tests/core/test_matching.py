@@ -17,6 +17,7 @@ from video_assets.core.matching import (
     merge_verdicts,
     plan_probes,
     repeated,
+    shared,
 )
 from video_assets.core.schema import CHECKED, CLIPS, LEDGER, VERDICTS
 
@@ -185,6 +186,11 @@ def test_order_and_repeats_of_keys_are_what_python_says(some, others, cut):
     assert has_repeats(column) == (len(set(some)) < len(some))
     assert repeated(column).tolist() == [key for place, key in enumerate(some) if key in some[:place]]
     assert have_same_keys(column, pd.Series(others, dtype=_TEXT)) == (sorted(set(some)) == sorted(some) == sorted(others))
+
+
+@given(st.lists(st.none() | _FEW_KEYS), st.integers(0, 9))
+def test_a_key_is_shared_by_rows_that_both_have_it_and_null_is_none(some, cut):
+    assert shared(_in_chunks(some, cut)).tolist() == [key is not None and some.count(key) > 1 for key in some]
 
 
 @given(st.lists(_FEW_KEYS, unique=True).flatmap(lambda keys: st.tuples(st.just(keys), st.permutations(keys))), st.integers(0, 9))

@@ -171,6 +171,18 @@ def has_repeats(keys: pd.Series) -> bool:
     return not is_rising(keys) and not _is_rising(_sorted(keys))
 
 
+def shared(keys: pd.Series) -> npt.NDArray[np.bool_]:
+    """Which rows have a key that another row has, too. Null is no key."""
+    column = _chunked(pa.array(keys, type=pa.string()))
+    order = pc.call_function("sort_indices", [column])
+    in_order, places = column.take(order), order.to_numpy()
+    is_same = pc.call_function("equal", [in_order[:-1], in_order[1:]])
+    is_next_same = np.asarray(pc.call_function("coalesce", [is_same, pa.scalar(value=False)])).astype(bool)
+    found = np.zeros(len(keys), dtype=bool)
+    found[places[:-1][is_next_same]] = found[places[1:][is_next_same]] = True
+    return found
+
+
 def have_same_keys(some: pd.Series, others: pd.Series) -> bool:
     """True when both have the same keys, each of them once; in any order."""
     if len(some) != len(others):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from video_assets.core.filters import drop_duplicate_content, drop_excluded
-from video_assets.core.matching import have_same_keys, positions, repeated
+from video_assets.core.matching import have_same_keys, positions, repeated, shared
 from video_assets.core.schema import CHECKED, DROPPED, LEDGER
 from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import is_dropped
@@ -27,11 +27,12 @@ from video_assets.sources.ledgers import ledgers
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import read_stage
 from video_assets.storage.tables import read_table
-from video_assets.tombstones.matching import drop_taken_down
+from video_assets.tombstones.matching import Tombstones, drop_taken_down
 from video_assets.tombstones.table import read_tombstones
 
 FROM_SOURCES = "materialize everything from the sources on, or type: video-assets run"
 _DECISIVE = ["clip_key", "source", "path", "verdict", "reason", "content_hash", "checker_version", "ffmpeg_versions"]
+_PART = 65_536
 
 
 @dataclass(frozen=True)
@@ -63,35 +64,39 @@ def decide(layout: Layout, settings: Settings) -> Plan:
         order = merge_order([shard.clips["clip_key"] for shard in shards])
     except ValueError as error:
         raise IncompleteInputError(f"the shards do not fit together: {error}; {FROM_SOURCES}") from error
-    kept, gone = _drop(layout, settings, pd.concat([shard.clips for shard in shards], ignore_index=True))
+    clips = pd.concat([shard.clips for shard in shards], ignore_index=True)
+    is_left, gone = _drop(layout, settings, clips)
     dropped = pd.concat([DROPPED.frame(), *(shard.dropped for shard in shards), gone]).sort_values("clip_key", ignore_index=True)
     decoded_by = {
         "checker": tuple(sorted(set().union(*(shard.checkers for shard in shards)))),
         "ffmpeg": tuple(sorted(set().union(*(shard.ffmpegs for shard in shards)))),
     }
+    n_kept = int(is_left.sum())
     counts = ClipCounts(
-        listed=len(kept) + len(dropped),
-        kept=len(kept),
+        listed=n_kept + len(dropped),
+        kept=n_kept,
         dropped=counts_by_reason(dropped),
-        sources=counts_by_source(kept["source"], dropped["source"]),
+        sources=counts_by_source(clips["source"][is_left], dropped["source"]),
     )
     # What is not needed any more goes now: columns of millions of clips are most of the memory.
     del shards
-    kept = kept[["clip_key", "path"]]
-    is_kept, kept = _in_order(kept, order)
+    clips = clips[["clip_key", "path"]]
+    is_kept, kept = _in_order(clips, is_left, order)
     _refuse_repeated_paths(kept["path"])
     if settings.training.order != "append":
         kept = kept[["clip_key"]]
     return Plan(order=order, is_kept=is_kept, kept=kept, dropped=dropped, counts=counts, decoded_by=decoded_by)
 
 
-def _in_order(clips: pd.DataFrame, order: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.bool_], pd.DataFrame]:
-    """Which rows of all shards are among `clips`, and these; both in the order of the clip key."""
-    # Position k of the sorted order holds row k of the shards one after another.
-    rank = np.argsort(order, kind="stable")[clips.index.to_numpy()]
-    is_here = np.zeros(len(order), dtype=bool)
-    is_here[rank] = True
-    return is_here, clips.iloc[np.argsort(rank)].reset_index(drop=True)
+def _in_order(
+    clips: pd.DataFrame, is_left: npt.NDArray[np.bool_], order: npt.NDArray[np.int16]
+) -> tuple[npt.NDArray[np.bool_], pd.DataFrame]:
+    """Of all rows in the order of the clip key, which are left; and these. `clips` and `is_left` are shard after shard."""
+    # Place k of this order holds row `rows[k]` of the shards one after another.
+    rows = np.empty(len(order), dtype=np.int64)
+    rows[np.argsort(order, kind="stable")] = np.arange(len(order))
+    is_kept = is_left[rows]
+    return is_kept, clips.iloc[rows[is_kept]].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -115,23 +120,36 @@ def _read(path: Path, settings: Settings) -> _Shard:
     )
 
 
-def _drop(layout: Layout, settings: Settings, clips: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Clips that stay, under their row numbers, and DROPPED rows of the others."""
+def _drop(layout: Layout, settings: Settings, clips: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], pd.DataFrame]:
+    """Which clips stay, and DROPPED rows of the others. Of millions that stay no copy is made."""
     # By its bytes, a clip is known for one that was taken down also under another name. That comes before the choice among
     # copies, which would bring the next copy in.
-    taken_down = drop_taken_down(clips, read_tombstones(layout), stage="training_csv")[1]
-    kept, gone = _without(clips, taken_down), [taken_down]
+    gone = [_taken_down(clips, read_tombstones(layout))]
     # Also before the choice among copies: of two with the same bytes, one may have the caption or licence that is wanted.
-    gone.append(_without(unwanted(layout, settings), taken_down))
-    kept = _without(kept, gone[-1])
+    gone.append(_without(unwanted(layout, settings), gone[0]))
+    is_left = ~_are_among(clips, pd.concat(gone)["clip_key"])
     if settings.training.duplicates == "drop":
-        gone.append(drop_duplicate_content(kept).dropped)
-        kept = _without(kept, gone[-1])
+        twins = clips[is_left & shared(clips["content_hash"].where(is_left))]
+        gone.append(drop_duplicate_content(twins).dropped)
+        is_left &= ~_are_among(clips, gone[-1]["clip_key"])
     # Last, so that no copy takes the place of a clip that a person left out.
     if excluded := {key: each.detail for key, each in read_exclusions(layout).items()}:
-        gone.append(drop_excluded(kept, excluded).dropped)
-        kept = _without(kept, gone[-1])
-    return kept, pd.concat(gone, ignore_index=True)
+        named = clips[is_left & _are_among(clips, pd.Series(list(excluded)))]
+        gone.append(drop_excluded(named, excluded).dropped)
+        is_left &= ~_are_among(clips, gone[-1]["clip_key"])
+    return is_left, pd.concat(gone, ignore_index=True)
+
+
+def _taken_down(clips: pd.DataFrame, tombstones: Tombstones) -> pd.DataFrame:
+    """DROPPED rows of clips that were taken down; looked for among some thousand at a time."""
+    if not len(tombstones):
+        return DROPPED.frame()
+    parts = [clips.iloc[start : start + _PART] for start in range(0, len(clips), _PART)]
+    return pd.concat([DROPPED.frame(), *(drop_taken_down(part, tombstones, stage="training_csv")[1] for part in parts)])
+
+
+def _are_among(clips: pd.DataFrame, keys: pd.Series) -> npt.NDArray[np.bool_]:
+    return clips["clip_key"].isin(keys).to_numpy(dtype=bool) if len(keys) else np.zeros(len(clips), dtype=bool)
 
 
 def _without(clips: pd.DataFrame, gone: pd.DataFrame) -> pd.DataFrame:
