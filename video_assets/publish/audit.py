@@ -8,8 +8,11 @@ Belongs here: reading tables, asking the disk, refusing. Does not belong here: t
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +22,6 @@ from video_assets.core.funnel import Funnel, funnel_from_counts
 from video_assets.core.matching import have_same_keys, positions
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
 from video_assets.core.sharding import shard_keys
-from video_assets.core.units import count
 from video_assets.pipeline.shard import outcome_of
 from video_assets.publish.manifest import verify_published
 from video_assets.publish.rules import checks
@@ -29,6 +31,7 @@ from video_assets.publish.versions import read_versions
 from video_assets.settings.model import Settings, Source
 from video_assets.sources.ledgers import ledgers
 from video_assets.storage.layout import Layout
+from video_assets.storage.row_groups import groups, opened
 from video_assets.storage.stages import read_stage, stage_note
 from video_assets.storage.tables import count_nulls, count_rows, read_empty, read_table
 
@@ -61,19 +64,18 @@ def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
         StageError, FileNotFoundError: there is nothing to checks.
     """
     table = layout.training_table(settings.product_name)
-    # Captions are most of the table, and no rule but one asks about them: whether one is missing.
-    rows = read_table(table, TRAINING, columns=[name for name in TRAINING.names if name != "text"]).rows
+    rows = _look_through(table, settings.training.relative_to or layout.root)
     dropped = read_table(layout.dropped, DROPPED, columns=["clip_key", "stage", "reason"]).rows
-    counted = count_funnel(rows, dropped)
+    counted = count_funnel(rows.n_rows, dropped)
     n_listed = sum(count_rows(path) for path in ledgers(layout, settings.sources).values())
     shards = shard_keys(settings.decode.n_shards)
     limits = settings.checks
     return [
         checks.columns_and_types(read_empty(table), TRAINING),
-        checks.no_nulls(rows, missing={"text": count_nulls(table, "text")}),
-        checks.unique_paths(rows),
-        _files_exist(rows, layout, settings),
-        checks.counts_reconcile(counted, n_listed=n_listed, n_rows=len(rows)),
+        checks.no_nulls(rows.n_rows, {**rows.wrong, "text": count_nulls(table, "text")}),
+        checks.unique_paths(pd.concat(rows.paths, ignore_index=True)),
+        checks.files_exist(rows.n_gone, rows.first_gone),
+        checks.counts_reconcile(counted, n_listed=n_listed, n_rows=rows.n_rows),
         _every_clip_has_a_verdict(layout, shards),
         checks.drop_rate(counted, max_drop_share=limits.max_drop_share, max_bad_share=limits.max_bad_share),
         checks.no_shard_outlier(shard_counts(layout, shards), max_excess=limits.max_shard_excess),
@@ -92,34 +94,65 @@ def _funnel_before(layout: Layout) -> Funnel | None:
     return funnel_from_counts(counts.kept, counts.dropped)
 
 
-def _files_exist(rows: pd.DataFrame, layout: Layout, settings: Settings) -> CheckFinding:
-    """Every path is there with the size that was checked."""
-    paths = rows["path"].tolist()
-    sizes = _sizes_of(settings.training.relative_to or layout.root, paths)
-    gone = [path for path, size, known in zip(paths, sizes, rows["file_size"], strict=True) if size != known]
-    text = (
-        f"{count(len(gone), 'files')} gone or of another size, first {gone[0]!r}" if gone else "every file is there, of its size"
-    )
-    return CheckFinding("files_exist", not gone, text, {"missing_files": len(gone)})
+@dataclass
+class _Rows:
+    """What the rules ask of the rows of the table, without keeping these."""
+
+    paths: list[pd.Series]
+    n_rows: int = 0
+    wrong: Counter[str] = field(default_factory=Counter)
+    n_gone: int = 0
+    first_gone: str = ""
 
 
-def _sizes_of(root: Path, paths: list[str]) -> Iterator[int | None]:
-    """Sizes in the order of the paths; None where there is no file.
+def _look_through(table: Path, root: Path) -> _Rows:
+    """Read the table a row group at a time, and ask the disk for every file."""
+    # Captions are most of the table, and no rule but one asks about them: whether one is missing.
+    names, disk = [name for name in TRAINING.names if name != "text"], _Disk(root)
+    found = _Rows(paths=[pd.Series(dtype=TRAINING.dtypes["path"])])
+    with opened(table) as file:
+        for part in groups(file, names):
+            rows = part.select(names).to_pandas(types_mapper=pd.ArrowDtype)
+            found.n_rows += len(rows)
+            found.wrong.update(checks.wrong_values(rows))
+            found.paths.append(rows["path"])
+            paths = rows["path"].tolist()
+            gone = [path for path, size, known in zip(paths, disk.sizes(paths), rows["file_size"], strict=True) if size != known]
+            found.n_gone += len(gone)
+            found.first_gone = found.first_gone or next(iter(gone), "")
+    return found
+
+
+class _Disk:
+    """Asks for the sizes of files.
 
     On shared storage each question waits for an answer, so many are asked at a time. On a local disk threads only wait for each
     other, and cost 2.5 times the CPU: the first answers tell which it is.
     """
-    begun = time.perf_counter()
-    yield from _sizes(root, paths[:_BLOCK])
-    is_quick = time.perf_counter() - begun < _BLOCK * _QUICK_S
-    with ThreadPoolExecutor(1 if is_quick else _MANY) as threads:
-        blocks = (paths[start : start + _BLOCK] for start in range(_BLOCK, len(paths), _BLOCK))
-        for sizes in threads.map(lambda block: _sizes(root, block), blocks):
-            yield from sizes
 
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._is_quick: bool | None = None
 
-def _sizes(root: Path, paths: list[str]) -> list[int | None]:
-    return [_size(os.path.join(root, path)) for path in paths]  # noqa: PTH118 - millions of them
+    def sizes(self, paths: list[str]) -> Iterator[int | None]:
+        """In the order of the paths, which may be relative to the root; None where there is no file."""
+        blocks = [paths[start : start + _BLOCK] for start in range(0, len(paths), _BLOCK)]
+        if self._is_quick is None and blocks:
+            yield from self._first_sizes(blocks.pop(0))
+        if self._is_quick:
+            yield from chain.from_iterable(map(self._sizes, blocks))
+            return
+        with ThreadPoolExecutor(_MANY) as threads:
+            yield from chain.from_iterable(threads.map(self._sizes, blocks))
+
+    def _first_sizes(self, paths: list[str]) -> list[int | None]:
+        begun = time.perf_counter()
+        sizes = self._sizes(paths)
+        self._is_quick = time.perf_counter() - begun < len(paths) * _QUICK_S
+        return sizes
+
+    def _sizes(self, paths: list[str]) -> list[int | None]:
+        return [_size(os.path.join(self._root, path)) for path in paths]  # noqa: PTH118 - millions of them
 
 
 def _size(path: str) -> int | None:
@@ -130,11 +163,14 @@ def _size(path: str) -> int | None:
 
 
 def _every_clip_has_a_verdict(layout: Layout, shards: list[str]) -> CheckFinding:
-    stages = [read_stage(layout.checked(shard), CHECKED, columns=["clip_key", "verdict", "content_hash"]) for shard in shards]
-    verdicts = pd.concat([stage.kept for stage in stages])
-    listed = sum(outcome_of(shard, stage.note).n_clips for shard, stage in zip(shards, stages, strict=True))
-    decided = len(verdicts) + sum(int((stage.dropped["stage"] == "decode_check").sum()) for stage in stages)
-    is_passed = listed == decided and not bool((verdicts["verdict"].isna() | verdicts["content_hash"].isna()).any())
+    listed = decided = 0
+    is_whole = True
+    for shard in shards:
+        stage = read_stage(layout.checked(shard), CHECKED, columns=["verdict", "content_hash"])
+        listed += outcome_of(shard, stage.note).n_clips
+        decided += len(stage.kept) + int((stage.dropped["stage"] == "decode_check").sum())
+        is_whole &= not bool(stage.kept.isna().to_numpy().any())
+    is_passed = listed == decided and is_whole
     return CheckFinding(
         "every_clip_has_a_verdict", is_passed, f"{decided:,} verdicts for {listed:,} clips in {len(shards)} shards"
     )

@@ -21,6 +21,7 @@ from video_assets.publish.exclusions import read_exclusions
 from video_assets.publish.rules.manifest import ClipCounts
 from video_assets.publish.rules.row_order import merge_order
 from video_assets.publish.rules.rows import counts_by_reason, counts_by_source
+from video_assets.publish.shard_columns import ShardColumns
 from video_assets.select.stage import unwanted
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import ledgers
@@ -31,21 +32,21 @@ from video_assets.tombstones.matching import Tombstones, drop_taken_down
 from video_assets.tombstones.table import read_tombstones
 
 FROM_SOURCES = "materialize everything from the sources on, or type: video-assets run"
-_DECISIVE = ["clip_key", "source", "path", "verdict", "reason", "content_hash", "checker_version", "ffmpeg_versions"]
-_PART = 65_536
+_IDENTITY = ["clip_key", "source", "path", "content_hash"]
 
 
 @dataclass(frozen=True)
 class Plan:
     """Which shard the next row is from, whether it is kept, and everything that is not.
 
-    `order`, `is_kept` and `kept` are in the order of the clip key. `kept` has the column clip_key, and path where rows keep the
-    order of the last version: ten million paths take half a gigabyte.
+    `order` and `is_kept` are of all rows in the order of the clip key, `keys` and `paths` of the kept ones. There are no paths
+    where rows do not keep the order of the last version.
     """
 
     order: npt.NDArray[np.int16]
     is_kept: npt.NDArray[np.bool_]
-    kept: pd.DataFrame
+    keys: pd.Series
+    paths: pd.Series | None
     dropped: pd.DataFrame
     counts: ClipCounts
     decoded_by: dict[str, tuple[str, ...]]
@@ -59,97 +60,102 @@ def decide(layout: Layout, settings: Settings) -> Plan:
         IncompleteInputError: the shards do not fit together, or hold what must not be there.
         StageError: a table is torn or unreadable.
     """
-    shards = [_read(layout.checked(shard), settings) for shard in shard_keys(settings.decode.n_shards)]
+    paths = [layout.checked(shard) for shard in shard_keys(settings.decode.n_shards)]
+    shards = [_read(path, settings) for path in paths]
     try:
-        order = merge_order([shard.clips["clip_key"] for shard in shards])
+        order = merge_order([shard.keys for shard in shards])
     except ValueError as error:
         raise IncompleteInputError(f"the shards do not fit together: {error}; {FROM_SOURCES}") from error
-    clips = pd.concat([shard.clips for shard in shards], ignore_index=True)
-    is_left, gone = _drop(layout, settings, clips)
+    keys = pd.concat([shard.keys for shard in shards], ignore_index=True)
+    columns = ShardColumns(paths, len(keys))
+    is_left, gone = _drop(layout, settings, keys, columns)
     dropped = pd.concat([DROPPED.frame(), *(shard.dropped for shard in shards), gone]).sort_values("clip_key", ignore_index=True)
-    decoded_by = {
-        "checker": tuple(sorted(set().union(*(shard.checkers for shard in shards)))),
-        "ffmpeg": tuple(sorted(set().union(*(shard.ffmpegs for shard in shards)))),
-    }
     n_kept = int(is_left.sum())
     counts = ClipCounts(
         listed=n_kept + len(dropped),
         kept=n_kept,
         dropped=counts_by_reason(dropped),
-        sources=counts_by_source(clips["source"][is_left], dropped["source"]),
+        sources=counts_by_source(columns.rows(is_left, ["source"])["source"], dropped["source"]),
     )
-    # What is not needed any more goes now: columns of millions of clips are most of the memory.
-    del shards
-    clips = clips[["clip_key", "path"]]
-    is_kept, kept = _in_order(clips, is_left, order)
-    _refuse_repeated_paths(kept["path"])
-    if settings.training.order != "append":
-        kept = kept[["clip_key"]]
-    return Plan(order=order, is_kept=is_kept, kept=kept, dropped=dropped, counts=counts, decoded_by=decoded_by)
+    rows = _rows_in_order(order)
+    is_kept = is_left[rows]
+    in_order = columns.column("path").iloc[rows[is_kept]].reset_index(drop=True)
+    _refuse_repeated_paths(in_order)
+    return Plan(
+        order=order,
+        is_kept=is_kept,
+        keys=keys.iloc[rows[is_kept]].reset_index(drop=True),
+        paths=in_order if settings.training.order == "append" else None,
+        dropped=dropped,
+        counts=counts,
+        decoded_by={
+            "checker": tuple(sorted(set().union(*(shard.checkers for shard in shards)))),
+            "ffmpeg": tuple(sorted(set().union(*(shard.ffmpegs for shard in shards)))),
+        },
+    )
 
 
-def _in_order(
-    clips: pd.DataFrame, is_left: npt.NDArray[np.bool_], order: npt.NDArray[np.int16]
-) -> tuple[npt.NDArray[np.bool_], pd.DataFrame]:
-    """Of all rows in the order of the clip key, which are left; and these. `clips` and `is_left` are shard after shard."""
-    # Place k of this order holds row `rows[k]` of the shards one after another.
+def _rows_in_order(order: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
+    """Place k in the order of the clip key holds row `rows[k]` of the shards one after another."""
     rows = np.empty(len(order), dtype=np.int64)
     rows[np.argsort(order, kind="stable")] = np.arange(len(order))
-    is_kept = is_left[rows]
-    return is_kept, clips.iloc[rows[is_kept]].reset_index(drop=True)
+    return rows
 
 
 @dataclass(frozen=True)
 class _Shard:
     """What decides about the clips of one shard. Millions of them have one verdict and a few versions: these are not kept."""
 
-    clips: pd.DataFrame
+    keys: pd.Series
     dropped: pd.DataFrame
     checkers: frozenset[str]
     ffmpegs: frozenset[str]
 
 
 def _read(path: Path, settings: Settings) -> _Shard:
-    stage = read_stage(path, CHECKED, columns=_DECISIVE)
+    stage = read_stage(path, CHECKED, columns=["clip_key", "verdict", "reason", "checker_version", "ffmpeg_versions"])
     _refuse_bad_verdicts(stage.kept, settings)
     return _Shard(
-        clips=stage.kept[["clip_key", "source", "path", "content_hash"]],
+        keys=stage.kept["clip_key"],
         dropped=stage.dropped,
         checkers=frozenset(stage.kept["checker_version"].unique()),
         ffmpegs=frozenset(stage.kept["ffmpeg_versions"].unique()),
     )
 
 
-def _drop(layout: Layout, settings: Settings, clips: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], pd.DataFrame]:
-    """Which clips stay, and DROPPED rows of the others. Of millions that stay no copy is made."""
+def _drop(
+    layout: Layout, settings: Settings, keys: pd.Series, columns: ShardColumns
+) -> tuple[npt.NDArray[np.bool_], pd.DataFrame]:
+    """Which rows stay, and DROPPED rows of the others. Of millions that stay no copy is made."""
     # By its bytes, a clip is known for one that was taken down also under another name. That comes before the choice among
     # copies, which would bring the next copy in.
-    gone = [_taken_down(clips, read_tombstones(layout))]
+    taken_down = _taken_down(columns, read_tombstones(layout))
     # Also before the choice among copies: of two with the same bytes, one may have the caption or licence that is wanted.
-    gone.append(_without(unwanted(layout, settings), gone[0]))
-    is_left = ~_are_among(clips, pd.concat(gone)["clip_key"])
+    gone = [taken_down, _without(unwanted(layout, settings), taken_down)]
+    is_left = ~_are_among(keys, pd.concat(gone)["clip_key"])
     if settings.training.duplicates == "drop":
-        twins = clips[is_left & shared(clips["content_hash"].where(is_left))]
-        gone.append(drop_duplicate_content(twins).dropped)
-        is_left &= ~_are_among(clips, gone[-1]["clip_key"])
+        hashes = columns.column("content_hash")
+        is_twin = shared(hashes if is_left.all() else hashes.where(is_left))
+        gone.append(drop_duplicate_content(columns.rows(is_twin, _IDENTITY)).dropped)
+        is_left &= ~_are_among(keys, gone[-1]["clip_key"])
     # Last, so that no copy takes the place of a clip that a person left out.
     if excluded := {key: each.detail for key, each in read_exclusions(layout).items()}:
-        named = clips[is_left & _are_among(clips, pd.Series(list(excluded)))]
-        gone.append(drop_excluded(named, excluded).dropped)
-        is_left &= ~_are_among(clips, gone[-1]["clip_key"])
+        is_named = is_left & _are_among(keys, pd.Series(list(excluded)))
+        gone.append(drop_excluded(columns.rows(is_named, _IDENTITY), excluded).dropped)
+        is_left &= ~_are_among(keys, gone[-1]["clip_key"])
     return is_left, pd.concat(gone, ignore_index=True)
 
 
-def _taken_down(clips: pd.DataFrame, tombstones: Tombstones) -> pd.DataFrame:
-    """DROPPED rows of clips that were taken down; looked for among some thousand at a time."""
+def _taken_down(columns: ShardColumns, tombstones: Tombstones) -> pd.DataFrame:
+    """DROPPED rows of clips that were taken down."""
     if not len(tombstones):
         return DROPPED.frame()
-    parts = [clips.iloc[start : start + _PART] for start in range(0, len(clips), _PART)]
-    return pd.concat([DROPPED.frame(), *(drop_taken_down(part, tombstones, stage="training_csv")[1] for part in parts)])
+    parts = (drop_taken_down(part, tombstones, stage="training_csv")[1] for part in columns.parts(_IDENTITY))
+    return pd.concat([DROPPED.frame(), *parts], ignore_index=True)
 
 
-def _are_among(clips: pd.DataFrame, keys: pd.Series) -> npt.NDArray[np.bool_]:
-    return clips["clip_key"].isin(keys).to_numpy(dtype=bool) if len(keys) else np.zeros(len(clips), dtype=bool)
+def _are_among(keys: pd.Series, others: pd.Series) -> npt.NDArray[np.bool_]:
+    return keys.isin(others).to_numpy(dtype=bool) if len(others) else np.zeros(len(keys), dtype=bool)
 
 
 def _without(clips: pd.DataFrame, gone: pd.DataFrame) -> pd.DataFrame:
@@ -180,7 +186,7 @@ def refuse_lost_clips(layout: Layout, settings: Settings, plan: Plan) -> None:
     """Every clip of the ledgers is kept or dropped, once; nothing else is."""
     paths = ledgers(layout, settings.sources).values()
     listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows["clip_key"] for path in paths])
-    kept, dropped = plan.kept["clip_key"], plan.dropped["clip_key"]
+    kept, dropped = plan.keys, plan.dropped["clip_key"]
     found = pd.concat([kept, dropped])
     if have_same_keys(listed, found):
         return

@@ -59,7 +59,7 @@ def write_rows(
         StageError: a shard was replaced meanwhile.
         ValueError: a row that nobody can train on; names the clip.
     """
-    ranges = ranges_of(plan.is_kept, plan.kept["clip_key"])
+    ranges = ranges_of(plan.is_kept, plan.keys)
     order = _order(plan, settings, previous)
     if order is None:
         _write_pieces(layout, settings, plan, ranges, files=files, scratch=scratch / ".shards.arrow", advance=advance)
@@ -118,13 +118,12 @@ def _shards(layout: Layout, settings: Settings) -> list[Path]:
 
 def _order(plan: Plan, settings: Settings, previous: Version | None) -> npt.NDArray[np.int64] | None:
     """The order of the rows where it is not that of the clip key."""
-    if settings.training.order != "append" or previous is None:
+    if plan.paths is None or previous is None:
         return None
-    return _growing_order(plan, previous, settings.training.relative_to)
+    return _growing_order(plan.paths, previous, settings.training.relative_to)
 
 
-def _growing_order(plan: Plan, previous: Version, relative_to: Path | None) -> npt.NDArray[np.int64] | None:
+def _growing_order(paths: pd.Series, previous: Version, relative_to: Path | None) -> npt.NDArray[np.int64] | None:
     before = pq.read_table(previous.table, columns=["path"])["path"].to_pandas(types_mapper=pd.ArrowDtype)
-    paths = plan.kept["path"]
     ours = paths if relative_to is None else paths.str.removeprefix(str(relative_to).rstrip("/") + "/")
     return growing_order(positions(ours, before), len(before))

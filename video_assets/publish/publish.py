@@ -130,7 +130,7 @@ def _build(
     with (
         new_folder(layout) as folder,
         explained_space(layout.training, purpose="publishing"),
-        progress("write the training CSV", len(plan.kept), "rows") as advance,
+        progress("write the training CSV", plan.counts.kept, "rows") as advance,
     ):
         written = _write(layout, settings, plan, made_from, folder=folder, previous=previous, advance=advance)
         counts = plan.counts

@@ -13,7 +13,7 @@ from video_assets.core.funnel import Funnel
 from video_assets.core.matching import repeated
 from video_assets.core.outliers import log_tail, shard_outliers
 from video_assets.core.schema import TableSpec
-from video_assets.core.units import share
+from video_assets.core.units import count, share
 from video_assets.publish.rules.names import ADVICE
 from video_assets.select.rules import licences, limits, lint
 from video_assets.sources.openvid.rules.members import NOT_WANTED
@@ -52,21 +52,30 @@ def columns_and_types(rows: pd.DataFrame, spec: TableSpec) -> CheckFinding:
     return CheckFinding("columns_and_types", is_passed, text)
 
 
-def no_nulls(rows: pd.DataFrame, *, missing: Mapping[str, int] | None = None) -> CheckFinding:
-    """No value is missing, no number is zero or negative. `missing` are counts of columns that `rows` does not have."""
-    nulls = {**{name: int(rows[name].isna().sum()) for name in rows.columns}, **(missing or {})}
-    numbers = rows.select_dtypes("number").fillna(0)
-    not_positive = {name: int((numbers[name] <= 0).sum()) for name in numbers.columns}
-    wrong = {name: count for counts in (nulls, not_positive) for name, count in counts.items() if count}
-    text = f"missing or not positive: {wrong}" if wrong else "every value is there and positive"
-    return CheckFinding("no_nulls", not wrong, text, {"rows": len(rows), "missing_values": sum(wrong.values())})
+def wrong_values(rows: pd.DataFrame) -> dict[str, int]:
+    """By column, how many values are missing, or are numbers that are not above zero."""
+    numbers = rows.select_dtypes("number").columns
+    return {name: int((rows[name].fillna(0) <= 0).sum() if name in numbers else rows[name].isna().sum()) for name in rows.columns}
 
 
-def unique_paths(rows: pd.DataFrame) -> CheckFinding:
+def no_nulls(n_rows: int, wrong: Mapping[str, int]) -> CheckFinding:
+    """No value is missing, no number is zero or negative. `wrong`: sums of `wrong_values`."""
+    found = {name: count for name, count in wrong.items() if count}
+    text = f"missing or not positive: {found}" if found else "every value is there and positive"
+    return CheckFinding("no_nulls", not found, text, {"rows": n_rows, "missing_values": sum(found.values())})
+
+
+def unique_paths(paths: pd.Series) -> CheckFinding:
     """Each clip once."""
-    twice = repeated(rows["path"])
+    twice = repeated(paths)
     text = f"{len(twice):,} paths occur again, first {twice.iloc[0]!r}" if len(twice) else "every path occurs once"
     return CheckFinding("unique_paths", twice.empty, text, {"repeated_paths": len(twice)})
+
+
+def files_exist(n_gone: int, first: str) -> CheckFinding:
+    """Every path is there with the size that was checked. `first`: of the `n_gone` for which it is not so."""
+    text = f"{count(n_gone, 'files')} gone or of another size, first {first!r}" if n_gone else "every file is there, of its size"
+    return CheckFinding("files_exist", not n_gone, text, {"missing_files": n_gone})
 
 
 def counts_reconcile(funnel: Funnel, *, n_listed: int, n_rows: int) -> CheckFinding:
