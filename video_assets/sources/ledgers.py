@@ -39,7 +39,7 @@ from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.keys import KeyRange
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
-from video_assets.storage.row_groups import opened, rows_with
+from video_assets.storage.row_groups import groups, opened, rows_with
 from video_assets.storage.tables import count_rows, read_table, write_table_in_parts
 from video_assets.tombstones.matching import Tombstones, bury
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
@@ -182,7 +182,7 @@ def _list_news(layout: Layout, own: OwnClips, scan: Scan, buried: str, contents:
     if patch is None or known is None:
         return False
     state, table = state_of(own, scan, tables, contents), TableBefore(own, tables, contents)
-    previous = read_table(path, LEDGER, columns=NEEDED).rows
+    previous = _parts_of(path, NEEDED)
     news = news_of(own, scan, known, previous, now_ns=time.time_ns(), whole_rows=lambda keys: _rows_of(path, keys))
     if news is None:
         return False
@@ -198,10 +198,17 @@ def _write_notes(layout: Layout, notes: list[str]) -> None:
     write_text(layout.notes("own_clips"), json.dumps(notes, indent=1, ensure_ascii=False) + "\n")
 
 
+def _parts_of(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
+    """All rows of a ledger, some thousand at a time."""
+    with opened(path) as file:
+        for part in groups(file, columns):
+            yield part.select(columns).to_pandas(types_mapper=pd.ArrowDtype)
+
+
 def _rows_of(path: Path, clip_keys: pd.Series) -> pd.DataFrame:
-    """Whole rows of a ledger by their keys."""
+    """Whole rows of a ledger by their keys; of keys that it does not have, none."""
     if clip_keys.empty:
         return LEDGER.frame()
     with opened(path) as file:
         found = list(rows_with(file, "clip_key", clip_keys.tolist(), LEDGER.names))
-    return LEDGER.frame(pa.concat_tables(found).to_pandas(types_mapper=pd.ArrowDtype))
+    return LEDGER.frame(pa.concat_tables(found).to_pandas(types_mapper=pd.ArrowDtype)) if found else LEDGER.frame()

@@ -217,6 +217,11 @@ def ordinary_user():
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     is_root = os.geteuid() == 0
+    # What is imported on the way may lie where that user must not read.
+    first = put(folder / "first" / "a.mp4").parent
+    listing(first, captions=put(folder / "first.csv", "path,text\na.mp4,x\n"))
+    shutil.rmtree(first)
+    (folder / "first.csv").unlink()
     try:
         yield folder, (lambda: os.seteuid(65534)) if is_root else (lambda: None)
     finally:

@@ -8,7 +8,7 @@ Belongs here: what stands, what is made anew. Does not belong here: writing the 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -20,6 +20,7 @@ import xxhash
 
 from video_assets.core.schema import LEDGER
 from video_assets.settings.sources import OwnClips
+from video_assets.sources.own_clips.found_clips import Indexes
 from video_assets.sources.own_clips.lines import Lines
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.statuses import carry_forward, settle
@@ -94,7 +95,7 @@ def news_of(
     settings: OwnClips,
     scan: Scan,
     known: PlainTable,
-    previous: pd.DataFrame,
+    previous: Iterable[pd.DataFrame],
     *,
     now_ns: int,
     whole_rows: Callable[[pd.Series], pd.DataFrame],
@@ -106,7 +107,7 @@ def news_of(
         settings: where the clips are.
         scan: what lies there.
         known: the table of the last listing; it still begins with these bytes.
-        previous: `NEEDED` columns of the last ledger.
+        previous: `NEEDED` columns of the last ledger, some thousand lines at a time.
         now_ns: the time, ns since 1970.
         whole_rows: gives rows of the last ledger by clip key.
         source: whose clips these are.
@@ -116,42 +117,74 @@ def news_of(
     """
     notes: list[str] = []
     lines = Lines(settings, scan, None, now_ns=now_ns, notes=notes, source=source)
-    is_plain = _plain(previous, f"{lines.label(Path(known.path))}:")
-    stand = previous if is_plain.all() else previous[is_plain]
-    names = stand["clip_key"].str.slice(len(f"{source}/{lines.folder_prefix}"))
-    at = scan.clips.places_of(pa.array(names, pa.string()))
-    if len(stand) != known.n_rows or (at < 0).any() or len(scan.clips) - len(stand) > MAX_ROWS:
+    label, prefix = f"{lines.label(Path(known.path))}:", f"{source}/{lines.folder_prefix}"
+    stand = _Standing.of(previous, label=label, prefix=prefix)
+    at = scan.clips.places_of(stand.names)
+    if len(at) != known.n_rows or (at < 0).any() or len(scan.clips) - len(at) > MAX_ROWS:
         return None
     fresh = lines.after(known, at)
-    findings = pd.DataFrame(scan.clips.facts[at], columns=["file_size", "mtime_ns"], index=stand.index)
-    changed = _changed(stand, findings)
-    others = previous[~is_plain & ~(previous["reason"].eq("gone") & ~previous["clip_key"].isin(fresh["clip_key"]))]
-    is_repeated = fresh["clip_key"].duplicated().any() or stand["clip_key"].isin(fresh["clip_key"]).any()
-    if lines.n_plain is None or is_repeated or len(fresh) + len(changed) + len(others) > MAX_ROWS:
+    changed = stand.changed(scan.clips.facts[at])
+    others = stand.others
+    others = others[others["reason"].ne("gone") | others["clip_key"].isin(fresh["clip_key"])]
+    if lines.n_plain is None or len(fresh) + len(changed) + len(others) > MAX_ROWS:
         return None
-    again = whole_rows(changed["clip_key"]).sort_values("clip_key", ignore_index=True)
+    before = whole_rows(pd.concat([fresh["clip_key"], prefix + changed["name"]]))
+    if fresh["clip_key"].duplicated().any() or _plain(before[before["clip_key"].isin(fresh["clip_key"])], label).any():
+        return None
+    again = before[before["clip_key"].isin(prefix + changed["name"])].sort_values("clip_key", ignore_index=True)
     seen = {name: changed[name].to_numpy() for name in ("file_size", "mtime_ns")}
     again = again.assign(status="ok", reason="", detail="", **seen)
     current = LEDGER.frame(pd.concat([fresh, LEDGER.frame(again)], ignore_index=True))
-    current = settle(current, previous=previous, now_ns=now_ns, settle_ns=lines.settle_ns)
+    current = settle(current, previous=before, now_ns=now_ns, settle_ns=lines.settle_ns)
     rows = carry_forward(others, current, whole_rows=whole_rows)
     keys = sorted({*rows["clip_key"], *others["clip_key"]})
     return News(rows, keys, known.n_rows + lines.n_plain, [*notes, *lines.notes()])
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Of the last ledger: the clips that a row of the table named and that were there, as columns, and all `others`.
+
+    `names` are as in the scan, `facts` bytes and modification time, two columns.
+    """
+
+    names: pa.ChunkedArray
+    facts: Indexes
+    is_ok: np.ndarray
+    others: pd.DataFrame
+
+    @classmethod
+    def of(cls, previous: Iterable[pd.DataFrame], *, label: str, prefix: str) -> "_Standing":
+        """From `NEEDED` columns of a ledger: `label` begins the table's lines, `prefix` the keys of clips of the scan."""
+        names, facts, is_ok = list[pa.Array](), [np.empty((0, 2), np.int64)], [np.empty(0, bool)]
+        others = [LEDGER.frame()[NEEDED]]
+        for part in previous:
+            is_plain = _plain(part, label)
+            plain = part if is_plain.all() else part[is_plain]
+            names += _chunks(plain["clip_key"].str.slice(len(prefix)))
+            facts.append(plain[["file_size", "mtime_ns"]].to_numpy(dtype=np.int64))
+            is_ok.append(plain["status"].eq("ok").to_numpy(dtype=bool))
+            others.append(part[~is_plain])
+        every = pa.chunked_array(names, pa.string())
+        return cls(every, np.concatenate(facts), np.concatenate(is_ok), pd.concat(others, ignore_index=True))
+
+    def changed(self, facts: Indexes) -> pd.DataFrame:
+        """Names of clips that are not what they were, or were not ok, with size and time of now (`facts`); by name."""
+        places = np.flatnonzero(~self.is_ok | (self.facts != facts).any(axis=1))
+        found = pd.DataFrame(facts[places], columns=["file_size", "mtime_ns"])
+        names = self.names.take(pa.array(places)).to_pandas(types_mapper=pd.ArrowDtype)
+        return found.assign(name=names).sort_values("name", ignore_index=True)
+
+
+def _chunks(column: pd.Series) -> list[pa.Array]:
+    array = pa.array(column, type=pa.string())
+    return array.chunks if isinstance(array, pa.ChunkedArray) else [array]
 
 
 def _plain(previous: pd.DataFrame, label: str) -> np.ndarray:
     """Lines of clips that a row of the table named, and that were there."""
     is_there = previous["reason"].isin(["", "still_being_copied"]) & previous["file_size"].notna() & previous["mtime_ns"].notna()
     return (is_there & previous["origin"].str.startswith(label)).to_numpy(dtype=bool)
-
-
-def _changed(stand: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
-    """Keys of clips that are not what they were, or were not ok, with size and time of now; by clip key."""
-    is_same = stand["status"].eq("ok").to_numpy(dtype=bool)
-    for name in ("file_size", "mtime_ns"):
-        is_same &= stand[name].to_numpy(dtype=np.int64) == findings[name].to_numpy()
-    changed = findings[~is_same].assign(clip_key=stand["clip_key"][~is_same])
-    return changed.sort_values("clip_key", ignore_index=True)
 
 
 def _is_readable(path: Path) -> bool:
