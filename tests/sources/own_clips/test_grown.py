@@ -129,6 +129,11 @@ def repeated(source):
     source.append("a.mp4,again,", "g.mp4,g,", "g.mp4,again,")
 
 
+def repeated_and_changed(source):
+    put(source.clips / "a.mp4", "another clip")
+    source.append("a.mp4,again,")
+
+
 def spelled_otherwise(source):
     source.append("G.MP4,g,")
 
@@ -164,6 +169,7 @@ OTHERS = [
     clip_of_a_row_removed,
     missing_file,
     repeated,
+    repeated_and_changed,
     spelled_otherwise,
     not_quoted_well,
     more_is_in_the_folder_than_clips,
