@@ -79,13 +79,11 @@ def decide(layout: Layout, settings: Settings) -> Plan:
     )
     rows = _rows_in_order(order)
     is_kept = is_left[rows]
-    in_order = columns.column("path").iloc[rows[is_kept]].reset_index(drop=True)
-    _refuse_repeated_paths(in_order)
     return Plan(
         order=order,
         is_kept=is_kept,
+        paths=_paths_in_order(columns, rows[is_kept], are_kept=settings.training.order == "append"),
         keys=keys.iloc[rows[is_kept]].reset_index(drop=True),
-        paths=in_order if settings.training.order == "append" else None,
         dropped=dropped,
         counts=counts,
         decoded_by={
@@ -174,12 +172,15 @@ def _refuse_bad_verdicts(clips: pd.DataFrame, settings: Settings) -> None:
             )
 
 
-def _refuse_repeated_paths(paths: pd.Series) -> None:
+def _paths_in_order(columns: ShardColumns, rows: npt.NDArray[np.int64], *, are_kept: bool) -> pd.Series | None:
+    """Paths of these rows, each once; None when nobody asks for them later."""
+    paths = columns.column("path").iloc[rows].reset_index(drop=True)
     twice = repeated(paths)
     if len(twice):
         raise IncompleteInputError(
             f"{len(twice):,} paths are listed under two clip keys, first {twice.iloc[0]!r}; {FROM_SOURCES}"
         )
+    return paths if are_kept else None
 
 
 def refuse_lost_clips(layout: Layout, settings: Settings, plan: Plan) -> None:

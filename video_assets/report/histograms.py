@@ -86,7 +86,8 @@ def _sizes(clips: pd.DataFrame) -> pd.Series:
 
 
 def _short_sides(clips: pd.DataFrame) -> np.ndarray:
-    return finite(clips[["width", "height"]].dropna().min(axis=1).astype("float64"))
+    known = clips[["width", "height"]].dropna()  # pandas makes an object of every number for the least of a row
+    return np.minimum(finite(known["width"]), finite(known["height"]))
 
 
 def _rates(clips: pd.DataFrame) -> pd.Series:

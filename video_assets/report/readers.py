@@ -7,7 +7,7 @@ Belongs here: the rules, and counting clips by them. Does not belong here: where
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -89,6 +89,11 @@ def reader_table(clips: pd.DataFrame) -> tuple[ReaderRow, ...]:
         )
         for rule in RULES
     )
+
+
+def together(tables: Sequence[tuple[ReaderRow, ...]]) -> tuple[ReaderRow, ...]:
+    """Tables of `reader_table`, one at least, as one of all their clips."""
+    return tuple(replace(rows[0], clips=sum(row.clips for row in rows)) for rows in zip(*tables, strict=True))
 
 
 def reader_markdown(rows: Sequence[ReaderRow]) -> str:

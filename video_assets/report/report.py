@@ -25,7 +25,7 @@ from video_assets.publish.manifest import read_manifest, read_published
 from video_assets.report.page import AddressOf, report_page
 from video_assets.report.previews import kind_of
 from video_assets.report.readers import COLUMNS as READER_COLUMNS
-from video_assets.report.readers import ReaderRow, reader_table
+from video_assets.report.readers import ReaderRow, reader_table, together
 from video_assets.report.rules.caption_record import CaptionRecord
 from video_assets.settings.model import Settings
 from video_assets.storage.durable import durable_write, hash_file, write_text
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 _N_STEPS = 8
 """Of drawing: what is read, and `_drawers`."""
-_MEASURED = list(dict.fromkeys(["clip_key", "file_size", "duration_s", "height", "width", "fps", *READER_COLUMNS]))
+_NUMBERS = ["file_size", "duration_s", "height", "width", "fps"]
+_MEASURED = list(dict.fromkeys(["clip_key", *_NUMBERS, *READER_COLUMNS]))
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def write_report(
     subject = _subject(layout, settings)
     if drawn := _drawn(layout, subject, counted):
         return drawn
-    kept, captions, pictures = _draw(layout, settings, counted, progress)
+    readers, captions, pictures = _draw(layout, settings, counted, progress)
     files = {f"{name}.{kind_of(picture)}": picture for name, picture in pictures.items()}
     for name, picture in files.items():
         with durable_write(layout.report / name) as file:
@@ -98,7 +99,7 @@ def write_report(
         captions=captions.record,
     )
     write_text(layout.report_page, page)
-    index = _Index(subject, tuple(files), reader_table(kept), captions.record)
+    index = _Index(subject, tuple(files), readers, captions.record)
     write_text(layout.report / "captions.json", json.dumps(asdict(index.captions), indent=1, ensure_ascii=False) + "\n")
     write_text(_index_path(layout), json.dumps(asdict(index)))
     _remove_others(layout, set(files))
@@ -143,16 +144,16 @@ def _captions(layout: Layout, settings: Settings, counted: Funnel) -> "CaptionFa
 
 def _draw(
     layout: Layout, settings: Settings, counted: Funnel, progress: Progress
-) -> "tuple[pd.DataFrame, CaptionFacts, dict[str, bytes]]":
-    """Measurements, facts of the captions, pictures by name."""
+) -> "tuple[tuple[ReaderRow, ...], CaptionFacts, dict[str, bytes]]":
+    """What readers mind, facts of the captions, pictures by name."""
     with progress("draw the report", _N_STEPS, "steps") as advance:
-        kept, captions = _kept(layout, settings), _captions(layout, settings, counted)
+        (kept, readers), captions = _kept(layout, settings), _captions(layout, settings, counted)
         advance(1)
         pictures: dict[str, bytes] = {}
         for draw in _drawers(layout, settings, counted, kept, captions):
             pictures |= draw()
             advance(1)
-    return kept, captions, pictures
+    return readers, captions, pictures
 
 
 def _drawers(
@@ -191,12 +192,17 @@ def _of_miradata(layout: Layout, settings: Settings) -> dict[str, bytes]:
         return {}
 
 
-def _kept(layout: Layout, settings: Settings) -> pd.DataFrame:
-    """Measurements of the clips in the training table."""
-    shards = shard_keys(settings.decode.n_shards)
-    kept = pd.concat([read_stage(layout.checked(shard), CHECKED, columns=_MEASURED).kept for shard in shards])
-    dropped = read_table(layout.dropped, DROPPED, columns=["clip_key"]).rows
-    return kept[~kept["clip_key"].isin(dropped["clip_key"])]
+def _kept(layout: Layout, settings: Settings) -> tuple[pd.DataFrame, tuple[ReaderRow, ...]]:
+    """Of the clips in the training table: measurements that are drawn, and what readers mind; looked at shard by shard."""
+    dropped = read_table(layout.dropped, DROPPED, columns=["clip_key"]).rows["clip_key"]
+    numbers, readers = [CHECKED.frame()[_NUMBERS]], list[tuple[ReaderRow, ...]]()
+    for shard in shard_keys(settings.decode.n_shards):
+        clips = read_stage(layout.checked(shard), CHECKED, columns=_MEASURED).kept
+        is_gone = clips["clip_key"].isin(dropped)
+        kept = clips[~is_gone] if is_gone.any() else clips
+        numbers.append(kept[_NUMBERS])
+        readers.append(reader_table(kept))
+    return pd.concat(numbers, ignore_index=True), together(readers)
 
 
 def _remove_others(layout: Layout, files: set[str]) -> None:
