@@ -53,7 +53,7 @@ def audit_metadata(layout: Layout, sources: Sequence[Source]) -> list[CheckFindi
     is_same = have_same_keys(listed, found)
     lost = [] if is_same else sorted({*listed[positions(listed, found) < 0], *found[positions(found, listed) < 0]})
     text = f"{len(listed):,} listed = {len(stage.kept):,} kept + {len(stage.dropped):,} dropped"
-    text += f"; not in both: {lost[:5]}" if lost else ""
+    text += f"; not in both: {lost[:5]}" if lost else "" if is_same else "; a clip is there twice"
     return [CheckFinding("metadata_reconciles", is_same, text, {"listed_clips": len(listed)})]
 
 
