@@ -15,6 +15,7 @@ from video_assets.cli import terminal
 from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, use_data_root
 from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
+from video_assets.core.units import count
 from video_assets.settings import load_settings
 from video_assets.storage.layout import Layout
 
@@ -52,7 +53,7 @@ def probe_new(data_root: DataRoot = Path("data"), workers: Workers = None, as_js
     if as_json:
         typer.echo(json.dumps(asdict(helped)))
         return
-    typer.echo(f"{helped.n_probed:,} clips probed now" + ("" if helped.held else "; no new clip is left to probe"))
+    typer.echo(f"{count(helped.n_probed, 'clips')} probed now" + ("" if helped.held else "; no new clip is left to probe"))
     for part, holder in helped.held.items():
         typer.echo(f"{part}  held by {holder}")
 

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from video_assets.core.schema import LEDGER
+from video_assets.core.units import count
 from video_assets.defs.describe import GROUP, column_schema, listing_metadata
 from video_assets.defs.jobs import AT_WORK, PREPARE
 from video_assets.defs.project import Project
@@ -29,7 +30,7 @@ def own_clips(context: dg.AssetExecutionContext, project: dg.ResourceParam[Proje
     from video_assets.sources.ledgers import refresh_own_clips
 
     listing = refresh_own_clips(project.layout, project.settings, info=context.log.info)
-    context.log.info(" ".join([f"listed {listing.n_rows:,} clips", *listing.notes]))
+    context.log.info(" ".join([f"listed {count(listing.n_rows, 'clips')}", *listing.notes]))
     return dg.MaterializeResult(
         metadata=listing_metadata(project.layout, "own_clips", listing), data_version=dg.DataVersion(listing.content_hash)
     )

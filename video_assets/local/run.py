@@ -15,6 +15,7 @@ import dagster as dg
 
 from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
+from video_assets.core.units import count
 from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH
 from video_assets.local.dagster_home import explained_history, other_users_history, prepare_home, terminal_config
@@ -62,7 +63,7 @@ def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callab
 
     layout = Layout(settings.data_root)
     planned = plan_takedown(layout, file)
-    say(f"take-down {planned.id}: {len(planned.clips):,} clips")
+    say(f"take-down {planned.id}: {count(len(planned.clips), 'clips')}")
     report = bury_and_remove(layout, settings, planned)
     published = "nothing was published yet"
     if layout.versions.exists() and settings.sources:
