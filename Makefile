@@ -33,7 +33,7 @@ ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(WAITING))
-	$(BIN)/python -m pytest -n 6 --dist worksteal $(WAITING)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(WAITING)
 endif
 
 test-kubernetes: setup-dev  ## install the chart on the cluster of KUBECONFIG, break things, compare CSVs (IMAGE=repository:tag)
