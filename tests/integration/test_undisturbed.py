@@ -21,7 +21,7 @@ from video_assets.core.sharding import shard_keys
 
 SHARDS = shard_keys(2)
 CLIPS = ("aquarium.mp4", "bouncing-ball.mp4", "mountains.mp4", "moonlight.mp4", "city-at-night.mp4", "broken/bad-disk.mp4")
-N_CLIPS, N_KEPT = 6, 5  # of each folder: one is broken
+N_CLIPS, N_KEPT = len(CLIPS), len(CLIPS) - 1  # of each folder: the last one is broken
 PATIENCE_S = 900
 
 

@@ -117,7 +117,7 @@ def match_fingerprints(clips: pd.DataFrame, known: pd.DataFrame) -> npt.NDArray[
 
 def positions(keys: pd.Series, among: pd.Series) -> npt.NDArray[np.int64]:
     """Where each key is `among` unique keys; -1 where it is not."""
-    return places_among(pa.array(keys, type=pa.string()), pa.array(among, type=pa.string()))
+    return places_among(column_of(keys), column_of(among))
 
 
 def places_among(keys: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
@@ -145,19 +145,24 @@ def _index_in(keys: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArra
 
 def is_rising(keys: pd.Series) -> bool:
     """True when the keys are in order, and none occurs twice."""
-    return _is_rising(pa.array(keys, type=pa.string()))
+    return _is_rising(column_of(keys))
 
 
 def is_in_order(keys: pd.Series) -> bool:
     """True when no key comes before the one before it. pandas makes an object of every key to say so."""
-    return _all_neighbours(pa.array(keys, type=pa.string()), "less_equal")
+    return _all_neighbours(column_of(keys), "less_equal")
 
 
-def _is_rising(column: pa.Array | pa.ChunkedArray) -> bool:
+def column_of(keys: pd.Series) -> pa.ChunkedArray:
+    """The keys as an Arrow column, not copied where they are one."""
+    return _chunked(pa.array(keys, type=pa.string()))
+
+
+def _is_rising(column: pa.ChunkedArray) -> bool:
     return _all_neighbours(column, "less")
 
 
-def _all_neighbours(column: pa.Array | pa.ChunkedArray, relation: str) -> bool:
+def _all_neighbours(column: pa.ChunkedArray, relation: str) -> bool:
     return len(column) < 2 or pc.call_function("all", [pc.call_function(relation, [column[:-1], column[1:]])]).as_py()
 
 
@@ -173,7 +178,7 @@ def has_repeats(keys: pd.Series) -> bool:
 
 def shared(keys: pd.Series) -> npt.NDArray[np.bool_]:
     """Which rows have a key that another row has, too. Null is no key."""
-    column = _chunked(pa.array(keys, type=pa.string()))
+    column = column_of(keys)
     order = pc.call_function("sort_indices", [column])
     in_order, places = column.take(order), order.to_numpy()
     is_same = pc.call_function("equal", [in_order[:-1], in_order[1:]])
@@ -192,7 +197,7 @@ def have_same_keys(some: pd.Series, others: pd.Series) -> bool:
 
 
 def _sorted(keys: pd.Series) -> pa.ChunkedArray:
-    column = _chunked(pa.array(keys, type=pa.string()))
+    column = column_of(keys)
     if _all_neighbours(column, "less_equal"):
         return column
     return column.take(pc.call_function("sort_indices", [column]))

@@ -20,7 +20,7 @@ import pandas as pd
 from video_assets.core.errors import MendableError
 from video_assets.core.funnel import Funnel, funnel_from_counts
 from video_assets.core.matching import have_same_keys, positions
-from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, TRAINING
+from video_assets.core.schema import CHECKED, CLIPS, DROPPED, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.shard import outcome_of
 from video_assets.publish.manifest import verify_published
@@ -29,9 +29,9 @@ from video_assets.publish.rules.checks import CheckFinding
 from video_assets.publish.rules.counting import count_funnel
 from video_assets.publish.versions import read_versions
 from video_assets.settings.model import Settings, Source
-from video_assets.sources.ledgers import ledgers
+from video_assets.sources.ledgers import ledgers, listed_keys
 from video_assets.storage.layout import Layout
-from video_assets.storage.row_groups import groups, opened
+from video_assets.storage.row_groups import parts
 from video_assets.storage.stages import read_stage, stage_note
 from video_assets.storage.tables import count_nulls, count_rows, read_empty, read_table
 
@@ -47,8 +47,7 @@ class ImplausibleError(MendableError):
 def audit_metadata(layout: Layout, sources: Sequence[Source]) -> list[CheckFinding]:
     """Every clip that the sources listed is in enriched_metadata, kept or dropped."""
     stage = read_stage(layout.enriched_metadata, CLIPS, columns=["clip_key"])
-    paths = ledgers(layout, sources).values()
-    listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows["clip_key"] for path in paths])
+    listed = listed_keys(layout, sources)
     found = pd.concat([stage.kept["clip_key"], stage.dropped["clip_key"]])
     is_same = have_same_keys(listed, found)
     lost = [] if is_same else sorted({*listed[positions(listed, found) < 0], *found[positions(found, listed) < 0]})
@@ -110,16 +109,15 @@ def _look_through(table: Path, root: Path) -> _Rows:
     # Captions are most of the table, and no rule but one asks about them: whether one is missing.
     names, disk = [name for name in TRAINING.names if name != "text"], _Disk(root)
     found = _Rows(paths=[pd.Series(dtype=TRAINING.dtypes["path"])])
-    with opened(table) as file:
-        for part in groups(file, names):
-            rows = part.select(names).to_pandas(types_mapper=pd.ArrowDtype)
-            found.n_rows += len(rows)
-            found.wrong.update(checks.wrong_values(rows))
-            found.paths.append(rows["path"])
-            paths = rows["path"].tolist()
-            gone = [path for path, size, known in zip(paths, disk.sizes(paths), rows["file_size"], strict=True) if size != known]
-            found.n_gone += len(gone)
-            found.first_gone = found.first_gone or next(iter(gone), "")
+    for part in parts(table, names):
+        rows = part.to_pandas(types_mapper=pd.ArrowDtype)
+        found.n_rows += len(rows)
+        found.wrong.update(checks.wrong_values(rows))
+        found.paths.append(rows["path"])
+        paths = rows["path"].tolist()
+        gone = [path for path, size, known in zip(paths, disk.sizes(paths), rows["file_size"], strict=True) if size != known]
+        found.n_gone += len(gone)
+        found.first_gone = found.first_gone or next(iter(gone), "")
     return found
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from video_assets.core.filters import drop_duplicate_content, drop_excluded
 from video_assets.core.matching import have_same_keys, positions, repeated, shared
-from video_assets.core.schema import CHECKED, DROPPED, LEDGER
+from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import is_dropped
 from video_assets.pipeline.currency import IncompleteInputError
@@ -24,10 +24,9 @@ from video_assets.publish.rules.rows import counts_by_reason, counts_by_source
 from video_assets.publish.shard_columns import ShardColumns
 from video_assets.select.stage import unwanted
 from video_assets.settings.model import Settings
-from video_assets.sources.ledgers import ledgers
+from video_assets.sources.ledgers import listed_keys
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import read_stage
-from video_assets.storage.tables import read_table
 from video_assets.tombstones.matching import Tombstones, drop_taken_down
 from video_assets.tombstones.table import read_tombstones
 
@@ -185,8 +184,7 @@ def _paths_in_order(columns: ShardColumns, rows: npt.NDArray[np.int64], *, are_k
 
 def refuse_lost_clips(layout: Layout, settings: Settings, plan: Plan) -> None:
     """Every clip of the ledgers is kept or dropped, once; nothing else is."""
-    paths = ledgers(layout, settings.sources).values()
-    listed = pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows["clip_key"] for path in paths])
+    listed = listed_keys(layout, settings.sources)
     kept, dropped = plan.keys, plan.dropped["clip_key"]
     found = pd.concat([kept, dropped])
     if have_same_keys(listed, found):

@@ -39,7 +39,7 @@ from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.keys import KeyRange
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
-from video_assets.storage.row_groups import groups, opened, rows_with
+from video_assets.storage.row_groups import opened, parts, rows_with
 from video_assets.storage.tables import count_rows, read_table, write_table_in_parts
 from video_assets.tombstones.matching import Tombstones, bury
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
@@ -58,6 +58,17 @@ def ledgers(layout: Layout, sources: Iterable[Source]) -> dict[str, Path]:
         for partition in layout.partitions(source.name):
             found[f"{source.name}/{partition}"] = layout.partition_ledger(source.name, partition)
     return found
+
+
+def listed_keys(layout: Layout, sources: Iterable[Source]) -> pd.Series:
+    """Keys of all clips that the sources have listed, ledger after ledger.
+
+    Raises:
+        FileNotFoundError: a source has listed nothing yet.
+        ValueError: a ledger is not readable; the message names it.
+    """
+    paths = ledgers(layout, sources).values()
+    return pd.concat([read_table(path, LEDGER, columns=["clip_key"]).rows["clip_key"] for path in paths])
 
 
 def listing_notes(layout: Layout, source: str) -> list[str]:
@@ -182,7 +193,7 @@ def _list_news(layout: Layout, own: OwnClips, scan: Scan, buried: str, contents:
     if patch is None or known is None:
         return False
     state, table = state_of(own, scan, tables, contents), TableBefore(own, tables, contents)
-    previous = _parts_of(path, NEEDED)
+    previous = (part.to_pandas(types_mapper=pd.ArrowDtype) for part in parts(path, NEEDED))
     news = news_of(own, scan, known, previous, now_ns=time.time_ns(), whole_rows=lambda keys: _rows_of(path, keys))
     if news is None:
         return False
@@ -196,13 +207,6 @@ def _list_news(layout: Layout, own: OwnClips, scan: Scan, buried: str, contents:
 
 def _write_notes(layout: Layout, notes: list[str]) -> None:
     write_text(layout.notes("own_clips"), json.dumps(notes, indent=1, ensure_ascii=False) + "\n")
-
-
-def _parts_of(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
-    """All rows of a ledger, some thousand at a time."""
-    with opened(path) as file:
-        for part in groups(file, columns):
-            yield part.select(columns).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def _rows_of(path: Path, clip_keys: pd.Series) -> pd.DataFrame:

@@ -47,6 +47,17 @@ def groups(file: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:
     return (file.read_row_group(group, columns=columns) for group in range(file.num_row_groups))
 
 
+def parts(path: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """The table at `path` a row group at a time, its columns in this order.
+
+    Raises:
+        FileNotFoundError, StageError: as `opened`; the latter also when a column is missing.
+    """
+    with opened(path) as file:
+        for rows in groups(file, columns):
+            yield rows.select(columns).replace_schema_metadata(None)
+
+
 def kept_parts(path: Path, columns: list[str]) -> Iterator[pa.Table]:
     """Rows that the stage at `path` kept, a row group at a time: what `read_stage` reads, for what needs no whole stage.
 
@@ -54,9 +65,7 @@ def kept_parts(path: Path, columns: list[str]) -> Iterator[pa.Table]:
         StageError: the stage is missing, torn, unreadable, or lacks a column.
     """
     refuse_torn(path)
-    with opened(path) as file:
-        for rows in groups(file, columns):
-            yield rows.select(columns).replace_schema_metadata(None)
+    yield from parts(path, columns)
 
 
 def rows_with(file: pq.ParquetFile, name: str, values: Sequence[str], columns: list[str]) -> Iterator[pa.Table]:

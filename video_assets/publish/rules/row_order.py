@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from video_assets.core.matching import column_of
 from video_assets.publish.rules.rows import call
 
 Ints = npt.NDArray[np.int64]
@@ -27,7 +28,7 @@ def merge_order(keys: Sequence[pd.Series]) -> npt.NDArray[np.int16]:
     """
     sizes = [len(table) for table in keys]
     table_of = np.repeat(np.arange(len(keys), dtype=np.int16), sizes)
-    every = pa.chunked_array([chunk for table in keys for chunk in _chunks(table)], type=pa.string())
+    every = column_of(pd.concat(keys, ignore_index=True))
     rank = call("sort_indices", every)
     in_order = every.take(rank)
     is_twice = np.flatnonzero(call("equal", in_order[1:], in_order[:-1]).to_numpy())
@@ -76,8 +77,3 @@ def growing_order(places: Ints, n_before: int) -> Ints | None:
     if (np.diff(wanted) > 0).all():
         return None
     return np.argsort(wanted, kind="stable")
-
-
-def _chunks(column: pd.Series) -> list[pa.Array]:
-    array = pa.array(column, type=pa.string())
-    return array.chunks if isinstance(array, pa.ChunkedArray) else [array]

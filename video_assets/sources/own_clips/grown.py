@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import xxhash
 
+from video_assets.core.matching import column_of
 from video_assets.core.schema import LEDGER
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.found_clips import Indexes
@@ -119,7 +119,7 @@ def news_of(
     lines = Lines(settings, scan, None, now_ns=now_ns, notes=notes, source=source)
     label, prefix = f"{lines.label(Path(known.path))}:", f"{source}/{lines.folder_prefix}"
     stand = _Standing.of(previous, label=label, prefix=prefix)
-    at = scan.clips.places_of(stand.names)
+    at = scan.clips.places_of(column_of(stand.names))
     if len(at) != known.n_rows or (at < 0).any() or len(scan.clips) - len(at) > MAX_ROWS:
         return None
     fresh = lines.after(known, at)
@@ -148,7 +148,7 @@ class _Standing:
     `names` are as in the scan, `facts` bytes and modification time, two columns.
     """
 
-    names: pa.ChunkedArray
+    names: pd.Series
     facts: Indexes
     is_ok: np.ndarray
     others: pd.DataFrame
@@ -156,29 +156,27 @@ class _Standing:
     @classmethod
     def of(cls, previous: Iterable[pd.DataFrame], *, label: str, prefix: str) -> "_Standing":
         """From `NEEDED` columns of a ledger: `label` begins the table's lines, `prefix` the keys of clips of the scan."""
-        names, facts, is_ok = list[pa.Array](), [np.empty((0, 2), np.int64)], [np.empty(0, bool)]
         others = [LEDGER.frame()[NEEDED]]
+        names, facts, is_ok = [others[0]["clip_key"]], [np.empty((0, 2), np.int64)], [np.empty(0, bool)]
         for part in previous:
             is_plain = _plain(part, label)
             plain = part if is_plain.all() else part[is_plain]
-            names += _chunks(plain["clip_key"].str.slice(len(prefix)))
+            names.append(plain["clip_key"].str.slice(len(prefix)))
             facts.append(plain[["file_size", "mtime_ns"]].to_numpy(dtype=np.int64))
             is_ok.append(plain["status"].eq("ok").to_numpy(dtype=bool))
             others.append(part[~is_plain])
-        every = pa.chunked_array(names, pa.string())
-        return cls(every, np.concatenate(facts), np.concatenate(is_ok), pd.concat(others, ignore_index=True))
+        return cls(
+            names=pd.concat(names, ignore_index=True),
+            facts=np.concatenate(facts),
+            is_ok=np.concatenate(is_ok),
+            others=pd.concat(others, ignore_index=True),
+        )
 
     def changed(self, facts: Indexes) -> pd.DataFrame:
         """Names of clips that are not what they were, or were not ok, with size and time of now (`facts`); by name."""
         places = np.flatnonzero(~self.is_ok | (self.facts != facts).any(axis=1))
         found = pd.DataFrame(facts[places], columns=["file_size", "mtime_ns"])
-        names = self.names.take(pa.array(places)).to_pandas(types_mapper=pd.ArrowDtype)
-        return found.assign(name=names).sort_values("name", ignore_index=True)
-
-
-def _chunks(column: pd.Series) -> list[pa.Array]:
-    array = pa.array(column, type=pa.string())
-    return array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+        return found.assign(name=self.names.iloc[places].array).sort_values("name", ignore_index=True)
 
 
 def _plain(previous: pd.DataFrame, label: str) -> np.ndarray:
