@@ -23,6 +23,7 @@ from video_assets.defs.own_clips import own_clips, own_clips_sensors
 from video_assets.defs.probing import probe_job
 from video_assets.defs.project import Project
 from video_assets.defs.training import dataset_report, metadata_checks, training_checks, training_csv, with_freshness_policy
+from video_assets.interpreter import all_is_loaded, settle
 from video_assets.progress import Progress
 from video_assets.settings.model import Settings, Source, load_settings
 
@@ -99,4 +100,7 @@ def _behind_the_csv(settings: Settings) -> list[dg.AssetsDefinition]:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What web server, daemon and runs load."""
-    return build_defs(load_settings())
+    settle()
+    found = build_defs(load_settings())
+    all_is_loaded()
+    return found

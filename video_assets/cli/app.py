@@ -6,7 +6,6 @@ Belongs here: commands. Does not belong here: work (`local` and the capabilities
 """
 
 import json
-import sys
 from contextlib import closing, nullcontext
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -18,6 +17,7 @@ from video_assets.cli import exporting, looking, miradata, pages, terminal, tryi
 from video_assets.cli import shards as shard_commands
 from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, find_data_root, use_data_root
 from video_assets.cli.completion import InstallCompletion, ShowCompletion
+from video_assets.interpreter import all_is_loaded, settle
 from video_assets.local.options import remember_options
 from video_assets.settings import Settings, load_settings
 from video_assets.settings.section import absolute
@@ -64,7 +64,7 @@ def _show_version(value: bool) -> None:
 
 
 @app.callback()
-def main(
+def options(
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
     ] = False,
@@ -139,6 +139,7 @@ def _run(settings: Settings, *, is_prepare_only: bool, is_every_job: bool) -> "R
         return summary_of(settings, nothing_new_since=since)
     from video_assets.local import run as local_run
 
+    all_is_loaded()
     return local_run.run(settings, terminal=terminal.progress(), say=terminal.say, is_prepare_only=is_prepare_only)
 
 
@@ -298,5 +299,12 @@ app.command("probe-new")(shard_commands.probe_new)
 app.command("shard")(shard_commands.check)
 app.command("shards")(shard_commands.show)
 
+
+def main() -> None:
+    """The program."""
+    settle()
+    app()
+
+
 if __name__ == "__main__":
-    sys.exit(app())
+    main()

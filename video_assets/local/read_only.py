@@ -13,6 +13,8 @@ from dagster_webserver.webserver import DagsterWebserver
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from video_assets.interpreter import settle
+
 _REFUSED = {"data": None, "errors": [{"message": "this server shows everything and changes nothing: not permitted here"}]}
 
 
@@ -31,6 +33,7 @@ class ReadOnlyWebserver(DagsterWebserver):
 
 def main() -> None:
     """Serve until told to stop."""
+    settle()
     app.DagsterWebserver = ReadOnlyWebserver  # what its command line makes
     sys.argv[0] = "dagster-webserver"
     sys.argv.append("--read-only")

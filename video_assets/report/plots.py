@@ -5,6 +5,7 @@ Belongs here: what is drawn. Does not belong here: what the kept clips are like 
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,7 @@ _MAX_REASONS = 20
 _MAX_BARS = 100
 
 
+@lru_cache(maxsize=1)  # the CSV's metadata and the report show the same one
 @own_look()
 def funnel_png(result: Funnel) -> bytes:
     """One bar of clips per stage, the dropped part coloured, the reasons beside it."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from video_assets.core.errors import MendableError
+from video_assets.interpreter import settle
 from video_assets.pipeline.decode_check import check_shards
 from video_assets.pipeline.node_notes import node_name, note_delivery, note_workplace
 from video_assets.pipeline.shard import UndeliveredShard
@@ -82,4 +83,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(main(Path(sys.argv[1]), int(os.environ["SLURM_ARRAY_TASK_ID"])))

@@ -58,7 +58,7 @@ class WorkerProcess:
             stdout=self._stderr,
             stderr=self._stderr,
             cwd="/",
-            env=_environment() | {_MARKER: self.marker},
+            env={"OPENBLAS_NUM_THREADS": "1", **_environment(), _MARKER: self.marker},  # see `interpreter`
             pass_fds=(channel, lifeline),
             start_new_session=True,
         )
