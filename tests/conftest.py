@@ -18,6 +18,7 @@ import pytest
 from once_per_run import once_per_run
 
 import video_assets
+from video_assets import interpreter
 from video_assets.samples.demo.make import Sample, make_sample
 
 # A busy machine makes single examples slow; what is too slow altogether ends by pytest-timeout.
@@ -28,6 +29,12 @@ hypothesis.settings.load_profile("shared")
 def pytest_configure() -> None:
     """Ctrl-C works also where a shell runs the tests in the background: it ignores SIGINT there, and children inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    interpreter.settle()
+
+
+def pytest_collection_finish() -> None:
+    """The tests and all that they import stay until the end."""
+    interpreter.all_is_loaded()
 
 
 @pytest.hookimpl(trylast=True)  # after -m and -k have taken tests out

@@ -3,6 +3,10 @@
 The made-up records are put where a killed run leaves them (probe parts, verdict parts), so that the pipeline opens no clip.
 """
 
+import atexit
+import hashlib
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +27,8 @@ from video_assets.storage.parts import PartWriter
 from video_assets.storage.tables import write_table
 
 MTIME_NS = 1_700_000_000_123_456_789
+_MADE = Path(tempfile.mkdtemp(prefix="data-roots-"))
+atexit.register(shutil.rmtree, _MADE, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -65,17 +71,38 @@ def settings_of(root: Path, **sections: dict[str, Any]) -> Settings:
 
 
 def fill(root: Path, clips: Sequence[Clip], *, upto: str = "decode_check", **sections: dict[str, Any]) -> tuple[Layout, Settings]:
-    """Materialize everything up to `upto` (own_clips, enriched_metadata, size_filtered, shard_lists or decode_check)."""
-    settings, layout = settings_of(root, **sections), Layout(root)
+    """Materialize everything up to `upto` (own_clips, enriched_metadata, size_filtered, shard_lists or decode_check).
+
+    In a folder without tables it is a copy of what was made for the first test that asked for the same.
+    """
+    made = _made_once(clips, upto, sections)
+    if any((root / path.name).exists() for path in made.iterdir()):
+        _fill(root, clips, upto, sections)
+    else:
+        shutil.copytree(made, root, dirs_exist_ok=True)
+    return Layout(root), settings_of(root, **sections)
+
+
+def _made_once(clips: Sequence[Clip], upto: str, sections: dict[str, dict[str, Any]]) -> Path:
+    """A data root that no test may change."""
+    made = _MADE / hashlib.sha256(repr((clips, [clip.path for clip in clips], upto, sections)).encode()).hexdigest()
+    if not made.exists():
+        with tempfile.TemporaryDirectory(dir=_MADE) as folder:  # torn when a test that expects an error was the first
+            _fill(Path(folder, "root"), clips, upto, sections)
+            Path(folder, "root").rename(made)
+    return made
+
+
+def _fill(root: Path, clips: Sequence[Clip], upto: str, sections: dict[str, dict[str, Any]]) -> None:
+    layout = Layout(root)
     by_ledger: dict[Path, list[Clip]] = {}
     for clip in clips:
         path = layout.partition_ledger(clip.source, clip.partition) if clip.partition else layout.ledger(clip.source)
         by_ledger.setdefault(path, []).append(clip)
     for path, listed in by_ledger.items():
         write_table(path, LEDGER, LEDGER.frame(map(_listed, listed)))
-    if upto == "own_clips":
-        return layout, settings
-    return after_listing(root, clips, upto=upto, **sections)
+    if upto != "own_clips":
+        after_listing(root, clips, upto=upto, **sections)
 
 
 def after_listing(

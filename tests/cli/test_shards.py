@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import command
 from prepared_shards import SHARDS, prepare
 
 from video_assets.pipeline.decode_check import CHECK, check_shards
@@ -41,9 +42,8 @@ def start(layout, *arguments, **options):
 
 def call(layout, *arguments):
     """Exit code, lines on stdout, and what was said on stderr."""
-    process = start(layout, *arguments)
-    out, said = process.communicate(timeout=900)
-    return process.returncode, out.splitlines(), said
+    done = command(*arguments, "--data-root", layout.root)
+    return done.returncode, done.stdout.splitlines(), done.stderr
 
 
 def test_what_the_command_decodes_a_run_of_all_shards_finds_and_does_not_decode_again(layout):

@@ -164,8 +164,6 @@ def server(data_root: Path, *arguments: str) -> Iterator[Server]:
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        # A shell in the background starts its children with SIGINT ignored; this server must hear it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
     )
     try:

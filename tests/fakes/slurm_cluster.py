@@ -24,6 +24,7 @@ from pathlib import Path
 
 import psutil
 
+_PATH = os.environ["PATH"]  # the administrator works on while another test has set its own
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
 _CONF = """\
 ClusterName=tests
@@ -148,7 +149,8 @@ class SlurmCluster:
 
     def call(self, *command: str, check: bool = True) -> str:
         """What a command of Slurm prints."""
-        return subprocess.run(command, check=check, capture_output=True, text=True).stdout
+        program = shutil.which(command[0], path=_PATH) or command[0]
+        return subprocess.run([program, *command[1:]], check=check, capture_output=True, text=True).stdout
 
     def stop(self) -> None:
         """Cancel everything and end all daemons."""

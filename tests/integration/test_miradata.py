@@ -1,12 +1,11 @@
 """MiraData through the whole graph: a table in the authors' format, real videos on a web server, the combined CSV."""
 
 import json
-import subprocess
-import sys
 
 import dagster as dg
 import pandas as pd
 import pytest
+from command_line import command
 from media_factory import make_clip
 from mira_tables import QUICK, make_video, v1_row, write_v1
 from web_server import serving
@@ -14,11 +13,6 @@ from web_server import serving
 from video_assets.definitions import build_defs
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
-
-
-def command(*arguments):
-    line = [sys.executable, "-m", "video_assets.cli.app", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """The authors' rows through the whole graph: right captions, right frames, none lost to their numbers or clocks."""
 
 import json
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 from authors_rows import ROWS, make_source, numbers_in
+from command_line import command
 from media_factory import make_clip
 from mira_tables import QUICK, V1_HEADER, write_v1
 from web_server import serving
@@ -63,6 +62,4 @@ def run(root, own, miradata):
     (root / "video_assets.toml").write_text(
         "\n".join(["[own_clips]", f'folder = "{own}"', "settle_s = 0", "[decode]", "n_shards = 1", "[miradata]", *lines])
     )
-    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(root), "--json"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    command("run", "--data-root", root, "--json", check=True)

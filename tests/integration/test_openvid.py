@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from command_line import command
 from hub_server import FakeHub
 from media_factory import flip_media
 from openvid_repo import REPO, OpenVidRepo, files_of, make_repo
@@ -59,10 +60,8 @@ def start(root, hub):
 
 
 def finish(root, hub):
-    process = start(root, hub)
-    out, told = process.communicate(timeout=900)
-    assert process.returncode == 0, f"{out}\n{told}"
-    return json.loads(out), told
+    done = command("run", "--data-root", root, "--json", env=environment(hub), check=True)
+    return json.loads(done.stdout), done.stderr
 
 
 def rows(path):

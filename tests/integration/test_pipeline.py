@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from command_line import command
 
 from video_assets.look.catalogue import prepare
 from video_assets.samples.demo.make import EXPECTED, SAMPLE_MAX_FILE_SIZE_MIB, Sample
@@ -27,20 +28,11 @@ COLUMNS = ["path", "text", "num_frames", "height", "width", "aspect_ratio", "fps
 pytestmark = pytest.mark.slow(8)
 
 
-def command(*arguments: object, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    """The program as a user starts it."""
-    line = [sys.executable, "-m", "video_assets.cli.app", *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    if check and done.returncode:
-        raise AssertionError(f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return done
-
-
 def run(sample: Sample, data_root: Path, *more: object) -> dict[str, Any]:
     """`video-assets run` on the sample's files, as own clips."""
     limit = ["--max-file-size-mib", SAMPLE_MAX_FILE_SIZE_MIB]
     own = ["--clips", sample.clips, "--captions", sample.captions]
-    done = command("run", *own, "--data-root", data_root, "--json", *limit, *more)
+    done = command("run", *own, "--data-root", data_root, "--json", *limit, *more, check=True)
     return json.loads(done.stdout)
 
 
@@ -106,7 +98,7 @@ def test_the_readme_shows_what_the_program_gives(first: Path) -> None:
     for row in shown:  # the bytes of a file depend on the encoder's version
         assert any(re.fullmatch(_as_pattern(row.rpartition(" | ")[0]) + r" \| \d+", each) for each in rows), row
     asked, *answer = readme.partition("$ video-assets why ")[2].partition("```")[0].strip().splitlines()
-    said = command("why", asked.split()[0], "--data-root", first, check=False).stdout.splitlines()
+    said = command("why", asked.split()[0], "--data-root", first).stdout.splitlines()
     for line in answer:
         assert any(re.fullmatch(_as_pattern(line), each) for each in said), line
 
@@ -181,25 +173,25 @@ def test_new_changed_and_removed_clips_are_taken_up(sample: Sample, tmp_path: Pa
     data_root.mkdir()
     (data_root / "video_assets.toml").write_text("[own_clips]\nsettle_s = 0\n")  # the captions are only just written
     arguments = ["run", "--clips", clips, "--data-root", data_root, "--shards", "2", "--json"]
-    assert json.loads(command(*arguments).stdout)["kept"] == 2
+    assert json.loads(command(*arguments, check=True).stdout)["kept"] == 2
     shutil.copy2(sample.clips / "mountains.mp4", clips / "new.mp4")
     (clips / "new.txt").write_text("new")
     shutil.copy2(sample.clips / "broken/half-downloaded.mp4", clips / "moonlight.mp4")
     (clips / "aquarium.mp4").unlink()
-    summary = json.loads(command(*arguments).stdout)
+    summary = json.loads(command(*arguments, check=True).stdout)
     assert summary["kept"] == 1
     assert summary["dropped"] == {"own_clips": {"gone": 1}, "decode_check": {"truncated": 1}}
 
 
 def test_a_run_without_clips_says_what_to_give(tmp_path: Path) -> None:
-    done = command("run", "--data-root", tmp_path, check=False)
+    done = command("run", "--data-root", tmp_path)
     assert done.returncode == 2
     assert "--clips" in done.stderr
     assert "--sample" in done.stderr
 
 
 def test_a_missing_folder_is_one_clear_error(tmp_path: Path) -> None:
-    done = command("run", "--clips", tmp_path / "nowhere", "--data-root", tmp_path / "data", check=False)
+    done = command("run", "--clips", tmp_path / "nowhere", "--data-root", tmp_path / "data")
     assert done.returncode == 2, "wrong usage, said before anything is saved"
     assert str(tmp_path / "nowhere") in done.stderr
     assert "Traceback" not in done.stderr

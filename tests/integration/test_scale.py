@@ -1,4 +1,4 @@
-"""20 new clips among 5,000 known ones: only the 20 are opened."""
+"""20 new clips among 2,000 known ones: only the 20 are opened."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from growth import Folder, add_new, measure
 
 @pytest.mark.slow(10)
 @pytest.mark.timeout(2400)
-def test_only_new_clips_are_opened_among_five_thousand(tmp_path: Path) -> None:
-    folder = Folder(tmp_path, n_known=5_000, n_new=20)
+def test_only_new_clips_are_opened_among_two_thousand(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, n_known=2_000, n_new=20)
     folder.make(is_empty=False)
     add_new(folder)
-    assert measure("new clips", folder.data_root).kept == 5_020
+    assert measure("new clips", folder.data_root).kept == 2_020
     with dg.DagsterInstance.from_config(str(folder.data_root / ".dagster")) as instance:
         probed = instance.get_latest_materialization_event(dg.AssetKey("enriched_metadata"))
         assert number(probed, "newly_probed_clips") == 20

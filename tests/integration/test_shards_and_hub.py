@@ -4,12 +4,11 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+from command_line import command
 from hub_server import FakeHub
 from media_factory import make_clip
 
@@ -37,9 +36,8 @@ def test_clips_of_tar_shards_and_of_the_hub_become_one_training_csv(tmp_path):
         hub.commit("me/clips", {**files, "0.tar": shard({"h.mp4": clips[2], "h.json": b'{"caption": "of a shard of the hub"}'})})
         root.mkdir()
         (root / "video_assets.toml").write_text('[hub]\nis_enabled = true\nrepo = "me/clips"\n')
-        line = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(root), "--clips", str(own), "--json"]
-        done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "HF_ENDPOINT": hub.endpoint})
-    assert done.returncode == 0, done.stderr
+        environment = {**os.environ, "HF_ENDPOINT": hub.endpoint}
+        done = command("run", "--data-root", root, "--clips", own, "--json", env=environment, check=True)
     told = json.loads(done.stdout)
     with Path(told["csv"]).open(newline="") as file:
         rows = list(csv.DictReader(file))

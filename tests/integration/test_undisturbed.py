@@ -4,16 +4,14 @@ Real web server, daemon, code servers and storage. New clips come; the storage f
 middle of decoding; the machine is switched off.
 """
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 
 import psutil
 import pytest
 import tomlkit
+from command_line import command
 from dagster_server import server, wait_for
 from faulty_mount import faulty_mount, why_no_mount
 
@@ -77,8 +75,7 @@ class Platform:
     def undisturbed_csv(self, base):
         root = base / "undisturbed"
         self.write_settings(root, is_automatic=False)
-        command = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(root)]
-        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+        command("run", "--data-root", root, check=True)
         return (root / "training" / "training.csv").read_bytes()
 
     def processes(self, *words):

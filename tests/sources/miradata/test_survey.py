@@ -2,10 +2,9 @@
 
 import json
 import random
-import subprocess
-import sys
 
 import pytest
+from command_line import command
 from hypothesis import given
 from hypothesis import strategies as st
 from mira_tables import QUICK, make_video, v1_row, write_v1
@@ -94,10 +93,9 @@ def test_the_command_prints_shares_and_goes_on_where_it_stopped(tmp_path):
         root.mkdir()
         lines = [f"{name} = {json.dumps(value)}" for name, value in ({"csv": str(csv)} | QUICK).items()]
         (root / "video_assets.toml").write_text("\n".join(["[miradata]", *lines]))
-        line = [sys.executable, "-m", "video_assets.cli.app", "miradata", "survey", "--sample", "9", "--data-root", str(root)]
-        told = subprocess.run(line, capture_output=True, text=True, check=False)
-        assert told.returncode == 0, told.stderr
+        line = ["miradata", "survey", "--sample", "9", "--data-root", root]
+        told = command(*line, check=True)
         assert "| 127.0.0.1 | 3 | 3 | 100.0% | 43.8% to 100.0% |" in told.stdout
-        again = subprocess.run([*line, "--json"], capture_output=True, text=True, check=False)
+        again = command(*line, "--json")
         assert json.loads(again.stdout)[0]["n_had"] == 3
         assert len(web.log) == 3
