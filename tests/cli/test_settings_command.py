@@ -19,6 +19,19 @@ def clips(sample: Sample, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["decode.retries", "-1"], "setting decode.retries must be at least 0, and is -1"),
+        (["decode.retries", "--jsn"], "no such option: --jsn"),
+        (["-j"], "no such option: -j"),
+    ],
+)
+def test_a_negative_number_is_a_value_and_no_option(tmp_path: Path, given: list[str], said: str) -> None:
+    done = command("settings", *given, "--data-root", tmp_path)
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--clips", "mistyped"], "no such folder of clips"),

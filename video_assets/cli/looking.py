@@ -123,11 +123,21 @@ def status(
             time.sleep(_LOOK_AGAIN_S)
 
 
-@app.command()
+def _no_option(given: str | None) -> str | None:
+    """As an argument: a negative number is none of the options that do not exist."""
+    if given is not None and given.startswith("-") and not given[1:2].isdigit():
+        raise typer.BadParameter(f"""no such option: {given}; a text that begins with - needs quotes: '"{given}"'""")
+    return given
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # -1 is a value
 def settings(
-    key: Annotated[str | None, typer.Argument(help="As decode.n_shards; all when left out.", show_default=False)] = None,
+    key: Annotated[
+        str | None, typer.Argument(help="As decode.n_shards; all when left out.", show_default=False, callback=_no_option)
+    ] = None,
     value: Annotated[
-        str | None, typer.Argument(help="Set it, in DATA_ROOT/video_assets.toml; as in TOML, quotes may be left out.")
+        str | None,
+        typer.Argument(help="Set it, in DATA_ROOT/video_assets.toml; as in TOML, quotes may be left out.", callback=_no_option),
     ] = None,
     data_root: DataRoot = Path("data"),
     unset: Annotated[bool, typer.Option("--unset", help="Forget it: the default counts again.")] = False,
