@@ -2,8 +2,10 @@
 
     .venv/bin/python benchmarks/chain.py --drop 1 --times 3
     .venv/bin/python benchmarks/chain.py --drop 50 --interval 30
+    .venv/bin/python benchmarks/chain.py --known 100000
 
-Web server, daemon and code servers as `make ui` starts them, on the built-in sample and 24 shards. `idle` is the CPU time of all
+Web server, daemon and code servers as `make ui` starts them, on the built-in sample, or with `--known` among so many clips (of
+`growth.py`, judged before), and 24 shards. `idle` is the CPU time of all
 servers before anything is dropped, in a share of one core. Seconds count from the rename that drops the clips.
 """
 
@@ -12,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +24,24 @@ import tomlkit
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "fakes"))  # the server as users start it
 
 from dagster_server import Server, server, wait_for
+from growth import Folder
 
-from video_assets.samples.demo.make import Sample, make_sample
+from video_assets.samples.demo.make import make_sample
 
 RUNS = """
 query { runsOrError(limit: 30) { ... on Runs { results {
   runId jobName status creationTime startTime endTime assetSelection { path } tags { key value } } } } }
 """
-CLIP = "aquarium.mp4"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A folder of clips with its captions table, the film that is dropped, and the columns of its row behind path and text."""
+
+    clips: Path
+    captions: Path
+    film: Path
+    more: str = ""
 
 
 def main() -> None:
@@ -37,31 +50,47 @@ def main() -> None:
     parser.add_argument("--drop", type=int, default=1, help="clips that are dropped at once")
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--interval", type=int, help="automation.sensor_interval_s; default: the program's")
+    parser.add_argument("--known", type=int, default=0, help="clips that are there already; default: the sample's")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        root, sample = Path(folder, "data"), make_sample(Path(folder, "sample"))
-        root.mkdir()
+        root = Path(folder, "data")
+        watched = among(Path(folder), asked.known) if asked.known else the_sample(Path(folder, "sample"))
+        root.mkdir(exist_ok=True)
         automation = {"sensor_interval_s": asked.interval} if asked.interval else {}
-        own = {"folder": str(sample.clips), "captions": str(sample.captions), "settle_s": 0}
-        (root / "video_assets.toml").write_text(tomlkit.dumps({"own_clips": own, "automation": automation}))
+        own = {"folder": str(watched.clips), "captions": str(watched.captions), "settle_s": 0}
+        told = {"own_clips": own, "automation": automation, "training": {"duplicates": "keep"}}
+        (root / "video_assets.toml").write_text(tomlkit.dumps(told))
         with server(root) as ui:
             csv = root / "training" / "training.csv"
             wait_for(csv.exists, timeout_s=1_800)
             for number in range(asked.times):
                 wait_for(lambda: is_calm(ui), timeout_s=1_800)
                 print(f"\ndrop {number + 1} of {asked.times}: {asked.drop} clips; idle: {idle(ui):.1%} of a core", flush=True)
-                drop(sample, csv, asked.drop, number, ui)
+                drop(watched, csv, asked.drop, number, ui)
 
 
-def drop(sample: Sample, csv: Path, n_clips: int, number: int, ui: Server) -> None:
+def the_sample(folder: Path) -> Watched:
+    """The built-in sample."""
+    sample = make_sample(folder)
+    return Watched(sample.clips, sample.captions, sample.clips / "aquarium.mp4")
+
+
+def among(folder: Path, n_known: int) -> Watched:
+    """Many clips, and a data root below `folder` that has judged them."""
+    known = Folder(folder, n_known, 0)
+    known.make(is_empty=False)
+    return Watched(known.clips, known.captions, known.base, more=",5.5")
+
+
+def drop(watched: Watched, csv: Path, n_clips: int, number: int, ui: Server) -> None:
     """Drop clips with captions beside them in a new table, and follow the runs until the CSV has them."""
     known = {run["runId"] for run in runs(ui)}
-    clips, table = sample.clips, sample.captions
+    clips, table = watched.clips, watched.captions
     names = [f"dropped-{number}-{clip}.mp4" for clip in range(n_clips)]
     draft = table.with_name("draft.csv")
-    draft.write_text(table.read_text() + "".join(f"{name},a dropped clip\n" for name in names))
+    draft.write_text(table.read_text() + "".join(f"{name},a dropped clip{watched.more}\n" for name in names))
     for place, name in enumerate(names):
-        shutil.copy2(clips / CLIP, clips.parent / name)
+        shutil.copy2(watched.film, clips.parent / name)
         with (clips.parent / name).open("ab") as file:  # an atom of its own: other bytes, the same film
             file.write((16).to_bytes(4, "big") + b"free" + (number * 100_000 + place).to_bytes(8, "big"))
     for name in names:
