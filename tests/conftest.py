@@ -8,10 +8,12 @@ import shutil
 import signal
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import av
+import data_roots
 import hypothesis
 import numpy as np
 import pytest
@@ -77,6 +79,12 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Settings of `make run` in this folder (data/video_assets.toml, of the data root that is used unless told) are not read."""
     with contextlib.chdir(tmp_path_factory.mktemp("elsewhere")):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_data_roots(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Equal data roots are made once, by whichever worker is the first to need them."""
+    data_roots.share(partial(once_per_run, tmp_path_factory))
 
 
 @pytest.fixture(autouse=True)

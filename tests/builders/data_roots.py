@@ -3,11 +3,9 @@
 The made-up records are put where a killed run leaves them (probe parts, verdict parts), so that the pipeline opens no clip.
 """
 
-import atexit
 import hashlib
 import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +25,6 @@ from video_assets.storage.parts import PartWriter
 from video_assets.storage.tables import write_table
 
 MTIME_NS = 1_700_000_000_123_456_789
-_MADE = Path(tempfile.mkdtemp(prefix="data-roots-"))
-atexit.register(shutil.rmtree, _MADE, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -65,6 +61,15 @@ class Clip:
         return f"/clips/{self.source}/{self.name}"
 
 
+_once_per_run: Callable[[str, Callable[[Path], object]], Path]
+
+
+def share(once_per_run: Callable[[str, Callable[[Path], object]], Path]) -> None:
+    """Say where equal data roots are kept for all tests of a run: a function of a name and of what fills the folder."""
+    global _once_per_run  # noqa: PLW0603
+    _once_per_run = once_per_run
+
+
 def settings_of(root: Path, **sections: dict[str, Any]) -> Settings:
     decode = {"n_shards": 3, "workers": 1, **sections.pop("decode", {})}
     return Settings(data_root=root, **{"own_clips": {"folder": "/clips"}, **sections}, decode=decode)
@@ -75,22 +80,14 @@ def fill(root: Path, clips: Sequence[Clip], *, upto: str = "decode_check", **sec
 
     In a folder without tables it is a copy of what was made for the first test that asked for the same.
     """
-    made = _made_once(clips, upto, sections)
+    asked = repr((clips, [clip.path for clip in clips], upto, sections))
+    name = f"data-root-{hashlib.sha256(asked.encode()).hexdigest()}"
+    made = _once_per_run(name, lambda folder: _fill(folder, clips, upto, sections))
     if any((root / path.name).exists() for path in made.iterdir()):
         _fill(root, clips, upto, sections)
     else:
         shutil.copytree(made, root, dirs_exist_ok=True)
     return Layout(root), settings_of(root, **sections)
-
-
-def _made_once(clips: Sequence[Clip], upto: str, sections: dict[str, dict[str, Any]]) -> Path:
-    """A data root that no test may change."""
-    made = _MADE / hashlib.sha256(repr((clips, [clip.path for clip in clips], upto, sections)).encode()).hexdigest()
-    if not made.exists():
-        with tempfile.TemporaryDirectory(dir=_MADE) as folder:  # torn when a test that expects an error was the first
-            _fill(Path(folder, "root"), clips, upto, sections)
-            Path(folder, "root").rename(made)
-    return made
 
 
 def _fill(root: Path, clips: Sequence[Clip], upto: str, sections: dict[str, dict[str, Any]]) -> None:
