@@ -9,6 +9,7 @@ from video_assets.core import filters, verdicts
 from video_assets.core.pictures import PictureDemands
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER
 from video_assets.explain.reasons import MEANINGS
+from video_assets.publish.rules import drops
 from video_assets.sources.fetching import fetches
 from video_assets.sources.own_clips import statuses as ledger
 
@@ -165,20 +166,6 @@ def test_the_words_of_ffmpeg_become_the_detail():
     ]
 
 
-@given(st.lists(st.sampled_from([None, "x", "y", "z"])), st.randoms())
-def test_of_clips_with_the_same_bytes_the_first_by_key_is_kept_whatever_the_order(hashes, random):
-    before = checked(content_hash=hashes).sample(frac=1, random_state=random.randrange(1000)) if hashes else CHECKED.frame()
-    before = before.reset_index(drop=True)
-    split = filters.drop_duplicate_content(before)
-    assert_partition(split, before)
-    assert len(split.kept) == sum(h is None for h in hashes) + len(set(hashes) - {None})
-    known = split.kept[split.kept["content_hash"].notna()].set_index("content_hash")["clip_key"]
-    for key, detail in zip(split.dropped["clip_key"], split.dropped["detail"], strict=True):
-        twin = detail.removeprefix("same bytes as ")
-        assert twin < key
-        assert twin == known[before.set_index("clip_key")["content_hash"][key]]
-
-
 def test_clips_that_changed_since_they_were_listed_are_all_dropped():
     before = CLIPS.frame(checked(file_size=[1, 2]))
     split = filters.drop_changed(before)
@@ -193,6 +180,6 @@ def test_an_undecided_clip_is_an_error_that_names_it():
 
 
 def test_every_reason_has_a_meaning():
-    of_modules = {*ledger.REASONS, *fetches.REASONS, *filters.REASONS, *verdicts.REASONS, *verdicts.VERDICTS}
+    of_modules = {*ledger.REASONS, *fetches.REASONS, *filters.REASONS, *drops.REASONS, *verdicts.REASONS, *verdicts.VERDICTS}
     assert set(MEANINGS) >= of_modules - {"good", "bad"}
     assert all(MEANINGS.values())

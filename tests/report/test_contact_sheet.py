@@ -10,7 +10,7 @@ from PIL import Image
 from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.media.making.encode import VideoTrack, write_clip
 from video_assets.report.contact_sheet import contact_sheet_webp, contact_sheets
-from video_assets.report.figure import readable
+from video_assets.report.style import readable
 from video_assets.settings.model import Settings
 from video_assets.settings.steps import Decode, Training
 from video_assets.storage.layout import Layout

@@ -1,12 +1,12 @@
 """The census as a picture: the fullest buckets, and what falls out.
 
-Belongs here: this drawing. Does not belong here: how things are drawn (`report.figure`), counting (`census.census`).
+Belongs here: this drawing. Does not belong here: how things are drawn (`report.style`), counting (`census.census`).
 """
 
 from video_assets.census.census import Census
 from video_assets.census.table import summary
 from video_assets.core.units import count, duration
-from video_assets.report.figure import BAD, KEPT, count_axis, label, new_figure, own_look, png, safe, style
+from video_assets.report.style import BAD, KEPT, count_axis, label, new_figure, own_look, png, safe, style
 
 _MOST = 20
 _ROOM = 1.25

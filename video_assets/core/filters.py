@@ -1,10 +1,10 @@
 """What takes a clip out, and by which reason: every filter returns both halves, so that no clip vanishes.
 
 Belongs here: the rules, as functions from a table to `Split`. Does not belong here: reading or writing tables (`storage`), what a
-verdict means (`core.verdicts`), when a caption is empty (`core.captions`).
+verdict means (`core.verdicts`), when a caption is empty (`core.captions`), what only a publication leaves out
+(`publish.rules.drops`).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,6 @@ REASONS = {
     "changed_since_listing": "the file was replaced between listing and decoding; list it again (materialize the source)",
     **PICTURE_REASONS,
     "not_measured": "the clip decoded, but its frames, size or rate are not known, so it cannot be trained on",
-    "excluded": "somebody left it out; delete its row in DATA_ROOT/exclude.csv to have it back",
-    "duplicate_content": "another clip has the same bytes; the first by clip key is kept (training.duplicates)",
 }
 
 # The asset that each of them is given by.
@@ -35,8 +33,6 @@ STAGES = {
     "changed_since_listing": "decode_check",
     **dict.fromkeys(PICTURE_REASONS, "decode_check"),
     "not_measured": "decode_check",
-    "excluded": "training_csv",
-    "duplicate_content": "training_csv",
 }
 
 # What the training table cannot do without, and what the decode check must have found out.
@@ -144,22 +140,6 @@ def split_by_verdict(
     shown = _drop_undemanded(measured.kept, demands)
     dropped = pd.concat([by_verdict.dropped, measured.dropped, *(split.dropped for split in shown)], ignore_index=True)
     return Split(kept=shown[-1].kept if shown else measured.kept, dropped=dropped)
-
-
-def drop_excluded(clips: pd.DataFrame, details: Mapping[str, str]) -> Split:
-    """Clips that a person wants left out; `details` by clip key."""
-    detail = clips["clip_key"].map(details)
-    return drop(clips, detail.notna(), stage=STAGES["excluded"], reason="excluded", detail=detail)
-
-
-def drop_duplicate_content(clips: pd.DataFrame) -> Split:
-    """Of clips with the same bytes, keep the first by clip key; clips without a content hash are all kept."""
-    hashes = clips["content_hash"]
-    twins = clips[hashes.notna() & hashes.duplicated(keep=False)].sort_values("clip_key")
-    first = twins.groupby("content_hash")["clip_key"].transform("first")
-    copies = first.index[first != twins["clip_key"]]
-    mask = pd.Series(clips.index.isin(copies), index=clips.index)
-    return drop(clips, mask, stage=STAGES["duplicate_content"], reason="duplicate_content", detail="same bytes as " + first)
 
 
 def _drop_undemanded(checked: pd.DataFrame, demands: PictureDemands) -> list[Split]:

@@ -3,13 +3,14 @@
 `why`, the reports and docs/results.md read it here.
 Belongs here: putting the vocabularies together. Does not belong here: the words themselves, which stand with the code that uses
 them (`sources.own_clips.statuses`, `sources.fetching.fetches`, `sources.openvid.rules.members`, `core.filters`, `core.verdicts`,
-`tombstones.matching`, `select.rules`, `sources.web.rules.faults`).
+`publish.rules.drops`, `tombstones.matching`, `select.rules`, `sources.web.rules.faults`).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from video_assets.core import filters, verdicts
+from video_assets.publish.rules import drops
 from video_assets.select.rules import licences, limits, lint
 from video_assets.sources.fetching import fetches
 from video_assets.sources.openvid.rules import members
@@ -51,6 +52,7 @@ REASONS: dict[str, Reason] = _joined(
     dict(_of(("openvid",), members.REASONS)),
     dict(_of(("miradata",), web_faults.REASONS)),
     {name: Reason((filters.STAGES[name],), meaning) for name, meaning in filters.REASONS.items()},
+    dict(_of((drops.STAGE,), drops.REASONS)),
     dict(_of((limits.STAGE,), limits.REASONS)),
     dict(_of(("training_csv",), {**licences.REASONS, **lint.REASONS})),
     dict(_of(("enriched_metadata", "training_csv"), takedown.REASONS)),

@@ -1,7 +1,7 @@
 """What happened to a clip: every table that knows it is asked, from its source to the training table.
 
 Works on data roots that are half done: tables that are not there yet are said to be so.
-Belongs here: finding clips and their rows. Does not belong here: how an answer is printed (`terminal`), what a reason means
+Belongs here: finding clips and their rows. Does not belong here: how an answer is printed (`cli.terminal`), what a reason means
 (`explain.reasons`).
 """
 

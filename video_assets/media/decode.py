@@ -1,8 +1,8 @@
 """One pass over one clip: FFmpeg's verdict, the numbers of truth, and the hash of the bytes.
 
-Belongs here: decoding and the verdict on it. Does not belong here: isolation, limits and retries (`workers.pool`,
-`checking.check`). The verdict is that of `ffmpeg -v error -i CLIP -f null -` (good = it says nothing), plus a few stricter
-reasons of our own, each named in `core.verdicts.REASONS` and explained in docs/decode-check.md.
+Belongs here: decoding and the verdict on it. Does not belong here: one stream, its frames and their count (`sinks`), isolation,
+limits and retries (`workers.pool`, `checking.check`). The verdict is that of `ffmpeg -v error -i CLIP -f null -` (good = it says
+nothing), plus a few stricter reasons of our own, each named in `core.verdicts.REASONS` and explained in docs/decode-check.md.
 """
 
 import mmap

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from video_assets.core.filters import drop_duplicate_content, drop_excluded
 from video_assets.core.matching import have_same_keys, positions, repeated, shared
 from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
 from video_assets.core.verdicts import is_dropped
 from video_assets.pipeline.currency import IncompleteInputError
 from video_assets.publish.exclusions import read_exclusions
+from video_assets.publish.rules.drops import drop_duplicate_content, drop_excluded
 from video_assets.publish.rules.manifest import ClipCounts
 from video_assets.publish.rules.row_order import merge_order
 from video_assets.publish.rules.rows import counts_by_reason, counts_by_source

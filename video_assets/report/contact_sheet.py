@@ -17,7 +17,7 @@ from video_assets.checking.check import WORK
 from video_assets.core import results
 from video_assets.core.schema import DROPPED
 from video_assets.core.units import duration, number, shorten_middle
-from video_assets.report.figure import INK, MUTED, WIDTH_PX, new_figure, own_look, readable, text, webp
+from video_assets.report.style import INK, MUTED, WIDTH_PX, new_figure, own_look, readable, text, webp
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.row_groups import rows_at

@@ -1,7 +1,7 @@
 """What clips are like, as histograms: size, duration, resolution, rate, captions. A PNG, 900 pixels wide, a few ten kilobytes.
 
 Millions of clips are binned by numpy before anything is drawn. Belongs here: binning and drawing. Does not belong here: colours,
-text and PNG bytes (`report.figure`), counting captions (`report.captions`).
+text and PNG bytes (`report.style`), counting captions (`report.captions`).
 """
 
 from itertools import pairwise
@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 
 from video_assets.core.units import MIB, number, share
 from video_assets.report.captions import CaptionFacts
-from video_assets.report.figure import (
+from video_assets.report.previews import finite
+from video_assets.report.style import (
     BAD,
     INK,
     KEPT,
@@ -27,7 +28,6 @@ from video_assets.report.figure import (
     style,
     text,
 )
-from video_assets.report.previews import finite
 
 _MAX_CLASSES = 7
 

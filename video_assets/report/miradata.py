@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from video_assets.core.units import count, share
-from video_assets.report.figure import (
+from video_assets.report.style import (
     BAD,
     KEPT,
     MUTED,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from video_assets.core.units import count, share
-from video_assets.report.figure import BAD, MUTED, label, name_rows, new_figure, own_look, png, style, text
+from video_assets.report.style import BAD, MUTED, label, name_rows, new_figure, own_look, png, style, text
 
 _MAX_NODES = 40
 

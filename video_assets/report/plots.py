@@ -1,7 +1,7 @@
 """Pictures of what was kept and dropped: the funnel, drop reasons, shards. Each is a PNG, 900 pixels wide, a few ten kilobytes.
 
 Belongs here: what is drawn. Does not belong here: what the kept clips are like (`report.histograms`), colours, text and PNG bytes
-(`report.figure`), the numbers (`core.funnel`).
+(`report.style`), the numbers (`core.funnel`).
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from video_assets.core.funnel import Drop, Funnel
 from video_assets.core.outliers import Outlier
 from video_assets.core.units import count, share, shorten
-from video_assets.report.figure import (
+from video_assets.report.style import (
     BAD,
     INK,
     KEPT,
