@@ -1,6 +1,7 @@
 """What all tests share: a clean environment and the built-in sample, encoded once."""
 
 import contextlib
+import gc
 import hashlib
 import os
 import platform
@@ -8,20 +9,19 @@ import shutil
 import signal
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import av
-import data_roots
 import hypothesis
 import numpy as np
 import pytest
 from once_per_run import once_per_run
 
 import video_assets
-from video_assets import interpreter
 from video_assets.samples.demo.make import Sample, make_sample
+
+_GC_THRESHOLDS = gc.get_threshold()
 
 # A busy machine makes single examples slow; what is too slow altogether ends by pytest-timeout.
 hypothesis.settings.register_profile("shared", deadline=None, max_examples=50)
@@ -31,12 +31,6 @@ hypothesis.settings.load_profile("shared")
 def pytest_configure() -> None:
     """Ctrl-C works also where a shell runs the tests in the background: it ignores SIGINT there, and children inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    interpreter.settle()
-
-
-def pytest_collection_finish() -> None:
-    """The tests and all that they import stay until the end."""
-    interpreter.all_is_loaded()
 
 
 @pytest.hookimpl(trylast=True)  # after -m and -k have taken tests out
@@ -81,18 +75,18 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _shared_data_roots(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Equal data roots are made once, by whichever worker is the first to need them."""
-    data_roots.share(partial(once_per_run, tmp_path_factory))
-
-
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting and no Dagster home of the developer's machine leaks into a test."""
     for name in list(os.environ):
         if name.startswith("VIDEO_ASSETS_") or name == "DAGSTER_HOME":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _usual_garbage_collection() -> None:
+    """What a test leaves open is found in that test, also when code of it has asked for less (`interpreter.settle`)."""
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 @pytest.fixture(scope="session")

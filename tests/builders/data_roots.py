@@ -3,9 +3,7 @@
 The made-up records are put where a killed run leaves them (probe parts, verdict parts), so that the pipeline opens no clip.
 """
 
-import hashlib
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,45 +59,23 @@ class Clip:
         return f"/clips/{self.source}/{self.name}"
 
 
-_once_per_run: Callable[[str, Callable[[Path], object]], Path]
-
-
-def share(once_per_run: Callable[[str, Callable[[Path], object]], Path]) -> None:
-    """Say where equal data roots are kept for all tests of a run: a function of a name and of what fills the folder."""
-    global _once_per_run  # noqa: PLW0603
-    _once_per_run = once_per_run
-
-
 def settings_of(root: Path, **sections: dict[str, Any]) -> Settings:
     decode = {"n_shards": 3, "workers": 1, **sections.pop("decode", {})}
     return Settings(data_root=root, **{"own_clips": {"folder": "/clips"}, **sections}, decode=decode)
 
 
 def fill(root: Path, clips: Sequence[Clip], *, upto: str = "decode_check", **sections: dict[str, Any]) -> tuple[Layout, Settings]:
-    """Materialize everything up to `upto` (own_clips, enriched_metadata, size_filtered, shard_lists or decode_check).
-
-    In a folder without tables it is a copy of what was made for the first test that asked for the same.
-    """
-    asked = repr((clips, [clip.path for clip in clips], upto, sections))
-    name = f"data-root-{hashlib.sha256(asked.encode()).hexdigest()}"
-    made = _once_per_run(name, lambda folder: _fill(folder, clips, upto, sections))
-    if any((root / path.name).exists() for path in made.iterdir()):
-        _fill(root, clips, upto, sections)
-    else:
-        shutil.copytree(made, root, dirs_exist_ok=True)
-    return Layout(root), settings_of(root, **sections)
-
-
-def _fill(root: Path, clips: Sequence[Clip], upto: str, sections: dict[str, dict[str, Any]]) -> None:
-    layout = Layout(root)
+    """Materialize everything up to `upto` (own_clips, enriched_metadata, size_filtered, shard_lists or decode_check)."""
+    settings, layout = settings_of(root, **sections), Layout(root)
     by_ledger: dict[Path, list[Clip]] = {}
     for clip in clips:
         path = layout.partition_ledger(clip.source, clip.partition) if clip.partition else layout.ledger(clip.source)
         by_ledger.setdefault(path, []).append(clip)
     for path, listed in by_ledger.items():
         write_table(path, LEDGER, LEDGER.frame(map(_listed, listed)))
-    if upto != "own_clips":
-        after_listing(root, clips, upto=upto, **sections)
+    if upto == "own_clips":
+        return layout, settings
+    return after_listing(root, clips, upto=upto, **sections)
 
 
 def after_listing(
