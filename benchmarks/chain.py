@@ -5,8 +5,8 @@
     .venv/bin/python benchmarks/chain.py --known 100000
 
 Web server, daemon and code servers as `make ui` starts them, on the built-in sample, or with `--known` among so many clips (of
-`growth.py`, judged before), and 24 shards. `idle` is the CPU time of all
-servers before anything is dropped, in a share of one core. Seconds count from the rename that drops the clips.
+`growth.py`, judged before), and 24 shards. `idle` is the CPU time of all servers before anything is dropped, in a share of one
+core. Seconds count from the rename that drops the clips.
 """
 
 import argparse
@@ -38,6 +38,7 @@ query { runsOrError(limit: 30) { ... on Runs { results {
 class Watched:
     """A folder of clips with its captions table, the film that is dropped, and the columns of its row behind path and text."""
 
+    data_root: Path
     clips: Path
     captions: Path
     film: Path
@@ -53,8 +54,8 @@ def main() -> None:
     parser.add_argument("--known", type=int, default=0, help="clips that are there already; default: the sample's")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder, "data")
-        watched = among(Path(folder), asked.known) if asked.known else the_sample(Path(folder, "sample"))
+        watched = among(Path(folder), asked.known) if asked.known else the_sample(Path(folder))
+        root = watched.data_root
         root.mkdir(exist_ok=True)
         automation = {"sensor_interval_s": asked.interval} if asked.interval else {}
         own = {"folder": str(watched.clips), "captions": str(watched.captions), "settle_s": 0}
@@ -70,16 +71,16 @@ def main() -> None:
 
 
 def the_sample(folder: Path) -> Watched:
-    """The built-in sample."""
-    sample = make_sample(folder)
-    return Watched(sample.clips, sample.captions, sample.clips / "aquarium.mp4")
+    """The built-in sample, and an empty data root below `folder`."""
+    sample = make_sample(folder / "sample")
+    return Watched(folder / "data", sample.clips, sample.captions, sample.clips / "aquarium.mp4")
 
 
 def among(folder: Path, n_known: int) -> Watched:
     """Many clips, and a data root below `folder` that has judged them."""
     known = Folder(folder, n_known, 0)
     known.make(is_empty=False)
-    return Watched(known.clips, known.captions, known.base, more=",5.5")
+    return Watched(known.data_root, known.clips, known.captions, known.base, more=",5.5")
 
 
 def drop(watched: Watched, csv: Path, n_clips: int, number: int, ui: Server) -> None:

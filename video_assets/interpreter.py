@@ -14,7 +14,10 @@ _THRESHOLDS = 50_000, 10, 50
 
 
 def settle() -> None:
-    """Less work for the garbage collector, and no threads for linear algebra. Call it before large libraries are imported."""
+    """Less work for the garbage collector, and no threads for linear algebra.
+
+    A numpy that was imported before has its threads; those of processes started later have none.
+    """
     gc.set_threshold(*_THRESHOLDS)
     # At the end Python would look through everything once more, only to free what the system is about to take back.
     atexit.register(gc.freeze)

@@ -4,10 +4,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from split_halves import assert_partition
 
 from video_assets.core import filters, verdicts
 from video_assets.core.pictures import PictureDemands
-from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER
+from video_assets.core.schema import CHECKED, CLIPS, LEDGER
 from video_assets.explain.reasons import MEANINGS
 from video_assets.publish.rules import drops
 from video_assets.sources.fetching import fetches
@@ -30,17 +31,6 @@ def checked(**columns):
     base |= {"fps": 25.0, "file_size": 10, "mtime_ns": 1, "probe_status": "ok", "probe_detail": "", "extras": "{}"}
     base |= {"verdict": "good", "reason": "", "errors": "", "checker_version": "1", "ffmpeg_versions": "1", "content_hash": keys}
     return CHECKED.frame(pd.DataFrame(base | columns, index=range(n)))
-
-
-def assert_partition(split, before):
-    """Kept rows are rows of before, unchanged and in order; with the dropped ones they are all of it."""
-    assert list(split.kept.columns) == list(before.columns)
-    assert list(split.dropped.columns) == DROPPED.names
-    kept, dropped = set(split.kept["clip_key"]), set(split.dropped["clip_key"])
-    assert len(split.kept) + len(split.dropped) == len(before)
-    assert kept | dropped == set(before["clip_key"])
-    expected = before[before["clip_key"].isin(kept)].reset_index(drop=True)
-    pd.testing.assert_frame_equal(split.kept, expected)
 
 
 @given(st.lists(st.sampled_from([("ok", ""), ("waiting", "still_being_copied"), ("failed", "missing_file"), ("failed", "")])))

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from video_assets.cli.app import main
+
 # Only what reads no setting while it is imported (huggingface_hub does, for one).
 _LIBRARIES = [
     "command_line",
@@ -28,7 +30,7 @@ def command(
 ) -> "subprocess.CompletedProcess[str]":
     """Run `video-assets` with these arguments, to its end; with `check` it must end well."""
     _FORKS.set_forkserver_preload(_LIBRARIES)
-    line = ["video-assets", *map(os.fspath, map(str, arguments))]
+    line = ["video-assets", *map(str, arguments)]
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         program = _FORKS.Process(target=_main, args=(line, cwd or Path.cwd(), dict(env or os.environ), out, err))
@@ -47,6 +49,4 @@ def _main(line: list[str], folder: Path, environment: dict[str, str], out: Path,
         with path.open("wb") as file:
             os.dup2(file.fileno(), descriptor)
     sys.argv = line
-    from video_assets.cli.app import main
-
     main()

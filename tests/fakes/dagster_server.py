@@ -159,6 +159,8 @@ def server(data_root: Path, *arguments: str) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = (data_root / "ui.log").open("ab")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a benchmark that a shell has started in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # children inherit what is ignored; the server must hear it
     process = subprocess.Popen(
         [sys.executable, "-m", "video_assets.cli.app", "ui", "--data-root", str(data_root), "--port", str(port), *arguments],
         stdout=log,

@@ -175,6 +175,7 @@ def test_workers_know_nothing_that_decoding_does_not_need(monkeypatch):
     found = among_healthy("describe").result
     assert found["descriptors"] == ["pipe", "socket"]
     assert "AWS_SECRET_ACCESS_KEY" not in found["environment"]
+    assert found["environment"]["OPENBLAS_NUM_THREADS"] == "1"
     assert found["cwd"] == "/"
     assert found["core_bytes"] == [0, 0]
     assert found["session"] == found["pid"]

@@ -3,8 +3,9 @@
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
+from split_halves import assert_partition
 
-from video_assets.core.schema import CHECKED, DROPPED
+from video_assets.core.schema import CHECKED
 from video_assets.publish.rules.drops import drop_duplicate_content, drop_excluded
 
 
@@ -12,14 +13,6 @@ def clips_with(hashes):
     keys = [f"own_clips/{number}.mp4" for number in range(len(hashes))]
     columns = {"clip_key": keys, "source": "own_clips", "path": keys, "content_hash": hashes}
     return pd.DataFrame(columns, dtype=CHECKED.frame()["clip_key"].dtype)
-
-
-def assert_partition(split, before):
-    """Kept rows are rows of before, unchanged and in order; with the dropped ones they are all of it."""
-    assert list(split.dropped.columns) == DROPPED.names
-    is_kept = before["clip_key"].isin(split.kept["clip_key"])
-    pd.testing.assert_frame_equal(split.kept, before[is_kept].reset_index(drop=True))
-    assert sorted(split.dropped["clip_key"]) == sorted(before["clip_key"][~is_kept])
 
 
 @given(st.lists(st.sampled_from([None, "x", "y", "z"])), st.randoms())
