@@ -21,7 +21,7 @@ from video_assets.core.schema import TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.progress import Advance
 from video_assets.publish.pieces import Ranges, made_of, ranges_of
-from video_assets.publish.plan import Plan
+from video_assets.publish.which_rows import Plan
 from video_assets.publish.product_files import ProductFiles
 from video_assets.publish.rules.row_order import growing_order
 from video_assets.publish.rules.rows import training_rows

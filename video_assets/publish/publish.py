@@ -1,7 +1,7 @@
 """The product: CSV, Parquet twin, table of dropped clips, and the manifest that vouches for them; each publication is a version.
 
 A version is written aside and appears whole (`publish.versions`).
-Belongs here: refusing, versions, the manifest. Does not belong here: which rows (`publish.plan`), writing them
+Belongs here: refusing, versions, the manifest. Does not belong here: which rows (`publish.which_rows`), writing them
 (`publish.product_rows`), their text (`publish.rules.rows`), whether the shards are current (`pipeline.currency`).
 """
 
@@ -21,7 +21,7 @@ from video_assets.publish.compare import compare_tables
 from video_assets.publish.exclusions import exclusions_hash
 from video_assets.publish.manifest import Published, problems_in, read_published
 from video_assets.publish.pieces import Piece, remember, remembered
-from video_assets.publish.plan import Plan, decide, refuse_lost_clips
+from video_assets.publish.which_rows import Plan, decide, refuse_lost_clips
 from video_assets.publish.product_files import ProductFiles, per_source_names, sha256_file
 from video_assets.publish.product_rows import write_rows
 from video_assets.publish.rules.manifest import Changes, ClipCounts, FileFacts, MadeFrom, Manifest

@@ -1,7 +1,7 @@
 """Columns of all shards, one shard after another, read when they are needed: the paths of ten million clips take half a gigabyte.
 
 Belongs here: reading columns of the clips that the shards kept. Does not belong here: whole rows in the product's order
-(`publish.shard_rows`), decisions (`publish.plan`).
+(`publish.shard_rows`), decisions (`publish.which_rows`).
 """
 
 from collections.abc import Iterator, Sequence

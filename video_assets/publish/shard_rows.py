@@ -2,7 +2,7 @@
 
 The product has the order of the clip key, and neighbours in it lie in different shards. So all shards are read at once, a row
 group of each; where there are so many shards that this would take too much memory, through a file on the data root's disk.
-Belongs here: reading in order. Does not belong here: which order (`publish.rules.row_order`), which rows (`publish.plan`),
+Belongs here: reading in order. Does not belong here: which order (`publish.rules.row_order`), which rows (`publish.which_rows`),
 writing (`publish.product_files`).
 """
 

@@ -1,7 +1,7 @@
 """The clips that were found in a folder, as columns: name, size and time of each. A million findings as objects take 500 MB.
 
 Belongs here: keeping them, and finding names among them. Does not belong here: walking (`sources.own_clips.scan`), what is no
-clip (`sources.own_clips.look`).
+clip (`sources.own_clips.judge_path`).
 """
 
 import itertools

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from video_assets.core.errors import SourceError
 from video_assets.core.text import escape, is_storable
 from video_assets.settings.sources import OwnClips
-from video_assets.sources.own_clips.look import MAX_OTHERS, look_at
+from video_assets.sources.own_clips.judge_path import MAX_OTHERS, look_at
 from video_assets.sources.own_clips.near_names import NearNames, names_in, plain
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.statuses import Finding

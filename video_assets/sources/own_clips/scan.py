@@ -1,6 +1,6 @@
 """A folder of clips with everything below it.
 
-Belongs here: walking, and what each name is for. Does not belong here: what a single path is (`sources.own_clips.look`),
+Belongs here: walking, and what each name is for. Does not belong here: what a single path is (`sources.own_clips.judge_path`),
 captions (`sources.own_clips.caption_tables`, `sources.own_clips.sidecars`), what makes a ledger (`sources.own_clips.listing`).
 """
 
@@ -17,7 +17,7 @@ from video_assets.core.text import escape, is_storable
 from video_assets.sources.own_clips import sidecars
 from video_assets.sources.own_clips.found_clips import FoundClips
 from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS, VIDEO_LISTS
-from video_assets.sources.own_clips.look import look_at_entry, look_at_usual
+from video_assets.sources.own_clips.judge_path import look_at_entry, look_at_usual
 from video_assets.sources.own_clips.other_videos import OtherVideos
 from video_assets.sources.own_clips.sidecars import Sidecar
 from video_assets.sources.own_clips.statuses import FOLDER_MARK, Finding

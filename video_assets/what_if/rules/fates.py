@@ -1,7 +1,7 @@
 """The fate of every clip of the shards under some settings: kept, or dropped by which stage and reason.
 
 Fates are numbers into a list of words, since millions of clips share a few dozen. The order of the rules is that of
-`publish.plan`, and tests hold the two against each other.
+`publish.which_rows`, and tests hold the two against each other.
 Belongs here: fates of whole columns. Does not belong here: reading them (`what_if.tables`), adding up (`what_if.rules.outcome`).
 """
 
