@@ -11,10 +11,10 @@ from typing import Literal
 Verdict = Literal["good", "bad", "unreadable_now", "timeout", "crashed", "out_of_memory"]
 
 CHECKER_VERSION = "4"
-"""Version of the rules; verdicts of another version are made again, except those that `core.takeover` keeps."""
+"""Version of the rules; verdicts of another version are made again, except those that `core.older_rules` keeps."""
 
 PROBER_VERSION = "2"
-"""Version of the probe's rules; measurements of another version are made again, except those that `core.takeover` keeps."""
+"""Version of the probe's rules; measurements of another version are made again, except those that `core.older_rules` keeps."""
 
 VERDICTS: dict[str, str] = {
     "good": "every frame of the video (and of the audio, if any) decodes, and FFmpeg has nothing to complain about",

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from video_assets.core.json_values import JsonObject
 from video_assets.core.matching import merge_verdicts
+from video_assets.core.older_rules import standing_verdicts
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, VERDICTS, TableSpec
 from video_assets.core.sharding import shard_of
-from video_assets.core.takeover import standing_verdicts
 from video_assets.core.units import size
 from video_assets.explain.reasons import MEANINGS
 from video_assets.publish.exclusions import read_exclusions

@@ -12,8 +12,8 @@ import pandas as pd
 from video_assets.core import filters
 from video_assets.core.json_values import JsonObject
 from video_assets.core.matching import PROBES, plan_probes
+from video_assets.core.older_rules import standing_probes
 from video_assets.core.schema import CLIPS, LEDGER
-from video_assets.core.takeover import standing_probes
 from video_assets.core.verdicts import PROBER_VERSION
 from video_assets.pipeline.recipes import enriched_metadata_recipe
 from video_assets.settings.model import Source

@@ -16,9 +16,9 @@ from video_assets.checking.check import ClipTask
 from video_assets.core.filters import drop_changed, split_by_verdict
 from video_assets.core.json_values import JsonObject, read_value
 from video_assets.core.matching import is_rising, merge_verdicts, without_verdict
+from video_assets.core.older_rules import standing_verdicts
 from video_assets.core.results import ClipVerdict
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, VERDICTS, TableSpec
-from video_assets.core.takeover import standing_verdicts
 from video_assets.pipeline.recipes import decode_check_recipe
 from video_assets.settings.steps import Decode
 from video_assets.storage.changes import Changes, changes_of, patch_of

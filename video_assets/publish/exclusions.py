@@ -1,7 +1,7 @@
 """exclude.csv: clips that a person wants left out of the training CSV. Deleting a row brings the clip back.
 
-Belongs here: reading and writing that file. Does not belong here: dropping the clips (`publish.which_rows`), taking clips down for good
-(`takedown`).
+Belongs here: reading and writing that file. Does not belong here: dropping the clips (`publish.which_rows`), taking clips down
+for good (`takedown`).
 """
 
 import csv

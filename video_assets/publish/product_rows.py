@@ -21,12 +21,12 @@ from video_assets.core.schema import TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.progress import Advance
 from video_assets.publish.pieces import Ranges, made_of, ranges_of
-from video_assets.publish.which_rows import Plan
 from video_assets.publish.product_files import ProductFiles
 from video_assets.publish.rules.row_order import growing_order
 from video_assets.publish.rules.rows import training_rows
 from video_assets.publish.shard_rows import in_order, read_merged
 from video_assets.publish.versions import Version
+from video_assets.publish.which_rows import Plan
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.workers.memory import table_bytes

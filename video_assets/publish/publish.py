@@ -21,7 +21,6 @@ from video_assets.publish.compare import compare_tables
 from video_assets.publish.exclusions import exclusions_hash
 from video_assets.publish.manifest import Published, problems_in, read_published
 from video_assets.publish.pieces import Piece, remember, remembered
-from video_assets.publish.which_rows import Plan, decide, refuse_lost_clips
 from video_assets.publish.product_files import ProductFiles, per_source_names, sha256_file
 from video_assets.publish.product_rows import write_rows
 from video_assets.publish.rules.manifest import Changes, ClipCounts, FileFacts, MadeFrom, Manifest
@@ -37,6 +36,7 @@ from video_assets.publish.versions import (
     remove_drafts,
     show,
 )
+from video_assets.publish.which_rows import Plan, decide, refuse_lost_clips
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import Lease, hold

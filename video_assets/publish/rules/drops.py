@@ -1,6 +1,6 @@
 """What only a publication leaves out: copies of another clip, and what a person excluded.
 
-Belongs here: those two rules. Does not belong here: the order in which they come (`publish.which_rows`), drops of the stages before
+Belongs here: those two rules. Does not belong here: their order (`publish.which_rows`), drops of the stages before
 (`core.filters`), reading exclude.csv (`publish.exclusions`). `what_if.rules.fates` has the first rule again, over whole columns;
 a test holds the two together.
 """

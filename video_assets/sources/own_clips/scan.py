@@ -16,8 +16,8 @@ from pathlib import Path
 from video_assets.core.text import escape, is_storable
 from video_assets.sources.own_clips import sidecars
 from video_assets.sources.own_clips.found_clips import FoundClips
-from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS, VIDEO_LISTS
 from video_assets.sources.own_clips.judge_path import look_at_entry, look_at_usual
+from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS, VIDEO_LISTS
 from video_assets.sources.own_clips.other_videos import OtherVideos
 from video_assets.sources.own_clips.sidecars import Sidecar
 from video_assets.sources.own_clips.statuses import FOLDER_MARK, Finding

@@ -19,8 +19,8 @@ import xxhash
 from video_assets.core.json_values import read_value
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.grown import PlainTable, begins_with, rules_of
-from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS
 from video_assets.sources.own_clips.judge_path import MAX_OTHERS, look_at
+from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.statuses import Finding
 from video_assets.sources.own_clips.table_bytes import TableBytes

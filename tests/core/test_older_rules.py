@@ -3,8 +3,8 @@
 import pytest
 
 from video_assets.core.matching import PROBES
+from video_assets.core.older_rules import standing_probes, standing_verdicts
 from video_assets.core.schema import VERDICTS
-from video_assets.core.takeover import standing_probes, standing_verdicts
 from video_assets.core.verdicts import CHECKER_VERSION, PROBER_VERSION, REASONS
 
 
