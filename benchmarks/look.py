@@ -282,10 +282,10 @@ def content_hashes(rng: np.random.Generator, n_rows: int) -> pa.Array:
 
 def captions(rng: np.random.Generator, n_rows: int) -> pa.ChunkedArray:
     """A quarter with 350 words (ten pieces of 35), the others with 15; hardly two are the same."""
-    words = vocabulary(rng)
+    words = vocabulary(rng, min(N_WORDS, 100 * n_rows))
     # Zipf's law: the word of rank n is as frequent as 1/n.
     chances = np.cumsum(1 / np.arange(1, len(words) + 1))
-    pieces, short = (pieces_of(rng, words, chances, *shape) for shape in ((60_000, 35), (200_000, 5)))
+    pieces, short = (pieces_of(rng, words, chances, min(n, n_rows), n_words) for n, n_words in ((60_000, 35), (200_000, 5)))
     chunks = []
     for start in range(0, n_rows, 1 << 16):
         n = min(1 << 16, n_rows - start)
@@ -304,15 +304,15 @@ def pieces_of(rng: np.random.Generator, words: np.ndarray, chances: np.ndarray, 
     )
 
 
-def vocabulary(rng: np.random.Generator) -> np.ndarray:
+def vocabulary(rng: np.random.Generator, n_words: int) -> np.ndarray:
     """Words from the most frequent to the rarest, longer and longer, of letters as frequent as in English; and `KNOWN`."""
     letters, frequent = np.array(list("etaoinshrdlcumwfgypbvkjxqz")), 1 / np.arange(2, 28)
-    drawn = rng.choice(letters, (2 * N_WORDS, 14), p=frequent / frequent.sum())
-    lengths = np.clip(rng.normal(2 + 1.2 * np.log10(np.arange(1, 2 * N_WORDS + 1)), 1.3), 1, 14).astype(int)
+    drawn = rng.choice(letters, (2 * n_words, 14), p=frequent / frequent.sum())
+    lengths = np.clip(rng.normal(2 + 1.2 * np.log10(np.arange(1, 2 * n_words + 1)), 1.3), 1, 14).astype(int)
     found = dict.fromkeys(KNOWN.values()) | dict.fromkeys(
         "".join(row[:length]) for row, length in zip(drawn, lengths, strict=True)
     )
-    words = [word for word in found if word not in KNOWN.values()][:N_WORDS]
+    words = [word for word in found if word not in KNOWN.values()][:n_words]
     for rank, word in KNOWN.items():
         words.insert(rank, word)
     return np.array(words)

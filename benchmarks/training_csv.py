@@ -199,9 +199,10 @@ def captions(rng: np.random.Generator, n_rows: int) -> pd.Series:
     """A quarter with 350 words (ten pieces of 35), the others with 15; commas, and quotes in some."""
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     words = np.array([*("".join(rng.choice(letters, size)) for size in rng.integers(2, 10, 3000)), '"sign"', "dog,", "café"])
-    pieces = pa.array([" ".join(rng.choice(words, 35)) for _ in range(20_000)])
+    n_texts = min(20_000, n_rows)
+    pieces = pa.array([" ".join(rng.choice(words, 35)) for _ in range(n_texts)])
     long = [pieces.take(pa.array(rng.integers(0, len(pieces), n_rows // 4))) for _ in range(10)]
-    short = pa.array([" ".join(rng.choice(words, 15)) for _ in range(20_000)])
+    short = pa.array([" ".join(rng.choice(words, 15)) for _ in range(n_texts)])
     texts = pa.chunked_array(
         [
             pc.call_function("binary_join_element_wise", [*long, pa.scalar(" ")]),

@@ -24,7 +24,7 @@ TINY = {
     "retention": ["--nights", "1"],
     "training_csv": ["--rows", "200"],
     "versions": ["--rows", "2000"],
-    "what_if": ["--rows", "200"],
+    "what_if": ["--rows", "200", "--only", "all numbers"],
 }
 # They compare with ffmpeg, strace or servers, or need a folder of clips.
 OTHERS = {

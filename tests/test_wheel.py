@@ -18,8 +18,9 @@ def test_the_wheel_makes_the_samples_csv_in_an_empty_folder(tmp_path: Path) -> N
     wheels, site, empty = tmp_path / "wheels", tmp_path / "site", tmp_path / "empty"
     empty.mkdir()
     wheel = built_wheel(wheels)
-    install = [UV, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", site, wheel]
-    subprocess.run(install, check=True)
+    # As pip does; else every worker would compile the package anew where no byte code may be written.
+    install = [UV, "pip", "install", "--quiet", "--no-deps", "--compile-bytecode", "--python", sys.executable, "--target", site]
+    subprocess.run([*install, wheel], check=True)
     # The checkout is installed as well: what is in `site` must come first.
     environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONWARNINGS": "ignore"}
     where = "import video_assets; print(video_assets.__file__)"

@@ -1,4 +1,4 @@
-"""Random mutants of the kit's clips through real workers: no dead pool, only known words, the same answer twice.
+"""Random mutants of the kit's clips through real workers: no dead pool, only known words, the same answer again.
 
 Longer by hand: FUZZ_CLIPS=5000 FUZZ_SEED=7 pytest tests/checking/test_fuzz.py
 """
@@ -14,7 +14,8 @@ from video_assets.core.verdicts import REASONS, VERDICTS
 from video_assets.samples.broken.bases import damage_bases, encode_base
 from video_assets.settings.steps import Decode
 
-N_CLIPS = int(os.environ.get("FUZZ_CLIPS", "2400"))
+N_CLIPS = int(os.environ.get("FUZZ_CLIPS", "1200"))
+AGAIN = 3  # every third is asked about twice
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 SETTINGS = {"timeout_s": 30.0, "cpu_s": 20.0, "memory_mib": 2048}
 ANSWER = ("verdict", "reason", "errors", "num_frames", "height", "width", "fps", "content_hash")
@@ -69,25 +70,26 @@ def answers(tasks: list[ClipTask], *, workers: int) -> dict[str, ClipVerdict]:
 
 def test_every_mutant_gets_a_verdict_of_the_vocabulary_and_the_same_one_again(tasks):
     first = answers(tasks, workers=2)
-    again = answers(tasks[::-1], workers=3)
-    assert set(first) == set(again) == {task.clip_key for task in tasks}
+    again = answers(tasks[::-AGAIN], workers=3)
+    assert set(first) == {task.clip_key for task in tasks}
+    assert set(again) == {task.clip_key for task in tasks[::-AGAIN]}
     assert {row.verdict for row in first.values()} <= set(VERDICTS) - {"unreadable_now"}
     assert {row.reason for row in first.values()} <= {"", *REASONS}
     assert all(row.reason for row in first.values() if row.verdict == "bad")
     differing = {
         name: [
-            (column, getattr(row, column), getattr(again[name], column))
+            (column, getattr(first[name], column), getattr(row, column))
             for column in ANSWER
-            if getattr(row, column) != getattr(again[name], column)
+            if getattr(row, column) != getattr(first[name], column)
         ]
-        for name, row in first.items()
+        for name, row in again.items()
     }
     assert {name: difference for name, difference in differing.items() if difference} == {}
 
 
 def test_every_mutant_can_be_probed_and_the_probe_agrees_with_itself(tasks):
     first = {task.clip_key: row for task, row in probe_clips(tasks, settings=Decode(workers=2, **SETTINGS))}
-    again = {task.clip_key: row for task, row in probe_clips(tasks[::-1], settings=Decode(workers=3, **SETTINGS))}
+    again = {task.clip_key: row for task, row in probe_clips(tasks[::-AGAIN], settings=Decode(workers=3, **SETTINGS))}
     assert set(first) == {task.clip_key for task in tasks}
     assert {row.probe_status for row in first.values()} <= {"ok", "timeout", "crashed", "out_of_memory", *REASONS}
-    assert first == again
+    assert again == {task.clip_key: first[task.clip_key] for task in tasks[::-AGAIN]}

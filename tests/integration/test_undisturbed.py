@@ -109,11 +109,6 @@ class Platform:
         return ui.partitions("decode_check")["failed"] and not ui.n_runs("QUEUED", "STARTING", "STARTED")
 
 
-def new_clips_flow_into_the_csv(platform):
-    platform.drop("first")
-    platform.wait_for_rows("first")
-
-
 def failing_storage_turns_shards_red_and_a_backfill_green(platform, ui):
     before = platform.csv
     platform.mount.fail("EIO", name=".mp4")
@@ -136,26 +131,25 @@ def test_after_faults_kills_and_a_reboot_the_csv_is_that_of_an_undisturbed_run(s
     with faulty_mount(tmp_path / "disk", tmp_path / "mount") as mount:
         platform = Platform(sample, mount, tmp_path / "disk", tmp_path)
         with server(platform.root) as ui:
-            new_clips_flow_into_the_csv(platform)
-            failing_storage_turns_shards_red_and_a_backfill_green(platform, ui)
-
-            platform.drop_and_wait_until_decoding("third")
+            platform.drop_and_wait_until_decoding("first")
             platform.kill("dagster._daemon")
             mount.mend()
             assert ui.process.wait(120) == 1, "a service manager is told, and starts it again"
         with server(platform.root) as ui:
+            platform.wait_for_rows_with_help("first", ui)
+
+            failing_storage_turns_shards_red_and_a_backfill_green(platform, ui)
+
+            platform.drop_and_wait_until_decoding("third")
+            platform.kill("dagster", "grpc")
+            mount.mend()
             platform.wait_for_rows_with_help("third", ui)
 
             platform.drop_and_wait_until_decoding("fourth")
-            platform.kill("dagster", "grpc")
-            mount.mend()
-            platform.wait_for_rows_with_help("fourth", ui)
-
-            platform.drop_and_wait_until_decoding("fifth")
             ui.process.kill()
             platform.kill()  # everything: the machine is switched off
             mount.mend()
         with server(platform.root) as ui:
-            platform.wait_for_rows_with_help("fifth", ui)
+            platform.wait_for_rows_with_help("fourth", ui)
             wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=PATIENCE_S)
         assert platform.csv == platform.undisturbed_csv(tmp_path)

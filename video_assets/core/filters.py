@@ -68,13 +68,13 @@ def drop(
             f"{int(mask.isna().sum())} clips are neither kept nor dropped, first {clips['clip_key'][mask.isna()].iloc[0]!r}"
         )
     is_out = mask.astype(bool)
+    if not is_out.any():  # nearly always; captions of a million clips are a gigabyte, copied only where rows go
+        return Split(kept=clips.reset_index(drop=True), dropped=DROPPED.frame())
     dropped = clips.loc[is_out, ["clip_key", "source", "path"]]
     words = {"stage": stage, "reason": reason, "detail": detail}
     # loc, since assigning a whole column to an empty table would bring the table's rows back.
     dropped = dropped.assign(**{name: w.loc[dropped.index] if isinstance(w, pd.Series) else w for name, w in words.items()})
-    # Captions of a million clips are a gigabyte: copied only where rows go.
-    kept = clips[~is_out] if len(dropped) else clips
-    return Split(kept=kept.reset_index(drop=True), dropped=DROPPED.frame(dropped))
+    return Split(kept=clips[~is_out].reset_index(drop=True), dropped=DROPPED.frame(dropped))
 
 
 def drop_not_ok(listed: pd.DataFrame) -> Split:

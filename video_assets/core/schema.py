@@ -8,10 +8,12 @@ as coded, before any rotation is applied.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # Dagster's definitions read the columns; they must load without pandas
+    from collections.abc import Mapping
+
     import pandas as pd
     import pyarrow as pa
 
@@ -40,17 +42,23 @@ class TableSpec:
         """Column names, in order."""
         return [column.name for column in self.columns]
 
-    @property
+    @cached_property
     def arrow(self) -> pa.Schema:
         """The table's Arrow schema."""
         import pyarrow as pa
 
         return pa.schema([pa.field(c.name, _arrow_type(c), nullable=c.is_nullable) for c in self.columns])
 
-    @property
-    def dtypes(self) -> dict[str, pd.ArrowDtype]:
+    @cached_property
+    def dtypes(self) -> Mapping[str, pd.ArrowDtype]:
         """Pandas types (Arrow-backed, so that missing is always `pd.NA` and "None" is always text)."""
         return {c.name: _dtype(c) for c in self.columns}
+
+    @cached_property
+    def _empty(self) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame({name: pd.array([], dtype=dtype) for name, dtype in self.dtypes.items()})
 
     def frame(self, rows: object = ()) -> pd.DataFrame:
         """A DataFrame of this table from records (mappings) or another DataFrame; absent nullable columns become null.
@@ -60,12 +68,15 @@ class TableSpec:
         """
         import pandas as pd
 
-        raw = rows if isinstance(rows, pd.DataFrame) else records(rows)
-        if not len(raw):
-            return _empty(self).copy()
+        given = rows if isinstance(rows, pd.DataFrame) else list(rows)  # type: ignore[call-overload]
+        if not len(given):
+            return self._empty.copy()
+        raw = given if isinstance(given, pd.DataFrame) else records(given)
         absent = {name: None for name in self.names if name not in raw.columns}
         out = (raw.assign(**absent) if absent else raw)[self.names]
-        wrong = {name: dtype for name, dtype in _dtypes(self).items() if out[name].dtype != dtype}  # nearly always none
+        # Nearly always none; asked once, since a table of few rows costs what its columns cost.
+        there = out.dtypes.tolist()
+        wrong = {name: dtype for (name, dtype), found in zip(self.dtypes.items(), there, strict=True) if found != dtype}
         out = _checked(self, out.astype(wrong) if wrong else out).reset_index(drop=True)
         out.attrs = {}
         return out
@@ -89,18 +100,6 @@ def records(rows: object) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(list(rows), dtype="object")  # type: ignore[call-overload]
-
-
-@cache
-def _dtypes(table: TableSpec) -> dict[str, pd.ArrowDtype]:
-    return table.dtypes
-
-
-@cache
-def _empty(table: TableSpec) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame({name: pd.array([], dtype=dtype) for name, dtype in _dtypes(table).items()})
 
 
 def _checked(table: TableSpec, rows: pd.DataFrame) -> pd.DataFrame:
