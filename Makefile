@@ -26,14 +26,16 @@ look: setup  ## a page with all clips of DATA_ROOT, kept and dropped, http://127
 ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts nothing (PORT=3000)
 	@exec $(BIN)/video-assets ui --read-only --data-root "$(DATA_ROOT)" --port "$(PORT)"
 
-# Tests of clips, processes and tables use the cores; most of the others' time is waiting for Dagster's daemon.
+# Most of the time of WAITING tests is waiting for Dagster's daemon: the others have the cores meanwhile, and are shown first.
 WAITING := $(addprefix tests/,browser cli defs helm integration local slurm upstream)
+SIDE_BY_SIDE := $(BIN)/python -m pytest --dist worksteal
 test: setup-dev  ## run all tests, or those of ARGS
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(WAITING))
-	$(BIN)/python -m pytest -n 4 --dist worksteal $(WAITING)
+	@log=$$(mktemp); $(SIDE_BY_SIDE) -n 4 $(WAITING) >"$$log" 2>&1 & waiting=$$!; trap 'kill -INT $$waiting' INT TERM; \
+	$(SIDE_BY_SIDE) -n 2 $(addprefix --ignore=,$(WAITING)); others=$$?; \
+	wait $$waiting; ended=$$?; cat "$$log"; rm -f "$$log"; exit $$((others > ended ? others : ended))
 endif
 
 test-kubernetes: setup-dev  ## install the chart on the cluster of KUBECONFIG, break things, compare CSVs (IMAGE=repository:tag)
