@@ -60,7 +60,7 @@ class Clip:
 
 
 def settings_of(root: Path, **sections: dict[str, Any]) -> Settings:
-    decode = {"n_shards": 3, "workers": 1, **sections.pop("decode", {})}
+    decode = {"n_shards": 2, "workers": 1, **sections.pop("decode", {})}
     return Settings(data_root=root, **{"own_clips": {"folder": "/clips"}, **sections}, decode=decode)
 
 

@@ -20,14 +20,14 @@ def published_root(root: Path, folder: Path, captions: Path, **sections: dict) -
     limits = {"max_file_size_mib": SAMPLE_MAX_FILE_SIZE_MIB}
     own = {"folder": folder, "captions": captions, "settle_s": 0, **sections.pop("own_clips", {})}
     settings = Settings(
-        data_root=root, **{"filter": limits, "decode": {"n_shards": 3, "workers": 1}, **sections, "own_clips": own}
+        data_root=root, **{"filter": limits, "decode": {"n_shards": 2, "workers": 1}, **sections, "own_clips": own}
     )
     layout = Layout(root)
     refresh_own_clips(layout, settings)
     enrich(layout, settings.sources, settings=settings.decode, progress=no_progress)
     filter_by_size(layout, max_bytes=settings.filter.max_file_size_bytes)
-    shards = shard_keys(3)
-    list(write_shard_lists(layout, shards, n_shards=3))
+    shards = shard_keys(2)
+    list(write_shard_lists(layout, shards, n_shards=2))
     list(check_shards(layout, shards, settings=settings.decode, progress=no_progress))
     publish(layout, settings)
     return layout, settings

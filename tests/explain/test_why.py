@@ -132,7 +132,7 @@ def test_an_empty_data_root_knows_nothing(tmp_path):
 
 def test_a_verdict_of_a_shard_that_still_runs_is_told(tmp_path):
     layout, settings = fill(tmp_path, CLIPS)
-    layout.checked(shard_of("own_clips/cut.mp4", n_shards=3)).unlink()
+    layout.checked(shard_of("own_clips/cut.mp4", n_shards=2)).unlink()
     step = why((layout, settings), "cut.mp4").decisive
     assert (step.stage, step.fate, step.reason) == ("decode_check", "pending", "truncated")
     assert "decoded already, verdict bad: [mov] partial file" in step.detail

@@ -26,5 +26,5 @@ def own(published: tuple[Layout, Settings], tmp_path: Path) -> tuple[Layout, Set
     """The published root again, without exports; free to be damaged."""
     layout, settings = published
     shutil.copytree(layout.root, tmp_path / "data", ignore=shutil.ignore_patterns("exports"))
-    (tmp_path / "data" / "video_assets.toml").write_text("[decode]\nn_shards = 3\n")
+    (tmp_path / "data" / "video_assets.toml").write_text("[decode]\nn_shards = 2\n")
     return Layout(tmp_path / "data"), settings.model_copy(update={"data_root": tmp_path / "data"})

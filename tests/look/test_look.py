@@ -33,7 +33,7 @@ ALL = {"kept": 3, "dropped": 3, "waiting": 1}
 
 def rooted(root: Path, clips: list[Clip], *, upto: str = "decode_check") -> tuple[Layout, Settings]:
     """A data root whose settings lie in it, for programs."""
-    (root / "video_assets.toml").write_text('[own_clips]\nfolder = "/clips"\n[decode]\nn_shards = 3\nworkers = 1\n')
+    (root / "video_assets.toml").write_text('[own_clips]\nfolder = "/clips"\n[decode]\nn_shards = 2\nworkers = 1\n')
     return fill(root, sorted(clips, key=lambda clip: clip.key), upto=upto)
 
 

@@ -96,7 +96,7 @@ def test_the_manifest_vouches_for_the_files_and_names_what_they_were_made_from(t
         assert (facts["bytes"], facts["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
     assert manifest["files"]["training.csv"]["rows"] == manifest["rows"] == 12
     assert published.csv_hash == manifest["files"]["training.csv"]["sha256"]
-    assert list(manifest["inputs"]["shard_lists"]) == ["00000-of-00003", "00001-of-00003", "00002-of-00003"]
+    assert list(manifest["inputs"]["shard_lists"]) == ["00000-of-00002", "00001-of-00002"]
     assert set(manifest["versions"]) == {"video_assets", "pandas", "pyarrow"}
     assert manifest["decoded_by"]["ffmpeg"] == ["libavcodec 62.0.0"]
     assert manifest["counts"]["dropped"]["decode_check"] == {"truncated": 1}
@@ -206,7 +206,7 @@ def test_a_clip_outside_the_folder_of_relative_paths_is_an_error_and_nothing_is_
 
 
 def test_missing_shards_are_named_with_what_to_click_or_type(tmp_path):
-    layout, settings = fill(tmp_path, ALL)
+    layout, settings = fill(tmp_path, ALL, decode={"n_shards": 3})
     layout.checked("00001-of-00003").unlink()
     dropped_path(layout.checked("00002-of-00003")).unlink()
     with pytest.raises(IncompleteInputError) as refused:
@@ -233,11 +233,11 @@ def test_a_new_listing_makes_everything_after_it_stale_step_by_step(tmp_path):
     with pytest.raises(IncompleteInputError, match="size_filtered was made from another enriched_metadata"):
         publish(layout, settings)
     filter_by_size(layout, max_bytes=settings.filter.max_file_size_bytes)
-    with pytest.raises(IncompleteInputError, match="3 of 3 shards have a list that was made from another size_filtered"):
+    with pytest.raises(IncompleteInputError, match="2 of 2 shards have a list that was made from another size_filtered"):
         publish(layout, settings)
     make_lists(layout, settings)
-    changed = shard_of("own_clips/new.mp4", n_shards=3)
-    with pytest.raises(IncompleteInputError, match=rf"1 of 3 shards were checked from another shard list \({changed}\)"):
+    changed = shard_of("own_clips/new.mp4", n_shards=2)
+    with pytest.raises(IncompleteInputError, match=rf"1 of 2 shards were checked from another shard list \({changed}\)"):
         publish(layout, settings)
     check(layout, settings, new, [changed])
     assert publish(layout, settings).n_kept == 13
@@ -245,7 +245,7 @@ def test_a_new_listing_makes_everything_after_it_stale_step_by_step(tmp_path):
 
 def test_other_settings_make_the_stages_that_they_concern_stale(tmp_path):
     layout, _ = fill(tmp_path, ALL)
-    with pytest.raises(IncompleteInputError, match=r"3 of 3 shards were checked with other settings \(decode.max_duration_s\)"):
+    with pytest.raises(IncompleteInputError, match=r"2 of 2 shards were checked with other settings \(decode.max_duration_s\)"):
         publish(layout, settings_of(tmp_path, decode={"max_duration_s": 9.0}))
     with pytest.raises(IncompleteInputError, match=r"limit of 52,428,800 bytes, the settings now say 1,048,576"):
         publish(layout, settings_of(tmp_path, filter={"max_file_size_mib": 1.0}))
@@ -253,17 +253,17 @@ def test_other_settings_make_the_stages_that_they_concern_stale(tmp_path):
 
 def test_verdicts_by_other_rules_are_refused(tmp_path):
     layout, settings = fill(tmp_path, ALL)
-    path = layout.checked("00000-of-00003")
+    path = layout.checked("00000-of-00002")
     stage = read_stage(path, CHECKED)
     note = replace(stage.note, versions={"checker": "of old"})
     write_stage(path, CHECKED, kept=stage.kept, dropped=stage.dropped, note=note)
-    with pytest.raises(IncompleteInputError, match="1 of 3 shards were checked by rules of another version"):
+    with pytest.raises(IncompleteInputError, match="1 of 2 shards were checked by rules of another version"):
         publish(layout, settings)
 
 
 def tamper(layout, change):
     """Rewrite the first shard's result as a faulty program might."""
-    path = layout.checked("00000-of-00003")
+    path = layout.checked("00000-of-00002")
     stage = read_stage(path, CHECKED)
     kept, dropped = change(stage.kept, stage.dropped)
     write_stage(path, CHECKED, kept=kept, dropped=dropped, note=stage.note)
@@ -281,7 +281,7 @@ def tamper(layout, change):
             lambda kept, dropped: (kept.assign(path="/same.mp4", content_hash=None), dropped),
             "paths are listed under two clip keys",
         ),
-        (lambda kept, dropped: (kept.assign(clip_key=[f"a{i}" for i in range(len(kept))]), dropped), "neither kept nor dropped"),
+        (lambda kept, dropped: (kept.assign(clip_key=[f"a{i:02}" for i in range(len(kept))]), dropped), "neither kept nor dropped"),
     ],
 )
 def test_what_does_not_add_up_is_refused(tmp_path, change, complaint):
@@ -294,17 +294,17 @@ def test_what_does_not_add_up_is_refused(tmp_path, change, complaint):
 
 def test_a_torn_shard_is_refused(tmp_path):
     layout, settings = fill(tmp_path, ALL)
-    path = layout.checked("00001-of-00003")
+    path = layout.checked("00001-of-00002")
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(StageError, match=r"00001-of-00003\.parquet: not a readable table"):
+    with pytest.raises(StageError, match=r"00001-of-00002\.parquet: not a readable table"):
         publish(layout, settings)
 
 
 def test_a_shard_whose_two_tables_are_not_of_one_run_is_refused(tmp_path):
     layout, settings = fill(tmp_path, ALL)
-    path = dropped_path(layout.checked("00000-of-00003"))
+    path = dropped_path(layout.checked("00000-of-00002"))
     write_table(path, DROPPED, read_table(path, DROPPED).rows, note={"other": "run"})
-    with pytest.raises(StageError, match=r"not of the same run .*materialize decode_check, partition 00000-of-00003 again"):
+    with pytest.raises(StageError, match=r"not of the same run .*materialize decode_check, partition 00000-of-00002 again"):
         publish(layout, settings)
 
 

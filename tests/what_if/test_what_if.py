@@ -138,7 +138,7 @@ def test_it_says_what_a_reader_must_know_besides(filled):
     assert nothing == "no clip is left: that would not be published"
     other = settings_of(layout.root, **SECTIONS, decode={"tolerated_reasons": ["truncated"]})
     (stale,) = what_if(layout, other, other).notes
-    assert "3 shards must be checked again first" in stale
+    assert "2 shards must be checked again first" in stale
 
 
 def test_a_limit_that_cannot_be_is_refused(filled):
@@ -151,7 +151,7 @@ def test_a_limit_that_cannot_be_is_refused(filled):
 
 def test_the_command_has_a_flag_for_every_limit_and_writes_nothing(tmp_path):
     fill(tmp_path, CLIPS)
-    (tmp_path / "video_assets.toml").write_text('own_clips.folder = "/clips"\ndecode.n_shards = 3\nselect.min_fps = 23\n')
+    (tmp_path / "video_assets.toml").write_text('own_clips.folder = "/clips"\ndecode.n_shards = 2\nselect.min_fps = 23\n')
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     flags = ("--max-file-size-mib", "4", "--min-frames", "51", "--codecs", "h264", "--codecs", "hevc")
     tried = (*flags, "--min-scores", "aesthetic score=4.5", "--for", "open-sora-1.2")
@@ -183,7 +183,7 @@ def test_the_command_has_a_flag_for_every_limit_and_writes_nothing(tmp_path):
 )
 def test_a_flag_that_is_wrong_is_said_in_one_line(tmp_path: Path, flags: list[str], said: str):
     fill(tmp_path, CLIPS[:3])
-    (tmp_path / "video_assets.toml").write_text('own_clips.folder = "/clips"\ndecode.n_shards = 3\n')
+    (tmp_path / "video_assets.toml").write_text('own_clips.folder = "/clips"\ndecode.n_shards = 2\n')
     done = command("what-if", "--data-root", tmp_path, *flags)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert said in done.stderr
