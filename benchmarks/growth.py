@@ -1,13 +1,13 @@
-"""What a run costs when a data root grows: nothing new, a few new clips, one changed caption, one clip gone, among many.
+"""What a run costs when a data root grows: nothing new, a few new clips, one changed caption, one clip gone, a take-down.
 
     .venv/bin/python benchmarks/growth.py --known 100000 [--new 20] [--folder /tmp/growth] [--anchors]
 
 Makes a folder of clips (hard links to one real clip, so they take no space), a captions table of which a quarter is long (350
 words), and a data root in which every clip was measured and judged before: no clip but the new ones is opened. Then runs
-`video-assets run` once per case and prints CPU and wall seconds, the peak memory of all its processes, and which files below the
-data root it wrote. A folder that was made before is gone on with. `--empty` makes files of holes instead of links, for tens of
-millions of them. `--anchors` adds what Polars and DuckDB take for the same join, filter, sort and CSV written by hand, where they
-are installed (`uv pip install polars duckdb`).
+`video-assets run` once per case (or `diff`, `takedown`) and prints CPU and wall seconds, the peak memory of all its processes,
+and which files below the data root it wrote. A folder that was made before is gone on with. `--empty` makes files of holes
+instead of links, for tens of millions of them. `--anchors` adds what Polars and DuckDB take for the same join, filter, sort and
+CSV written by hand, where they are installed (`uv pip install polars duckdb`).
 """
 
 import argparse
@@ -29,6 +29,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import tomlkit
+import xxhash
 
 from video_assets.checking.check import ClipTask, decode_clips, probe_clips
 from video_assets.core.schema import CLIPS, DROPPED, VERDICTS
@@ -53,7 +54,7 @@ class Cost:
     """What one run took; `files` were written or removed below the data root, Dagster's own left out."""
 
     label: str
-    kept: int
+    kept: int | None
     cpu_s: float
     wall_s: float
     peak_mib: float
@@ -63,7 +64,8 @@ class Cost:
     def __str__(self) -> str:
         """One line of the table."""
         seconds = f"{self.cpu_s:>9.1f}{self.wall_s:>9.1f}"
-        return f"{self.label:24}{self.kept:>12,}{seconds}{self.peak_mib:>10,.0f}{self.written_mib:>13,.1f}{self.n_files:>8,}"
+        kept = "" if self.kept is None else f"{self.kept:,}"
+        return f"{self.label:24}{kept:>12}{seconds}{self.peak_mib:>10,.0f}{self.written_mib:>13,.1f}{self.n_files:>8,}"
 
 
 def main() -> None:
@@ -85,7 +87,7 @@ def main() -> None:
         print(f"{'':24}{'clips':>12}{'CPU s':>9}{'wall s':>9}{'peak MiB':>10}{'written MiB':>13}{'files':>8}", flush=True)
         for label in options.cases:
             CASES[label](folder)
-            print(measure(label, folder.data_root, options=OPTIONS.get(label, ())), flush=True)
+            print(measure(label, folder.data_root, COMMANDS.get(label, RUN)), flush=True)
         if options.anchors:
             run_anchors(folder)
 
@@ -158,6 +160,7 @@ class Folder:
         note = StageNote(versions={"prober": PROBER_VERSION})
         write_stage(layout.enriched_metadata, CLIPS, kept=CLIPS.frame(rows), dropped=DROPPED.frame(), note=note)
         rows = _repeated({**verdict.as_record, **same}, keys)
+        rows["content_hash"] = [xxhash.xxh3_128_hexdigest(key.encode()) for key in keys]  # as if no clip had the bytes of another
         for shard, mine in rows.groupby(assign_shards(keys, n_shards=self.n_shards)):
             write_table(layout.verdicts(str(shard)), VERDICTS, mine)
 
@@ -194,6 +197,12 @@ def remove_one(folder: Folder) -> None:
     folder.write_captions()
 
 
+def ask_for_takedown(folder: Folder) -> None:
+    """A request that names ten clips, among all others."""
+    names = folder.names[:: max(1, len(folder.names) // 10)][:10]
+    (folder.data_root.parent / "request.txt").write_text("".join(f"own_clips/{name}\n" for name in names))
+
+
 CASES: dict[str, Callable[[Folder], None]] = {
     "first": _nothing,
     "nothing new": _nothing,
@@ -201,25 +210,34 @@ CASES: dict[str, Callable[[Folder], None]] = {
     "new clips": add_new,
     "one caption changed": lambda folder: folder.write_captions(changed=1),
     "one clip gone": remove_one,
+    "the last two versions": _nothing,
+    "ten clips taken down": ask_for_takedown,
 }
-OPTIONS = {"nothing new, every job": ("--every-job",)}
+RUN = ("run",)
+COMMANDS = {
+    "nothing new, every job": (*RUN, "--every-job"),
+    "the last two versions": ("diff", "previous", "latest"),
+    "ten clips taken down": ("takedown", "request.txt", "--yes"),
+}
 
 
-def measure(label: str, data_root: Path, *, options: tuple[str, ...] = ()) -> Cost:
-    """`video-assets run`, and what it took."""
+def measure(label: str, data_root: Path, command: tuple[str, ...] = RUN) -> Cost:
+    """`video-assets COMMAND`, and what it took; files named in it lie beside the data root."""
     seen, before, start = _files(data_root), resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--data-root", str(data_root), "--json", *options]
+    line = [sys.executable, "-m", "video_assets.cli.app", *command, "--data-root", str(data_root), "--json"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDEO_ASSETS_")}
-    program = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    program = subprocess.Popen(
+        line, cwd=data_root.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
     with peak_of(program.pid) as peak:
         output, errors = program.communicate()
-    if program.returncode:
+    if program.returncode and not (command[0] == "diff" and output):  # 1: they differ
         raise RuntimeError(f"{output}\n{errors}")
     after, now = resource.getrusage(resource.RUSAGE_CHILDREN), _files(data_root)
     changed = {path: size for path, (size, *stamp) in now.items() if seen.get(path) != (size, *stamp)}
     return Cost(
         label=label,
-        kept=json.loads(output)["kept"],
+        kept=json.loads(output).get("kept"),
         cpu_s=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         wall_s=time.monotonic() - start,
         peak_mib=peak[0] / 2**20,

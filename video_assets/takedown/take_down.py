@@ -185,12 +185,12 @@ def _find(layout: Layout, stones: Tombstones) -> dict[str, FoundClip]:
         for rows in _naming_rows(path):
             found = stones.causes(rows)
             hits = found[found != ""]
-            if "clip_key" in rows:
-                causes = {**dict(zip(rows["clip_key"][hits.index], hits, strict=True)), **causes}
+            for key, cause in zip(rows["clip_key"][hits.index], hits, strict=True) if "clip_key" in rows else ():
+                causes.setdefault(key, cause)
     facts: dict[str, dict[str, str]] = {key: {} for key in causes}
     for path in tables_of(layout) if causes else ():
         for rows in _naming_rows(path):
-            for row in rows[rows["clip_key"].isin(list(causes))].to_dict("records") if "clip_key" in rows else ():
+            for row in rows[[key in causes for key in rows["clip_key"]]].to_dict("records") if "clip_key" in rows else ():
                 known = facts[row["clip_key"]]
                 told = {name: row[name] for name in ("source", "path", "content_hash") if isinstance(row.get(name), str)}
                 # What the ledger says goes before what other tables say; only its reason tells whose file it is.
@@ -232,7 +232,7 @@ def _scrub(layout: Layout, planned: Takedown) -> tuple[dict[str, int], list[str]
 
     def is_gone(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
         if "clip_key" in rows:
-            return rows["clip_key"].isin(list(keys)).to_numpy(dtype=bool)
+            return np.array([key in keys for key in rows["clip_key"]], dtype=bool)
         # A source's own table of captions.
         named: Any = rows.rename(columns={"video": "member", "video_url": "url", "video_id": "source_id"})
         return (stones.causes(named) != "").to_numpy(dtype=bool)

@@ -5,10 +5,11 @@ Belongs here: matching. Does not belong here: what a request's line names (`tomb
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from video_assets.core.addresses import is_address, normal_url, youtube_id
@@ -108,18 +109,20 @@ class Tombstones:
     def _id_lengths(self) -> list[int]:
         return sorted({len(value) for value in self._causes.get("source_id", {})})
 
+    @cached_property
+    def _last_names(self) -> set[str]:
+        return {value.rpartition("/")[2] for kind in ("file_name", "member") for value in self._causes.get(kind, {})}
+
     def causes(self, clips: pd.DataFrame) -> pd.Series:
         """For every row the request's line by which it is taken down; empty where it is not.
 
         `clips` has clip_key or path, and any of url, member, source_id, content_hash, origin, extras.
         """
-        found = pd.Series("", index=clips.index, dtype="str")
-        if not len(self) or clips.empty:
-            return found
-        suspects = clips[self._is_suspect(clips).to_numpy(dtype=bool)]
-        for index, row in zip(suspects.index, suspects.to_dict("records"), strict=True):
-            found[index] = self._cause_of_row(row)
-        return found
+        found = np.full(len(clips), "", dtype=object)
+        if len(self) and not clips.empty:
+            places = np.flatnonzero(self._is_suspect(clips).to_numpy(dtype=bool))
+            found[places] = [self._cause_of_row(row) for row in clips.iloc[places].to_dict("records")]
+        return pd.Series(found, index=clips.index, dtype="str")
 
     def _cause_of_row(self, row: Mapping[Any, Any]) -> str:
         facts = {name: text for name in _FACTS if isinstance(text := row.get(name), str)}
@@ -140,30 +143,35 @@ class Tombstones:
                 is_suspect |= self._has_suspect_name(clips[column].astype("str").fillna(""))
         for column in ("source_id", "content_hash", "clip_key", "path"):
             if column in clips:
-                is_suspect |= clips[column].isin(list(self._causes.get(column, {}))).fillna(value=False).astype(bool)
+                is_suspect |= _are_among(clips[column], self._causes.get(column, {}))
         for column in ("url", "origin"):
             if column in clips:
                 is_suspect |= self._has_suspect_address(clips[column])
         if "extras" in clips:
             is_suspect |= self._has_suspect_address(clips["extras"].str.extract(_IN_EXTRAS["url"], expand=False))
             ids = clips["extras"].str.extract(_IN_EXTRAS["source_id"], expand=False)
-            is_suspect |= ids.isin(list(self._causes.get("source_id", {}))).fillna(value=False).astype(bool)
+            is_suspect |= _are_among(ids, self._causes.get("source_id", {}))
         return is_suspect
 
     def _has_suspect_name(self, names: pd.Series) -> pd.Series:
         base = names.str.rpartition("/")[2]
-        last = {value.rpartition("/")[2] for kind in ("file_name", "member") for value in self._causes.get(kind, {})}
-        is_suspect = base.isin(last)
+        is_suspect = _are_among(base, self._last_names)
         for length in self._id_lengths:
-            ids = [value for value in self._causes["source_id"] if len(value) == length]
             for start in (base, base.str.partition("_")[2]):
-                is_suspect |= start.str.slice(0, length).isin(ids)
+                is_suspect |= _are_among(start.str.slice(0, length), self._causes["source_id"])
         return is_suspect
 
     def _has_suspect_address(self, texts: pd.Series) -> pd.Series:
         """Many clips come from one address, so each address is looked at once."""
         addresses = [text for text in texts.dropna().unique() if is_address(text)]
         return texts.isin([address for address in addresses if self.cause(url=address)]).fillna(value=False).astype(bool)
+
+
+def _are_among(texts: pd.Series, known: Collection[str]) -> pd.Series:
+    """Which of `texts` are known. A piece of a table is asked about many times: what is known is not hashed anew for each."""
+    if len(known) > len(texts):
+        return pd.Series([text in known for text in texts], index=texts.index, dtype=bool)
+    return texts.isin(list(known)).fillna(value=False).astype(bool)
 
 
 _FACTS = ("clip_key", "path", "url", "member", "source_id", "content_hash")
