@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 from urllib.parse import unquote
 
@@ -61,7 +62,14 @@ class Request:
 
     def keys_of(self, line: str) -> str:
         """By what a line's clips are known, in words."""
-        return ", ".join(f"{entry.kind} {entry.value}" for entry in self.entries if entry.text == line)
+        return ", ".join(self._keys_by_line.get(line, ()))
+
+    @cached_property
+    def _keys_by_line(self) -> dict[str, list[str]]:
+        keys: dict[str, list[str]] = {}
+        for entry in self.entries:
+            keys.setdefault(entry.text, []).append(f"{entry.kind} {entry.value}")
+        return keys
 
 
 def read_request(text: str, *, name: str = "the request", is_table: bool = False) -> Request:
@@ -157,7 +165,8 @@ def _of_cells(cells: Iterable[str], comments: tuple[str, ...]) -> Request:
             continue
         if named.keys() <= entries.keys():
             repeated[cell] = entries[next(iter(named))].text
-        entries = {**entries, **{key: entry for key, entry in named.items() if key not in entries}}
+        for key, entry in named.items():
+            entries.setdefault(key, entry)
     return Request(tuple(entries.values()), refused, repeated, comments)
 
 
