@@ -37,7 +37,7 @@ from video_assets.storage.stages import StageError
 from video_assets.takedown.outcome import FoundClip, Removal, TakedownReport, report_markdown
 from video_assets.takedown.redact import redact_version
 from video_assets.takedown.scrub import NAMING, parts_of, scrub_parts, scrub_table, tables_of
-from video_assets.tombstones.matching import Tombstones
+from video_assets.tombstones.matching import Tombstones, are_among
 from video_assets.tombstones.requests import Request, read_request
 from video_assets.tombstones.table import add_tombstones, read_rows
 
@@ -190,7 +190,7 @@ def _find(layout: Layout, stones: Tombstones) -> dict[str, FoundClip]:
     facts: dict[str, dict[str, str]] = {key: {} for key in causes}
     for path in tables_of(layout) if causes else ():
         for rows in _naming_rows(path):
-            for row in rows[[key in causes for key in rows["clip_key"]]].to_dict("records") if "clip_key" in rows else ():
+            for row in rows[are_among(rows["clip_key"], causes)].to_dict("records") if "clip_key" in rows else ():
                 known = facts[row["clip_key"]]
                 told = {name: row[name] for name in ("source", "path", "content_hash") if isinstance(row.get(name), str)}
                 # What the ledger says goes before what other tables say; only its reason tells whose file it is.
@@ -232,7 +232,7 @@ def _scrub(layout: Layout, planned: Takedown) -> tuple[dict[str, int], list[str]
 
     def is_gone(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
         if "clip_key" in rows:
-            return np.array([key in keys for key in rows["clip_key"]], dtype=bool)
+            return are_among(rows["clip_key"], keys).to_numpy(dtype=bool)
         # A source's own table of captions.
         named: Any = rows.rename(columns={"video": "member", "video_url": "url", "video_id": "source_id"})
         return (stones.causes(named) != "").to_numpy(dtype=bool)

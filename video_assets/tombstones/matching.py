@@ -41,6 +41,13 @@ def name_starts(name: str) -> list[str]:
     return [name, rest] if mark else [name]
 
 
+def are_among(texts: pd.Series, known: Collection[str]) -> pd.Series:
+    """Which of `texts` are known. A piece of a table is asked about many times: what is known is not hashed anew for each."""
+    if len(known) > len(texts):
+        return pd.Series([text in known for text in texts.to_numpy(dtype=object)], index=texts.index, dtype=bool)
+    return texts.isin(list(known)).fillna(value=False).astype(bool)
+
+
 class Tombstones:
     """Everything that was taken down. Empty is the usual case and costs nothing."""
 
@@ -143,35 +150,30 @@ class Tombstones:
                 is_suspect |= self._has_suspect_name(clips[column].astype("str").fillna(""))
         for column in ("source_id", "content_hash", "clip_key", "path"):
             if column in clips:
-                is_suspect |= _are_among(clips[column], self._causes.get(column, {}))
+                is_suspect |= are_among(clips[column], self._causes.get(column, {}))
         for column in ("url", "origin"):
             if column in clips:
                 is_suspect |= self._has_suspect_address(clips[column])
         if "extras" in clips:
             is_suspect |= self._has_suspect_address(clips["extras"].str.extract(_IN_EXTRAS["url"], expand=False))
             ids = clips["extras"].str.extract(_IN_EXTRAS["source_id"], expand=False)
-            is_suspect |= _are_among(ids, self._causes.get("source_id", {}))
+            is_suspect |= are_among(ids, self._causes.get("source_id", {}))
         return is_suspect
 
     def _has_suspect_name(self, names: pd.Series) -> pd.Series:
         base = names.str.rpartition("/")[2]
-        is_suspect = _are_among(base, self._last_names)
+        is_suspect = are_among(base, self._last_names)
         for length in self._id_lengths:
             for start in (base, base.str.partition("_")[2]):
-                is_suspect |= _are_among(start.str.slice(0, length), self._causes["source_id"])
+                is_suspect |= are_among(start.str.slice(0, length), self._causes["source_id"])
         return is_suspect
 
     def _has_suspect_address(self, texts: pd.Series) -> pd.Series:
         """Many clips come from one address, so each address is looked at once."""
+        if self._causes.keys().isdisjoint({"url", "source_id"}):
+            return pd.Series(data=False, index=texts.index)
         addresses = [text for text in texts.dropna().unique() if is_address(text)]
         return texts.isin([address for address in addresses if self.cause(url=address)]).fillna(value=False).astype(bool)
-
-
-def _are_among(texts: pd.Series, known: Collection[str]) -> pd.Series:
-    """Which of `texts` are known. A piece of a table is asked about many times: what is known is not hashed anew for each."""
-    if len(known) > len(texts):
-        return pd.Series([text in known for text in texts], index=texts.index, dtype=bool)
-    return texts.isin(list(known)).fillna(value=False).astype(bool)
 
 
 _FACTS = ("clip_key", "path", "url", "member", "source_id", "content_hash")
