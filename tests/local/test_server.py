@@ -106,6 +106,30 @@ def test_sigterm_in_the_first_seconds_leaves_no_traceback(tmp_path: Path, after_
     assert ui.returncode in {0, 130, -signal.SIGINT, -signal.SIGTERM}
 
 
+DROPPED = """
+import signal, sys
+from video_assets.local.server import stop_on_sigterm
+
+class Collected:
+    def __del__(self):  # what is raised here is dropped
+        signal.raise_signal(signal.SIGTERM)
+
+stop_on_sigterm()
+Collected()
+from video_assets.cli.app import main
+main()
+"""
+
+
+def test_a_sigterm_that_comes_in_a_callback_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "video_assets.toml").write_text("")
+    line = [sys.executable, "-c", DROPPED, "ui", "--read-only", "--data-root", str(tmp_path), "--port", str(free_port())]
+    ui = subprocess.run(line, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    assert "Traceback" not in ui.stderr
+    assert "stopping the web server" in ui.stderr
+    assert ui.returncode == 0
+
+
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -70,9 +70,16 @@ class Server:
         }
 
 
+class _Dropped:
+    """Whether Python has dropped an interrupt, as it does with all that is raised in a callback of the garbage collector."""
+
+    is_so = False
+
+
 def stop_on_sigterm() -> None:
-    """From now on SIGTERM is what Ctrl-C is: also in the seconds in which Dagster is loaded."""
+    """From now on SIGTERM is what Ctrl-C is: also in the seconds in which Dagster is loaded. Neither is lost."""
     signal.signal(signal.SIGTERM, _interrupt)
+    sys.unraisablehook = _keep_interrupt
 
 
 @contextmanager
@@ -127,6 +134,19 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _keep_interrupt(dropped: "sys.UnraisableHookArgs") -> None:
+    if issubclass(dropped.exc_type, KeyboardInterrupt):
+        _Dropped.is_so = True
+    else:
+        sys.__unraisablehook__(dropped)
+
+
+def _raise_dropped() -> None:
+    if _Dropped.is_so:
+        _Dropped.is_so = False
+        raise KeyboardInterrupt
+
+
 def _rotated(log: Path) -> int:
     """Where this start's lines begin; a log that has grown long is put aside first."""
     with suppress(FileNotFoundError):
@@ -146,6 +166,7 @@ def _require_free_port(host: str, port: int) -> None:
 
 def _wait_until_up(server: Server, processes: Processes) -> None:
     while True:
+        _raise_dropped()
         _require_alive(server, processes)
         with socket.socket() as probe:
             probe.settimeout(1.0)
@@ -162,6 +183,7 @@ def _watch(server: Server, processes: Processes, lease: Lease | None, say: Calla
                 text = _COLORS.sub("", line.decode(errors="replace").rstrip())
                 if _WORTH_SAYING.search(text) and not _EVERY_TIME.search(text):
                     say(text[:_SHOWN_CHARS])
+            _raise_dropped()
             _require_alive(server, processes)
             if lease is not None and lease.is_lost:
                 _require_lease(lease)
