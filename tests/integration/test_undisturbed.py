@@ -123,7 +123,7 @@ def failing_storage_turns_shards_red_and_a_backfill_green(platform, ui):
     platform.wait_for_rows("second")
 
 
-@pytest.mark.slow(480)
+@pytest.mark.slow(300)
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount() or "a FUSE mount works here")
 def test_after_faults_kills_and_a_reboot_the_csv_is_that_of_an_undisturbed_run(sample, tmp_path):

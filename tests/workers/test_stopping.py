@@ -92,7 +92,7 @@ def start(data_root, folder):
 
 
 def test_a_decode_run_that_gets_sigterm_ends_soon_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    n_clips = 12
+    n_clips = 16
     first = make_clip(tmp_path / "clips" / "0.mp4", n_frames=80, size=(960, 540))
     for number in range(n_clips):
         target = first.with_name(f"{number}.mp4")

@@ -71,7 +71,8 @@ class TableSpec:
         given = rows if isinstance(rows, pd.DataFrame) else list(rows)  # type: ignore[call-overload]
         if not len(given):
             return self._empty.copy()
-        raw = given if isinstance(given, pd.DataFrame) else records(given)
+        # Values stay what they are: one null among integers must not round the others to floats.
+        raw = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given, dtype="object")
         absent = {name: None for name in self.names if name not in raw.columns}
         out = (raw.assign(**absent) if absent else raw)[self.names]
         # Nearly always none; asked once, since a table of few rows costs what its columns cost.
@@ -93,13 +94,6 @@ def _dtype(column: Column) -> pd.ArrowDtype:
     import pandas as pd
 
     return pd.ArrowDtype(_arrow_type(column))
-
-
-def records(rows: object) -> pd.DataFrame:
-    """A DataFrame of mappings whose values stay what they are: one null among integers must not round the others to floats."""
-    import pandas as pd
-
-    return pd.DataFrame(list(rows), dtype="object")  # type: ignore[call-overload]
 
 
 def _checked(table: TableSpec, rows: pd.DataFrame) -> pd.DataFrame:

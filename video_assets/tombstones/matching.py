@@ -172,8 +172,7 @@ class Tombstones:
         """Many clips come from one address, so each address is looked at once."""
         if self._causes.keys().isdisjoint({"url", "source_id"}):
             return pd.Series(data=False, index=texts.index)
-        addresses = [text for text in texts.dropna().unique() if is_address(text)]
-        return texts.isin([address for address in addresses if self.cause(url=address)]).fillna(value=False).astype(bool)
+        return are_among(texts, {text for text in texts.dropna().unique() if is_address(text) and self.cause(url=text)})
 
 
 _FACTS = ("clip_key", "path", "url", "member", "source_id", "content_hash")

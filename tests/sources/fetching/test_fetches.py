@@ -1,10 +1,11 @@
 """Decisions about clips that have to be fetched."""
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_assets.core.schema import LEDGER, records
+from video_assets.core.schema import LEDGER
 from video_assets.sources.fetching.fetches import (
     FETCHES,
     MAX_DETAIL,
@@ -75,7 +76,7 @@ def test_every_listed_clip_has_one_status_in_the_raw_ledger_and_failed_ones_wait
         fetch("lost.mp4", "failed", reason="bad_crc", is_permanent=True),
         fetch("other.mp4", "skipped", reason="not_selected"),
     )
-    captions = records([{"clip_key": "openvid/part0/ok.mp4", "text": "a dog", "extras": '{"fps": 30}'}])
+    captions = pd.DataFrame([{"clip_key": "openvid/part0/ok.mp4", "text": "a dog", "extras": '{"fps": 30}'}])
     ledger = to_ledger(rows, captions).set_index("clip_key")
     assert list(ledger.reset_index().columns) == LEDGER.names
     assert ledger["status"].to_dict() == {
