@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from video_assets.local.settings_file import Values
     from video_assets.local.summary import RunSummary
     from video_assets.storage.leases import Lease
+    from video_assets.workers.stopping import Stop
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -167,18 +168,18 @@ def ui(
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: no daemon, no buttons.")] = False,
 ) -> None:
     """Start the web UI and the daemon on a data root. Ctrl-C stops both."""
-    from video_assets.local.server import only_daemon, stop_on_sigterm
+    from video_assets.local.server import only_daemon, stop_on_signals
 
     with exit_codes(stopped="stopped"):
-        stop_on_sigterm()
+        stop = stop_on_signals()
         (find_data_root if read_only else use_data_root)(data_root)
         settings = load_settings()
         layout = Layout(settings.data_root)
         with nullcontext() if read_only else only_daemon(layout, f"http://{host}:{port}") as lease:
-            _serve(settings, host, port, lease)
+            _serve(settings, host, port, stop, lease)
 
 
-def _serve(settings: Settings, host: str, port: int, lease: "Lease | None") -> None:
+def _serve(settings: Settings, host: str, port: int, stop: "Stop", lease: "Lease | None") -> None:
     from video_assets.local.dagster_home import create_storage, fail_dead_runs, other_users_history, prepare_home, project_file
     from video_assets.local.server import Server, serve
 
@@ -190,7 +191,7 @@ def _serve(settings: Settings, host: str, port: int, lease: "Lease | None") -> N
     if lease is not None and (dead := fail_dead_runs(home)):
         terminal.say(f"{len(dead)} runs were cut off when the last server ended; the daemon starts them again")
     server = Server(layout, home, project_file("workspace.yaml"), host, port, is_read_only=lease is None)
-    serve(server, lease=lease, say=terminal.say, pinned=terminal.pinned)
+    serve(server, stop=stop, lease=lease, say=terminal.say, pinned=terminal.pinned)
 
 
 @app.command(epilog=_CLIP_EXIT_CODES)

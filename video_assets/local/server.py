@@ -20,6 +20,7 @@ from video_assets.core.errors import MendableError
 from video_assets.storage.layout import Layout
 from video_assets.storage.lease_files import Holder, find_claim
 from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire
+from video_assets.workers.stopping import Stop
 
 _STOP_S = 20.0
 _STALE_AFTER_S = 60.0
@@ -70,16 +71,17 @@ class Server:
         }
 
 
-class _Dropped:
-    """Whether Python has dropped an interrupt, as it does with all that is raised in a callback of the garbage collector."""
+def stop_on_signals() -> Stop:
+    """From now on Ctrl-C and SIGTERM ask to stop, the second time they interrupt.
 
-    is_so = False
-
-
-def stop_on_sigterm() -> None:
-    """From now on SIGTERM is what Ctrl-C is: also in the seconds in which Dagster is loaded. Neither is lost."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.unraisablehook = _keep_interrupt
+    An interrupt in the seconds in which Dagster is loaded would meet code that logs or drops it: SQLAlchemy, callbacks of the
+    garbage collector.
+    """
+    stop = Stop(_STOP_S)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell that has started this in the background
+            signal.signal(number, stop.ask)
+    return stop
 
 
 @contextmanager
@@ -104,13 +106,21 @@ def only_daemon(layout: Layout, url: str) -> Iterator[Lease]:
 
 
 def serve(
-    server: Server, *, lease: Lease | None, say: Callable[[str], None], pinned: Callable[[str], AbstractContextManager]
+    server: Server,
+    *,
+    stop: Stop,
+    lease: Lease | None,
+    say: Callable[[str], None],
+    pinned: Callable[[str], AbstractContextManager],
 ) -> None:
-    """Run web server and daemon until Ctrl-C or SIGTERM, then stop both. `pinned` keeps a line in sight.
+    """Run web server and daemon until asked to stop, then stop both; at once when asked again. `pinned` keeps a line in sight.
 
     Raises:
+        KeyboardInterrupt: asked to stop before anything was started.
         ServerError: the port is taken, one of the two ended, or another took the place over; what still runs is stopped then.
     """
+    if stop.is_asked:
+        raise KeyboardInterrupt
     _require_free_port(server.host, server.port)
     start = _rotated(server.log)
     processes: Processes = {}
@@ -121,30 +131,13 @@ def serve(
                 processes[name] = subprocess.Popen(
                     [sys.executable, "-m", *command], cwd=server.home, start_new_session=True, stdout=log, stderr=log
                 )
-        _wait_until_up(server, processes)
-        with pinned(f"web UI: {server.url}  (Ctrl-C stops it; log: {server.log})"):
-            _watch(server, processes, lease, say, start)
-    except KeyboardInterrupt:
+        _wait_until_up(server, processes, stop)
+        if not stop.is_asked:
+            with pinned(f"web UI: {server.url}  (Ctrl-C stops it; log: {server.log})"):
+                _watch(server, processes, stop=stop, lease=lease, say=say, start=start)
         say("stopping web server and daemon" if "daemon" in processes else "stopping the web server")
     finally:
         _stop(processes)
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _keep_interrupt(dropped: "sys.UnraisableHookArgs") -> None:
-    if issubclass(dropped.exc_type, KeyboardInterrupt):
-        _Dropped.is_so = True
-    else:
-        sys.__unraisablehook__(dropped)
-
-
-def _raise_dropped() -> None:
-    if _Dropped.is_so:
-        _Dropped.is_so = False
-        raise KeyboardInterrupt
 
 
 def _rotated(log: Path) -> int:
@@ -164,9 +157,8 @@ def _require_free_port(host: str, port: int) -> None:
             raise ServerError(f"{host}:{port} cannot be used ({error.strerror}): choose another with --port") from error
 
 
-def _wait_until_up(server: Server, processes: Processes) -> None:
-    while True:
-        _raise_dropped()
+def _wait_until_up(server: Server, processes: Processes, stop: Stop) -> None:
+    while not stop.is_asked:
         _require_alive(server, processes)
         with socket.socket() as probe:
             probe.settimeout(1.0)
@@ -175,15 +167,16 @@ def _wait_until_up(server: Server, processes: Processes) -> None:
         time.sleep(0.2)
 
 
-def _watch(server: Server, processes: Processes, lease: Lease | None, say: Callable[[str], None], start: int) -> None:
+def _watch(
+    server: Server, processes: Processes, *, stop: Stop, lease: Lease | None, say: Callable[[str], None], start: int
+) -> None:
     with server.log.open("rb") as log:
         log.seek(start)
-        while True:
+        while not stop.is_asked:
             for line in iter(log.readline, b""):
                 text = _COLORS.sub("", line.decode(errors="replace").rstrip())
                 if _WORTH_SAYING.search(text) and not _EVERY_TIME.search(text):
                     say(text[:_SHOWN_CHARS])
-            _raise_dropped()
             _require_alive(server, processes)
             if lease is not None and lease.is_lost:
                 _require_lease(lease)
@@ -213,6 +206,7 @@ def _stop(processes: Processes) -> None:
     for process in processes.values():
         try:
             process.wait(timeout=max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            deadline = 0.0
             process.kill()
             process.wait()
