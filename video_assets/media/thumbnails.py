@@ -8,9 +8,9 @@ import base64
 import math
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -22,6 +22,9 @@ from video_assets.media.choice import Chosen, choose_streams
 from video_assets.media.clip_file import ClipFile, NotAFileError, StorageError
 from video_assets.media.container import open_container, packets
 from video_assets.media.libav_log import libav_log
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Key frames may be far apart, and no frame of a broken clip may be whole: look at this many, then take the best.
 _MAX_FRAMES = 150
@@ -79,7 +82,9 @@ def _frame(container: InputContainer, streams: Chosen, video: VideoStream, *, is
     return best
 
 
-def _fitted(frame: VideoFrame, *, pixel_aspect: float, box: tuple[int, int]) -> np.ndarray:
+def _fitted(frame: VideoFrame, *, pixel_aspect: float, box: tuple[int, int]) -> "np.ndarray":
+    import numpy as np  # a quarter of a worker's start, and most workers make no picture
+
     quarters = round(frame.rotation / 90) % 4
     shown = (frame.width * pixel_aspect, float(frame.height))
     across, down = shown if quarters % 2 == 0 else shown[::-1]
