@@ -17,7 +17,7 @@ from tomlkit.exceptions import ParseError
 from video_assets.core.errors import UsageError
 from video_assets.local.settings_file import Values, remember
 from video_assets.settings.model import Settings, settings_file
-from video_assets.settings.names import field_of
+from video_assets.settings.problems import field_of
 from video_assets.settings.sources import OwnClips
 
 _MAX_ENTRIES = 20_000  # of a folder that is looked through for a first caption

@@ -1,15 +1,17 @@
 """Everything a user can set: one TOML file, overridden by `VIDEO_ASSETS_*` variables; each field with its unit.
 
-Belongs here: where values come from, and what holds between sections. Does not belong here: the sections themselves (`steps`,
-`sources`, ...), what is done with a value.
+Belongs here: which settings there are, where values come from, and what holds between sections. Does not belong here: the
+sections themselves (`steps`, `sources`, ...), what is done with a value.
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -154,3 +156,19 @@ def load_settings(**overrides: Any) -> Settings:
         pydantic.ValidationError: names the field, the value and what is allowed.
     """
     return Settings(**overrides)
+
+
+def sections_of_settings() -> dict[str, type[BaseModel]]:
+    """The sections, by name."""
+    kinds = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
+
+
+def fields_of_settings() -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting, by its key."""
+    sections = sections_of_settings()
+    for name, field in Settings.model_fields.items():
+        if name in sections:
+            yield from ((f"{name}.{info.alias or inner}", info) for inner, info in sections[name].model_fields.items())
+        else:
+            yield name, field

@@ -1,6 +1,6 @@
 """Each setting with its value and where that comes from: the environment, the file, or the default.
 
-Belongs here: looking at settings from outside. Does not belong here: which settings there are (`settings.names`), changing
+Belongs here: looking at settings from outside. Does not belong here: which settings there are (`settings.model`), changing
 the file (`local.settings_file`).
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from video_assets.core.json_values import Json, JsonObject
-from video_assets.settings.model import Settings, settings_file
-from video_assets.settings.names import field_of, fields_of_settings, sections_of_settings
+from video_assets.settings.model import Settings, fields_of_settings, sections_of_settings, settings_file
+from video_assets.settings.problems import field_of
 
 _PREFIX = "VIDEO_ASSETS_"
 
