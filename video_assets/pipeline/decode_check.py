@@ -16,8 +16,8 @@ from contextlib import closing
 from video_assets.checking.check import ClipTask, decode_clips
 from video_assets.core.results import ClipVerdict
 from video_assets.pipeline.board import Board
-from video_assets.pipeline.run_leases import RunLeases
 from video_assets.pipeline.shard import HeldShard, Shard, ShardOutcome, unchanged
+from video_assets.pipeline.taking_turns import RunLeases
 from video_assets.progress import Advance, Progress
 from video_assets.settings.steps import Decode
 from video_assets.storage.layout import Layout

@@ -26,8 +26,8 @@ from video_assets.core.results import ClipProbe
 from video_assets.core.sharding import N_PROBE_PARTS, PROBE_PARTS, assign_shards
 from video_assets.core.verdicts import PROBER_VERSION
 from video_assets.pipeline.listed import Known, Listed, note_of, read_probes, to_probe
-from video_assets.pipeline.run_leases import RunLeases
 from video_assets.pipeline.shard import MAX_UNREADABLE
+from video_assets.pipeline.taking_turns import RunLeases
 from video_assets.progress import Advance, Progress
 from video_assets.settings.model import Source
 from video_assets.settings.steps import Decode

@@ -1,6 +1,6 @@
-"""The leases of one run: it takes what is free, and waits for what others hold when it has nothing else to do.
+"""Runs that work on the same shards take turns: one takes what is free, and waits for the rest when it has nothing else to do.
 
-Belongs here: which ones this run holds. Does not belong here: how a lease is kept or lost (`storage.leases`).
+Belongs here: which leases this run holds. Does not belong here: how a lease is kept or lost (`storage.leases`).
 """
 
 from video_assets.progress import Progress
