@@ -5,7 +5,7 @@ Belongs here: read the stage before, write one list per shard. Does not belong h
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from video_assets.core.filters import Split
 from video_assets.core.json_values import read_value
@@ -102,8 +102,7 @@ def _write_list(layout: Layout, shard: str, halves: Split, source: str, changes:
     content_hash = write_stage_in_parts(path, CLIPS, kept=[rows], dropped=gone, note=StageNote(shard=shard), patch=changes.patch)
     n_bytes = int(read_table(path, CLIPS, columns=["file_size"]).rows["file_size"].sum())
     facts = ListFacts(n_clips=count_rows(path), n_dropped=len(gone), n_bytes=n_bytes)
-    origin = Origin({"size_filtered": source}, content_hash, facts, changes.units)
-    write_text(layout.shard_origin(shard), json.dumps(asdict(origin), sort_keys=True) + "\n")
+    _write_origin(layout, shard, Origin({"size_filtered": source}, content_hash, facts, changes.units))
     return ShardList(shard=shard, content_hash=content_hash, **vars(facts))
 
 
@@ -124,3 +123,15 @@ def read_origin(layout: Layout, shard: str) -> Origin | None:
         return read_value(Origin, json.loads(layout.shard_origin(shard).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):
         return None
+
+
+def keep_origin(layout: Layout, shard: str, *, was: str) -> None:
+    """Say of a list whose stage hash `was` this, before rows were taken out of it, that the others are of the origin they had."""
+    origin = read_origin(layout, shard)
+    if origin is not None and origin.shard_lists == was:
+        now = replace(origin, shard_lists=stage_hash(layout.shard_list(shard)), facts=None)
+        _write_origin(layout, shard, now)
+
+
+def _write_origin(layout: Layout, shard: str, origin: Origin) -> None:
+    write_text(layout.shard_origin(shard), json.dumps(asdict(origin), sort_keys=True) + "\n")

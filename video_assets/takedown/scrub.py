@@ -16,16 +16,19 @@ import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
-from video_assets.core.schema import DROPPED, TRAINING
+from video_assets.core.schema import DROPPED, KEY, TRAINING
 from video_assets.publish.rules.rows import csv_header, csv_rows
-from video_assets.storage.durable import durable_write
+from video_assets.storage.durable import durable_write, identity
+from video_assets.storage.keys import KeyRange, lowest_keys
 from video_assets.storage.layout import Layout
+from video_assets.storage.patching import Patch, write_patched
+from video_assets.storage.row_group_bytes import RowGroupWriter, is_ours_and_sound
 from video_assets.storage.row_groups import groups, opened
 from video_assets.storage.tables import ROWS_PER_GROUP, read_table, write_table
 from video_assets.tombstones.matching import REASONS
 
 IsGone = Callable[[pd.DataFrame], npt.NDArray[np.bool_]]
-"""For rows with some of the columns in `NAMING`: which of them are about a clip that was taken down."""
+"""For rows with their clip keys, or what a table without these has of `NAMING`: which are about a clip that was taken down."""
 
 NAMING = ("clip_key", "path", "video", "member", "url", "video_url", "video_id", "source_id", "content_hash", "origin", "extras")
 _BURIED: Mapping[str, str | bool] = {
@@ -56,24 +59,34 @@ def parts_of(layout: Layout) -> list[Path]:
 def scrub_table(path: Path, is_gone: IsGone) -> int:
     """Take rows out of a table; a ledger keeps the row, without words, as failed. Returns the number of rows.
 
+    Row groups without such a row keep their bytes, so the stages that follow find them as they were.
+
     Raises:
         OSError, StageError: the file cannot be read or written; it stays as it was.
+        ReplacedError: another run has written it meanwhile.
     """
     with opened(path) as file:
         schema = file.schema_arrow
-        columns = [name for name in NAMING if name in schema.names]
-        is_ledger = {"clip_key", "status", "reason"} <= set(schema.names)
+        has_keys = KEY.name in schema.names
+        columns = [KEY.name] if has_keys else [name for name in NAMING if name in schema.names]
         masks = [is_gone(_frame(table)) for table in groups(file, columns)] if columns else []
+        is_ledger = {KEY.name, "status", "reason"} <= set(schema.names)
         if is_ledger:
             masks = _without_buried(file, masks)
         n_rows = int(sum(mask.sum() for mask in masks))
         if not n_rows:
             return 0
-        with durable_write(path) as sink, pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-            for table, mask in zip(groups(file, schema.names), masks, strict=True):
-                rows = _bury(table, mask) if is_ledger else table.filter(pa.array(~mask))
-                if rows.num_rows:
-                    writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
+        patch = _patch(path, file, masks) if has_keys else None
+        with durable_write(path) as sink:
+            if patch is not None:
+                with RowGroupWriter(sink, schema) as patched:
+                    write_patched(patched, patch, _buried_rows(file, masks) if is_ledger else (), _plain(schema))
+                return n_rows
+            with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+                for table, mask in zip(groups(file, schema.names), masks, strict=True):
+                    rows = _bury(table, mask) if is_ledger else table.filter(pa.array(~mask))
+                    if rows.num_rows:
+                        writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
     return n_rows
 
 
@@ -149,3 +162,30 @@ def _bury(table: pa.Table, mask: npt.NDArray[np.bool_]) -> pa.Table:
             buried = pc.call_function("if_else", [pa.array(mask), pa.scalar(value, field.type), table.column(name)])
             table = table.set_column(table.schema.get_field_index(name), field, buried)
     return table
+
+
+def _patch(path: Path, file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]]) -> Patch | None:
+    """The keys of the rows in `masks`, as ranges; None for a table whose row groups cannot be kept."""
+    seen = identity(path.stat())
+    if not lowest_keys(file.metadata) or not is_ours_and_sound(path, file.schema_arrow):
+        return None
+    keys = {
+        key
+        for index, mask in enumerate(masks)
+        if mask.any()
+        for key in file.read_row_group(index, columns=[KEY.name]).column(KEY.name).filter(pa.array(mask)).to_pylist()
+    }
+    # Nothing lies between a key and the same with a NUL behind it.
+    return Patch(path, tuple(KeyRange(key, key + "\0") for key in sorted(keys)), seen)
+
+
+def _buried_rows(file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]]) -> Iterator[pa.Table]:
+    """The rows of a ledger in `masks`, without words."""
+    for index, mask in enumerate(masks):
+        if mask.any():
+            rows = file.read_row_group(index).filter(pa.array(mask))
+            yield _bury(rows, np.ones(len(rows), dtype=bool)).replace_schema_metadata(None)
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    return schema.remove_metadata()

@@ -23,6 +23,7 @@ import pandas as pd
 
 from video_assets.core.errors import SourceError
 from video_assets.exports.withdraw import Withdrawn, withdraw
+from video_assets.pipeline.shard_lists import keep_origin
 from video_assets.publish.manifest import read_manifest
 from video_assets.publish.product_files import sha256_file
 from video_assets.publish.versions import read_versions, show
@@ -32,11 +33,12 @@ from video_assets.storage.durable import write_text
 from video_assets.storage.encodings import decode
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
+from video_assets.storage.patching import ReplacedError
 from video_assets.storage.row_groups import groups, opened
-from video_assets.storage.stages import StageError
+from video_assets.storage.stages import StageError, stage_hash
 from video_assets.takedown.outcome import FoundClip, Removal, TakedownReport, report_markdown
 from video_assets.takedown.redact import redact_version
-from video_assets.takedown.scrub import NAMING, parts_of, scrub_parts, scrub_table, tables_of
+from video_assets.takedown.scrub import NAMING, IsGone, parts_of, scrub_parts, scrub_table, tables_of
 from video_assets.tombstones.matching import Tombstones, are_among
 from video_assets.tombstones.requests import Request, read_request
 from video_assets.tombstones.table import add_tombstones, read_rows
@@ -240,10 +242,19 @@ def _scrub(layout: Layout, planned: Takedown) -> tuple[dict[str, int], list[str]
     counts, problems = {}, []
     for path in [*tables_of(layout), *parts_of(layout)]:
         try:
-            n_rows = scrub_table(path, is_gone) if path.suffix == ".parquet" else scrub_parts(path, keys)
-        except (OSError, ValueError, StageError) as error:
+            n_rows = _scrub_table(layout, path, is_gone) if path.suffix == ".parquet" else scrub_parts(path, keys)
+        except (OSError, ValueError, StageError, ReplacedError) as error:
             problems.append(f"{path}: {error}")
             continue
         if n_rows:
             counts[str(path.relative_to(layout.root))] = n_rows
     return counts, problems
+
+
+def _scrub_table(layout: Layout, path: Path, is_gone: IsGone) -> int:
+    shard = path.stem if path == layout.shard_list(path.stem) else ""
+    was = stage_hash(path) if shard else ""
+    n_rows = scrub_table(path, is_gone)
+    if shard and n_rows:
+        keep_origin(layout, shard, was=was)
+    return n_rows
