@@ -1,5 +1,6 @@
 """A take-down among many clips: row groups without a named clip keep their bytes; all comes out as in a first run."""
 
+import csv
 import shutil
 
 import pyarrow.parquet as pq
@@ -8,13 +9,15 @@ from data_roots import Clip, after_listing, fill
 
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.shard_lists import read_origin
+from video_assets.publish.manifest import problems_in, read_manifest
 from video_assets.publish.publish import publish
+from video_assets.publish.segments import segments_of
 from video_assets.storage import grouping
 from video_assets.storage.durable import hash_file
 from video_assets.storage.row_group_bytes import hashes_of, is_ours_and_sound
 from video_assets.storage.stages import stage_hash
 from video_assets.takedown.scrub import tables_of
-from video_assets.takedown.take_down import plan_takedown, take_down
+from video_assets.takedown.take_down import plan_takedown, redact_versions, take_down
 
 SECTIONS = {"decode": {"n_shards": 2}}
 
@@ -36,6 +39,14 @@ def clips_with(*, too_large, bad):
 def listed(root, clips):
     fill(root, clips, upto="own_clips", **SECTIONS)
     return after_listing(root, clips, **SECTIONS)
+
+
+def published(tmp_path):
+    keys = named()
+    (tmp_path / "request.txt").write_text("\n".join(keys))
+    layout, settings = listed(tmp_path / "root", clips_with(too_large=keys[1], bad=keys[2]))
+    publish(layout, settings)
+    return layout, settings
 
 
 def taken_down(root, keys, tmp_path):
@@ -98,3 +109,45 @@ def test_a_table_of_a_version_before_is_written_whole(tmp_path):
     take_down(layout, settings, plan_takedown(layout, file))
     assert set(keys).isdisjoint(pq.read_table(layout.enriched_metadata)["clip_key"].to_pylist())
     assert not is_ours_and_sound(layout.enriched_metadata, table.schema)
+
+
+def read_rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def redacted(layout, settings, tmp_path):
+    """The CSV of the first version before and after its rows are gone; all other lines must be as they were."""
+    folder = min((layout.root / "training" / "versions").iterdir())
+    before = (folder / "training.csv").read_bytes().splitlines(keepends=True)
+    planned = plan_takedown(layout, tmp_path / "request.txt")
+    redact_versions(layout, settings, planned, take_down(layout, settings, planned))
+    gone = [f"/{key.partition('/')[2]},".encode() for key in named()]
+    kept = [line for line in before if not any(name in line for name in gone)]
+    assert len(before) - len(kept) == 3  # two were dropped before
+    assert (folder / "training.csv").read_bytes().splitlines(keepends=True) == kept
+    return folder
+
+
+def test_a_version_loses_the_rows_and_other_row_groups_keep_their_bytes(tmp_path):
+    layout, settings = published(tmp_path)
+    twin = layout.root / "training" / "versions" / "000001" / "training.parquet"
+    before = hashes_of(twin)
+    folder = redacted(layout, settings, tmp_path)
+    assert len(set(hashes_of(twin)) & set(before)) >= len(before) - 3 > 5
+    assert segments_of(pq.read_metadata(twin)) == []  # nothing is taken over from it
+    assert problems_in(folder, read_manifest(folder / "training.manifest.json")) == []
+    assert pq.read_table(twin)["path"].to_pylist() == [row["path"] for row in read_rows(folder / "training.csv")]
+
+
+@pytest.mark.parametrize("name", ["training.csv", "training.parquet"])
+def test_a_version_that_is_not_as_it_was_published_is_read_row_by_row(tmp_path, name):
+    """The twin cannot say which lines of the CSV are whose."""
+    layout, settings = published(tmp_path)
+    path = layout.root / "training" / "versions" / "000001" / name
+    if name == "training.csv":
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([lines[0], *reversed(lines[1:])]))
+    else:
+        pq.write_table(pq.read_table(path), path)
+    redacted(layout, settings, tmp_path)

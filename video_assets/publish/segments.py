@@ -168,3 +168,8 @@ def segments_of(twin: pq.FileMetaData) -> list[Segment]:
     """What a twin's footer says of its row groups; nothing when it does not say it of each."""
     said = json.loads((twin.metadata or {}).get(_SEGMENTS, b"[]"))
     return [Segment(*each) for each in said] if len(said) == twin.num_row_groups else []
+
+
+def without_segments(schema: pa.Schema) -> pa.Schema:
+    """The schema of a twin whose rows are about to be others, without what it says of them."""
+    return schema.with_metadata({name: value for name, value in (schema.metadata or {}).items() if name != _SEGMENTS})

@@ -1,7 +1,8 @@
 """Published versions without some of their rows: what a take-down does to those that are kept.
 
 A version keeps its number, order and all other rows; its manifest says what was taken out and which hashes the files had before.
-Belongs here: one version. Does not belong here: which clips (`takedown.take_down`), rewriting a file (`takedown.scrub`).
+Belongs here: one version. Does not belong here: which clips (`takedown.take_down`), rewriting a file
+(`takedown.scrub_version`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from video_assets.publish.manifest import write_manifest
 from video_assets.publish.product_files import sha256_file
 from video_assets.publish.rules.manifest import Changes, ClipCounts, FileFacts, Manifest, Redaction
 from video_assets.takedown.outcome import FoundClip
-from video_assets.takedown.scrub import scrub_csv, scrub_dropped, scrub_product_table
+from video_assets.takedown.scrub_version import Lines, lines_of, scrub_csv, scrub_dropped, scrub_product_table
 
 
 def redact_version(folder: Path, manifest: Manifest, clips: Sequence[FoundClip], *, request: str) -> int:
@@ -30,7 +31,13 @@ def redact_version(folder: Path, manifest: Manifest, clips: Sequence[FoundClip],
     published = {path for path in pq.read_table(table, columns=["path"])["path"].to_pylist() if path in by_path}
     if not published and not _is_half_done(folder, manifest) and not _is_named(manifest, by_path):
         return 0
-    files = {name: _redact_file(folder / name, facts, published, by_path, table) for name, facts in manifest.files.items()}
+    csv = folder / f"{manifest.name}.csv"
+    # Before the twin is another one.
+    lines = {csv: lines_of(csv, table, set(by_path), sha256=manifest.files[csv.name].sha256)}
+    files = {
+        name: _redact_file(folder / name, facts, published, by_path, table=table, lines=lines)
+        for name, facts in manifest.files.items()
+    }
     gone = [by_path[path] for path in published]
     write_manifest(folder, _redacted(manifest, files, gone, set(by_path), request))
     return len(published)
@@ -44,10 +51,18 @@ def _is_named(manifest: Manifest, by_path: dict[str, FoundClip]) -> bool:
     return manifest.changes is not None and manifest.changes.examples.names_any(set(by_path))
 
 
-def _redact_file(path: Path, facts: FileFacts, published: set[str], by_path: dict[str, FoundClip], table: Path) -> FileFacts:
+def _redact_file(
+    path: Path,
+    facts: FileFacts,
+    published: set[str],
+    by_path: dict[str, FoundClip],
+    *,
+    table: Path,
+    lines: Mapping[Path, Sequence[Lines]],
+) -> FileFacts:
     """The file's new facts."""
     if path.suffix == ".csv":
-        n_rows = facts.rows - scrub_csv(path, set(by_path))
+        n_rows = facts.rows - scrub_csv(path, set(by_path), lines=lines.get(path, ()))
     elif path == table:
         scrub_product_table(path, set(by_path))
         n_rows = pq.read_metadata(path).num_rows

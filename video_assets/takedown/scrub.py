@@ -1,7 +1,7 @@
-"""Taking clips out of files that exist: rows of tables, lines of parts, rows of published versions.
+"""Taking clips out of what the stages have written: rows of tables, lines of parts.
 
-Belongs here: rewriting files without those rows, each of them durably, in pieces. Does not belong here: which clips, and the
-order in which things are removed (`takedown.take_down`).
+Belongs here: rewriting files without those rows, each of them durably, in pieces. Does not belong here: published versions
+(`takedown.scrub_version`), which clips, and the order in which things are removed (`takedown.take_down`).
 """
 
 import json
@@ -13,18 +13,17 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
-from video_assets.core.schema import DROPPED, KEY, TRAINING
-from video_assets.publish.rules.rows import csv_header, csv_rows
+from video_assets.core.schema import KEY
+from video_assets.publish.segments import without_segments
 from video_assets.storage.durable import durable_write, identity
 from video_assets.storage.keys import KeyRange, lowest_keys
 from video_assets.storage.layout import Layout
 from video_assets.storage.patching import Patch, write_patched
-from video_assets.storage.row_group_bytes import RowGroupWriter, is_ours_and_sound
+from video_assets.storage.row_group_bytes import RowGroups, RowGroupWriter, is_ours_and_sound
 from video_assets.storage.row_groups import groups, opened
-from video_assets.storage.tables import ROWS_PER_GROUP, read_table, write_table
+from video_assets.storage.tables import ROWS_PER_GROUP
 from video_assets.tombstones.matching import REASONS
 
 IsGone = Callable[[pd.DataFrame], npt.NDArray[np.bool_]]
@@ -76,17 +75,19 @@ def scrub_table(path: Path, is_gone: IsGone) -> int:
         n_rows = int(sum(mask.sum() for mask in masks))
         if not n_rows:
             return 0
-        patch = _patch(path, file, masks) if has_keys else None
         with durable_write(path) as sink:
-            if patch is not None:
-                with RowGroupWriter(sink, schema) as patched:
-                    write_patched(patched, patch, _buried_rows(file, masks) if is_ledger else (), _plain(schema))
+            if not is_ours_and_sound(path, schema):
+                with pq.ParquetWriter(sink, schema, compression="zstd") as foreign:
+                    for table, mask in zip(groups(file, schema.names), masks, strict=True):
+                        rows = _without(table, mask, is_ledger=is_ledger)
+                        if rows.num_rows:
+                            foreign.write_table(rows, row_group_size=ROWS_PER_GROUP)
                 return n_rows
-            with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-                for table, mask in zip(groups(file, schema.names), masks, strict=True):
-                    rows = _bury(table, mask) if is_ledger else table.filter(pa.array(~mask))
-                    if rows.num_rows:
-                        writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
+            with RowGroupWriter(sink, without_segments(schema)) as writer:
+                if has_keys and (patch := _patch(path, file, masks)):
+                    write_patched(writer, patch, _buried_rows(file, masks) if is_ledger else (), schema.remove_metadata())
+                else:
+                    _write_touched(writer, path, file, masks, is_ledger=is_ledger)
     return n_rows
 
 
@@ -98,44 +99,6 @@ def scrub_parts(path: Path, clip_keys: set[str]) -> int:
         with durable_write(path) as file:
             file.writelines(kept)
     return len(lines) - len(kept)
-
-
-def scrub_product_table(path: Path, paths: set[str]) -> int:
-    """Take rows out of a Parquet twin. Returns the number of rows."""
-    return scrub_table(path, lambda rows: rows["path"].isin(paths).to_numpy(dtype=bool))
-
-
-def scrub_csv(path: Path, paths: set[str]) -> int:
-    """Take rows out of a training CSV; the others keep their bytes. Returns the number of rows."""
-    gone = pa.array(sorted(paths), pa.string())
-    n_gone = sum(int(pc.call_function("sum", [_is_in(rows, gone)]).as_py() or 0) for rows in _csv_tables(path))
-    if n_gone:
-        with durable_write(path) as file:
-            file.write(csv_header())
-            for rows in _csv_tables(path):
-                file.write(csv_rows(rows.filter(pc.call_function("invert", [_is_in(rows, gone)]))))
-    return n_gone
-
-
-def scrub_dropped(path: Path, clips: pd.DataFrame) -> None:
-    """Make clips (clip_key, source, path) dropped as taken down; a row that one had before goes."""
-    rows = read_table(path, DROPPED).rows
-    others = rows[~rows["clip_key"].isin(clips["clip_key"])]
-    ours = clips[["clip_key", "source", "path"]].assign(stage="training_csv", reason="taken_down", detail="taken down")
-    every = pd.concat([others, DROPPED.frame(ours)]).sort_values("clip_key", ignore_index=True)
-    write_table(path, DROPPED, every)
-
-
-def _csv_tables(path: Path) -> Iterator[pa.Table]:
-    types = {name: TRAINING.arrow.field(name).type for name in TRAINING.names}
-    convert = pc_csv.ConvertOptions(column_types=types, strings_can_be_null=False)
-    with pc_csv.open_csv(path, parse_options=pc_csv.ParseOptions(newlines_in_values=True), convert_options=convert) as reader:
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
-
-
-def _is_in(rows: pa.Table, paths: pa.Array) -> pa.Array:
-    return pc.call_function("is_in", [rows.column("path").combine_chunks()], pc.SetLookupOptions(value_set=paths))
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
@@ -164,10 +127,27 @@ def _bury(table: pa.Table, mask: npt.NDArray[np.bool_]) -> pa.Table:
     return table
 
 
+def _without(table: pa.Table, mask: npt.NDArray[np.bool_], *, is_ledger: bool) -> pa.Table:
+    return _bury(table, mask) if is_ledger else table.filter(pa.array(~mask))
+
+
+def _write_touched(
+    writer: RowGroupWriter, path: Path, file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]], *, is_ledger: bool
+) -> None:
+    """Copy the row groups of which nothing goes, and write the others."""
+    with path.open("rb") as raw:
+        old = RowGroups(raw)
+        for index, mask in enumerate(masks):
+            if not mask.any():
+                writer.copy(old, index)
+            elif (rows := _without(file.read_row_group(index), mask, is_ledger=is_ledger)).num_rows:
+                writer.write(rows)
+
+
 def _patch(path: Path, file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]]) -> Patch | None:
-    """The keys of the rows in `masks`, as ranges; None for a table whose row groups cannot be kept."""
+    """The keys of the rows in `masks`, as ranges; None for a table that is not cut by clip key."""
     seen = identity(path.stat())
-    if not lowest_keys(file.metadata) or not is_ours_and_sound(path, file.schema_arrow):
+    if not lowest_keys(file.metadata):
         return None
     keys = {
         key
@@ -185,7 +165,3 @@ def _buried_rows(file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]]) -> It
         if mask.any():
             rows = file.read_row_group(index).filter(pa.array(mask))
             yield _bury(rows, np.ones(len(rows), dtype=bool)).replace_schema_metadata(None)
-
-
-def _plain(schema: pa.Schema) -> pa.Schema:
-    return schema.remove_metadata()
