@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from video_assets.core.errors import SourceError
+from video_assets.core.schema import KEY
 from video_assets.exports.withdraw import Withdrawn, withdraw
 from video_assets.pipeline.shard_lists import keep_origin
 from video_assets.publish.manifest import read_manifest
@@ -46,6 +48,7 @@ from video_assets.tombstones.table import add_tombstones, read_rows
 # A row that says so is about a file that was never a clip of ours.
 _NOT_OURS = frozenset({"outside_root", "not_a_file", "symlink_loop", "url", "empty_path"})
 _PATIENCE_S = 600.0
+_FACTS = ("source", "path", "content_hash")
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def plan_takedown(layout: Layout, file: Path) -> Takedown:
     named += list(earlier[earlier["cause"].isin(lines)][["kind", "value", "cause"]].itertuples(index=False, name=None))
     clips = _find(layout, Tombstones(named))
     twins = [("content_hash", clip.content_hash, clip.cause) for clip in clips.values() if clip.content_hash]
-    clips = _find(layout, Tombstones([*named, *twins]))
+    clips |= _find(layout, Tombstones(twins), known=clips, by=("content_hash",)) if twins else {}
     n_clips = _clips_by_line(layout, named, Counter(clip.cause for clip in clips.values()))
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Takedown(
@@ -180,31 +183,39 @@ def _stones(planned: Takedown) -> Iterator[tuple[str, str, str]]:
             yield "content_hash", clip.content_hash, clip.cause
 
 
-def _find(layout: Layout, stones: Tombstones) -> dict[str, FoundClip]:
-    """Clips that any table names by something in `stones`, with what all tables together know of them."""
+def _find(
+    layout: Layout, stones: Tombstones, *, known: Mapping[str, FoundClip] = MappingProxyType({}), by: Sequence[str] = NAMING
+) -> dict[str, FoundClip]:
+    """Clips that any table names by something in `stones`, with what all tables together know of them; but those `known`.
+
+    `by` are the columns that can name them.
+    """
     causes: dict[str, str] = {}
     for path in tables_of(layout):
-        for rows in _naming_rows(path):
+        for rows in _rows(path, by):
             found = stones.causes(rows)
             hits = found[found != ""]
-            for key, cause in zip(rows["clip_key"][hits.index], hits, strict=True) if "clip_key" in rows else ():
+            for key, cause in zip(rows["clip_key"][hits.index], hits, strict=True):
                 causes.setdefault(key, cause)
+    causes = {key: cause for key, cause in causes.items() if key not in known}
     facts: dict[str, dict[str, str]] = {key: {} for key in causes}
     for path in tables_of(layout) if causes else ():
-        for rows in _naming_rows(path):
-            for row in rows[are_among(rows["clip_key"], causes)].to_dict("records") if "clip_key" in rows else ():
-                known = facts[row["clip_key"]]
-                told = {name: row[name] for name in ("source", "path", "content_hash") if isinstance(row.get(name), str)}
+        for rows in _rows(path, (*_FACTS, "origin", "reason")):
+            for row in rows[are_among(rows["clip_key"], causes)].to_dict("records"):
+                so_far = facts[row["clip_key"]]
+                told = {name: row[name] for name in _FACTS if isinstance(row.get(name), str)}
                 # What the ledger says goes before what other tables say; only its reason tells whose file it is.
-                facts[row["clip_key"]] = {**known, **told, "reason": row["reason"]} if "origin" in row else {**told, **known}
-    return {key: FoundClip(clip_key=key, cause=causes[key], **known) for key, known in facts.items()}
+                facts[row["clip_key"]] = {**so_far, **told, "reason": row["reason"]} if "origin" in row else {**told, **so_far}
+    return {key: FoundClip(clip_key=key, cause=causes[key], **fact) for key, fact in facts.items()}
 
 
-def _naming_rows(path: Path) -> Iterator[pd.DataFrame]:
-    """A table's naming columns, a row group at a time."""
+def _rows(path: Path, wanted: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Clip keys and those of the wanted columns that a table has, a row group at a time; nothing of a table without these."""
     with opened(path) as file:
-        columns = [name for name in (*NAMING, "source", "reason") if name in file.schema_arrow.names]
-        yield from (table.to_pandas() for table in groups(file, columns))
+        names = file.schema_arrow.names
+        columns = [name for name in names if name in wanted]
+        if KEY.name in names and columns:
+            yield from (table.to_pandas() for table in groups(file, [*dict.fromkeys([KEY.name, *columns])]))
 
 
 def _remove(clip: FoundClip, roots: Sequence[Path]) -> Removal:
