@@ -3,6 +3,7 @@
 import csv
 import shutil
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data_roots import Clip, after_listing, fill
@@ -12,14 +13,17 @@ from video_assets.pipeline.shard_lists import read_origin
 from video_assets.publish.manifest import problems_in, read_manifest
 from video_assets.publish.publish import publish
 from video_assets.publish.segments import segments_of
+from video_assets.sources.miradata.rules.rows import MIRA_ROWS
 from video_assets.storage import grouping
 from video_assets.storage.durable import hash_file
 from video_assets.storage.row_group_bytes import hashes_of, is_ours_and_sound
 from video_assets.storage.stages import stage_hash
 from video_assets.takedown.scrub import tables_of
 from video_assets.takedown.take_down import plan_takedown, redact_versions, take_down
+from video_assets.tombstones.matching import REASONS
 
 SECTIONS = {"decode": {"n_shards": 2}}
+DENSE = '{"dense": "more words"}'
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +58,7 @@ def taken_down(root, keys, tmp_path):
     publish(layout, settings)
     file = tmp_path / "request.txt"
     file.write_text("\n".join(keys))
-    before = {path: hashes_of(path) for path in tables_of(layout)}
+    before = {path: (hashes_of(path), pq.read_table(path).to_pylist()) for path in tables_of(layout)}
     take_down(layout, settings, plan_takedown(layout, file))
     return layout, settings, before
 
@@ -66,13 +70,30 @@ def named():
     return [border, keys[20], keys[120], keys[0], keys[-1]]
 
 
-def test_row_groups_without_a_named_clip_keep_their_bytes(tmp_path):
+def without(rows, keys):
+    """The rows that a table has after the take-down; a ledger keeps the key."""
+    if not rows or not {"status", "origin"} <= set(rows[0]):
+        return [row for row in rows if row["clip_key"] not in keys]
+    words = {
+        "text": "",
+        "extras": "{}",
+        "origin": "",
+        "status": "failed",
+        "reason": "taken_down",
+        "detail": REASONS["taken_down"],
+    }
+    return [row | (words if row["clip_key"] in keys else {}) for row in rows]
+
+
+def test_row_groups_without_a_named_clip_keep_their_bytes_and_other_rows_are_as_they_were(tmp_path):
     layout, _, before = taken_down(tmp_path / "root", named(), tmp_path)
-    for path, hashes in before.items():
+    n_touched = 2 * len(named())  # each clip's own, and the one before, into which its rows may go
+    for path, (hashes, rows) in before.items():
         now = hashes_of(path)
-        assert len(set(now) - set(hashes)) <= 5, path
-        assert len(set(now) & set(hashes)) >= len(hashes) - 6, path
-    assert len(before[layout.enriched_metadata]) > 10
+        assert len(set(now) - set(hashes)) <= n_touched, path
+        assert pq.read_table(path).to_pylist() == without(rows, named()), path
+    hashes, _ = before[layout.enriched_metadata]
+    assert len(set(hashes) & set(hashes_of(layout.enriched_metadata))) > 5
     for shard in shard_keys(2):  # so that the next run goes on from its list
         assert read_origin(layout, shard).shard_lists == stage_hash(layout.shard_list(shard))
 
@@ -106,8 +127,9 @@ def test_a_table_of_a_version_before_is_written_whole(tmp_path):
     pq.write_table(table.replace_schema_metadata(metadata), layout.enriched_metadata, compression="zstd", row_group_size=30)
     file = tmp_path / "request.txt"
     file.write_text("\n".join(keys))
+    rows = table.to_pylist()
     take_down(layout, settings, plan_takedown(layout, file))
-    assert set(keys).isdisjoint(pq.read_table(layout.enriched_metadata)["clip_key"].to_pylist())
+    assert pq.read_table(layout.enriched_metadata).to_pylist() == without(rows, keys)
     assert not is_ours_and_sound(layout.enriched_metadata, table.schema)
 
 
@@ -151,3 +173,22 @@ def test_a_version_that_is_not_as_it_was_published_is_read_row_by_row(tmp_path, 
     else:
         pq.write_table(pq.read_table(path), path)
     redacted(layout, settings, tmp_path)
+
+
+def test_the_rows_of_a_listing_stay_without_the_words(tmp_path):
+    """What MiraData offers is kept as a table for each revision, with all captions of each row."""
+    named = [Clip(f"{name}.mp4", source="miradata", partition="b0", text=f"words {name}", extras=DENSE) for name in "abc"]
+    layout, settings = fill(tmp_path / "root", [Clip("own.mp4"), *named], miradata={"is_enabled": True}, **SECTIONS)
+    blank = {"batch": "b0", "former_key": "", "url": "https://x/y", "video_id": "", "reason": "", "detail": "", "line": 1}
+    offered = [blank | {"clip_key": clip.key, "file_name": clip.name, "text": clip.text, "extras": clip.extras} for clip in named]
+    listing = layout.listing("miradata", "r1").with_suffix(".parquet")
+    listing.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(offered, schema=MIRA_ROWS.arrow), listing, compression="zstd", row_group_size=2)
+    before = pq.read_table(listing).to_pylist()
+    file = tmp_path / "request.txt"
+    file.write_text(named[1].key)
+    first = take_down(layout, settings, plan_takedown(layout, file))
+    assert first.tables["listings/miradata/r1.parquet"] == 1
+    words = {"text": "", "extras": "{}"}
+    assert pq.read_table(listing).to_pylist() == [before[0], before[1] | words, before[2]]
+    assert take_down(layout, settings, plan_takedown(layout, file)).tables == {}

@@ -24,10 +24,10 @@ from video_assets.settings.section import absolute
 from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
+    from video_assets.local.server import Stop
     from video_assets.local.settings_file import Values
     from video_assets.local.summary import RunSummary
     from video_assets.storage.leases import Lease
-    from video_assets.workers.stopping import Stop
 
 app = typer.Typer(
     no_args_is_help=True,

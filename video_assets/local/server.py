@@ -20,7 +20,6 @@ from video_assets.core.errors import MendableError
 from video_assets.storage.layout import Layout
 from video_assets.storage.lease_files import Holder, find_claim
 from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire
-from video_assets.workers.stopping import Stop
 
 _STOP_S = 20.0
 _STALE_AFTER_S = 60.0
@@ -71,13 +70,26 @@ class Server:
         }
 
 
+class Stop:
+    """How often this program was asked to stop: once is enough, twice means at once, and from then on it is interrupted."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def ask(self, _number: int, _frame: object) -> None:
+        """The signal handler."""
+        self.times += 1
+        if self.times > 2:
+            raise KeyboardInterrupt
+
+
 def stop_on_signals() -> Stop:
-    """From now on Ctrl-C and SIGTERM ask to stop, the second time they interrupt.
+    """From now on Ctrl-C and SIGTERM ask to stop, and are heard between two steps.
 
     An interrupt in the seconds in which Dagster is loaded would meet code that logs or drops it: SQLAlchemy, callbacks of the
     garbage collector.
     """
-    stop = Stop(_STOP_S)
+    stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # a shell that has started this in the background
             signal.signal(number, stop.ask)
@@ -119,7 +131,7 @@ def serve(
         KeyboardInterrupt: asked to stop before anything was started.
         ServerError: the port is taken, one of the two ended, or another took the place over; what still runs is stopped then.
     """
-    if stop.is_asked:
+    if stop.times:
         raise KeyboardInterrupt
     _require_free_port(server.host, server.port)
     start = _rotated(server.log)
@@ -132,12 +144,12 @@ def serve(
                     [sys.executable, "-m", *command], cwd=server.home, start_new_session=True, stdout=log, stderr=log
                 )
         _wait_until_up(server, processes, stop)
-        if not stop.is_asked:
+        if not stop.times:
             with pinned(f"web UI: {server.url}  (Ctrl-C stops it; log: {server.log})"):
                 _watch(server, processes, stop=stop, lease=lease, say=say, start=start)
         say("stopping web server and daemon" if "daemon" in processes else "stopping the web server")
     finally:
-        _stop(processes)
+        _end(processes, stop)
 
 
 def _rotated(log: Path) -> int:
@@ -158,7 +170,7 @@ def _require_free_port(host: str, port: int) -> None:
 
 
 def _wait_until_up(server: Server, processes: Processes, stop: Stop) -> None:
-    while not stop.is_asked:
+    while not stop.times:
         _require_alive(server, processes)
         with socket.socket() as probe:
             probe.settimeout(1.0)
@@ -172,7 +184,7 @@ def _watch(
 ) -> None:
     with server.log.open("rb") as log:
         log.seek(start)
-        while not stop.is_asked:
+        while not stop.times:
             for line in iter(log.readline, b""):
                 text = _COLORS.sub("", line.decode(errors="replace").rstrip())
                 if _WORTH_SAYING.search(text) and not _EVERY_TIME.search(text):
@@ -198,15 +210,13 @@ def _require_alive(server: Server, processes: Processes) -> None:
             raise ServerError("\n".join([f"the {name} ended with exit code {process.returncode}; {server.log} ends so:", *lines]))
 
 
-def _stop(processes: Processes) -> None:
+def _end(processes: Processes, stop: Stop) -> None:
     for process in processes.values():
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
     deadline = time.monotonic() + _STOP_S
-    for process in processes.values():
-        try:
-            process.wait(timeout=max(0.1, deadline - time.monotonic()))
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            deadline = 0.0
-            process.kill()
-            process.wait()
+    while any(process.poll() is None for process in processes.values()):
+        if time.monotonic() > deadline or stop.times > 1:
+            for process in processes.values():
+                process.kill()
+        time.sleep(0.1)

@@ -77,7 +77,7 @@ def changes_of(
     if patch is None or not known:
         return Changes((_ALL,), tokens, None)
     keys = sorted(again)
-    ranges = _joined(unit.keys for unit in units if unit.token not in known or _any_in(keys, unit.keys))
+    ranges = joined(unit.keys for unit in units if unit.token not in known or _any_in(keys, unit.keys))
     return Changes(ranges, tokens, replace(patch, ranges=ranges))
 
 
@@ -96,7 +96,7 @@ def changed_in_any(every: Iterable[Changes]) -> tuple[KeyRange, ...]:
 def ranges_with(units: Sequence[Unit], keys: Iterable[str]) -> tuple[KeyRange, ...]:
     """The keys of all units that have one of `keys`."""
     ordered = sorted(keys)
-    return _joined(unit.keys for unit in units if _any_in(ordered, unit.keys))
+    return joined(unit.keys for unit in units if _any_in(ordered, unit.keys))
 
 
 def patch_of(path: Path, spec: TableSpec, ranges: tuple[KeyRange, ...]) -> Patch | None:
@@ -124,7 +124,7 @@ def _any_in(keys: list[str], part: KeyRange) -> bool:
     return place < len(keys) and part.has(keys[place])
 
 
-def _joined(ranges: Iterable[KeyRange]) -> tuple[KeyRange, ...]:
+def joined(ranges: Iterable[KeyRange]) -> tuple[KeyRange, ...]:
     """Neighbours as one."""
     joined: list[KeyRange] = []
     for part in ranges:

@@ -86,6 +86,7 @@ def still_to_do(report: TakedownReport) -> list[str]:
         *packed,
         *foreign,
         "the captions table that the user keeps, and exclude.csv, when they name these clips: they are the user's own files",
+        "tables that were fetched as they are and name these clips: MiraData's in `listings/`, a data set's in `clips/hub/`",
         "backups and snapshots of the storage, and copies that people made of the CSV or of clips",
         "trainings that read one of the publications named above, their caches and their checkpoints",
         "Dagster's history of earlier runs, whose previews can show captions and pictures: video-assets clean-up --keep-days 0",

@@ -1,12 +1,14 @@
 """Published versions without some of their rows: what a take-down does to those that are kept.
 
 A version keeps its number, order and all other rows; its manifest says what was taken out and which hashes the files had before.
+Which clips go is written down beside the files first: killed in between, the next take-down of any clip goes on with these, too.
 Belongs here: one version. Does not belong here: which clips (`takedown.take_down`), rewriting a file
 (`takedown.scrub_version`).
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,36 +17,45 @@ from video_assets.core.schema import DROPPED
 from video_assets.publish.manifest import write_manifest
 from video_assets.publish.product_files import sha256_file
 from video_assets.publish.rules.manifest import Changes, ClipCounts, FileFacts, Manifest, Redaction
+from video_assets.storage.durable import write_text
 from video_assets.takedown.outcome import FoundClip
-from video_assets.takedown.scrub_version import Lines, lines_of, scrub_csv, scrub_dropped, scrub_product_table
+from video_assets.takedown.scrub_version import Lines, count_csv_rows, lines_of, scrub_csv, scrub_dropped, scrub_product_table
+
+_BEGUN = ".redaction.json"
 
 
 def redact_version(folder: Path, manifest: Manifest, clips: Sequence[FoundClip], *, request: str) -> int:
     """Take `clips` out of a version's files; the manifest is written last. Killed in between, it is done again.
 
     Returns:
-        Rows that were taken out of its table.
+        Rows of these clips that were taken out of its table.
     """
     prefix = f"{manifest.relative_to}/" if manifest.relative_to else ""
-    by_path = {clip.path.removeprefix(prefix): clip for clip in clips if clip.path}
-    table = folder / f"{manifest.name}.parquet"
-    published = {path for path in pq.read_table(table, columns=["path"])["path"].to_pylist() if path in by_path}
-    if not published and not _is_half_done(folder, manifest) and not _is_named(manifest, by_path):
+    asked = {clip.path.removeprefix(prefix): clip for clip in clips if clip.path}
+    is_half_done = any((folder / name).stat().st_size != facts.bytes for name, facts in manifest.files.items())
+    begun = {clip.path.removeprefix(prefix): clip for clip in _begun(folder)} if is_half_done else {}
+    by_path, table = {**asked, **begun}, folder / f"{manifest.name}.parquet"
+    published = {path for path in pq.read_table(table, columns=["path"])["path"].to_pylist() if path in by_path} | set(begun)
+    if not published and not is_half_done and not _is_named(manifest, by_path):
         return 0
+    gone = [by_path[path] for path in sorted(published)]
+    write_text(folder / _BEGUN, json.dumps([asdict(clip) for clip in gone]))
     csv = folder / f"{manifest.name}.csv"
     # Before the twin is another one.
     lines = {csv: lines_of(csv, table, set(by_path), sha256=manifest.files[csv.name].sha256)}
     files = {
-        name: _redact_file(folder / name, facts, published, by_path, table=table, lines=lines)
+        name: _redact_file(folder / name, facts, gone, set(by_path), table=table, lines=lines)
         for name, facts in manifest.files.items()
     }
-    gone = [by_path[path] for path in published]
     write_manifest(folder, _redacted(manifest, files, gone, set(by_path), request))
-    return len(published)
+    (folder / _BEGUN).unlink()
+    return len(published & set(asked))
 
 
-def _is_half_done(folder: Path, manifest: Manifest) -> bool:
-    return any((folder / name).stat().st_size != facts.bytes for name, facts in manifest.files.items())
+def _begun(folder: Path) -> list[FoundClip]:
+    """Clips that a take-down which was killed was about to take out of the version."""
+    path = folder / _BEGUN
+    return [FoundClip(**clip) for clip in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 
 def _is_named(manifest: Manifest, by_path: dict[str, FoundClip]) -> bool:
@@ -54,21 +65,22 @@ def _is_named(manifest: Manifest, by_path: dict[str, FoundClip]) -> bool:
 def _redact_file(
     path: Path,
     facts: FileFacts,
-    published: set[str],
-    by_path: dict[str, FoundClip],
+    gone: Sequence[FoundClip],
+    paths: set[str],
     *,
     table: Path,
     lines: Mapping[Path, Sequence[Lines]],
 ) -> FileFacts:
     """The file's new facts."""
     if path.suffix == ".csv":
-        n_rows = facts.rows - scrub_csv(path, set(by_path), lines=lines.get(path, ()))
+        scrub_csv(path, paths, lines=lines.get(path, ()))
+        n_rows = facts.rows if path.stat().st_size == facts.bytes else count_csv_rows(path)
     elif path == table:
-        scrub_product_table(path, set(by_path))
+        scrub_product_table(path, paths)
         n_rows = pq.read_metadata(path).num_rows
     else:
-        clips = [{"clip_key": by_path[p].clip_key, "source": by_path[p].source, "path": by_path[p].path} for p in published]
-        if clips:
+        if gone:
+            clips = [{"clip_key": clip.clip_key, "source": clip.source, "path": clip.path} for clip in gone]
             scrub_dropped(path, DROPPED.frame([{**clip, "stage": "", "reason": "", "detail": ""} for clip in clips]))
         n_rows = pq.read_metadata(path).num_rows
     return FileFacts(rows=n_rows, bytes=path.stat().st_size, sha256=sha256_file(path))

@@ -5,7 +5,8 @@ Belongs here: rewriting files without those rows, each of them durably, in piece
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,11 @@ import pyarrow.parquet as pq
 
 from video_assets.core.schema import KEY
 from video_assets.publish.segments import without_segments
+from video_assets.storage.changes import joined
 from video_assets.storage.durable import durable_write, identity
 from video_assets.storage.keys import KeyRange, lowest_keys
 from video_assets.storage.layout import Layout
-from video_assets.storage.patching import Patch, write_patched
+from video_assets.storage.patching import Patch, ReplacedError, write_patched
 from video_assets.storage.row_group_bytes import RowGroups, RowGroupWriter, is_ours_and_sound
 from video_assets.storage.row_groups import groups, opened
 from video_assets.storage.tables import ROWS_PER_GROUP
@@ -29,10 +31,13 @@ from video_assets.tombstones.matching import REASONS
 IsGone = Callable[[pd.DataFrame], npt.NDArray[np.bool_]]
 """For rows with their clip keys, or what a table without these has of `NAMING`: which are about a clip that was taken down."""
 
+_Change = Callable[[pa.Table, npt.NDArray[np.bool_]], pa.Table]
+"""How the rows of a mask are taken out of a table, or changed in it."""
+
 NAMING = ("clip_key", "path", "video", "member", "url", "video_url", "video_id", "source_id", "content_hash", "origin", "extras")
+_WORDS: Mapping[str, str | bool] = {"text": "", "extras": "{}"}
 _BURIED: Mapping[str, str | bool] = {
-    "text": "",
-    "extras": "{}",
+    **_WORDS,
     "origin": "",
     "member": "",
     "status": "failed",
@@ -47,6 +52,11 @@ def tables_of(layout: Layout) -> list[Path]:
     folders = [layout.root / name for name in ("raw", "metadata", "filter", "decode")]
     found = [path for folder in folders for path in sorted(folder.rglob("*.parquet"))]
     return [path for path in found if not path.name.startswith(".") and not path.name.endswith(".dropped.parquet")]
+
+
+def listings_of(layout: Layout) -> list[Path]:
+    """What sources offer, as tables with captions."""
+    return sorted((layout.root / "listings").rglob("*.parquet"))
 
 
 def parts_of(layout: Layout) -> list[Path]:
@@ -65,30 +75,21 @@ def scrub_table(path: Path, is_gone: IsGone) -> int:
         ReplacedError: another run has written it meanwhile.
     """
     with opened(path) as file:
-        schema = file.schema_arrow
-        has_keys = KEY.name in schema.names
-        columns = [KEY.name] if has_keys else [name for name in NAMING if name in schema.names]
+        names = file.schema_arrow.names
+        columns = [KEY.name] if KEY.name in names else [name for name in NAMING if name in names]
         masks = [is_gone(_frame(table)) for table in groups(file, columns)] if columns else []
-        is_ledger = {KEY.name, "status", "reason"} <= set(schema.names)
-        if is_ledger:
+        if {KEY.name, "status", "reason"} <= set(names):
             masks = _without_buried(file, masks)
-        n_rows = int(sum(mask.sum() for mask in masks))
-        if not n_rows:
-            return 0
-        with durable_write(path) as sink:
-            if not is_ours_and_sound(path, schema):
-                with pq.ParquetWriter(sink, schema, compression="zstd") as foreign:
-                    for table, mask in zip(groups(file, schema.names), masks, strict=True):
-                        rows = _without(table, mask, is_ledger=is_ledger)
-                        if rows.num_rows:
-                            foreign.write_table(rows, row_group_size=ROWS_PER_GROUP)
-                return n_rows
-            with RowGroupWriter(sink, without_segments(schema)) as writer:
-                if has_keys and (patch := _patch(path, file, masks)):
-                    write_patched(writer, patch, _buried_rows(file, masks) if is_ledger else (), schema.remove_metadata())
-                else:
-                    _write_touched(writer, path, file, masks, is_ledger=is_ledger)
-    return n_rows
+            return _rewrite(path, file, masks, _bury)
+        return _rewrite(path, file, masks, _filter)
+
+
+def scrub_listing(path: Path, is_gone: IsGone) -> int:
+    """Take the words out of rows of what a source offers; the rows stay. Returns the number of rows."""
+    with opened(path) as file:
+        masks = [is_gone(_frame(table)) for table in groups(file, [KEY.name])]
+        words = zip(groups(file, list(_WORDS)), masks, strict=True)
+        return _rewrite(path, file, [mask & _has_words(_frame(table)) for table, mask in words], _blank)
 
 
 def scrub_parts(path: Path, clip_keys: set[str]) -> int:
@@ -118,8 +119,24 @@ def _without_buried(file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]]) ->
     return found
 
 
+def _filter(table: pa.Table, mask: npt.NDArray[np.bool_]) -> pa.Table:
+    return table.filter(pa.array(~mask))
+
+
 def _bury(table: pa.Table, mask: npt.NDArray[np.bool_]) -> pa.Table:
-    for name, value in _BURIED.items():
+    return _set(table, mask, _BURIED)
+
+
+def _blank(table: pa.Table, mask: npt.NDArray[np.bool_]) -> pa.Table:
+    return _set(table, mask, _WORDS)
+
+
+def _has_words(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    return np.logical_or.reduce([(rows[name] != value).to_numpy(dtype=bool) for name, value in _WORDS.items()])
+
+
+def _set(table: pa.Table, mask: npt.NDArray[np.bool_], values: Mapping[str, str | bool]) -> pa.Table:
+    for name, value in values.items():
         if name in table.column_names:
             field = table.schema.field(name)
             buried = pc.call_function("if_else", [pa.array(mask), pa.scalar(value, field.type), table.column(name)])
@@ -127,41 +144,50 @@ def _bury(table: pa.Table, mask: npt.NDArray[np.bool_]) -> pa.Table:
     return table
 
 
-def _without(table: pa.Table, mask: npt.NDArray[np.bool_], *, is_ledger: bool) -> pa.Table:
-    return _bury(table, mask) if is_ledger else table.filter(pa.array(~mask))
+def _rewrite(path: Path, file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]], change: _Change) -> int:
+    """Write the row groups that have rows in `masks` as `change` makes them, and copy the others. Returns the number of rows."""
+    n_rows = int(sum(mask.sum() for mask in masks))
+    if not n_rows:
+        return 0
+    schema = file.schema_arrow
+    with path.open("rb") as raw, durable_write(path) as sink:
+        seen = identity(os.fstat(raw.fileno()))
+        if pq.read_metadata(raw) != file.metadata:
+            raise ReplacedError(f"{path} was replaced while it was read: wait for the other run, then do it again")
+        if not is_ours_and_sound(path, schema):
+            _write_whole(pq.ParquetWriter(sink, schema, compression="zstd"), file, masks, change)
+            return n_rows
+        with RowGroupWriter(sink, without_segments(schema)) as writer:
+            if patch := _patch(path, file, masks, seen):
+                touched = (change(file.read_row_group(at), mask) for at, mask in enumerate(masks) if mask.any())
+                write_patched(writer, patch, (rows.replace_schema_metadata(None) for rows in touched), schema.remove_metadata())
+            else:
+                _write_touched(writer, RowGroups(raw), file, masks, change)
+    return n_rows
+
+
+def _write_whole(writer: pq.ParquetWriter, file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]], change: _Change) -> None:
+    with writer:
+        for table, mask in zip(groups(file, file.schema_arrow.names), masks, strict=True):
+            rows = change(table, mask)
+            if rows.num_rows:
+                writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
 
 
 def _write_touched(
-    writer: RowGroupWriter, path: Path, file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]], *, is_ledger: bool
+    writer: RowGroupWriter, old: RowGroups, file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]], change: _Change
 ) -> None:
-    """Copy the row groups of which nothing goes, and write the others."""
-    with path.open("rb") as raw:
-        old = RowGroups(raw)
-        for index, mask in enumerate(masks):
-            if not mask.any():
-                writer.copy(old, index)
-            elif (rows := _without(file.read_row_group(index), mask, is_ledger=is_ledger)).num_rows:
-                writer.write(rows)
-
-
-def _patch(path: Path, file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]]) -> Patch | None:
-    """The keys of the rows in `masks`, as ranges; None for a table that is not cut by clip key."""
-    seen = identity(path.stat())
-    if not lowest_keys(file.metadata):
-        return None
-    keys = {
-        key
-        for index, mask in enumerate(masks)
-        if mask.any()
-        for key in file.read_row_group(index, columns=[KEY.name]).column(KEY.name).filter(pa.array(mask)).to_pylist()
-    }
-    # Nothing lies between a key and the same with a NUL behind it.
-    return Patch(path, tuple(KeyRange(key, key + "\0") for key in sorted(keys)), seen)
-
-
-def _buried_rows(file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]]) -> Iterator[pa.Table]:
-    """The rows of a ledger in `masks`, without words."""
     for index, mask in enumerate(masks):
-        if mask.any():
-            rows = file.read_row_group(index).filter(pa.array(mask))
-            yield _bury(rows, np.ones(len(rows), dtype=bool)).replace_schema_metadata(None)
+        if not mask.any():
+            writer.copy(old, index)
+        elif (rows := change(file.read_row_group(index), mask)).num_rows:
+            writer.write(rows)
+
+
+def _patch(path: Path, file: pq.ParquetFile, masks: list[npt.NDArray[np.bool_]], seen: tuple[int, int, int]) -> Patch | None:
+    """The keys of the row groups that have rows in `masks`; None for a table that is not cut by clip key."""
+    lowest = lowest_keys(file.metadata) if KEY.name in file.schema_arrow.names else []
+    if not lowest:
+        return None
+    owned = zip(["", *lowest[1:]], [*lowest[1:], None], masks, strict=True)
+    return Patch(path, joined(KeyRange(first, end) for first, end, mask in owned if mask.any()), seen)

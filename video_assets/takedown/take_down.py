@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ from video_assets.storage.row_groups import groups, opened
 from video_assets.storage.stages import StageError, stage_hash
 from video_assets.takedown.outcome import FoundClip, Removal, TakedownReport, report_markdown
 from video_assets.takedown.redact import redact_version
-from video_assets.takedown.scrub import NAMING, IsGone, parts_of, scrub_parts, scrub_table, tables_of
+from video_assets.takedown.scrub import NAMING, IsGone, listings_of, parts_of, scrub_listing, scrub_parts, scrub_table, tables_of
 from video_assets.tombstones.matching import Tombstones, are_among
 from video_assets.tombstones.requests import Request, read_request
 from video_assets.tombstones.table import add_tombstones, read_rows
@@ -251,9 +251,14 @@ def _scrub(layout: Layout, planned: Takedown) -> tuple[dict[str, int], list[str]
         return (stones.causes(named) != "").to_numpy(dtype=bool)
 
     counts, problems = {}, []
-    for path in [*tables_of(layout), *parts_of(layout)]:
+    work: dict[Path, Callable[[Path], int]] = {
+        **dict.fromkeys(tables_of(layout), lambda path: _scrub_table(layout, path, is_gone)),
+        **dict.fromkeys(listings_of(layout), lambda path: scrub_listing(path, is_gone)),
+        **dict.fromkeys(parts_of(layout), lambda path: scrub_parts(path, keys)),
+    }
+    for path, scrub in work.items():
         try:
-            n_rows = _scrub_table(layout, path, is_gone) if path.suffix == ".parquet" else scrub_parts(path, keys)
+            n_rows = scrub(path)
         except (OSError, ValueError, StageError, ReplacedError) as error:
             problems.append(f"{path}: {error}")
             continue
