@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from command_line import command
 
 from video_assets.defs.clean_up import CLEAN_UP, clean_up_job, clean_up_schedule
 from video_assets.defs.history import clean_up
 from video_assets.defs.project import Project
 from video_assets.settings.model import Settings
-from video_assets.storage.durable import remove_old_drafts
 from video_assets.storage.layout import Layout
 
 KEYS = [f"0000{n}-of-00004" for n in range(4)]
@@ -187,7 +187,8 @@ def test_drafts_of_killed_writes_go_after_a_day(tmp_path):
         path.write_bytes(b"x")
     os.utime(old, (1, 1))
     os.utime(table, (1, 1))
-    assert remove_old_drafts(layout) == 1
+    done = command("clean-up", "--data-root", tmp_path)
+    assert done.stdout.endswith("; 1 draft of killed runs deleted\n")
     assert not old.exists()
     assert young.exists()
     assert table.exists()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from dataclasses import replace
 
 import pandas as pd
@@ -16,6 +17,7 @@ from video_assets.look.thumbnails import Thumbnails
 from video_assets.publish.manifest import problems_in
 from video_assets.publish.publish import publish
 from video_assets.publish.versions import read_versions
+from video_assets.storage.durable import draft_of
 from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter
 from video_assets.storage.tables import read_table, write_table
@@ -267,3 +269,15 @@ def test_after_it_the_next_publication_has_all_other_clips_and_reconciles(tmp_pa
     published = publish(layout, settings)
     assert (published.n_listed, published.n_kept) == (11, 8)
     assert published.dropped == {"enriched_metadata": {"taken_down": 3}}
+
+
+def test_what_killed_runs_left_half_written_goes_and_what_is_being_written_is_named(tmp_path):
+    layout, settings, _ = root_of(tmp_path)
+    old, new = (draft_of(layout.size_filtered) for _ in range(2))
+    for path in (old, new):
+        path.write_text(WORDS)
+    two_hours_ago = time.time() - 7200
+    os.utime(old, (two_hours_ago, two_hours_ago))
+    report = done(layout, settings, request(tmp_path, VIDEO))
+    assert (old.exists(), new.exists()) == (False, True)
+    assert "* 1 unfinished file of runs that go on, or were killed within the hour" in report_markdown(report)

@@ -17,10 +17,12 @@ from video_assets.cli import exporting, looking, miradata, pages, terminal, tryi
 from video_assets.cli import shards as shard_commands
 from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, find_data_root, use_data_root
 from video_assets.cli.completion import InstallCompletion, ShowCompletion
+from video_assets.core.units import count
 from video_assets.interpreter import all_is_loaded, settle
 from video_assets.local.options import remember_options
 from video_assets.settings import Settings, load_settings
 from video_assets.settings.section import absolute
+from video_assets.storage.durable import remove_old_drafts
 from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
@@ -241,7 +243,7 @@ def clean_up(
         int | None, typer.Option(min=0, help="Default: automation.keep_runs_days (60).", show_default=False)
     ] = None,
 ) -> None:
-    """Delete Dagster's old runs with their logs.
+    """Delete Dagster's old runs with their logs, and what killed runs left half written.
 
     The nightly job does the same. What assets, partitions and checks show stays.
     """
@@ -252,9 +254,11 @@ def clean_up(
         settings = load_settings()
         days = settings.automation.keep_runs_days if keep_days is None else keep_days
         done = local_run.clean_up_history(settings, keep_days=days)
+        n_drafts = remove_old_drafts(Layout(settings.data_root))
     typer.echo(
         f"{done.runs:,} runs, {done.check_results:,} check results, {done.backfills:,} backfills deleted; "
-        f"{done.kept_old_runs:,} old runs kept, since something stands on them"
+        f"{done.kept_old_runs:,} old runs kept, since something stands on them; "
+        f"{count(n_drafts, 'drafts')} of killed runs deleted"
     )
 
 

@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -91,8 +91,20 @@ def identity(stat: os.stat_result) -> tuple[int, int, int]:
 
 def remove_old_drafts(layout: Layout, *, older_than_s: float = 24 * 3600.0) -> int:
     """Delete draft files that nobody has written to for a day; returns how many. Draft folders are `publish.versions`' own."""
-    found = [path for folder in _FOLDERS for path in (layout.root / folder).rglob(f"{_DRAFT}*") if path.is_file()]
-    doomed = [path for path in found if time.time() - path.stat().st_mtime > older_than_s]
+    doomed = [path for path, age_s in _drafts(layout) if age_s > older_than_s]
     for path in doomed:
         path.unlink(missing_ok=True)
     return len(doomed)
+
+
+def n_drafts(layout: Layout) -> int:
+    """How many files are being written now, or were when a run was killed."""
+    return sum(1 for _ in _drafts(layout))
+
+
+def _drafts(layout: Layout) -> Iterator[tuple[Path, float]]:
+    """Draft files, and the seconds since the last change."""
+    for path in [path for folder in _FOLDERS for path in (layout.root / folder).rglob(f"{_DRAFT}*")]:
+        with suppress(FileNotFoundError):  # renamed by whoever writes it
+            if path.is_file():
+                yield path, time.time() - path.stat().st_mtime

@@ -41,7 +41,7 @@ class TakedownReport:
     `lines`: what was asked for, with the number of clips; `unmatched`: lines without a clip, with what is kept out for them;
     `refused`: lines that were not understood, with the reason; `repeated`: lines that name what another line names. `tables`:
     rows taken out by file below the data root; `versions`: rows by number of the publication; `exports`: those that were
-    removed; `foreign_exports`: folders among them that no export made.
+    removed; `foreign_exports`: folders among them that no export made; `n_drafts`: unfinished files that are still there.
     """
 
     id: str
@@ -57,6 +57,7 @@ class TakedownReport:
     exports: tuple[str, ...] = ()
     foreign_exports: tuple[str, ...] = ()
     published: str = ""
+    n_drafts: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -79,9 +80,12 @@ def still_to_do(report: TakedownReport) -> list[str]:
     foreign = [
         f"no export made {folder}, so it is not touched: look whether it holds these clips" for folder in report.foreign_exports
     ]
+    files = count(report.n_drafts, "unfinished files")
+    why = f"{files} of runs that go on, or were killed within the hour, can hold captions: run this command again in an hour"
     return [
         *unread,
         *unfinished,
+        *([why] if report.n_drafts else []),
         *links,
         *packed,
         *foreign,
@@ -122,7 +126,7 @@ def report_markdown(report: TakedownReport) -> str:
 
 def _asked(report: TakedownReport) -> str:
     n_lines = len(report.lines) + len(report.refused) + len(report.repeated)
-    return f"{n_lines:,} lines" + (f", {len(report.refused):,} of them not understood" if report.refused else "")
+    return count(n_lines, "lines") + (f", {len(report.refused):,} of them not understood" if report.refused else "")
 
 
 def _answers(report: TakedownReport) -> list[str]:

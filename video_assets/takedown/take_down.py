@@ -31,7 +31,7 @@ from video_assets.publish.product_files import sha256_file
 from video_assets.publish.versions import read_versions, show
 from video_assets.settings.model import Settings
 from video_assets.sources.own_clips.sidecars import sidecars_of
-from video_assets.storage.durable import write_text
+from video_assets.storage.durable import n_drafts, remove_old_drafts, write_text
 from video_assets.storage.encodings import decode
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
@@ -48,6 +48,7 @@ from video_assets.tombstones.table import add_tombstones, read_rows
 # A row that says so is about a file that was never a clip of ours.
 _NOT_OURS = frozenset({"outside_root", "not_a_file", "symlink_loop", "url", "empty_path"})
 _PATIENCE_S = 600.0
+_KILLED_AFTER_S = 3600.0  # a draft that nobody has written to for so long is a killed run's
 _FACTS = ("source", "path", "content_hash")
 
 
@@ -121,6 +122,7 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
     roots = [layout.root, own.folder, own.root, own.captions and own.captions.parent]
     removals = [_remove(clip, [root for root in roots if root is not None]) for clip in planned.clips]
     tables, problems = _scrub(layout, planned)
+    remove_old_drafts(layout, older_than_s=_KILLED_AFTER_S)
     # Contact sheets, previews, thumbnails and the page's tables show clips; the next runs, and the page, make new ones.
     for shown in (layout.report, layout.about("x").parent, layout.thumbnails, layout.look_tables):
         if shown.exists():
@@ -135,6 +137,7 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
         removals=tuple(removals),
         tables=tables,
         problems=tuple(problems),
+        n_drafts=n_drafts(layout),
     )
 
 
