@@ -243,9 +243,10 @@ def clean_up(
         int | None, typer.Option(min=0, help="Default: automation.keep_runs_days (60).", show_default=False)
     ] = None,
 ) -> None:
-    """Delete Dagster's old runs with their logs, and what killed runs left half written.
+    """Delete Dagster's old runs with their logs.
 
-    The nightly job does the same. What assets, partitions and checks show stays.
+    Files that killed runs left half written go, too. The nightly job does the same. What assets,
+    partitions and checks show stays.
     """
     from video_assets.local import run as local_run
 
