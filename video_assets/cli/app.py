@@ -26,7 +26,7 @@ from video_assets.storage.durable import remove_old_drafts
 from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
-    from video_assets.local.server import Stop
+    from video_assets.local.server import StopRequests
     from video_assets.local.settings_file import Values
     from video_assets.local.summary import RunSummary
     from video_assets.storage.leases import Lease
@@ -181,7 +181,7 @@ def ui(
             _serve(settings, host, port, stop, lease)
 
 
-def _serve(settings: Settings, host: str, port: int, stop: "Stop", lease: "Lease | None") -> None:
+def _serve(settings: Settings, host: str, port: int, stop: "StopRequests", lease: "Lease | None") -> None:
     from video_assets.local.dagster_home import create_storage, fail_dead_runs, other_users_history, prepare_home, project_file
     from video_assets.local.server import Server, serve
 

@@ -70,7 +70,7 @@ class Server:
         }
 
 
-class Stop:
+class StopRequests:
     """How often this program was asked to stop: once is enough, twice means at once, and from then on it is interrupted."""
 
     def __init__(self) -> None:
@@ -83,13 +83,13 @@ class Stop:
             raise KeyboardInterrupt
 
 
-def stop_on_signals() -> Stop:
+def stop_on_signals() -> StopRequests:
     """From now on Ctrl-C and SIGTERM ask to stop, and are heard between two steps.
 
     An interrupt in the seconds in which Dagster is loaded would meet code that logs or drops it: SQLAlchemy, callbacks of the
     garbage collector.
     """
-    stop = Stop()
+    stop = StopRequests()
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # a shell that has started this in the background
             signal.signal(number, stop.ask)
@@ -120,7 +120,7 @@ def only_daemon(layout: Layout, url: str) -> Iterator[Lease]:
 def serve(
     server: Server,
     *,
-    stop: Stop,
+    stop: StopRequests,
     lease: Lease | None,
     say: Callable[[str], None],
     pinned: Callable[[str], AbstractContextManager],
@@ -169,7 +169,7 @@ def _require_free_port(host: str, port: int) -> None:
             raise ServerError(f"{host}:{port} cannot be used ({error.strerror}): choose another with --port") from error
 
 
-def _wait_until_up(server: Server, processes: Processes, stop: Stop) -> None:
+def _wait_until_up(server: Server, processes: Processes, stop: StopRequests) -> None:
     while not stop.times:
         _require_alive(server, processes)
         with socket.socket() as probe:
@@ -180,7 +180,7 @@ def _wait_until_up(server: Server, processes: Processes, stop: Stop) -> None:
 
 
 def _watch(
-    server: Server, processes: Processes, *, stop: Stop, lease: Lease | None, say: Callable[[str], None], start: int
+    server: Server, processes: Processes, *, stop: StopRequests, lease: Lease | None, say: Callable[[str], None], start: int
 ) -> None:
     with server.log.open("rb") as log:
         log.seek(start)
@@ -210,7 +210,7 @@ def _require_alive(server: Server, processes: Processes) -> None:
             raise ServerError("\n".join([f"the {name} ended with exit code {process.returncode}; {server.log} ends so:", *lines]))
 
 
-def _end(processes: Processes, stop: Stop) -> None:
+def _end(processes: Processes, stop: StopRequests) -> None:
     for process in processes.values():
         if process.poll() is None:
             process.send_signal(signal.SIGINT)

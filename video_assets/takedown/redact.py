@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 
-from video_assets.core.schema import DROPPED
 from video_assets.publish.manifest import write_manifest
 from video_assets.publish.product_files import sha256_file
 from video_assets.publish.rules.manifest import Changes, ClipCounts, FileFacts, Manifest, Redaction
@@ -80,8 +80,7 @@ def _redact_file(
         n_rows = pq.read_metadata(path).num_rows
     else:
         if gone:
-            clips = [{"clip_key": clip.clip_key, "source": clip.source, "path": clip.path} for clip in gone]
-            scrub_dropped(path, DROPPED.frame([{**clip, "stage": "", "reason": "", "detail": ""} for clip in clips]))
+            scrub_dropped(path, pd.DataFrame([asdict(clip) for clip in gone]))
         n_rows = pq.read_metadata(path).num_rows
     return FileFacts(rows=n_rows, bytes=path.stat().st_size, sha256=sha256_file(path))
 
