@@ -18,7 +18,8 @@ HEAD = """# Settings
 
 One file, `video_assets.toml` in the data root (or where `$VIDEO_ASSETS_CONFIG` points). Environment variables win over the file:
 section and field in capitals, `VIDEO_ASSETS_DECODE__N_SHARDS=48`. Options of `video-assets run` are written into the file.
-Web server, daemon and runs read the same file at their start: restart `make ui` after a change.
+A running UI with its daemon takes a changed file up within seconds. What stands in the environment, `data_root` and
+`dagster_home` count from the next start on.
 
 Generated from `video_assets/settings/` by `make docs`.
 """

@@ -132,7 +132,7 @@ def test_after_faults_kills_and_a_reboot_the_csv_is_that_of_an_undisturbed_run(s
         platform = Platform(sample, mount, tmp_path / "disk", tmp_path)
         with server(platform.root) as ui:
             platform.drop_and_wait_until_decoding("first")
-            platform.kill("dagster._daemon")
+            platform.kill("video_assets.local.daemon")
             mount.mend()
             assert ui.process.wait(120) == 1, "a service manager is told, and starts it again"
         with server(platform.root) as ui:

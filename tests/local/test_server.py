@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from command_line import command
 from dagster_server import Server, server, wait_for
@@ -22,6 +23,10 @@ TICKS = """
 query { sensorsOrError(repositorySelector: {repositoryLocationName: "video_assets", repositoryName: "__repository__"}) {
   ... on Sensors { results { name sensorState { ticks(limit: 5) { status } } } } } }
 """
+INTERVALS = """
+query { sensorsOrError(repositorySelector: {repositoryLocationName: "video_assets", repositoryName: "__repository__"}) {
+  ... on Sensors { results { name minIntervalSeconds } } } }
+"""
 STARTED = """
 query {
   runs: runsOrError(filter: {createdAfter: %s}) { ... on Runs { count } }
@@ -31,6 +36,7 @@ query {
 
 
 @pytest.mark.slow(60)
+@pytest.mark.timeout(1800)
 def test_the_first_ui_after_a_complete_run_starts_nothing_and_a_second_one_is_refused_with_its_address(tmp_path: Path) -> None:
     run_completely(tmp_path, clips=tmp_path / "clips")
     begin = time.time()
@@ -46,10 +52,48 @@ def test_the_first_ui_after_a_complete_run_starts_nothing_and_a_second_one_is_re
         assert f"web UI: {first.url}" in said
         assert "Serving dagster-webserver" not in said
         assert "Serving dagster-webserver" in (tmp_path / ".dagster" / f"ui-{first.url.rpartition(':')[2]}.log").read_text()
+        at_first = code_servers(first)
         wait_for(lambda: min(ticks_of(first).values()) >= 3, timeout_s=600)
         assert first.query(STARTED % begin) == {"runs": {"count": 0}, "backfills": {"results": []}}
+        assert code_servers(first) == at_first, "more than a minute, and nothing had changed"
+        settings_are_taken_up(first, tmp_path)
+        a_killed_code_server_has_a_successor(first)
+        assert "No heartbeat" not in (tmp_path / "ui.log").read_text()
     with only_daemon(Layout(tmp_path), "http://after"):
         pass
+
+
+def settings_are_taken_up(ui: Server, root: Path) -> None:
+    """By web server and daemon; what cannot be used is said in words, and what was mended is taken up, too."""
+    file, log, before = root / "video_assets.toml", root / "ui.log", code_servers(ui)
+    usable = file.read_text()
+    file.write_text(f"{usable}\n[automation]\nsensor_interval_s = 'often'\n")
+    wait_for(lambda: "setting automation.sensor_interval_s must be a whole number, and is 'often'" in log.read_text(), timeout_s=300)
+    file.write_text(f"{usable}\n[automation]\nsensor_interval_s = 17\n")
+    wait_for(lambda: intervals_of(ui).get("own_clips_folder") == 17, timeout_s=300)
+    wait_for(lambda: code_servers(ui) - before, timeout_s=300)
+    assert "settings changed: UI and daemon take them up" in log.read_text()
+
+
+def a_killed_code_server_has_a_successor(ui: Server) -> None:
+    """Within seconds, that of the daemon."""
+    before = code_servers(ui)
+    for process in before:
+        process.kill()
+    wait_for(lambda: code_servers(ui) - before, timeout_s=300)
+
+
+def code_servers(ui: Server) -> set[psutil.Process]:
+    """Those of the daemon."""
+    of_ui = psutil.Process(ui.process.pid).children()
+    (daemon,) = (process for process in of_ui if "video_assets.local.daemon" in process.cmdline())
+    return {process for process in daemon.children() if process.status() != psutil.STATUS_ZOMBIE and "grpc" in process.cmdline()}
+
+
+def intervals_of(ui: Server) -> dict[str, int]:
+    """Seconds between two looks of each sensor; none while the definitions cannot be loaded."""
+    found = ui.query(INTERVALS)["sensorsOrError"]
+    return {sensor["name"]: sensor["minIntervalSeconds"] for sensor in found.get("results", [])}
 
 
 def run_completely(root: Path, *, clips: Path) -> None:

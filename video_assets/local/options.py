@@ -55,7 +55,7 @@ def given_settings(options: Values, forget: Iterable[str] = ()) -> Settings:
 
 
 def change_setting(key: str, value: str | None) -> None:
-    """Save one setting, or with None forget it; where the file is read, it counts from the next start on.
+    """Save one setting, or with None forget it; a running UI takes it up within seconds.
 
     Raises:
         UsageError: there is no such setting, or its value would be of no use; nothing was saved.

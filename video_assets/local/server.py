@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from video_assets.core.errors import MendableError
+from video_assets.local.reload import Reloader
 from video_assets.storage.layout import Layout
 from video_assets.storage.lease_files import Holder, find_claim
 from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire
@@ -26,7 +27,8 @@ _STALE_AFTER_S = 60.0
 _MAX_LOG_BYTES = 20_000_000  # the log of the last start but one is let go
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 _WORTH_SAYING = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^[\w.]*(Error|Exception): ")
-_EVERY_TIME = re.compile(r"No cursor for event type")  # at the first start, and of no meaning
+# Of no meaning: at the first start, and whenever a code server has a successor.
+_EVERY_TIME = re.compile(r"No cursor for event type|No heartbeat received in \d+ seconds, shutting down")
 _SHOWN_CHARS = 300
 _LAST_LINES = 15
 
@@ -66,7 +68,7 @@ class Server:
             return {"web server": ["video_assets.local.read_only", *options]}
         return {
             "web server": ["dagster_webserver", *options],
-            "daemon": ["dagster._daemon", "run", "--workspace", str(self.workspace)],
+            "daemon": ["video_assets.local.daemon", "--workspace", str(self.workspace)],
         }
 
 
@@ -182,9 +184,12 @@ def _wait_until_up(server: Server, processes: Processes, stop: StopRequests) -> 
 def _watch(
     server: Server, processes: Processes, *, stop: StopRequests, lease: Lease | None, say: Callable[[str], None], start: int
 ) -> None:
+    reloader = None if server.is_read_only else Reloader(server.url, say)  # a read-only server refuses it
     with server.log.open("rb") as log:
         log.seek(start)
         while not stop.times:
+            if reloader is not None:
+                reloader.look()
             for line in iter(log.readline, b""):
                 text = _COLORS.sub("", line.decode(errors="replace").rstrip())
                 if _WORTH_SAYING.search(text) and not _EVERY_TIME.search(text):

@@ -1,6 +1,7 @@
 """The settings file of a data root: what the command line was told is remembered there, so that UI and daemon see the same.
 
-Belongs here: editing that file with its comments kept. Does not belong here: what settings exist (`settings`).
+Belongs here: editing that file with its comments kept, and whether somebody has edited it. Does not belong here: what settings
+exist (`settings`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -43,6 +44,15 @@ def remember(path: Path, values: Values, *, forget: Iterable[str] = ()) -> bool:
         return False
     write_text(path, text)
     return True
+
+
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes whenever the file is written: inode, time in ns, bytes; None while there is no file."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _read(path: Path) -> tomlkit.TOMLDocument:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from video_assets.core.errors import UsageError
-from video_assets.settings.model import fields_of_settings, settings_file
+from video_assets.settings.model import fields_of_settings, load_settings, settings_file
 
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "int_parsing": lambda _: "must be a whole number",
@@ -35,6 +35,17 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "model_type": lambda _: "must be a section of settings",
     "model_attributes_type": lambda _: "must be a section of settings",
 }
+
+
+def problems_now() -> list[str]:
+    """A sentence for each thing that is wrong with the settings of this moment; none when they can be used."""
+    try:
+        load_settings()
+    except ValidationError as error:
+        return describe(error)
+    except UsageError as error:
+        return [str(error)]
+    return []
 
 
 def describe(error: ValidationError) -> list[str]:

@@ -1,0 +1,74 @@
+"""Dagster's daemon, whose code server is started anew for a reason: `python -m video_assets.local.daemon`, its options.
+
+Dagster's own starts another every minute, lest new code be missed. That is a second or two of CPU time each, most of what
+a UI at rest costs.
+Belongs here: when the daemon loads the definitions again. Does not belong here: starting and stopping the daemon (`server`).
+"""
+
+import time
+from collections.abc import Iterable
+
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin
+from dagster._core.remote_representation.grpc_server_registry import ServerRegistryEntry
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.workspace import CodeLocationEntry
+from dagster._daemon import controller
+from dagster._daemon.cli import run_command
+
+from video_assets.interpreter import settle
+from video_assets.local.settings_file import stamp
+from video_assets.settings.model import settings_file
+
+# A code server that hangs, or has become large, is replaced by then; so is one of a program that was upgraded meanwhile.
+_AT_THE_LATEST_S = 300.0
+_AFTER_AN_ERROR_S = 60.0
+
+
+class Controller(controller.DagsterDaemonController):
+    """Dagster's controller with other reasons to load the definitions again; it asks every five seconds."""
+
+    _settings = stamp(settings_file())
+
+    def check_workspace_freshness(self, last_workspace_update_time: float) -> float:
+        """Load again when settings changed, the code server ended or had an error a minute ago, or five minutes have passed.
+
+        Returns:
+            When the definitions were loaded last, in seconds since the epoch.
+        """
+        age_s, settings = time.time() - last_workspace_update_time, stamp(settings_file())
+        is_due = age_s > (_AFTER_AN_ERROR_S if self._has_error() else _AT_THE_LATEST_S)
+        if not is_due and settings == self._settings and not self._has_ended():
+            return last_workspace_update_time
+        self._settings = settings
+        # Dagster's own answer is by age alone: as old as that is what is handed on.
+        old_enough = time.time() - controller.RELOAD_WORKSPACE_INTERVAL - 1
+        return super().check_workspace_freshness(min(last_workspace_update_time, old_enough))
+
+    def _has_error(self) -> bool:
+        return any(entry.load_error for entry in self._locations())
+
+    def _has_ended(self) -> bool:
+        return any(self._is_gone(entry.origin) for entry in self._locations() if not entry.load_error)
+
+    def _locations(self) -> Iterable[CodeLocationEntry]:
+        context = self._workspace_process_context
+        if not isinstance(context, WorkspaceProcessContext):
+            raise TypeError(f"{type(context).__name__}: another Dagster than this module was written for")
+        return context.get_current_workspace().code_location_entries.values()
+
+    def _is_gone(self, origin: object) -> bool:
+        if self._grpc_server_registry is None or not isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin):
+            return False
+        server = self._grpc_server_registry.get_grpc_server_entry(origin)
+        return isinstance(server, ServerRegistryEntry) and server.process.server_process.poll() is not None
+
+
+def main() -> None:
+    """Run until told to stop."""
+    settle()
+    controller.DagsterDaemonController = Controller  # what Dagster's command makes
+    run_command(prog_name="dagster-daemon run")
+
+
+if __name__ == "__main__":
+    main()
