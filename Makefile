@@ -29,6 +29,8 @@ ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts not
 # Most of the time of WAITING tests is waiting for Dagster's daemon: the others have the cores meanwhile, and are shown first.
 WAITING := $(addprefix tests/,browser cli defs helm integration local slurm upstream)
 SIDE_BY_SIDE := $(BIN)/python -m pytest --dist worksteal
+# Every process would rewrite the asserts of the same plugins and tests.
+test: export PYTHONDONTWRITEBYTECODE =
 test: setup-dev  ## run all tests, or those of ARGS
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)

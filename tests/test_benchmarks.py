@@ -12,7 +12,7 @@ TINY = {
     "census": ["--rows", "100"],
     "engines": ["--rows", "2000"],
     "exports": ["--rows", "200"],
-    "growth": ["--known", "12", "--new", "2", "--shards", "2", "--cases", "first", "new clips", "the last two versions"],
+    "growth": ["--known", "12", "--new", "2", "--shards", "2", "--cases", "first"],
     "harmless": ["--made", "2", "--tries", "2"],
     "listing": ["--files", "20", "--rows", "20"],
     "look": ["--rows", "200"],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import tomlkit
-from dagster_server import Server, server, wait_for
+from dagster_server import PATIENTLY_S, Server, server, wait_for
 from playwright.sync_api import Page, expect
 from real_browser import CHROMIUM, PATIENCE_MS, chromium
 
@@ -65,13 +65,13 @@ def test_a_person_materializes_everything_mends_what_failed_and_publishes_with_c
         wait_for((tmp_path / "filter" / "size_filtered.parquet").exists, timeout_s=900)
         for clip in away:
             clip.rename(clip.with_suffix(".away"))
-        wait_for(lambda: len(ui.partitions("decode_check")["failed"]) == 2, timeout_s=900)
+        wait_for(lambda: len(ui.partitions("decode_check")["failed"]) == 2, timeout_s=900, every_s=PATIENTLY_S)
         for clip in away:
             clip.with_suffix(".away").rename(clip)
         with chromium() as page:
             backfill_failed_and_missing(page, ui, tmp_path)
-        wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=900)
-        wait_for(lambda: ui.n_backfills("REQUESTED") == 0, timeout_s=900)
+        wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=900, every_s=PATIENTLY_S)
+        wait_for(lambda: ui.n_backfills("REQUESTED") == 0, timeout_s=900, every_s=PATIENTLY_S)
         assert not list((tmp_path / "training").glob("*.csv")), "none was built while shards had failed"
         with chromium() as page:
             launch_a_job_with_config(page, ui, tmp_path)

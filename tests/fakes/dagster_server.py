@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+PATIENTLY_S = 3.0  # every question about partitions or runs costs the web server 10 to 25 ms of CPU
 LAUNCH_BACKFILL = """
 mutation LaunchPartitionBackfill($backfillParams: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $backfillParams) {
@@ -118,7 +119,7 @@ class Server:
 
     def wait_for_backfill(self, backfill_id: str, *, timeout_s: float = 900) -> str:
         """Wait for the end of a backfill; returns its status."""
-        return wait_for(lambda: self._ended(backfill_id), timeout_s=timeout_s)
+        return wait_for(lambda: self._ended(backfill_id), timeout_s=timeout_s, every_s=PATIENTLY_S)
 
     def _ended(self, backfill_id: str) -> str | None:
         status = self.query(BACKFILL, id=backfill_id)["partitionBackfillOrError"]["status"]
@@ -127,7 +128,7 @@ class Server:
     def run_job(self, job: str, *, timeout_s: float = 900) -> str:
         """Launch a job and wait for the end of its run; returns its status."""
         run_id = self.start_job(job)
-        return wait_for(lambda: self.run_ended(run_id), timeout_s=timeout_s)
+        return wait_for(lambda: self.run_ended(run_id), timeout_s=timeout_s, every_s=PATIENTLY_S)
 
     def start_job(self, job: str, *, tags: dict[str, str] | None = None) -> str:
         """Launch a job; returns the id of its run."""
@@ -193,11 +194,11 @@ def _is_up(running: Server) -> bool:
         return False
 
 
-def wait_for(ask, *, timeout_s: float) -> Any:
+def wait_for(ask, *, timeout_s: float, every_s: float = 1.0) -> Any:
     """Ask until the answer is true, or fail."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if answer := ask():
             return answer
-        time.sleep(1.0)  # every question costs the web server and its code server CPU
+        time.sleep(every_s)
     raise TimeoutError(f"not within {timeout_s} s")

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import tomlkit
 from command_line import command
-from dagster_server import server, wait_for
+from dagster_server import PATIENTLY_S, server, wait_for
 from faulty_mount import faulty_mount, why_no_mount
 
 from video_assets.core.sharding import shard_keys
@@ -99,7 +99,7 @@ class Platform:
 
     def wait_for_rows_with_help(self, folder, ui):
         """As `wait_for_rows`; a person who finds shards red when nothing is going on backfills those."""
-        wait_for(lambda: self.has_rows(folder) or self.is_at_rest_and_red(ui), timeout_s=PATIENCE_S)
+        wait_for(lambda: self.has_rows(folder) or self.is_at_rest_and_red(ui), timeout_s=PATIENCE_S, every_s=PATIENTLY_S)
         if not self.has_rows(folder):
             ui.backfill(["decode_check"], ui.partitions("decode_check")["failed"])
             self.wait_for_rows(folder)
@@ -113,8 +113,8 @@ def failing_storage_turns_shards_red_and_a_backfill_green(platform, ui):
     before = platform.csv
     platform.mount.fail("EIO", name=".mp4")
     platform.drop("second")
-    failed = wait_for(lambda: ui.partitions("decode_check")["failed"], timeout_s=PATIENCE_S)
-    wait_for(lambda: ui.n_runs("QUEUED", "STARTING", "STARTED") == 0, timeout_s=PATIENCE_S)
+    wait_for(lambda: ui.partitions("decode_check")["failed"], timeout_s=PATIENCE_S, every_s=PATIENTLY_S)
+    wait_for(lambda: ui.n_runs("QUEUED", "STARTING", "STARTED") == 0, timeout_s=PATIENCE_S, every_s=PATIENTLY_S)
     assert platform.csv == before, "no CSV from shards that failed"
     platform.mount.mend()
     failed = ui.partitions("decode_check")["failed"]
@@ -151,5 +151,5 @@ def test_after_faults_kills_and_a_reboot_the_csv_is_that_of_an_undisturbed_run(s
             mount.mend()
         with server(platform.root) as ui:
             platform.wait_for_rows_with_help("fourth", ui)
-            wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=PATIENCE_S)
+            wait_for(lambda: ui.partitions("decode_check")["materialized"] == SHARDS, timeout_s=PATIENCE_S, every_s=PATIENTLY_S)
         assert platform.csv == platform.undisturbed_csv(tmp_path)

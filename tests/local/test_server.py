@@ -68,7 +68,9 @@ def settings_are_taken_up(ui: Server, root: Path) -> None:
     file, log, before = root / "video_assets.toml", root / "ui.log", code_servers(ui)
     usable = file.read_text()
     file.write_text(f"{usable}\n[automation]\nsensor_interval_s = 'often'\n")
-    wait_for(lambda: "setting automation.sensor_interval_s must be a whole number, and is 'often'" in log.read_text(), timeout_s=300)
+    wait_for(
+        lambda: "setting automation.sensor_interval_s must be a whole number, and is 'often'" in log.read_text(), timeout_s=300
+    )
     file.write_text(f"{usable}\n[automation]\nsensor_interval_s = 17\n")
     wait_for(lambda: intervals_of(ui).get("own_clips_folder") == 17, timeout_s=300)
     wait_for(lambda: code_servers(ui) - before, timeout_s=300)

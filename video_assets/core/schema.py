@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # Dagster's definitions read the columns; they must load with
 
     import pandas as pd
     import pyarrow as pa
+    from pandas.api.extensions import ExtensionArray
 
 TypeName = Literal["string", "int64", "double", "bool"]
 
@@ -67,20 +68,29 @@ class TableSpec:
             ValueError: a column that may not be null is absent or holds nulls; the message names the table and the column.
         """
         import pandas as pd
+        import pyarrow as pa
 
         given = rows if isinstance(rows, pd.DataFrame) else list(rows)  # type: ignore[call-overload]
         if not len(given):
             return self._empty.copy()
-        # Values stay what they are: one null among integers must not round the others to floats.
-        raw = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given, dtype="object")
-        absent = {name: None for name in self.names if name not in raw.columns}
-        out = (raw.assign(**absent) if absent else raw)[self.names]
-        # Nearly always none; asked once, since a table of few rows costs what its columns cost.
-        there = out.dtypes.tolist()
-        wrong = {name: dtype for (name, dtype), found in zip(self.dtypes.items(), there, strict=True) if found != dtype}
-        out = _checked(self, out.astype(wrong) if wrong else out).reset_index(drop=True)
-        out.attrs = {}
-        return out
+        # Column by column: most tables are of few rows, and cost what pandas takes for each step of a whole frame.
+        if isinstance(given, pd.DataFrame):
+            arrays = {name: _column_of_frame(given, name, dtype) for name, dtype in self.dtypes.items()}
+        else:
+            arrays = {name: pd.array([row.get(name) for row in given], dtype=dtype) for name, dtype in self.dtypes.items()}
+        for column in self.columns:
+            if not column.is_nullable and (n := pa.array(arrays[column.name]).null_count):
+                raise ValueError(f"{self.name}: column {column.name!r} may not be null ({n} null rows)")
+        return pd.DataFrame(arrays)
+
+
+def _column_of_frame(frame: pd.DataFrame, name: str, dtype: pd.ArrowDtype) -> ExtensionArray:
+    import pandas as pd
+
+    if name not in frame.columns:
+        return pd.array([None] * len(frame), dtype=dtype)
+    column = frame[name]
+    return column.array if column.dtype == dtype else column.astype(dtype).array
 
 
 def _arrow_type(column: Column) -> pa.DataType:
@@ -94,13 +104,6 @@ def _dtype(column: Column) -> pd.ArrowDtype:
     import pandas as pd
 
     return pd.ArrowDtype(_arrow_type(column))
-
-
-def _checked(table: TableSpec, rows: pd.DataFrame) -> pd.DataFrame:
-    for column in table.columns:
-        if not column.is_nullable and (n := rows[column.name].array.__arrow_array__().null_count):
-            raise ValueError(f"{table.name}: column {column.name!r} may not be null ({n} null rows)")
-    return rows
 
 
 KEY = Column("clip_key", "string", "source/path below the clips folder; names one clip for ever")
