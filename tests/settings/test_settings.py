@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from video_assets.local.settings_file import SettingsFileError, remember
-from video_assets.settings.model import Settings, load_settings
+from video_assets.local.settings_file import remember
+from video_assets.settings.model import Settings, SettingsFileError, load_settings
+from video_assets.settings.problems import problems_now
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,11 +63,16 @@ def test_remembering_keeps_comments_and_other_fields(tmp_path: Path) -> None:
     assert not remember(path, {"decode": {"n_shards": 6}})
 
 
-def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("written", "why"), [(b"[decode\n", "line 1"), (b"\xff\xfe[\x00", "byte 0xff")])
+def test_a_broken_settings_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bytes, why: str) -> None:
     path = tmp_path / "video_assets.toml"
-    path.write_text("[decode\n")
-    with pytest.raises(SettingsFileError, match=r"video_assets\.toml.*line 1"):
+    path.write_bytes(written)
+    with pytest.raises(SettingsFileError, match=rf"video_assets\.toml: not a TOML file.*{why}"):
         remember(path, {"decode": {"n_shards": 6}})
+    monkeypatch.setenv("VIDEO_ASSETS_DATA_ROOT", str(tmp_path))
+    with pytest.raises(SettingsFileError, match=rf"video_assets\.toml: not a TOML file.*{why}"):
+        load_settings()
+    assert why in problems_now()[0]
 
 
 def test_the_settings_page_is_what_the_model_says() -> None:

@@ -10,17 +10,13 @@ from pathlib import Path
 import tomlkit
 from tomlkit.exceptions import ParseError
 
-from video_assets.core.errors import UsageError
+from video_assets.settings.model import SettingsFileError
 from video_assets.storage.durable import write_text
 
 Values = Mapping[str, Mapping[str, str | float | Path | None]]
 """Values by section and field, as settings take them; those under "" belong to no section. None: not given."""
 
 _HEAD = "Settings of this data root; `video-assets run` remembers its options here. All fields: docs/settings.md"
-
-
-class SettingsFileError(UsageError):
-    """The settings file is not TOML; the message names file and line."""
 
 
 def remember(path: Path, values: Values, *, forget: Iterable[str] = ()) -> bool:
@@ -47,10 +43,10 @@ def remember(path: Path, values: Values, *, forget: Iterable[str] = ()) -> bool:
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:
-    """What changes whenever the file is written: inode, time in ns, bytes; None while there is no file."""
+    """What changes whenever the file is written: inode, time in ns, bytes; None while it is not there or cannot be looked at."""
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
 

@@ -5,6 +5,7 @@ sections themselves (`steps`, `sources`, ...), what is done with a value.
 """
 
 import os
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from video_assets.core.errors import UsageError
 from video_assets.settings.hub_dataset import HubDataset
 from video_assets.settings.section import AbsolutePath, absolute
 from video_assets.settings.slurm import Slurm
@@ -51,6 +53,10 @@ class Source:
     asset: str
     product: str
     is_partitioned: bool
+
+
+class SettingsFileError(UsageError):
+    """The settings file is not TOML; the message names file and line."""
 
 
 class Settings(BaseSettings):
@@ -139,7 +145,10 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         given = init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
         file = settings_file(given.get("data_root"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        try:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsFileError(f"{file}: not a TOML file: {error}; mend or delete it") from error
 
 
 def settings_file(data_root: Path | str | None = None) -> Path:
@@ -153,6 +162,7 @@ def load_settings(**overrides: Any) -> Settings:
     """Settings from file and environment.
 
     Raises:
+        SettingsFileError: the file is not TOML.
         pydantic.ValidationError: names the field, the value and what is allowed.
     """
     return Settings(**overrides)

@@ -43,7 +43,7 @@ def problems_now() -> list[str]:
         load_settings()
     except ValidationError as error:
         return describe(error)
-    except UsageError as error:
+    except (UsageError, OSError) as error:
         return [str(error)]
     return []
 
