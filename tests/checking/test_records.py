@@ -31,10 +31,20 @@ def named(found: list[ClipTask | NoClip], root: Path) -> list[tuple[str, str]]:
 
 def test_clips_are_listed_once_each_in_the_order_given_folders_sorted(tmp_path: Path) -> None:
     touch(*(tmp_path / name for name in ("b/2.MP4", "b/1.mkv", "b/note.txt", "a.mp4", "c.bin")))
-    (tmp_path / "b" / "lost.mp4").symlink_to("nowhere")
     found = list_clips([tmp_path / "c.bin", tmp_path / "b", tmp_path, tmp_path / "a.mp4"])
-    assert named(found, tmp_path) == [(name, "clip") for name in ("c.bin", "b/1.mkv", "b/2.MP4", "b/lost.mp4", "a.mp4")]
-    assert [clip.cost for clip in found if isinstance(clip, ClipTask)] == [5.0, 5.0, 5.0, 0.0, 5.0]
+    assert named(found, tmp_path) == [(name, "clip") for name in ("c.bin", "b/1.mkv", "b/2.MP4", "a.mp4")]
+    assert [clip.cost for clip in found if isinstance(clip, ClipTask)] == [5.0, 5.0, 5.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("target", "verdict"), [("nowhere", "unreadable_now"), ("lost.mp4", "unreadable_now"), ("a.txt/b", "clip")]
+)
+def test_a_broken_link_in_a_folder_is_told_at_once_and_storage_that_fails_is_asked_again(
+    tmp_path: Path, target: str, verdict: str
+) -> None:
+    touch(tmp_path / "a.txt")
+    (tmp_path / "lost.mp4").symlink_to(target)
+    assert named(list_clips([tmp_path]), tmp_path) == [("lost.mp4", verdict)]
 
 
 def test_a_path_without_a_clip_is_listed_in_its_place(tmp_path: Path) -> None:
@@ -98,7 +108,7 @@ def test_records_without_a_clip_need_no_worker_and_stream_before_the_first_clip(
 
 
 def test_what_is_done_out_of_order_comes_out_before_an_interrupt_goes_on(sample: Sample, tmp_path: Path) -> None:
-    (tmp_path / "a.mp4").symlink_to("nowhere")
+    (tmp_path / "a.mp4").symlink_to("b.mp4/nowhere")
     shutil.copy2(sample.clips / "aquarium.mp4", tmp_path / "b.mp4")
 
     @contextmanager

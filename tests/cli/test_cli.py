@@ -144,9 +144,9 @@ def test_a_reader_that_went_away_gets_no_verdict_and_no_error(sample: Sample, ho
 
 
 def test_an_interrupted_check_says_that_nothing_is_kept(sample: Sample, tmp_path: Path) -> None:
-    """The last clip's link leads nowhere, and the next try is so far away that Ctrl-C comes first."""
+    """The last clip's link cannot be followed, and the next try is so far away that Ctrl-C comes first."""
     shutil.copy2(sample.clips / GOOD[0], tmp_path / "a.mp4")
-    (tmp_path / "b.mp4").symlink_to("nowhere")
+    (tmp_path / "b.mp4").symlink_to("a.mp4/nowhere")
     line = [sys.executable, "-m", "video_assets.cli.app", "check", "--json", "."]
     environment = os.environ | {"VIDEO_ASSETS_DECODE__RETRY_WAIT_S": "600"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

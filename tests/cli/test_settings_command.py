@@ -60,7 +60,7 @@ def test_a_table_that_lies_in_the_folder_and_was_not_named_is_asked_about(clips:
     table.write_text("path,text\naquarium.mp4,a fish tank\n")
     done = command("run", "--data-root", tmp_path / "root", "--clips", clips)
     assert done.returncode == 2
-    assert f"or give a table with --captions (is it '{table}'?)" in done.stderr
+    assert f"or give a table (--captions, setting own_clips.captions) (is it '{table}'?)" in done.stderr
     assert not (tmp_path / "root").exists()
 
 
@@ -110,15 +110,35 @@ def test_the_old_spelling_of_a_switch_still_works_with_a_note(tmp_path: Path) ->
     assert "is now called 'is_enabled'" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["why", "x.mp4"], ["ui", "--read-only"], ["diff", "1", "2"]])
-def test_a_mistyped_data_root_is_said_and_not_made(tmp_path: Path, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["why", "x.mp4"], ["ui", "--read-only"], ["diff", "1", "2"], ["clean-up"], ["shards"], ["takedown", "request.txt", "--yes"]],
+)
+def test_a_mistyped_data_root_is_said_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("request.txt").write_text("aquarium.mp4\n")
     done = command(*arguments, "--data-root", tmp_path / "mistyped")
     assert done.returncode == 2
     assert "is no data root" in done.stderr
     assert not (tmp_path / "mistyped").exists()
 
 
+def test_a_data_root_that_is_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_text("")
+    done = command("run", "--data-root", tmp_path / "clip.mp4")
+    assert done.returncode == 2
+    assert f"{tmp_path}/clip.mp4 is a file: --data-root takes a folder" in done.stderr
+
+
+def test_without_a_source_there_is_nothing_to_probe(tmp_path: Path) -> None:
+    (tmp_path / "video_assets.toml").write_text("")
+    done = command("probe-new", "--data-root", tmp_path)
+    assert done.returncode == 1
+    assert "no source of clips is set: `video-assets settings own_clips.folder FOLDER`" in done.stderr
+
+
 def test_what_the_system_refuses_names_the_file_and_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "video_assets.toml").write_text("")
     missing = command("takedown", tmp_path / "request.txt", "--data-root", tmp_path)
     assert missing.returncode == 1
     assert f"{tmp_path}/request.txt" in missing.stderr

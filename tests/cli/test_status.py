@@ -1,15 +1,20 @@
 """`video-assets status`: what is done, left and in work, from files and from Dagster."""
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
+import pytest
 from command_line import command
 from data_roots import Clip, fill
+from disks import small_disk
 
 from video_assets.core.schema import LEDGER
 from video_assets.core.sharding import shard_of
 from video_assets.explain.status import look
+from video_assets.local.dagster_home import prepare_home
 from video_assets.samples.demo.make import Sample
 from video_assets.storage.leases import hold
 from video_assets.storage.parts import PartWriter
@@ -76,3 +81,21 @@ def test_the_command_says_what_failed_and_what_comes_next(sample: Sample, tmp_pa
     record = json.loads(command("status", "--data-root", root, "--json").stdout)
     assert record["dagster"]["failed_shards"] == []
     assert record["decode_check"]["left_s"] is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_on_a_disk_that_is_read_only_everything_but_dagsters_history_is_shown(tmp_path: Path) -> None:
+    root = tmp_path / "disk" / "data"
+    with small_disk(tmp_path / "disk", 64 * 2**20):
+        if not os.path.ismount(tmp_path / "disk"):
+            pytest.skip("mounting is not allowed here")
+        layout, _ = fill(root, CLIPS)
+        prepare_home(layout)
+        subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "disk")], check=True)
+        shown, cleaned = command("status", "--data-root", root), command("clean-up", "--data-root", root)
+    assert shown.returncode == 0, shown.stderr
+    assert "enriched_metadata  30 kept" in shown.stdout
+    assert f"not known: {layout.dagster_home} cannot be written to" in shown.stdout
+    assert cleaned.returncode == 1
+    assert f"{layout.dagster_home}: Read-only file system" in cleaned.stderr
+    assert "Traceback" not in cleaned.stderr

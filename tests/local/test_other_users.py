@@ -16,12 +16,11 @@ AS_A_USER = ("setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_re
 USE_HISTORY = """
 import sys
 from pathlib import Path
-from video_assets.local.dagster_home import create_storage, other_users_history, prepare_home
+from video_assets.local.dagster_home import other_users_history, prepare_home
 from video_assets.storage.layout import Layout
 
 layout = Layout(Path(sys.argv[1]))
 home = prepare_home(layout)
-create_storage(home)
 print(other_users_history(layout, home))
 """
 

@@ -160,8 +160,8 @@ class Collected:
     def __del__(self):
         signal.raise_signal(signal.SIGTERM)
 
-create = dagster_home.create_storage
-dagster_home.create_storage = lambda home: (create(home), Collected())
+prepare = dagster_home.prepare_home
+dagster_home.prepare_home = lambda *arguments: (prepare(*arguments), Collected())[0]
 """
 WHILE_A_CONNECTION_IS_CLOSED = """
 from sqlalchemy.engine.default import DefaultDialect

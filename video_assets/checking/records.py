@@ -4,6 +4,7 @@ Every path that is named gives a record, and so does every folder below that can
 Belongs here: what a command line names, and that shape. Does not belong here: decoding (`checking.check`), printing (`terminal`).
 """
 
+import errno
 import os
 import stat
 from collections.abc import Generator, Iterable, Iterator
@@ -206,10 +207,13 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _clip(path: Path) -> ClipTask:
+def _clip(path: Path) -> ClipTask | NoClip:
     try:
         size = float(path.stat().st_size)
-    except OSError:  # a broken link in a folder gets its verdict like any other clip
+    except OSError as error:
+        # Waiting and asking again, as for storage that fails, would not bring a link's target back.
+        if error.errno in {errno.ENOENT, errno.ELOOP} and path.is_symlink():
+            return _unreadable(path, error)
         size = 0.0
     return ClipTask(clip_key=str(path), path=str(path.absolute()), cost=size)
 

@@ -182,16 +182,17 @@ def ui(
 
 
 def _serve(settings: Settings, host: str, port: int, stop: "StopRequests", lease: "Lease | None") -> None:
-    from video_assets.local.dagster_home import create_storage, fail_dead_runs, other_users_history, prepare_home, project_file
+    from video_assets.local.dagster_home import fail_dead_runs, other_users_history, prepare_home, project_file
     from video_assets.local.server import Server, serve
 
     layout = Layout(settings.data_root)
     home = prepare_home(layout, settings.dagster_home)
     if told := other_users_history(layout, home):
         terminal.say(told)
-    create_storage(home)
     if lease is not None and (dead := fail_dead_runs(home)):
         terminal.say(f"{len(dead)} runs were cut off when the last server ended; the daemon starts them again")
+    if not settings.sources:
+        terminal.say("no source of clips is set yet: `video-assets settings own_clips.folder FOLDER` sets one while this goes on")
     server = Server(layout, home, project_file("workspace.yaml"), host, port, is_read_only=lease is None)
     serve(server, stop=stop, lease=lease, say=terminal.say, pinned=terminal.pinned)
 
@@ -224,7 +225,7 @@ def takedown(
     from video_assets.takedown.take_down import plan_takedown
 
     with exit_codes():
-        layout = Layout(use_data_root(data_root))
+        layout = Layout(find_data_root(data_root))
         if not yes:
             terminal.planned_takedown(plan_takedown(layout, file), as_json=as_json)
             return
@@ -251,7 +252,7 @@ def clean_up(
     from video_assets.local import run as local_run
 
     with exit_codes():
-        use_data_root(data_root)
+        find_data_root(data_root)
         settings = load_settings()
         days = settings.automation.keep_runs_days if keep_days is None else keep_days
         done = local_run.clean_up_history(settings, keep_days=days)

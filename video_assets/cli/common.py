@@ -40,8 +40,14 @@ _HINTS = {
 
 
 def use_data_root(data_root: Path) -> Path:
-    """Point settings, Dagster and child processes at one data root."""
+    """Point settings, Dagster and child processes at one data root.
+
+    Raises:
+        UsageError: it is a file.
+    """
     root = Path(os.path.abspath(data_root.expanduser()))  # noqa: PTH100 - resolve() would follow symbolic links
+    if root.is_file():
+        raise UsageError(f"{root} is a file: --data-root takes a folder, which is made when it is not there")
     os.environ["VIDEO_ASSETS_DATA_ROOT"] = str(root)
     return root
 

@@ -45,6 +45,12 @@ def status(found: "Status", activity: "Activity", *, is_again: bool) -> None:
         if shard.state == "in work" or shard.shard in failed:
             by = f"by {shard.holder}, {shard.bytes_per_s / 1e6:,.1f} MB/s" if shard.holder else "failed"
             out.print(f"  {shard.shard}   {shard.checked:,} of {shard.clips:,} clips, {by}")
+    _activity(out, activity)
+
+
+def _activity(out: Console, activity: "Activity") -> None:
+    if activity.unread:
+        out.print(f"runs, schedules    not known: {activity.unread}")
     for run in activity.runs:
         out.print(f"run                {run['what']} {run['state'].lower()}" + (f" since {run['since']}" if run["since"] else ""))
     for name, tick in activity.next_schedules.items():

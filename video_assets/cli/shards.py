@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from video_assets.cli import terminal
-from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, use_data_root
+from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, find_data_root
 from video_assets.core.errors import UsageError
 from video_assets.core.sharding import shard_keys
 from video_assets.core.units import count
@@ -112,7 +112,7 @@ def show(
 
 
 def _opened(data_root: Path) -> "tuple[Layout, Settings]":
-    use_data_root(data_root)
+    find_data_root(data_root)
     settings = load_settings()
     return Layout(settings.data_root), settings
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from video_assets.core.units import shorten
+from video_assets.core.units import count, shorten
 from video_assets.progress import Advance, LogProgress
 from video_assets.progress import Progress as ProgressLike
 
@@ -145,7 +145,9 @@ def explanations(found: "list[Explanation]", asked: str) -> None:
         for known in clip.steps:
             detail = printable(known.detail.replace("\n", "; "))
             out.print(f"    {known.stage:<18} {known.fate:<8} {known.reason:<22} {detail}".rstrip())
-        out.print(f"    path               {printable(clip.path)}\n    said by            {step.file}")
+        out.print(f"    path               {printable(clip.path)}")
+        if Path(step.file).exists():
+            out.print(f"    said by            {step.file}")
 
 
 _STATUS = {
@@ -194,13 +196,14 @@ def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:
         out.print(f"NOT UNDERSTOOD  {printable(line)}  ({why})")
     if planned.clips:
         out.print("Exports that hold one of them would be removed as a whole, with what trainers cached in them.")
-    out.print(f"{len(planned.clips):,} clips. Nothing was changed; with --yes all of this is removed permanently.")
+    out.print(f"{count(len(planned.clips), 'clips')}. Nothing was changed; with --yes all of this is removed permanently.")
 
 
 def takedown_report(report: "TakedownReport", page: Path) -> None:
     """The end of a take-down."""
     out = _Console(soft_wrap=True)
-    out.print(f"{len(report.removals):,} clips, {sum(report.versions.values()):,} rows of {len(report.versions):,} versions")
+    rows, versions = count(sum(report.versions.values()), "rows"), count(len(report.versions), "versions")
+    out.print(f"{count(len(report.removals), 'clips')}, {rows} of {versions}")
     if report.exports:
         out.print(f"exports removed as a whole: {', '.join(report.exports)}")
     out.print(f"published without them: {report.published}")
@@ -209,7 +212,8 @@ def takedown_report(report: "TakedownReport", page: Path) -> None:
     for line, why in report.refused.items():
         out.print(f"NOT UNDERSTOOD  {printable(line)}  ({why})")
     if report.refused:
-        fail(f"not complete: {len(report.refused):,} lines were not understood; correct them and run the same command again")
+        lines = count(len(report.refused), "lines")
+        fail(f"not complete: {lines} not understood; correct that and run the same command again")
     elif not report.is_complete:
         fail("not everything could be removed, see the end of the report; mend it and run the same command again")
     out.print(f"report  {page}")

@@ -9,9 +9,12 @@ import dagster as dg
 from dagster._utils.error import SerializableErrorInfo  # not exported
 
 
-def innermost_message(error: SerializableErrorInfo) -> str:
-    """The message of the first cause, without its class."""
-    while error.cause is not None:
+def own_message(error: SerializableErrorInfo) -> str:
+    """The message of the project's own error, else that of the first cause; without its class.
+
+    Of a chain of our errors the last one raised has all the words: file, row, what to do.
+    """
+    while error.cause is not None and not error.message.startswith("video_assets."):
         error = error.cause
     return re.sub(r"^[\w.]+: ", "", error.message.strip())
 
@@ -23,4 +26,4 @@ def why_failed(instance: dg.DagsterInstance, run_id: str) -> str:
     error = event.step_failure_data.error if event else None
     if error is None:
         return "the run failed outside of its steps (its process died?); see its log"
-    return innermost_message(error)
+    return own_message(error)

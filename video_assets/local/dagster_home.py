@@ -17,12 +17,14 @@ import psutil
 
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
+from video_assets.storage.leases import hold
 from video_assets.storage.space import explained_space
 
 if TYPE_CHECKING:
     import dagster as dg
 
 _LITTLE = 1 << 16
+_STALE_AFTER_S, _PATIENCE_S = 60.0, 300.0
 _NETWORK = ("nfs", "cifs", "smb", "lustre", "ceph", "gpfs", "beegfs", "9p", "fuse.sshfs", "fuse.s3fs", "fuse.glusterfs")
 
 
@@ -36,7 +38,11 @@ def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
 
     The setting `dagster_home` wins. Otherwise `.dagster` in the data root, unless that is network storage, where SQLite's locks
     cannot be trusted, or another user's, who alone may write what SQLite made: the folder then lies in this user's state
-    folder of this machine. An ambient $DAGSTER_HOME is not used: it belongs to another project.
+    folder of this machine. An ambient $DAGSTER_HOME is not used: it belongs to another project. Dagster's tables are in it
+    afterwards.
+
+    Raises:
+        NoSpaceError, OSError: the folder cannot be written to.
     """
     home = home_of(layout, configured)
     home.mkdir(parents=True, exist_ok=True)
@@ -46,12 +52,24 @@ def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
         write_text(target, wanted)
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["VIDEO_ASSETS_DATA_ROOT"] = str(layout.root)
+    _create_storage(home)
     return home
 
 
 def home_of(layout: Layout, configured: Path | None = None) -> Path:
     """Where DAGSTER_HOME of a data root is, or would be."""
     return configured or _default_home(layout)
+
+
+def require_writable(home: Path) -> None:
+    """SQLite's own error would name no file.
+
+    Raises:
+        OSError: it cannot be written to.
+    """
+    if not os.access(home, os.W_OK):
+        number = errno.EROFS if os.statvfs(home).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(number, os.strerror(number), str(home))
 
 
 def other_users_history(layout: Layout, home: Path) -> str:
@@ -61,12 +79,19 @@ def other_users_history(layout: Layout, home: Path) -> str:
     return f"{layout.dagster_home} belongs to another user: the history of your runs is kept in {home}"
 
 
-def create_storage(home: Path) -> None:
-    """Make Dagster's tables in `home`. Web server and daemon would otherwise both make them at once, and one of the two fails."""
+def _create_storage(home: Path) -> None:
+    """Make Dagster's tables in `home`, once, by one program at a time: two that make them at once can break them for good."""
+    made = home / "history" / ".made"
+    if made.exists():
+        return
     import dagster as dg
 
-    with dg.DagsterInstance.from_config(str(home)):
-        pass
+    lease = hold(home / "making.lease", stale_after_s=_STALE_AFTER_S, patience_s=_PATIENCE_S)
+    with explained_history(home), lease:
+        if not made.exists():
+            with dg.DagsterInstance.from_config(str(home)):
+                pass
+            write_text(made, "Dagster's tables are whole.\n")
 
 
 @contextmanager

@@ -143,7 +143,7 @@ def _require_captions(own: OwnClips, folder: Path) -> None:
         found = f" (is it {shlex.quote(str(tables[0]))}?)" if tables else ""
         raise UsageError(
             f"{folder}: no clip has a caption, so none could be in the training CSV. Put NAME.txt beside NAME.mp4, "
-            f"or give a table with --captions{found}"
+            f"or give a table (--captions, setting own_clips.captions){found}"
         )
 
 

@@ -18,7 +18,13 @@ from video_assets.core.sharding import shard_keys
 from video_assets.core.units import count
 from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH
-from video_assets.local.dagster_home import explained_history, other_users_history, prepare_home, terminal_config
+from video_assets.local.dagster_home import (
+    explained_history,
+    other_users_history,
+    prepare_home,
+    require_writable,
+    terminal_config,
+)
 from video_assets.local.jobs import JobFailedError, Jobs
 from video_assets.local.nothing_new import remember_complete
 from video_assets.local.summary import RunSummary, summary_of
@@ -75,10 +81,15 @@ def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callab
 
 
 def clean_up_history(settings: Settings, *, keep_days: int) -> "CleanedUp":
-    """Delete Dagster's runs that ended more than `keep_days` ago and that nothing stands on."""
+    """Delete Dagster's runs that ended more than `keep_days` ago and that nothing stands on.
+
+    Raises:
+        OSError: Dagster's home cannot be written to.
+    """
     from video_assets.defs.history import clean_up
 
     home = prepare_home(Layout(settings.data_root), settings.dagster_home)
+    require_writable(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         return clean_up(instance, before=datetime.now(UTC) - timedelta(days=keep_days))
 

@@ -3,6 +3,7 @@
 Belongs here: looking at the instance of this machine. Does not belong here: tables and shards (`explain.status`).
 """
 
+import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Activity:
-    """Runs at work (their job or assets, state and begin), shards whose last attempt failed, and when schedules tick next."""
+    """Runs at work (their job or assets, state and begin), shards whose last attempt failed, and when schedules tick next.
+
+    `unread` says why Dagster's history could not be looked at; nothing is known then.
+    """
 
     runs: list[dict[str, str]]
     failed_shards: list[str]
     next_schedules: dict[str, str]
+    unread: str = ""
 
     def as_record(self) -> JsonObject:
         """JSON-able."""
@@ -35,6 +40,8 @@ def look_at_dagster(layout: Layout, settings: Settings) -> Activity:
     home = home_of(layout, settings.dagster_home)
     if not (home / "dagster.yaml").exists():
         return Activity([], [], {})
+    if not os.access(home, os.W_OK):  # SQLite makes files beside those that it reads
+        return Activity([], [], {}, unread=f"{home} cannot be written to, which looking at Dagster's history needs")
     import dagster as dg
 
     from video_assets.definitions import build_defs

@@ -59,6 +59,8 @@ class Listed:
     def __init__(
         self, layout: Layout, sources: Sequence[Source], note: StageNote, *, again: list[str], memory_bytes: int | None
     ) -> None:
+        if not sources:
+            raise StageError("no source of clips is set: `video-assets settings own_clips.folder FOLDER`, or enable another")
         paths = ledgers(layout, sources)
         if not paths:
             raise StageError(f"nothing is listed yet: materialize {' or '.join(source.asset for source in sources)}")
