@@ -180,9 +180,11 @@ DefaultDialect.do_close = closing
 
 @pytest.mark.parametrize("where", [IN_A_CALLBACK, WHILE_A_CONNECTION_IS_CLOSED])
 def test_a_sigterm_that_comes_at_a_bad_moment_is_neither_lost_nor_told_as_an_error(tmp_path: Path, where: str) -> None:
-    (tmp_path / "video_assets.toml").write_text("")
+    root = tmp_path / "data"
+    root.mkdir()
+    (root / "video_assets.toml").write_text(f'[own_clips]\nfolder = "{tmp_path / "clips"}"\n')
     program = f"import signal\n{where}\nfrom video_assets.cli.app import main\nmain()"
-    line = [sys.executable, "-c", program, "ui", "--read-only", "--data-root", str(tmp_path), "--port", str(free_port())]
+    line = [sys.executable, "-c", program, "ui", "--read-only", "--data-root", str(root), "--port", str(free_port())]
     ui = subprocess.run(line, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONWARNINGS": "ignore"})
     assert (ui.returncode, ui.stderr) == (130, "stopped\n")
 

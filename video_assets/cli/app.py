@@ -227,8 +227,9 @@ def takedown(
     with exit_codes():
         layout = Layout(find_data_root(data_root))
         if not yes:
-            terminal.planned_takedown(plan_takedown(layout, file), as_json=as_json)
-            return
+            planned = plan_takedown(layout, file)
+            terminal.planned_takedown(planned, as_json=as_json)
+            raise typer.Exit(1 if planned.request.refused else 0)
         report, page = local_run.take_down(file, load_settings(), terminal=terminal.progress(), say=terminal.say)
     if as_json:
         typer.echo(json.dumps(report.as_record()))
