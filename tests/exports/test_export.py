@@ -1,6 +1,7 @@
 """An export is whole or not there: killed, without room, over foreign folders; and it is not made twice."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -25,6 +26,17 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
 from video_assets.takedown.outcome import report_markdown
 from video_assets.takedown.take_down import plan_takedown, redact_versions, take_down
+
+
+@pytest.fixture
+def few(sample, tmp_path):
+    """Two published clips, free to be damaged."""
+    (tmp_path / "clips").mkdir()
+    for clip in (sample.clips / "aquarium.mp4", next(sample.clips.rglob("*.webm"))):
+        shutil.copy(clip, tmp_path / "clips" / clip.name)
+    lines = [f"{clip.name},what {clip.stem} shows" for clip in sorted((tmp_path / "clips").iterdir())]
+    (tmp_path / "captions.csv").write_text("\n".join(["path,text", *lines]) + "\n")
+    return published_root(tmp_path / "data", tmp_path / "clips", tmp_path / "captions.csv")
 
 
 def names_below(folder):
@@ -203,6 +215,36 @@ def test_a_clip_that_is_gone_is_left_out_with_that_reason(sample, tmp_path):
     assert exported.n_kept == 20
     told = pd.read_parquet(exported.folder / "left_out.parquet")
     assert told["path"].tolist() == [str(tmp_path / "clips" / "aquarium.mp4")]
+
+
+@pytest.mark.parametrize("links", ["hard", "symbolic", "copy"])
+def test_a_clip_that_was_replaced_by_as_many_other_bytes_since_it_was_checked_is_not_handed_out(few, links):
+    layout, settings = few
+    clip = settings.own_clips.folder / "aquarium.mp4"
+    was, checked_at = clip.read_bytes(), clip.stat().st_mtime_ns
+    clip.write_bytes(bytes(len(was)))
+    assert clip.stat().st_mtime_ns != checked_at
+    for target in ("videofolder", "webdataset", "lance", "ltx"):
+        exported = export(layout, settings, target, replace(options_of(settings), links=links))
+        assert (exported.n_kept, exported.left_out) == (1, {"clip_changed": 1})
+        told = pd.read_parquet(exported.folder / "left_out.parquet")
+        assert told["path"].tolist() == [str(clip)]
+        assert told["detail"].str.contains("`video-assets run` checks it again").all()
+
+
+def test_a_clip_that_was_left_out_for_its_file_comes_back_with_it(few):
+    layout, settings = few
+    clip = settings.own_clips.folder / "aquarium.mp4"
+    was, checked_at = clip.read_bytes(), clip.stat().st_mtime_ns
+    clip.write_bytes(bytes(len(was)))
+    assert export(layout, settings, "videofolder").left_out == {"clip_changed": 1}
+    clip.unlink()
+    assert export(layout, settings, "videofolder").left_out == {"clip_gone": 1}
+    clip.write_bytes(was)
+    os.utime(clip, ns=(checked_at, checked_at))
+    exported = export(layout, settings, "videofolder")
+    assert (exported.is_new, exported.n_kept, exported.left_out) == (True, 2, {})
+    assert export(layout, settings, "videofolder").is_new is False
 
 
 def test_clips_that_differ_in_their_ending_alone_stay_two_for_a_trainer_that_cuts_it_off(sample, tmp_path):

@@ -23,7 +23,7 @@ from video_assets.core.consumers import CONSUMERS, Consumer
 from video_assets.exports.exchange import MANIFEST, read_export, recover, swap, write_manifest
 from video_assets.exports.output import Options, Origin, Output
 from video_assets.exports.registry import writer_of
-from video_assets.exports.rows import is_there, newest_version, read_facts, read_rows
+from video_assets.exports.rows import FATES, fate, newest_version, read_facts, read_rows
 from video_assets.publish.versions import Version
 from video_assets.select.rules import lint as rules
 from video_assets.settings.model import Settings
@@ -33,11 +33,10 @@ from video_assets.storage.leases import hold
 from video_assets.storage.space import explained_space
 
 LEFT_OUT = "left_out.parquet"
-REASONS = {"clip_gone": "the file is not there, or has another size than when it was published"}
-"""Reasons that the export itself gives; the others are those of `select.rules.lint`."""
-
 _PATIENCE_S = 600.0
-_FORMATS = {"ltx": 3, "energon": 3, "videox-fun": 3, "cosmos-predict2.5": 3}
+_FORMATS = dict.fromkeys(
+    ("finetrainers", "diffusion-pipe", "musubi-tuner", "videox-fun", "videofolder", "simpletuner", "webdataset", "lance"), 3
+) | dict.fromkeys(("ltx", "energon", "cosmos-predict2.5"), 4)
 """Of targets that write or leave out otherwise than they once did; the others are at 2."""
 _LEFT_OUT = pa.schema(
     [
@@ -93,12 +92,13 @@ def export(layout: Layout, settings: Settings, target: str, options: Options | N
         known = read_export(folder)
         version = newest_version(layout)
         made_from = _made_from(version, settings, target, options)
-        if known is not None and all(known.get(key) == value for key, value in made_from.items()) and _has_all(folder, known):
+        if known is not None and _is_current(known, made_from) and _has_all(folder, known):
             return Exported(folder, known, is_new=False)
         with _draft(folder, target) as draft:
             out = Output(draft, folder, options, name=target, origin=Origin(layout, settings, version))
-            facts = read_facts(layout, settings, has_hashes=CONSUMERS[target].is_handed_on)
-            with out.noting(), _Sieve(out, CONSUMERS[target]) as sieve:
+            consumer = CONSUMERS[target]
+            facts = read_facts(layout, settings, has_hashes=consumer.is_handed_on, has_times=consumer.opens_clips)
+            with out.noting(), _Sieve(out, consumer) as sieve:
                 write(sieve.kept(read_rows(version, facts)), out)
             manifest = {**made_from, **sieve.counts(version), **_written(out)}
             _finish(draft, manifest)
@@ -116,6 +116,11 @@ def _made_from(version: Version, settings: Settings, target: str, options: Optio
         "options": json.loads(json.dumps(options.as_record)),
         "licences": dict(sorted(settings.licences.items())),
     }
+
+
+def _is_current(known: dict[str, Any], made_from: dict[str, Any]) -> bool:
+    """False also when clips are missing for what became of their files: since then they may be back, or checked."""
+    return all(known.get(key) == value for key, value in made_from.items()) and not FATES.keys() & known["left_out"]
 
 
 def _has_all(folder: Path, manifest: dict[str, Any]) -> bool:
@@ -184,13 +189,14 @@ class _Sieve:
         return {"rows": n_rows, "kept": self._kept, "left_out": dict(sorted(self._left_out.items())), "sources": by_source}
 
     def _reasons(self, part: pa.Table) -> pd.DataFrame:
-        frame = part.select([*rules.COLUMNS, "file_size"]).to_pandas(types_mapper=pd.ArrowDtype)
+        frame = part.select(rules.COLUMNS).to_pandas(types_mapper=pd.ArrowDtype)
         options = self._out.options
         found = rules.lint(frame, self._consumer, min_frames=options.min_frames, allowed=frozenset(options.allowed))
         if self._consumer.opens_clips:
-            there = list(self._threads.map(is_there, frame["path"], frame["file_size"]))
-            is_gone = ~pd.Series(there, index=frame.index, dtype=bool) & (found["reason"] == "")
-            found.loc[is_gone, ["reason", "detail"]] = ["clip_gone", REASONS["clip_gone"]]
+            of_each = (part.column(name).to_pylist() for name in ("path", "file_size", "mtime_ns"))
+            fates = pd.Series(list(self._threads.map(fate, *of_each)), index=frame.index)
+            for reason, detail in FATES.items():
+                found.loc[(fates == reason) & (found["reason"] == ""), ["reason", "detail"]] = [reason, detail]
         return found
 
     def _write(self, part: pa.Table, reasons: pd.DataFrame, is_out: pa.Array) -> None:

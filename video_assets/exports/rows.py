@@ -1,15 +1,16 @@
 """The rows of a published version, a few thousand at a time, each with what a consumer's reader must know of the clip.
 
 The version holds the nine columns of the product; codec, rotation, source and licence stand in the shards. Versions and shards
-need not be in the same order, so these facts are kept here for all clips: twelve bytes each (44 where the hashes of the clips are
-handed on), the one thing in an export that grows with the table.
+need not be in the same order, so these facts are kept here for all clips: twelve bytes each (20 where clips are opened, 44 where
+the hashes of the clips are handed on), the one thing in an export that grows with the table.
 Belongs here: reading. Does not belong here: which rows a consumer takes (`select.rules.lint`).
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,9 @@ from video_assets.storage.tables import ROWS_PER_GROUP
 _READ = ["path", "video_codec", "rotation_deg", "is_variable_rate", *RATE_COLUMNS]
 _SOURCE = ["source", "extras"]
 _HASH = "content_hash"
+_MTIME = "mtime_ns"
+_OF_EACH: dict[str, str] = {_HASH: "S32", _MTIME: "i8"}
+"""Columns that differ from clip to clip, with the type that they are kept as."""
 _KIND = pa.schema(
     [
         pa.field("source", pa.string()),
@@ -43,21 +47,28 @@ _KIND = pa.schema(
 )
 _Kind = tuple[str, str, str, int, bool, bool]
 
+FATES = {
+    "clip_gone": "the file is not there any more, or cannot be looked at",
+    "clip_changed": "the file has another size or time than when it was checked; `video-assets run` checks it again",
+}
+"""What can have become of a clip's file since it was checked."""
+
 
 @dataclass(frozen=True)
 class Facts:
     """By the hash of the clip's path, in ascending order: what the shards know of the clip, as a row number in `kinds`.
 
-    Millions of clips are of a few dozen kinds. `contents` are hashes of the clips' bytes, where they were read.
+    Millions of clips are of a few dozen kinds. `of_each` has, where they were read, hashes of the clips' bytes (content_hash) and
+    the modification times of the files that were checked (mtime_ns).
     """
 
     hashes: npt.NDArray[np.uint64]
     codes: npt.NDArray[np.uint32]
     kinds: pa.Table
-    contents: npt.NDArray[np.bytes_] | None = None
+    of_each: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def of(self, paths: list[str]) -> dict[str, pa.ChunkedArray]:
-        """The columns of `kinds` for these clips; content_hash where it was read.
+        """The columns of `kinds` for these clips, and those of `of_each`.
 
         Raises:
             StageError: the shards do not have one of them.
@@ -70,9 +81,7 @@ class Facts:
             raise StageError(f"the shards do not have {lost!r}, which is published: materialize training_csv, then export again")
         rows = self.kinds.take(pa.array(self.codes[at]))
         found = dict(zip(rows.column_names, rows.columns, strict=True))
-        if self.contents is not None:
-            found[_HASH] = pa.chunked_array([pa.array(self.contents[at])])
-        return found
+        return found | {name: pa.chunked_array([pa.array(values[at])]) for name, values in self.of_each.items()}
 
 
 def newest_version(layout: Layout) -> Version:
@@ -89,20 +98,23 @@ def newest_version(layout: Layout) -> Version:
     return versions[-1]
 
 
-def read_facts(layout: Layout, settings: Settings, *, has_hashes: bool = False, has_sources: bool = True) -> Facts:
-    """Facts about all clips of the shards, read a row group at a time; with or without the hashes of their bytes.
+def read_facts(
+    layout: Layout, settings: Settings, *, has_hashes: bool = False, has_times: bool = False, has_sources: bool = True
+) -> Facts:
+    """Facts about all clips of the shards, read a row group at a time.
 
-    Without sources, source and licence are empty.
+    `has_hashes`: with the hashes of their bytes. `has_times`: with the times of the files that were checked. Without sources,
+    source and licence are empty.
 
     Raises:
         StageError: a shard is missing or torn.
     """
     kinds: dict[_Kind, int] = {}
-    columns = [*_READ, *(_SOURCE if has_sources else []), *([_HASH] if has_hashes else [])]
-    hashes, codes, contents = _read(layout, settings, kinds, columns)
+    names = [*([_HASH] if has_hashes else []), *([_MTIME] if has_times else [])]
+    hashes, codes, of_each = _read(layout, settings, kinds, has_sources=has_sources, names=names)
     order = np.argsort(hashes)
     table = pa.Table.from_pylist([dict(zip(_KIND.names, kind, strict=True)) for kind in kinds], _KIND)
-    return Facts(hashes[order], codes[order], table, contents[order] if has_hashes else None)
+    return Facts(hashes[order], codes[order], table, {name: values[order] for name, values in of_each.items()})
 
 
 def read_rows(version: Version, facts: Facts, columns: list[str] | None = None) -> Iterator[pa.Table]:
@@ -130,17 +142,24 @@ def _hashes(paths: list[str]) -> npt.NDArray[np.uint64]:
 
 
 def _read(
-    layout: Layout, settings: Settings, kinds: dict[_Kind, int], columns: list[str]
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32], npt.NDArray[np.bytes_]]:
-    """Hash, kind (new ones are added to `kinds`) and, when it is one of the columns, content of every clip."""
-    parts = [(np.zeros(0, np.uint64), np.zeros(0, np.uint32), np.zeros(0, "S32"))]
+    layout: Layout, settings: Settings, kinds: dict[_Kind, int], *, has_sources: bool, names: list[str]
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32], dict[str, npt.NDArray[Any]]]:
+    """Hash and kind (new ones are added to `kinds`) of every clip, and the columns `names` of `_OF_EACH`."""
+    hashes, codes = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)]
+    of_each: dict[str, list[npt.NDArray[Any]]] = {name: [np.zeros(0, _OF_EACH[name])] for name in names}
     for shard in shard_keys(settings.decode.n_shards):
-        for part in kept_parts(layout.checked(shard), columns):
-            rows = part.to_pandas(types_mapper=pd.ArrowDtype)
-            contents = rows[_HASH].fillna("").to_numpy(dtype="S32") if _HASH in rows else parts[0][2]
-            parts.append((_hashes(part.column("path").to_pylist()), _codes(_kinds(rows, settings.licences), kinds), contents))
-    hashes, codes, contents = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return hashes, codes, contents
+        for part in kept_parts(layout.checked(shard), [*_READ, *(_SOURCE if has_sources else []), *names]):
+            rows = part.drop_columns(names).to_pandas(types_mapper=pd.ArrowDtype)
+            hashes.append(_hashes(part.column("path").to_pylist()))
+            codes.append(_codes(_kinds(rows, settings.licences), kinds))
+            for name, values in of_each.items():
+                values.append(_plain(part.column(name), _OF_EACH[name]))
+    return np.concatenate(hashes), np.concatenate(codes), {name: np.concatenate(values) for name, values in of_each.items()}
+
+
+def _plain(column: pa.ChunkedArray, dtype: str) -> npt.NDArray[Any]:
+    """Without nulls: "" or 0."""
+    return column.fill_null("" if dtype == "S32" else 0).to_numpy().astype(dtype)
 
 
 def _kinds(rows: pd.DataFrame, by_source: dict[str, str]) -> pd.DataFrame:
@@ -167,9 +186,10 @@ def _codes(rows: pd.DataFrame, kinds: dict[_Kind, int]) -> npt.NDArray[np.uint32
     return np.array([kinds.setdefault(each, len(kinds)) for each in found], dtype=np.uint32)[kind]
 
 
-def is_there(path: str, file_size: int) -> bool:
-    """True when the clip is a file of that size now."""
+def fate(path: str, file_size: int, mtime_ns: int) -> str:
+    """Why the file is not the clip that was checked: a word of `FATES`, "" when it is."""
     try:
-        return Path(path).stat().st_size == file_size
+        now = Path(path).stat()
     except OSError:
-        return False
+        return "clip_gone"
+    return "" if (now.st_size, now.st_mtime_ns) == (file_size, mtime_ns) else "clip_changed"

@@ -3,6 +3,7 @@
 Written by `pylance` (extra `lance`). Its file names are random, so the same clips do not make the same bytes here.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
 
     Raises:
         UsageError: pylance is not installed.
-        StageError: a clip has another size than a moment ago; names it.
+        StageError: a clip has another size or time than a moment ago; names it.
     """
     try:
         import lance
@@ -55,7 +56,7 @@ def _batches(rows: Iterator[pa.Table], out: Output) -> Iterator[pa.RecordBatch]:
         records: list[dict[str, Any]] = []
         n_bytes = 0
         for record in part.to_pylist():
-            record["name"], record["video"] = out.clip_name(record["path"]), _content(record["path"], record["file_size"])
+            record["name"], record["video"] = out.clip_name(record["path"]), _content(record)
             records.append(record)
             n_bytes += record["file_size"]
             if n_bytes >= _BYTES_AT_ONCE:
@@ -65,8 +66,9 @@ def _batches(rows: Iterator[pa.Table], out: Output) -> Iterator[pa.RecordBatch]:
             yield pa.RecordBatch.from_pylist(records, _SCHEMA)
 
 
-def _content(path: str, file_size: int) -> bytes:
-    content = Path(path).read_bytes()
-    if len(content) != file_size:
-        raise StageError(f"{path} has changed while it was exported: materialize training_csv again")
+def _content(record: dict[str, Any]) -> bytes:
+    with Path(record["path"]).open("rb") as clip:
+        content, now = clip.read(), os.fstat(clip.fileno())
+    if (len(content), now.st_mtime_ns) != (record["file_size"], record["mtime_ns"]):
+        raise StageError(f"{record['path']} has changed while it was exported: materialize training_csv again")
     return content

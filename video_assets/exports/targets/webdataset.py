@@ -23,14 +23,14 @@ from video_assets.exports.output import Output
 from video_assets.exports.rules.lines import json_text
 from video_assets.storage.stages import StageError
 
-_COLUMNS = [*TRAINING.names, "source", "licence"]
+_COLUMNS = [*TRAINING.names, "source", "licence", "mtime_ns"]
 
 
 def write(rows: Iterator[pa.Table], out: Output) -> None:
     """Shards `mp4-000000.tar` and on; the next begins where a clip would not fit into `shard_mib`.
 
     Raises:
-        StageError: a clip has another size than a moment ago; names it.
+        StageError: a clip has another size or time than a moment ago; names it.
     """
     shards: dict[str, _Shards] = {}
     with ExitStack() as stack:
@@ -57,10 +57,10 @@ class _Shards:
 
     def add(self, key: str, record: dict[str, Any]) -> None:
         """One clip with what is known of it, except where it lies here."""
-        path = record.pop("path")
+        path, mtime_ns, n_bytes = record.pop("path"), record.pop("mtime_ns"), record["file_size"]
         with Path(path).open("rb") as clip:
-            n_bytes = os.fstat(clip.fileno()).st_size
-            if n_bytes != record["file_size"]:
+            now = os.fstat(clip.fileno())
+            if (now.st_size, now.st_mtime_ns) != (n_bytes, mtime_ns):
                 raise StageError(f"{path} has changed while it was exported: materialize training_csv again")
             if self._file.n_rows and self._tar.offset + n_bytes > self._out.options.shard_mib * MIB:
                 self._stack.close()
