@@ -63,6 +63,41 @@ def test_a_second_export_of_the_same_version_writes_nothing(own):
     assert times == {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")}
 
 
+@pytest.mark.parametrize(
+    ("target", "damage"),
+    [
+        ("ltx", lambda folder: (folder / "dataset.jsonl").write_bytes(b"")),
+        ("ltx", lambda folder: [path.unlink() for path in sorted((folder / "clips").iterdir())[::2]]),
+        ("ltx", lambda folder: shutil.rmtree(folder / "clips")),
+        ("ltx", lambda folder: (folder / MADE).write_bytes(b"")),
+        ("energon", lambda folder: min((folder / "clips").iterdir()).unlink()),
+        ("cosmos-predict2.5", lambda folder: next((folder / "metas").iterdir()).unlink()),
+        ("lance", lambda folder: next(path for path in (folder / "clips.lance").rglob("*.lance")).unlink()),
+        ("webdataset", lambda folder: os.truncate(folder / "mp4-000000.tar", 1000)),
+        ("open-sora-1.2", lambda folder: os.truncate(folder / "training.csv", 1000)),
+        ("diffusion-pipe", lambda folder: os.truncate(folder / "dataset.toml", 0)),
+    ],
+)
+def test_an_export_that_was_damaged_is_written_again(own, target, damage):
+    first = export(*own, target)
+    before = names_below(first.folder)
+    damage(first.folder)
+    again = export(*own, target)
+    assert again.is_new
+    if target != "lance":  # its names are random
+        assert names_below(again.folder) == before
+        assert again.manifest["files"] == first.manifest["files"]
+    assert export(*own, target).is_new is False
+
+
+def test_settings_that_a_user_changed_and_files_of_a_trainer_are_no_damage(own):
+    folder = export(*own, "diffusion-pipe").folder
+    (folder / "dataset.toml").write_text("resolutions = [1024]\n")
+    (folder / "clips" / "cache").mkdir()
+    assert export(*own, "diffusion-pipe").is_new is False
+    assert (folder / "dataset.toml").read_text() == "resolutions = [1024]\n"
+
+
 def test_other_options_make_it_anew_and_a_trainers_cache_moves_on(own):
     first = export(*own, "energon")
     (first.folder / "cache").mkdir()

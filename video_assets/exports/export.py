@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.consumers import CONSUMERS, Consumer
-from video_assets.exports.exchange import MANIFEST, read_export, recover, swap, write_manifest
+from video_assets.exports.exchange import MANIFEST, has_made, read_export, recover, swap, write_manifest
 from video_assets.exports.output import Options, Origin, Output
 from video_assets.exports.registry import writer_of
 from video_assets.exports.rows import FATES, fate, newest_version, read_facts, read_rows
@@ -124,7 +124,21 @@ def _is_current(known: dict[str, Any], made_from: dict[str, Any]) -> bool:
 
 
 def _has_all(folder: Path, manifest: dict[str, Any]) -> bool:
-    return all((folder / name).exists() for name in manifest["entries"])
+    """False when something that the export made is missing, or a file with rows has not the bytes that it had."""
+    return (
+        all((folder / name).exists() for name in manifest["entries"])
+        and all(_is_as_written(folder / name, facts) for name, facts in manifest["files"].items())
+        and has_made(folder, but=manifest.get("foreseen", ()))
+    )
+
+
+def _is_as_written(path: Path, facts: Mapping[str, Any]) -> bool:
+    """Files without rows are settings to start from: what a user wrote into them counts."""
+    try:
+        n_bytes = path.stat().st_size
+    except OSError:
+        return False
+    return n_bytes == facts["bytes"] or bool(n_bytes and not facts["rows"])
 
 
 @contextmanager
@@ -217,7 +231,7 @@ def _not(mask: pa.Array) -> pa.Array:
 
 
 def _written(out: Output) -> dict[str, Any]:
-    return {"links": dict(out.links), "repaired": dict(+out.repaired), "files": out.files}
+    return {"links": dict(out.links), "repaired": dict(+out.repaired), "files": out.files, "foreseen": out.foreseen}
 
 
 def _finish(draft: Path, manifest: dict[str, Any]) -> None:

@@ -58,13 +58,17 @@ class Origin:
 
 
 class Output:
-    """A draft folder. `final` is where it will lie, for files that name paths; the manifest has `files`, `links`, `repaired`."""
+    """A draft folder. `final` is where it will lie, for files that name paths.
+
+    The manifest has `files`, `links`, `repaired`, and `foreseen`: names of files that another program makes of ours.
+    """
 
     def __init__(self, folder: Path, final: Path, options: Options, *, name: str, origin: Origin) -> None:
         self.folder, self.final, self.options, self.name, self.origin = folder, final, options, name, origin
         self.files: dict[str, dict[str, Any]] = {}
         self.links: Counter[str] = Counter()
         self.repaired: Counter[str] = Counter()
+        self.foreseen: list[str] = []
         self._made: HashedFile | None = None
 
     @contextmanager
@@ -84,6 +88,15 @@ class Output:
             raise RuntimeError(f"{self.name}: {name} is made where nobody notes it")
         self._made.write(f"{name}\n".encode())
         self._made.n_rows += 1
+
+    def foresee(self, name: str) -> None:
+        """Note a file that another program will make of ours: it is of no use to the next export, and goes with this one.
+
+        Raises:
+            RuntimeError: as `made`.
+        """
+        self.made(name)
+        self.foreseen.append(name)
 
     @contextmanager
     def open(self, name: str) -> Iterator[HashedFile]:

@@ -30,4 +30,4 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
             file.n_rows += part.num_rows
     out.write("metadataset.yaml", _METADATASET)
     # `energon prepare` notes here where each line begins. The next export has other lines, so it goes with this one.
-    out.made("train.jsonl.idx")
+    out.foresee("train.jsonl.idx")
