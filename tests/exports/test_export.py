@@ -341,6 +341,16 @@ def test_the_command_says_what_was_left_out_and_why(own):
     assert (wrong.returncode, "there are: open-sora-1.2" in wrong.stderr) == (2, True)
 
 
+def test_an_export_without_a_clip_is_no_success_for_the_command(own):
+    layout, _settings = own
+    for options in ((), ("--json",)):
+        done = command("export", "ltx", "--min-frames", "100000", *options, "--data-root", layout.root)
+        assert done.returncode == 1
+        assert "error: no clip is left for ltx, so there is nothing to train on" in done.stderr
+        assert len(pd.read_parquet(layout.export("ltx") / "left_out.parquet")) == 21
+    assert json.loads(done.stdout)["kept"] == 0
+
+
 def taken_down(layout, settings, tmp_path, *lines):
     (tmp_path / "request.txt").write_text("\n".join(lines))
     planned = plan_takedown(layout, tmp_path / "request.txt")

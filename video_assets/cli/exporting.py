@@ -6,7 +6,7 @@ Does not belong here: formats (`exports`), how things look (`pages`, `terminal`)
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,9 @@ from video_assets.core.errors import UsageError
 from video_assets.core.units import share
 from video_assets.settings import load_settings
 from video_assets.storage.layout import Layout
+
+if TYPE_CHECKING:
+    from video_assets.exports.export import Exported
 
 app = typer.Typer()
 
@@ -41,7 +44,7 @@ def export(
 ) -> None:
     """Write the newest version in the format of a trainer.
 
-    To DATA_ROOT/exports/TARGET; says what was left out and why.
+    To DATA_ROOT/exports/TARGET; says what was left out and why. Exit code 1 when no clip is left.
     """
     if show_list:
         _list(as_json=as_json)
@@ -65,7 +68,15 @@ def export(
         exported = write(Layout(settings.data_root), settings, target, options)
     if as_json:
         typer.echo(json.dumps({"folder": str(exported.folder), "is_new": exported.is_new, **exported.manifest}))
-        return
+    else:
+        _say(exported)
+    if not exported.n_kept:
+        reasons = exported.folder / "left_out.parquet"
+        terminal.fail(f"no clip is left for {target}, so there is nothing to train on; {reasons} says why of each")
+        raise typer.Exit(1)
+
+
+def _say(exported: "Exported") -> None:
     manifest = exported.manifest
     state = "written" if exported.is_new else "unchanged"
     typer.echo(f"{exported.folder} ({state}, version {manifest['version']}): {exported.n_kept:,} of {manifest['rows']:,} clips")
@@ -73,7 +84,7 @@ def export(
         typer.echo(f"  left out  {clips:,} {reason} ({share(clips, manifest['rows'])})")
     for what, rows in manifest["repaired"].items():
         typer.echo(f"  repaired  {rows:,} {what}")
-    if exported.left_out:
+    if exported.left_out and exported.n_kept:
         terminal.say(f"each with its reason in {exported.folder / 'left_out.parquet'}")
 
 
