@@ -351,6 +351,25 @@ def test_an_export_without_a_clip_is_no_success_for_the_command(own):
     assert json.loads(done.stdout)["kept"] == 0
 
 
+@pytest.mark.parametrize(
+    ("allowed", "said"),
+    [
+        ("rotate", "no clip is left out for 'rotate'; did you mean rotated?"),
+        ("nonsense", "no clip is left out for 'nonsense'; there are: suffix_refused, codec_refused, "),
+        ("clip_changed", "no clip is left out for 'clip_changed'; there are: "),
+    ],
+)
+def test_a_reason_that_is_none_is_not_allowed_in_silence(own, allowed, said):
+    layout, _settings = own
+    done = command("export", "open-sora-1.2", "--allow", "rotated", "--allow", allowed, "--data-root", layout.root)
+    assert (done.returncode, said in done.stderr) == (2, True)
+    assert not layout.export("open-sora-1.2").exists()
+    with (layout.root / "video_assets.toml").open("a") as settings:
+        settings.write(f"[exports]\nallowed = ['{allowed}']\n")
+    done = command("export", "open-sora-1.2", "--data-root", layout.root)
+    assert (done.returncode, f"setting exports.allowed.0: {said}" in done.stderr) == (2, True)
+
+
 def taken_down(layout, settings, tmp_path, *lines):
     (tmp_path / "request.txt").write_text("\n".join(lines))
     planned = plan_takedown(layout, tmp_path / "request.txt")

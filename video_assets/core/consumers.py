@@ -1,9 +1,11 @@
 """What trainers and loaders can take, as facts: one `Consumer` per export target.
 
 The facts were read in the consumers' own code. Kept without pandas, since settings and Dagster's definitions read the names.
-Belongs here: what each consumer refuses. Does not belong here: holding rows against it (`select.rules.lint`), files (`exports`).
+Belongs here: what each consumer refuses, and the words for it. Does not belong here: holding rows against it
+(`select.rules.lint`), files (`exports`).
 """
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -104,6 +106,18 @@ BUCKETS: Mapping[str, str] = {
 """By target, the trainer of the census whose buckets it fills; other targets have none, or none that are known."""
 
 
+REFUSALS: Mapping[str, str] = {
+    "suffix_refused": "the trainer does not take files with this ending; remux the clip",
+    "codec_refused": "the trainer's reader has no decoder for the clip's codec; transcode the clip",
+    "caption_read_as_missing": "the trainer reads CSV with pandas, which takes this caption (None, null, NA, ...) for no caption",
+    "rotated": "the clip is stored turned: the trainer would see it lying on its side, or with height and width exchanged",
+    "variable_rate": "frame durations differ, and the trainer counts on one rate",
+    "rate_not_stated": "the container states no frame rate, and the trainer's reader gives up without one; remux the clip to MP4",
+    "too_few_frames": "fewer frames than the trainer needs at least",
+}
+"""Why a consumer cannot take a clip, in the order in which that is asked (`select.rules.lint`)."""
+
+
 def trainers_with_buckets(targets: Iterable[str]) -> list[str]:
     """Trainers of the census for these targets, each once."""
     return list(dict.fromkeys(BUCKETS[name] for name in targets if name in BUCKETS))
@@ -112,3 +126,9 @@ def trainers_with_buckets(targets: Iterable[str]) -> list[str]:
 def unknown_target(name: str) -> str:
     """The sentence about a name that is no target."""
     return f"there is no target {name!r}; there are: {', '.join(CONSUMERS)}"
+
+
+def unknown_refusal(name: str) -> str:
+    """The sentence about a word that is none of `REFUSALS`, with the nearest."""
+    close = difflib.get_close_matches(name, REFUSALS, n=1)
+    return f"no clip is left out for {name!r}; " + (f"did you mean {close[0]}?" if close else f"there are: {', '.join(REFUSALS)}")

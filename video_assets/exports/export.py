@@ -19,7 +19,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from video_assets.core.consumers import CONSUMERS, Consumer
+from video_assets.core.consumers import CONSUMERS, REFUSALS, Consumer, unknown_refusal
+from video_assets.core.errors import UsageError
 from video_assets.exports.exchange import MANIFEST, has_made, read_export, recover, swap, write_manifest
 from video_assets.exports.output import Options, Origin, Output
 from video_assets.exports.registry import writer_of
@@ -78,7 +79,7 @@ def export(layout: Layout, settings: Settings, target: str, options: Options | N
     """Write the newest version in the format of `target` to `exports/TARGET/`, or leave it when nothing has changed.
 
     Raises:
-        UsageError: there is no such target; or a folder of that name was not made here.
+        UsageError: there is no such target, or no such reason as an option allows; or a folder of that name was not made here.
         StageError: nothing is published, or its tables are damaged; says what to do.
         LeaseHeldError: another export of this target goes on and on.
         NoSpaceError: the disk is full; the last export is whole.
@@ -86,6 +87,7 @@ def export(layout: Layout, settings: Settings, target: str, options: Options | N
     """
     write = writer_of(target)
     options = options or options_of(settings)
+    _refuse_unknown(options)
     folder = layout.export(target)
     with hold(layout.lease("exports", target), stale_after_s=settings.decode.lease_stale_s, patience_s=_PATIENCE_S):
         recover(folder)
@@ -104,6 +106,12 @@ def export(layout: Layout, settings: Settings, target: str, options: Options | N
             _finish(draft, manifest)
             swap(draft, folder)
     return Exported(folder, read_export(folder) or manifest, is_new=True)
+
+
+def _refuse_unknown(options: Options) -> None:
+    for reason in options.allowed:
+        if reason not in REFUSALS:
+            raise UsageError(unknown_refusal(reason))
 
 
 def _made_from(version: Version, settings: Settings, target: str, options: Options) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from video_assets.core.consumers import CONSUMERS, unknown_target
+from video_assets.core.consumers import CONSUMERS, REFUSALS, unknown_refusal, unknown_target
 from video_assets.core.pictures import PictureDemands, Refused
 from video_assets.core.verdicts import REASONS
 from video_assets.settings.schedules import Cron, TimeZone
@@ -22,6 +22,15 @@ def _is_reason(name: str) -> str:
 
 
 _Reason = Annotated[str, AfterValidator(_is_reason), WithJsonSchema({"type": "string", "enum": sorted(REASONS)})]
+
+
+def _is_refusal(name: str) -> str:
+    if name not in REFUSALS:
+        raise ValueError(unknown_refusal(name))
+    return name
+
+
+_Refusal = Annotated[str, AfterValidator(_is_refusal), WithJsonSchema({"type": "string", "enum": sorted(REFUSALS)})]
 
 
 class Filter(Section):
@@ -168,7 +177,7 @@ class Exports(Section):
     )
     shard_mib: int = Field(1024, ge=1, description="MiB of clips in one archive, for targets that write archives")
     min_frames: int = Field(0, ge=0, description="clips with fewer frames are left out of exports (too_few_frames)")
-    allowed: tuple[str, ...] = Field((), description='reasons that leave nothing out, for example ["rotated"]')
+    allowed: tuple[_Refusal, ...] = Field((), description='reasons that leave nothing out, for example ["rotated"]')
 
     @field_validator("targets")
     @classmethod

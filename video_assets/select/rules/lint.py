@@ -11,18 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from video_assets.core.consumers import Consumer
+from video_assets.core.consumers import REFUSALS, Consumer
 from video_assets.select.rules.reasons import Reasons, first_of
 
-REASONS = {
-    "suffix_refused": "the trainer does not take files with this ending; remux the clip",
-    "codec_refused": "the trainer's reader has no decoder for the clip's codec; transcode the clip",
-    "caption_read_as_missing": "the trainer reads CSV with pandas, which takes this caption (None, null, NA, ...) for no caption",
-    "rotated": "the clip is stored turned: the trainer would see it lying on its side, or with height and width exchanged",
-    "variable_rate": "frame durations differ, and the trainer counts on one rate",
-    "rate_not_stated": "the container states no frame rate, and the trainer's reader gives up without one; remux the clip to MP4",
-    "too_few_frames": "fewer frames than the trainer needs at least",
-}
+REASONS = REFUSALS
 """Reasons of the lint, in the order in which they are asked."""
 
 _AS_CHECKED = ["path", "text", "num_frames", "video_codec", "rotation_deg", "is_variable_rate"]
