@@ -43,6 +43,27 @@ def test_values_out_of_range_are_refused(bad: dict[str, object]) -> None:
         Settings(**bad)
 
 
+@pytest.mark.parametrize(
+    ("select", "said"),
+    [
+        ("min_frames = 50\nmax_frames = 20", "min_frames = 50 is more than max_frames = 20"),
+        ("min_fps = 30\nmax_fps = 23.9", "min_fps = 30.0 is more than max_fps = 23.9"),
+        ("min_scores.motion = 2\nmax_scores.motion = 1", "min_scores 'motion' = 2.0 is more than max_scores 'motion' = 1.0"),
+    ],
+)
+def test_limits_that_no_clip_can_keep_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, select: str, said: str
+) -> None:
+    monkeypatch.setenv("VIDEO_ASSETS_DATA_ROOT", str(tmp_path))
+    (tmp_path / "video_assets.toml").write_text(f"[select]\n{select}\n")
+    assert problems_now() == [f"setting select: {said}: no clip can be both"]
+
+
+def test_limits_may_meet_and_stand_on_different_scores() -> None:
+    select = Settings(select={"min_frames": 5, "max_frames": 5, "min_scores": {"a": 2}, "max_scores": {"b": 1}}).select
+    assert (select.min_frames, select.max_frames) == (5, 5)
+
+
 def test_results_do_not_go_into_the_folder_of_clips(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="folder of their own"):
         Settings(data_root=tmp_path, own_clips={"folder": tmp_path})

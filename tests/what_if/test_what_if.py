@@ -70,6 +70,16 @@ numbers = {
     "file_size_mib": st.sampled_from([1.0, 2.2, 4.5]),
     "caption_words": st.integers(1, 8),
 }
+
+
+def rising(limits):
+    """The same limits, of each pair the lower one as the minimum: others are refused."""
+    pairs = {
+        name: (limits[f"min_{name}"], limits[f"max_{name}"]) for name in numbers if {f"min_{name}", f"max_{name}"} <= {*limits}
+    }
+    return limits | {f"{end}_{name}": pick(pair) for name, pair in pairs.items() for end, pick in (("min", min), ("max", max))}
+
+
 limits = st.fixed_dictionaries(
     {},
     optional={
@@ -78,7 +88,7 @@ limits = st.fixed_dictionaries(
         "min_scores": st.sampled_from([{"aesthetic score": 4.5}, {"aesthetic score": 4.75, "motion": 1.0}]),
         "max_scores": st.just({"aesthetic score": 5.0}),
     },
-)
+).map(rising)
 trials = st.fixed_dictionaries(
     {"limits": limits},
     optional={"trainers": st.just(("open-sora-1.2",)), "licences": st.sampled_from([("CC0",), ("CC-BY-4.0", "CC0")])},
@@ -118,6 +128,13 @@ def test_now_is_what_the_settings_give_and_clips_come_and_go(filled):
     assert found.limits == {"select.min_frames": 30, "select.max_height": 720, "select.codecs": ("h264",)}
     afresh = with_limits(strict, {"max_height": 720}, is_afresh=True)
     assert (afresh.select.min_frames, afresh.select.codecs, afresh.select.max_height) == (None, (), 720)
+
+
+def test_codecs_in_upper_case_are_the_same(filled):
+    layout, settings = filled
+    small, large = (what_if(layout, settings, with_limits(settings, {"codecs": (name,)})) for name in ("h264", "H264"))
+    assert large == small
+    assert large.tried.kept > 0
 
 
 def test_what_was_taken_down_is_out_before_anything_else(tmp_path):
@@ -176,14 +193,23 @@ def test_the_command_has_a_flag_for_every_limit_and_writes_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--min-frames", "0"], "min_frames must be at least 1"),
+        (["--min-frames", "0"], "setting select.min_frames must be at least 1"),
+        (
+            ["--min-frames", "50", "--max-frames", "20"],
+            "select: min_frames = 50 is more than max_frames = 20: no clip can be both",
+        ),
+        (["--max-height", "20"], "select: min_height = 100 is more than max_height = 20: no clip can be both"),
+        (
+            ["--min-scores", "motion=2", "--max-scores", "motion=1", "--max-scores", "other=1"],
+            "select: min_scores 'motion' = 2.0 is more than max_scores 'motion' = 1.0: no clip can be both",
+        ),
         (["--min-scores", "motion"], "--min-scores 'motion': give NAME=NUMBER"),
-        (["--for", "wan"], "there is no target 'wan'"),
+        (["--for", "wan"], "setting training.for: there is no target 'wan'"),
     ],
 )
 def test_a_flag_that_is_wrong_is_said_in_one_line(tmp_path: Path, flags: list[str], said: str):
     fill(tmp_path, CLIPS[:3])
-    (tmp_path / "video_assets.toml").write_text('own_clips.folder = "/clips"\ndecode.n_shards = 2\n')
+    (tmp_path / "video_assets.toml").write_text('own_clips.folder = "/clips"\ndecode.n_shards = 2\nselect.min_height = 100\n')
     done = command("what-if", "--data-root", tmp_path, *flags)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert said in done.stderr

@@ -125,11 +125,30 @@ class Select(Section):
     max_fps: float | None = Field(None, gt=0, description="frames per second")
     min_file_size_mib: float | None = Field(None, gt=0, description="MiB")
     max_file_size_mib: float | None = Field(None, gt=0, description="MiB")
-    codecs: tuple[str, ...] = Field((), description='FFmpeg\'s decoder names, as ["h264"]; default: any')
+    codecs: tuple[str, ...] = Field((), description='FFmpeg\'s decoder names, as ["h264"], upper case is the same; default: any')
     min_caption_words: int | None = Field(None, ge=1, description="words that white space separates")
     max_caption_words: int | None = Field(None, ge=1, description="words that white space separates")
     min_scores: dict[str, float] = Field({}, description='by column of the source\'s table, as {"aesthetic score" = 5.0}')
     max_scores: dict[str, float] = Field({}, description="by column of the source's table")
+
+    @field_validator("codecs")
+    @classmethod
+    def _are_in_lower_case(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name.lower() for name in names)  # as all names of FFmpeg
+
+    @model_validator(mode="after")
+    def _a_clip_can_be_within(self) -> Self:
+        pairs = {f"_{name[4:]}": (value, getattr(self, f"max_{name[4:]}")) for name, value in self if name.startswith("min_")}
+        lows, highs = pairs.pop("_scores")
+        pairs |= {f"_scores {name!r}": (low, highs.get(name)) for name, low in lows.items()}
+        wrong = [
+            f"min{name} = {low} is more than max{name} = {high}"
+            for name, (low, high) in pairs.items()
+            if low is not None and high is not None and low > high
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong) + ": no clip can be both")
+        return self
 
 
 class Training(Section):

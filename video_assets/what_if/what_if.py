@@ -13,6 +13,7 @@ import numpy as np
 from video_assets.core.units import count
 from video_assets.pipeline.currency import shard_names, shards_to_check
 from video_assets.settings.model import Settings
+from video_assets.settings.section import Section
 from video_assets.settings.steps import Select, Training
 from video_assets.storage.layout import Layout
 from video_assets.what_if.rules.fates import KEPT
@@ -36,6 +37,13 @@ class WhatIf:
         return {**vars(self), "now": self.now.as_record(), "tried": self.tried.as_record()}
 
 
+class _Tried(Section):
+    """The sections that are tried, by the names that they have among the settings: errors name the setting in full."""
+
+    select: Select
+    training: Training
+
+
 def with_limits(
     settings: Settings,
     limits: Mapping[str, Any],
@@ -56,11 +64,15 @@ def with_limits(
     Raises:
         pydantic.ValidationError: names the limit and what is allowed.
     """
-    select = Select.model_validate({**({} if is_afresh else settings.select.model_dump()), **limits})
-    known = settings.training.model_dump()
-    given = {"for_": trainers, "licences": licences}
-    training = Training.model_validate({**known, **{name: value for name, value in given.items() if value is not None}})
-    return settings.model_copy(update={"select": select, "training": training})
+    known = settings.training.model_dump(by_alias=True)
+    given = {"for": trainers, "licences": licences}
+    tried = _Tried.model_validate(
+        {
+            "select": {**({} if is_afresh else settings.select.model_dump()), **limits},
+            "training": {**known, **{name: value for name, value in given.items() if value is not None}},
+        }
+    )
+    return settings.model_copy(update={"select": tried.select, "training": tried.training})
 
 
 def what_if(layout: Layout, settings: Settings, tried: Settings) -> WhatIf:
