@@ -19,8 +19,10 @@ from video_assets.core.errors import UsageError
 from video_assets.exports import exchange
 from video_assets.exports.exchange import MANIFEST
 from video_assets.exports.export import export, options_of
-from video_assets.exports.output import MADE
+from video_assets.exports.output import MADE, Origin, Output
 from video_assets.exports.registry import MODULES
+from video_assets.exports.rows import newest_version, read_facts, read_rows
+from video_assets.exports.targets.lance import write as write_for_lance
 from video_assets.publish.publish import publish
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
@@ -228,6 +230,38 @@ def test_a_full_disk_is_one_clear_error_and_the_last_export_stays_whole(own, tmp
         assert "disk is full" in done.stderr or "File too large" in done.stderr
         assert names_below(small.export("energon")) == before
         assert [path.name for path in small.export("energon").parent.iterdir()] == ["energon"]
+
+
+@pytest.mark.parametrize("target", ["lance", "webdataset"])
+def test_a_disk_that_has_no_room_for_a_copy_of_the_clips_is_one_clear_error(own, tmp_path, target):
+    layout, _settings = own
+    with small_disk(tmp_path / "small", 4 << 20):
+        small = Layout(tmp_path / "small" / "data")
+        shutil.copytree(layout.root, small.root, ignore=shutil.ignore_patterns("report", "leases"))
+        (tmp_path / "small" / "filler").write_bytes(bytes(max(0, shutil.disk_usage(tmp_path / "small").free - (200 << 10))))
+        done = command("export", target, "--data-root", small.root)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert "LanceError" not in done.stderr
+        assert f"export {target}: the disk is full" in done.stderr or "File too large" in done.stderr
+        assert not small.export(target).exists()
+
+
+def test_a_clip_that_changes_while_lance_takes_it_is_named(few):
+    layout, settings = few
+    clip = settings.own_clips.folder / "aquarium.mp4"
+
+    def rows(out):
+        facts = read_facts(layout, settings, has_times=True)
+        for part in read_rows(out.origin.version, facts):
+            clip.write_bytes(bytes(clip.stat().st_size))
+            yield part
+
+    folder = layout.root / "elsewhere"
+    folder.mkdir()
+    out = Output(folder, folder, options_of(settings), name="lance", origin=Origin(layout, settings, newest_version(layout)))
+    with pytest.raises(StageError, match=r"aquarium\.mp4 has changed while it was exported"), out.noting():
+        write_for_lance(rows(out), out)
 
 
 def test_killed_between_the_two_renames_the_old_export_comes_back(own):

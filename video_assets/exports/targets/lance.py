@@ -4,6 +4,7 @@ Written by `pylance` (extra `lance`). Its file names are random, so the same cli
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,18 +37,42 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
     Raises:
         UsageError: pylance is not installed.
         StageError: a clip has another size or time than a moment ago; names it.
+        OSError: a clip could not be read, or the disk did not take the table; with the number that the system gave.
     """
     try:
         import lance
     except ImportError:
         raise UsageError("the target lance is written by pylance: pip install 'video_assets[lance]'") from None
-    batches = pa.RecordBatchReader.from_batches(_SCHEMA, _batches(rows, out))
-    folder = out.folder / _NAME
-    # Blobs as every reader of today has them; 2.2 and on keep them in another way.
-    lance.write_dataset(batches, str(folder), data_storage_version="2.1")
+    folder, batches = out.folder / _NAME, _Batches(rows, out)
+    try:
+        # Blobs as every reader of today has them; 2.2 and on keep them in another way.
+        lance.write_dataset(pa.RecordBatchReader.from_batches(_SCHEMA, iter(batches)), str(folder), data_storage_version="2.1")
+    except OSError as error:
+        raise batches.error or _with_number(error, folder) from error
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             out.made(str(path.relative_to(out.folder)))
+
+
+class _Batches:
+    """The clips as Lance takes them. An error on the way is kept: Lance tells of one of its own, with a traceback in it."""
+
+    def __init__(self, rows: Iterator[pa.Table], out: Output) -> None:
+        self._batches = _batches(rows, out)
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._batches
+        except BaseException as error:  # Ctrl-C too
+            self.error = error
+            raise
+
+
+def _with_number(error: OSError, folder: Path) -> OSError:
+    """Lance has the system's complaint in its text alone, as `No space left on device (os error 28)`."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1])), str(folder)) if found else error
 
 
 def _batches(rows: Iterator[pa.Table], out: Output) -> Iterator[pa.RecordBatch]:
