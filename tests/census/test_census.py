@@ -80,6 +80,8 @@ def test_the_command_prints_a_table_or_json_and_draws(layout, tmp_path):
     assert "6 of 10 clips have a bucket" in done.stdout
     assert re.search(r"^1280x720x49 +6 +18\.4 s +6$", done.stdout, re.MULTILINE)
     assert "falls out          3 too few frames after the change of rate" in done.stdout
+    assert "\nin an epoch        6 batches of 1 clip each, 0 clips left over\n" in done.stdout
+    assert "1 batch of 4 clips, 2 clips left over" in command("census", "wan-2.1", *options, "--batch-size", "4").stdout
     assert picture.read_bytes()[1:4] == b"PNG"
     assert json.loads(command("census", "wan-2.1", *options, "--json").stdout)["placed"] == 6
     wrong = command("census", "wan-2.1", "--size", "wide", "--data-root", layout.root)

@@ -60,7 +60,7 @@ def test_files_of_trainers_that_are_not_named_any_more_go(tmp_path):
     assert sorted(path.name for path in layout.census.iterdir()) == ["ltx.json", "ltx.png"]
     page = census_markdown(census)
     assert "| bucket | clips | duration | batches |" in page
-    assert "fill none; cut away:" in page
+    assert "batches of 1 clip each, 0 clips left over; cut away:" in page
 
 
 def test_without_such_a_trainer_there_is_no_asset(tmp_path):

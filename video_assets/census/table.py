@@ -1,6 +1,6 @@
 """The census in words: the table that Dagster's pages show.
 
-Does not belong here: the picture (`census.picture`), the terminal (`cli.pages`), counting (`census.census`).
+Does not belong here: the picture (`census.picture`), the terminal's columns (`cli.pages`), counting (`census.census`).
 """
 
 from video_assets.census.census import Census
@@ -9,10 +9,16 @@ from video_assets.core.units import count, duration, share
 _MOST = 40
 
 
+def batches(census: Census) -> str:
+    """How many in an epoch, of how many clips, and what is left over: bucket by bucket, the clips that make no whole batch."""
+    each = count(census.batch_size, "clips") + (" each" if census.batches != 1 else "")
+    return f"{count(census.batches, 'batches')} of {each}, {count(census.lost_in_small_buckets, 'clips')} left over"
+
+
 def summary(census: Census) -> str:
-    """Batches, what fills none, what is cut away: one line."""
+    """Batches, what is left over, what is cut away: one line."""
     return (
-        f"{count(census.batches, 'batches')} of {census.batch_size}, {count(census.lost_in_small_buckets, 'clips')} fill none; "
+        f"{batches(census)}; "
         f"cut away: {share(census.frames_cut_share, 1)} of frames, {share(census.pixels_cut_share, 1)} of the picture"
     )
 

@@ -100,6 +100,8 @@ def settings_table(found: "Iterable[Setting]") -> None:
 
 def census(found: "Census") -> None:
     """Buckets with clips, then what falls out."""
+    from video_assets.census.table import batches
+
     out = Console(highlight=False, markup=False, soft_wrap=True)
     out.print(f"{found.trainer}, version {found.version}: {found.placed:,} of {found.clips:,} clips have a bucket")
     out.print(f"{'bucket':<24} {'clips':>10} {'duration':>12} {'batches':>10}")
@@ -107,7 +109,7 @@ def census(found: "Census") -> None:
         out.print(f"{row['bucket']:<24} {row['clips']:>10,} {duration(row['hours'] * 3600):>12} {row['batches']:>10,}")
     for cause, clips in found.left_out.items():
         out.print(f"falls out          {clips:,} {cause}")
-    out.print(f"batches            {found.batches:,} of {found.batch_size}; {found.lost_in_small_buckets:,} clips fill none")
+    out.print(f"in an epoch        {batches(found)}")
     out.print(
         f"cut away           {share(found.frames_cut_share, 1)} of frames, {share(found.pixels_cut_share, 1)} of the picture"
     )
