@@ -69,6 +69,12 @@ def test_names_in_any_script_can_be_read():
     assert readable("\ue000") == "\N{REPLACEMENT CHARACTER}"
 
 
+def test_control_characters_in_captions_and_names_are_drawn_without_a_warning():
+    assert readable("a\tb\r\nc \x1b[31m\x00\x7f\x9b") == "a b \nc \N{REPLACEMENT CHARACTER}[31m" + 3 * "\N{REPLACEMENT CHARACTER}"
+    every = "".join(map(chr, [*range(32), *range(127, 160), 0x200B, 0x2028, 0xFEFF]))
+    assert contact_sheet_webp([(every, grey(10))])  # a warning is an error in tests
+
+
 def clip(path, level):
     chroma = np.full((32, 64), 128, np.uint8)
     frames = [(np.full((64, 128), level, np.uint8), chroma, chroma)] * 6

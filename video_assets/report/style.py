@@ -148,10 +148,18 @@ def _image(figure: Figure) -> Image.Image:
 def readable(words: str) -> str:
     """Words in characters that the font has; others in Latin letters (`片段` is PianDuan), a film clapper is `:clapper:`.
 
-    Fonts of all scripts are larger than this program, and those of a machine would give other bytes on another.
+    Tabs and the like are blanks, other control characters are marked as such. Fonts of all scripts are larger than this program,
+    and those of a machine would give other bytes on another.
     """
     known = _characters()
-    return "".join(c if ord(c) in known else anyascii(c) or "\N{REPLACEMENT CHARACTER}" for c in words)
+    return "".join(c if ord(c) in known else _in_latin(c, known) for c in words)
+
+
+def _in_latin(character: str, known: frozenset[int]) -> str:
+    if character in "\t\r\v\f":
+        return " "
+    latin = anyascii(character)  # of control characters, themselves
+    return latin if latin and all(ord(c) in known for c in latin) else "\N{REPLACEMENT CHARACTER}"
 
 
 def safe(words: str) -> str:
