@@ -67,8 +67,10 @@ def _names_in(made: Path) -> Iterator[str]:
         yield from (line.rstrip("\n") for line in lines)
 
 
-def _names_at(folder: Path) -> list[str]:
-    return os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - names are enough for millions
+def _names_at(folder: Path) -> Iterator[str]:
+    if folder.is_dir():
+        with os.scandir(folder) as entries:
+            yield from (entry.name for entry in entries)
 
 
 def _hashes(names: Iterable[str]) -> npt.NDArray[np.uint64]:
