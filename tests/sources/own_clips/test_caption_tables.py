@@ -185,6 +185,28 @@ def test_json_that_is_none_is_refused_with_its_place(tmp_path, content, words):
     assert words in refusal(table(tmp_path, content, "t.json"))
 
 
+REPEATED = (
+    '{"path": "a.mp4", "text": "x", "fps": 1, "text": "y", "path": "b.mp4", "fps": 2, "fps.3": 3, "deep": {"n": 1, "n": 2}}'
+)
+
+
+@pytest.mark.parametrize("content", [REPEATED, f"[{REPEATED}]", REPEATED.replace(", ", ",\n ")])
+def test_of_json_fields_with_one_name_the_first_counts_and_the_others_are_kept_as_in_csv(tmp_path, content):
+    (row,) = read(table(tmp_path, content, "t.json"))
+    assert (row.path, row.text) == ("a.mp4", "x")
+    others = {"text.4": "y", "path.5": "b.mp4", "fps": 1, "fps.6": 2, "fps.3": 3, "deep": {"n": 1, "n.2": 2}}
+    assert json.loads(row.extras) == others
+    (of_csv,) = read(table(tmp_path, "path,text,fps,text,path,fps\na.mp4,x,1,y,b.mp4,2\n"))
+    assert of_csv.extras == '{"fps": "1", "fps.6": "2", "path.5": "b.mp4", "text.4": "y"}'
+
+
+def test_a_clip_that_an_object_names_twice_is_two_rows(tmp_path):
+    content = '{"a.mp4": "x", "b.mp4": {"text": "q", "fps": 1, "text": "r"}, "a.mp4": "y"}'
+    rows = read(table(tmp_path, content, "t.json"))
+    assert [(row.line, row.path, row.text) for row in rows] == [(1, "a.mp4", "x"), (2, "b.mp4", "q"), (3, "a.mp4", "y")]
+    assert json.loads(rows[1].extras) == {"fps": 1, "text.3": "r"}
+
+
 def test_a_json_array_is_read(tmp_path):
     content = json.dumps([{"video": "a.mp4", "caption": "x"}, {"video": "b.mp4", "caption": float("nan")}], indent=1)
     assert captions(table(tmp_path, content, "t.json")) == [(1, "a.mp4", "x"), (2, "b.mp4", "")]

@@ -245,6 +245,19 @@ def test_files_and_folders_that_may_not_be_read_get_a_line_each():
         assert faults(rows) == dict.fromkeys(["closed.mp4", "closed/", "closed/b.mp4", "listonly/c.mp4"], "unreadable")
 
 
+def test_names_that_stand_twice_in_json_are_lines_of_their_own(tmp_path):
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        put(tmp_path / "clips" / name)
+    table = put(tmp_path / "t.json", '{"a.mp4": "x", "b.mp4": "q", "a.mp4": "y"}')
+    rows = listing(tmp_path / "clips", table)
+    assert texts(rows) == {"a.mp4": "x", "b.mp4": "q", "c.mp4": ""}
+    assert faults(rows) == {"a.mp4#t.json:3": "duplicate_path"}
+    put(tmp_path / "clips/c.json", '{"caption": "x", "caption": "y"}')
+    rows = listing(tmp_path / "clips")
+    assert texts(rows)["c.mp4"] == "x"
+    assert json.loads(rows["extras"][2]) == {"caption.2": "y"}
+
+
 def test_a_table_a_folder_and_a_sidecar_that_may_not_be_read():
     with ordinary_user() as (folder, become):
         put(folder / "clips/a.mp4")

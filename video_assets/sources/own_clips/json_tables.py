@@ -13,11 +13,27 @@ from typing import IO
 from video_assets.core.caption_columns import TEXT_ALIASES
 from video_assets.core.captions import CaptionRow, captions_of, extras_json, json_problem
 from video_assets.core.errors import SourceError
-from video_assets.sources.own_clips.table_rows import TableOptions, has_shape, shape_of
+from video_assets.sources.own_clips.table_rows import TableOptions, distinct, has_shape, shape_of
 from video_assets.storage.encodings import opened_as_text
 
 _N_PEEKED = 1000  # objects looked at to learn the columns; a column may be absent from single ones
-_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
+
+
+class _Repeats(dict[str, object]):
+    """An object that has a name twice, with distinct names; `pairs` are those that were written."""
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        super().__init__(zip(distinct([name for name, _ in pairs]), (value for _, value in pairs), strict=True))
+        self.pairs = pairs
+
+
+def _object_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    return values if len(values) == len(pairs) else _Repeats(pairs)
+
+
+DECODER = json.JSONDecoder(parse_constant=lambda _: None, object_pairs_hook=_object_of)
+"""Reads objects of which no value is lost: of equal names the first keeps it, as in a header of CSV. NaN is null."""
 
 
 def read_json(file: IO[bytes], path: Path, options: TableOptions, notes: list[str]) -> Iterator[CaptionRow]:
@@ -58,7 +74,7 @@ def _lines(text: io.TextIOWrapper, path: Path) -> Iterator[tuple[int, dict[str, 
     for number, line in enumerate(text, start=1):
         if line.strip():
             try:
-                value = _DECODER.decode(line)
+                value = DECODER.decode(line)
             except json.JSONDecodeError as error:
                 problem = f"{error.msg.removesuffix(' at')} at column {error.colno}"
                 raise SourceError(f"{path}, line {number}: not JSON ({problem})") from None
@@ -78,7 +94,7 @@ def _values(text: str, path: Path) -> Iterator[tuple[int, object]]:
         line += text.count("\n", last, at)
         last = at
         try:
-            value, at = _DECODER.raw_decode(text, at)
+            value, at = DECODER.raw_decode(text, at)
         except json.JSONDecodeError as error:
             problem = f"{error.msg.removesuffix(' at')} at column {error.colno}"
             raise SourceError(f"{path}, line {error.lineno}: not JSON ({problem})") from None
@@ -114,7 +130,8 @@ def _is_by_name(item: Mapping[str, object]) -> bool:
 
 
 def _rows_by_name(item: Mapping[str, object]) -> Iterator[CaptionRow]:
-    for number, (name, value) in enumerate(item.items(), start=1):
+    pairs = item.pairs if isinstance(item, _Repeats) else item.items()  # a name twice is a clip with a second row
+    for number, (name, value) in enumerate(pairs, start=1):
         others = dict(value) if isinstance(value, dict) else {}
         captions, problem = captions_of(others.pop(caption_key(others) or "", None) if isinstance(value, dict) else value)
         if len(captions) > 1:

@@ -4,7 +4,6 @@ Belongs here: where sidecars lie, sidecars to captions, reading none twice. Does
 (`sources.own_clips.scan`).
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,7 @@ import pandas as pd
 from video_assets.core.captions import captions_of, extras_json, json_problem
 from video_assets.core.errors import SourceError
 from video_assets.settings.sources import OwnClips
-from video_assets.sources.own_clips.json_tables import caption_key
+from video_assets.sources.own_clips.json_tables import DECODER, caption_key
 from video_assets.storage.encodings import decode
 
 SUFFIXES = (".txt", ".caption", ".json", ".cls")
@@ -76,7 +75,7 @@ def read_sidecar(path: Path, *, text_columns: tuple[str, ...], encoding: str | N
     values: object = {"": text.rstrip("\r\n")}
     if path.suffix.lower() == ".json":
         try:
-            values = json.loads(text, parse_constant=lambda _: None)
+            values = DECODER.decode(text)
         except (ValueError, RecursionError) as error:
             return SidecarCaption("", problem=f"{path.name} is not JSON ({json_problem(error)})")
     if isinstance(values, list | str):  # the caption, or several, and nothing else

@@ -123,6 +123,21 @@ def shape_of(names: Sequence[str], *, table: str, options: TableOptions) -> RowS
     return RowShape(path, tuple(names[at] for at in texts), template or "")
 
 
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names as keys: the first of equal ones keeps its name, a further one has its place behind it, from 1.
+
+    >>> distinct(["path", "text", "text.4", "text", "path"])
+    ['path', 'text', 'text.4', 'text.4.4', 'path.5']
+    """
+    found: dict[str, None] = {}
+    for at, given in enumerate(names, start=1):
+        name = given
+        while name in found:
+            name = f"{name}.{at}"
+        found[name] = None
+    return list(found)
+
+
 def has_shape(names: Sequence[str], options: TableOptions) -> bool:
     """True when `shape_of` finds one."""
     try:
