@@ -99,6 +99,13 @@ def test_other_columns_are_kept_as_extras_even_without_a_name_or_with_a_name_twi
     assert json.loads(row.extras) == {"score": "1.50", "score.4": "2", "column_5": ""}
 
 
+def test_a_column_is_never_called_as_another_one(tmp_path):
+    row = read(table(tmp_path, "path,text,text.4,text,column_6,,text.4\na.mp4,x,y,z,1,2,3\n"))[0]
+    assert (row.path, row.text) == ("a.mp4", "x")
+    names = {"text.4": "y", "text.4.4": "z", "column_6": "1", "column_6.6": "2", "text.4.7": "3"}
+    assert json.loads(row.extras) == names
+
+
 def test_a_ragged_row_is_refused_with_its_line_and_both_counts(tmp_path):
     path = table(tmp_path, 'path,text\na.mp4,"x\ny\n"\nb.mp4,one, two\n')
     assert "line 5: 3 fields where the header has 2; put quotes around captions that hold commas" in refusal(path)

@@ -348,6 +348,13 @@ def test_rows_mean_files_below_the_tables_folder_then_below_root_and_folder(tmp_
     assert texts(rows) == {"tables/near.mp4": "1", "root.mp4": "2", "clips/far.mp4": "3", "clips/near.mp4": ""}
 
 
+def test_a_header_with_a_name_that_looks_numbered_is_read(tmp_path):
+    put(tmp_path / "a.mp4")
+    rows = listing(tmp_path, put(tmp_path / "t.csv", "path,text,text.4,text\na.mp4,x,y,z\n"))
+    assert texts(rows) == {"a.mp4": "x"}
+    assert json.loads(rows["extras"][0]) == {"text.4": "y", "text.4.4": "z"}
+
+
 def test_absolute_and_relative_paths_of_one_clip_are_one_clip(tmp_path):
     put(tmp_path / "a.mp4")
     rows = listing(None, put(tmp_path / "t.csv", f"path,text\na.mp4,x\n{tmp_path}/./a.mp4,x\n"))

@@ -21,7 +21,15 @@ from video_assets.core.captions import DELIMITERS, CaptionRow
 from video_assets.core.errors import SourceError
 from video_assets.sources.fetching.csv_rows import CAPTION_CHARS, BrokenRowError, CsvRow, CsvRows, in_groups
 from video_assets.sources.own_clips.csv_columns import RegularCsv
-from video_assets.sources.own_clips.table_rows import CaptionBlock, RowShape, TableOptions, TableStart, has_shape, shape_of
+from video_assets.sources.own_clips.table_rows import (
+    CaptionBlock,
+    RowShape,
+    TableOptions,
+    TableStart,
+    distinct,
+    has_shape,
+    shape_of,
+)
 from video_assets.storage.encodings import opened_as_text
 
 _GROUP = 16_384
@@ -244,8 +252,4 @@ def _name(delimiter: str) -> str:
 
 def _unique(header: list[str]) -> list[str]:
     """Column names as keys: stripped, the unnamed and the repeated numbered."""
-    names: list[str] = []
-    for at, raw in enumerate(header, start=1):
-        name = raw.strip("\ufeff \t\r\n") or f"column_{at}"
-        names.append(name if name not in names else f"{name}.{at}")
-    return names
+    return distinct([raw.strip("\ufeff \t\r\n") or f"column_{at}" for at, raw in enumerate(header, start=1)])
