@@ -348,6 +348,32 @@ def test_rows_mean_files_below_the_tables_folder_then_below_root_and_folder(tmp_
     assert texts(rows) == {"tables/near.mp4": "1", "root.mp4": "2", "clips/far.mp4": "3", "clips/near.mp4": ""}
 
 
+HALF = "b\\ud83d.mp4"
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (f'{{"path": "{HALF}", "text": "x"}}\n{{"path": "a.mp4", "text": "y"}}', {}),
+        (f'{{"path": "\\ud83d/b.mp4", "text": "x"}}\n{{"path": "a.mp4", "text": "y"}}', {}),
+        (f'{{"path": "/clips/\\ud83d/b.mp4", "text": "x"}}\n{{"path": "a.mp4", "text": "y"}}', {}),
+        (f'{{"{HALF}": "x", "a.mp4": "y"}}', {}),
+        (f'{{"n": "{HALF}", "text": "x"}}\n{{"n": "a.mp4", "text": "y"}}', {"path_template": "{n}"}),
+        (f'{{"path": "{HALF}", "text": "x"}}\n{{"path": "a.mp4", "text": "y"}}', {"add_prefix": "./"}),
+        ('{"path": "b%00.mp4", "text": "x"}\n{"path": "a.mp4", "text": "y"}', {}),
+        ('{"path": "/clips/%00/b.mp4", "text": "x"}\n{"path": "a.mp4", "text": "y"}', {}),
+    ],
+)
+def test_a_path_with_half_a_character_is_a_fault_of_its_row(tmp_path, content, options):
+    put(tmp_path / "clips/a.mp4")
+    table = put(tmp_path / "t.json", content)
+    rows = listing(tmp_path / "clips", table, **options)
+    assert texts(rows) == {"a.mp4": "y"}
+    expected = "unsupported_name" if "ud83d" in content else "missing_file" if '"b%00' in content else "outside_root"
+    assert list(faults(rows).values()) == [expected]
+    assert all(key.encode() for key in rows["clip_key"])
+
+
 def test_a_header_with_a_name_that_looks_numbered_is_read(tmp_path):
     put(tmp_path / "a.mp4")
     rows = listing(tmp_path, put(tmp_path / "t.csv", "path,text,text.4,text\na.mp4,x,y,z\n"))

@@ -97,7 +97,7 @@ class Places:
         Raises:
             OSError: the storage failed.
         """
-        if (known := self._as_called(cell, table_folder)) is not None:
+        if is_storable(cell) and (known := self._as_called(cell, table_folder)) is not None:
             return known
         if not cell.strip():
             return Located("", "", Finding("empty_path", "the row names no file"))
@@ -147,7 +147,7 @@ class Places:
     def _near(self, cell: str, table_folder: str, missing: Located) -> Located:
         """The only file that `cell` can mean although it spells it otherwise; else `missing`, with the files that are near."""
         text = plain(cell)
-        if text != cell and text:
+        if text != cell and text and is_storable(text):  # %00 is a NUL
             found = self._first_found(text, list(self._candidates(text, table_folder)))
             if not found.finding.reason:
                 return found._replace(is_near=True)
