@@ -64,6 +64,13 @@ def test_limits_may_meet_and_stand_on_different_scores() -> None:
     assert (select.min_frames, select.max_frames) == (5, 5)
 
 
+@pytest.mark.parametrize("name", ["rot13", "base64", "undefined", "klingon", "a\0b"])
+def test_what_is_no_encoding_of_text_is_refused_as_a_setting(name: str) -> None:
+    with pytest.raises(ValidationError, match=r"own_clips\.encoding[\s\S]*(no encoding of text|no Python codec)"):
+        Settings(own_clips={"encoding": name})
+    assert Settings(own_clips={"encoding": "utf-16"}).own_clips.encoding == "utf-16"
+
+
 def test_results_do_not_go_into_the_folder_of_clips(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="folder of their own"):
         Settings(data_root=tmp_path, own_clips={"folder": tmp_path})

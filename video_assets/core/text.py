@@ -1,8 +1,10 @@
 """Text that every file, table and terminal can hold.
 
-Belongs here: what can be stored as UTF-8, and how a name is spelled that cannot. Does not belong here: what a text says
-(`core.captions`, `core.addresses`), the encodings of files (`storage.encodings`).
+Belongs here: what can be stored as UTF-8, how a name is spelled that cannot, what is called an encoding of text. Does not belong
+here: what a text says (`core.captions`, `core.addresses`), which encoding a file has (`storage.encodings`).
 """
+
+import codecs
 
 
 def is_storable(text: str) -> bool:
@@ -16,6 +18,23 @@ def is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def encoding_problem(name: str) -> str:
+    """Why `name` is no encoding of text, in words; empty when it is one.
+
+    >>> encoding_problem("gbk"), encoding_problem("rot13"), encoding_problem("klingon")
+    ('', 'which is no encoding of text', 'which no Python codec is called')
+    """
+    try:
+        codecs.getincrementaldecoder(name)
+    except (LookupError, ValueError):  # ValueError: a NUL in it
+        return "which no Python codec is called"
+    try:
+        "a".encode(name)
+    except (LookupError, UnicodeError):  # bytes to bytes, text to text, or nothing at all ("undefined")
+        return "which is no encoding of text"
+    return ""
 
 
 def escape(name: str) -> str:

@@ -7,9 +7,10 @@ from (`settings`), what is done with a value.
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     IPvAnyAddress,
     IPvAnyNetwork,
@@ -18,12 +19,24 @@ from pydantic import (
     model_validator,
 )
 
+from video_assets.core.text import encoding_problem
 from video_assets.settings.schedules import Cron
 from video_assets.settings.section import AbsolutePath, Section
 
 _log = logging.getLogger(__name__)
 _PROXY_STARTS = ("http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m2ts", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
+
+
+
+
+def _encoding(name: str) -> str:
+    if name and (problem := encoding_problem(name)):
+        raise ValueError(f"{name!r}, {problem}; name it as Python does: utf-8, gbk, cp1251, shift_jis, utf-16-le")
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_encoding)]
 
 
 class OwnClips(Section):
@@ -53,7 +66,7 @@ class OwnClips(Section):
     )
     strip_prefix: str = Field("", description="what paths in tables begin with that is not part of them here: /mnt/old/")
     add_prefix: str = Field("", description="what is put before paths in tables, after `strip_prefix` was taken off")
-    encoding: str | None = Field(
+    encoding: Encoding | None = Field(
         None,
         description="encoding of captions tables and caption files; default: UTF-8, else Windows-1252 where it looks like that",
     )

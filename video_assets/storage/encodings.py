@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from video_assets.core.errors import SourceError
+from video_assets.core.text import encoding_problem
 
 _BLOCK = 1 << 20
 _MIN_UTF16_BYTES = 8  # a zero in fewer bytes is an accident
@@ -22,7 +23,7 @@ _SIGNS = "\u2013\u2014\u2018\u2019\u201c-\u201e\u2026\u20ac\u2122\u00a0\u00a1\u0
 _FOREIGN = re.compile(rf"[^\x00-\x7f{_SIGNS}]{{3}}")
 WINDOWS, UTF16_LE, UTF16_BE = "cp1252", "utf-16-le", "utf-16-be"
 _NAMES = {WINDOWS: "Windows-1252", UTF16_LE: "UTF-16 without a byte order mark", UTF16_BE: "UTF-16 without a byte order mark"}
-_NAME_IT = "name its encoding in own_clips.encoding (gbk, cp1251, shift_jis ...)"
+_NAME_IT = "name its encoding in own_clips.encoding (gbk, cp1251, shift_jis, utf-16-le ...)"
 
 
 class _NotDecodableError(SourceError):
@@ -47,9 +48,10 @@ def decode(content: bytes, *, name: str, encoding: str | None = None) -> Decoded
     wanted = _wanted(encoding, name) if encoding else _marked(content[:_BLOCK])
     try:
         return Decoded(content.decode(wanted or "utf-8-sig"), "")
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         if wanted:
-            raise SourceError(f"{name}: not {wanted} (byte {error.start})") from None
+            where = f"byte {error.start}" if isinstance(error, UnicodeDecodeError) else error
+            raise SourceError(f"{name}: not {wanted} ({where})") from None
     try:
         text = content.decode(WINDOWS)
     except UnicodeDecodeError:
@@ -121,10 +123,9 @@ def _is_utf8_from(file: IO[bytes], start: int) -> bool:
 
 
 def _wanted(encoding: str, name: str) -> str:
-    try:
-        return "utf-8-sig" if lookup(encoding).name == "utf-8" else encoding
-    except LookupError:
-        raise SourceError(f"{name}: own_clips.encoding is {encoding!r}, which no Python codec is called") from None
+    if problem := encoding_problem(encoding):
+        raise SourceError(f"{name}: own_clips.encoding is {encoding!r}, {problem}")
+    return "utf-8-sig" if lookup(encoding).name == "utf-8" else encoding
 
 
 def _marked(head: bytes) -> str:
@@ -154,6 +155,8 @@ def _decode_through(file: IO[bytes], path: Path, encoding: str) -> bool:
             line = n_lines + 1 + error.object[: error.start].count(b"\n")
             problem = f"byte 0x{error.object[error.start]:02x} is not {encoding.removesuffix('-sig')}"
             raise _NotDecodableError(f"{path}, line {line}: {problem}", "nor is it Windows-1252") from None
+        except UnicodeError as error:  # of codecs that do not say where: no byte order mark
+            raise SourceError(f"{path}: not {encoding} ({error}); {_NAME_IT}") from None
         if "\0" in text:
             line = n_lines + 1 + text[: text.index("\0")].count("\n")
             raise SourceError(f"{path}, line {line}: a NUL byte; this is no text file, or it is damaged")

@@ -80,6 +80,7 @@ def test_the_encoding_can_be_named(tmp_path):
     path = table(tmp_path, "path,text\na.mp4,шар\n".encode("koi8-r"))
     assert captions(path, encoding="koi8-r") == [(2, "a.mp4", "шар")]
     assert "own_clips.encoding is 'klingon'" in refusal(path, encoding="klingon")
+    assert "own_clips.encoding is 'rot13', which is no encoding of text" in refusal(path, encoding="rot13")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

@@ -557,7 +557,19 @@ def test_the_encoding_that_is_named_counts_for_sidecars_and_opens_them_again(tmp
     rows = listing(tmp_path, previous=rows, encoding="cp1251")
     assert texts(rows) == {"a.mp4": "Собака бежит"}
     assert texts(listing(tmp_path, previous=rows, encoding="koi8-r")) != texts(rows)
-    assert "own_clips.encoding is 'klingon'" in detail(listing(tmp_path, encoding="klingon"), "a.mp4")
+
+
+def test_a_caption_file_that_does_not_fit_the_encoding_is_a_fault_of_its_clip(tmp_path):
+    put(tmp_path / "a.mp4")
+    put(tmp_path / "a.txt", b"dog")
+    rows = listing(tmp_path, encoding="utf-32")
+    assert faults(rows) == {"a.mp4": "invalid_caption"}
+    assert "a.txt: not utf-32" in detail(rows, "a.mp4")
+    table = put(tmp_path / "t.csv", "path,text\na.mp4,x\n")
+    message = refusal(folder=tmp_path, captions=table, encoding="utf-16")
+    assert message.startswith(f"{table}: not utf-16 (UTF-16 stream does not start with BOM)")
+    assert "own_clips.encoding" in message
+    assert texts(listing(tmp_path, put(table, "path,text\na.mp4,x\n".encode("utf-16")), encoding="utf-16")) == {"a.mp4": "x"}
 
 
 def test_captions_lie_in_a_folder_beside_that_of_the_clips(tmp_path):
