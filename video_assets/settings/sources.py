@@ -28,8 +28,6 @@ _PROXY_STARTS = ("http://", "https://", "socks4://", "socks4a://", "socks5://", 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m2ts", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
 
 
-
-
 def _encoding(name: str) -> str:
     if name and (problem := encoding_problem(name)):
         raise ValueError(f"{name!r}, {problem}; name it as Python does: utf-8, gbk, cp1251, shift_jis, utf-16-le")

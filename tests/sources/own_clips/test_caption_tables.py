@@ -229,6 +229,63 @@ def test_parquet_is_read_with_nulls_and_other_columns(tmp_path):
     assert [json.loads(row.extras) for row in rows] == [{"fps": 24.0}, {"fps": None}]
 
 
+def parquet(path, names, *columns):
+    pq.write_table(
+        pa.Table.from_arrays([pa.array(column) if isinstance(column, list) else column for column in columns], names), path
+    )
+    return path
+
+
+def test_parquet_columns_of_one_name_are_all_kept_and_the_first_counts(tmp_path):
+    names = ["text", "e", "e", "path", "e.x", "e", "text"]
+    path = parquet(tmp_path / "t.parquet", names, ["x"], ["1"], [b"2"], ["a.mp4"], ["3"], ["4"], ["y"])
+    (row,) = read(path)
+    assert (row.path, row.text) == ("a.mp4", "x")
+    assert json.loads(row.extras) == {"e": "1", "e.x": "3", "e.6": "4", "text.7": "y"}
+
+
+def test_parquet_values_that_python_cannot_hold_are_told_as_text(tmp_path):
+    others = {
+        "day": pa.array([1, 10**7], pa.date32()),
+        "moment": pa.array([0, 10**15], pa.timestamp("ms", "UTC")),
+        "zone": pa.array([0, 1], pa.timestamp("ms", "Mars/Olympus")),
+        "several": pa.array([[1], [10**7]], pa.list_(pa.date32())),
+        "deep": pa.array([{"n": 1, "day": 1}, {"n": 2, "day": 10**7}], pa.struct([("n", pa.int64()), ("day", pa.date32())])),
+        "same": pa.array([0, 1], pa.timestamp("ms")),
+    }
+    path = parquet(tmp_path / "t.parquet", ["path", "text", *others], ["a.mp4", "b.mp4"], ["x", "y"], *others.values())
+    rows = read(path)
+    assert [(row.path, row.text, row.problem) for row in rows] == [("a.mp4", "x", ""), ("b.mp4", "y", "")]
+    first, second = (json.loads(row.extras) for row in rows)
+    assert (first["day"], first["several"], first["moment"]) == ("1970-01-02", ["1970-01-02"], "1970-01-01 00:00:00+00:00")
+    assert (second["day"], second["several"]) == ("29349-01-26", ["29349-01-26"])
+    assert second["moment"] == "33658-09-27T01:46:40.000Z"
+    assert [row["zone"] for row in (first, second)] == ["1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.001Z"]
+    assert [row["deep"] for row in (first, second)] == [{"n": 1, "day": "1970-01-02"}, {"n": 2, "day": "29349-01-26"}]
+    assert second["same"] == "1970-01-01 00:00:00.001000"
+
+
+def test_parquet_text_that_is_not_utf8_is_a_fault_of_its_row(tmp_path):
+    def text(*values):
+        return pa.array(values, pa.binary()).view(pa.string())
+
+    captions_of = pa.ListArray.from_arrays([0, 1, 2, 3], text(b"x", b"caf\xe9", b"z"))
+    for captioned in (text(b"x", b"caf\xe9", b"z"), captions_of, text(b"x", b"caf\xe9", b"z").dictionary_encode()):
+        path = parquet(
+            tmp_path / "t.parquet", ["path", "text", "e"], text(b"a", b"b", b"\xe9"), captioned, text(b"1", b"\xe9", b"3")
+        )
+        rows = read(path)
+        assert [(row.path, row.text) for row in rows] == [("a", "x"), ("b", ""), ("\udce9", "z")]
+        assert [bool(row.problem) for row in rows] == [False, True, False]
+        assert json.loads(rows[1].extras) == {"e": "\udce9"}
+
+
+def test_a_parquet_value_that_cannot_be_told_is_named(tmp_path):
+    days = pa.array([[("x", 1)], [("x", 10**7)]], pa.map_(pa.string(), pa.date32()))
+    path = parquet(tmp_path / "t.parquet", ["path", "text", "days"], ["a.mp4", "b.mp4"], ["x", "y"], days)
+    assert "column 'days', row 2: a value that cannot be told (date value out of range)" in refusal(path)
+
+
 def test_parquet_that_is_none_is_refused(tmp_path):
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"path": ["a.mp4"] * 1000, "text": [f"{n}" * 50 for n in range(1000)]}), path)

@@ -355,8 +355,8 @@ HALF = "b\\ud83d.mp4"
     ("content", "options"),
     [
         (f'{{"path": "{HALF}", "text": "x"}}\n{{"path": "a.mp4", "text": "y"}}', {}),
-        (f'{{"path": "\\ud83d/b.mp4", "text": "x"}}\n{{"path": "a.mp4", "text": "y"}}', {}),
-        (f'{{"path": "/clips/\\ud83d/b.mp4", "text": "x"}}\n{{"path": "a.mp4", "text": "y"}}', {}),
+        ('{"path": "\\ud83d/b.mp4", "text": "x"}\n{"path": "a.mp4", "text": "y"}', {}),
+        ('{"path": "/clips/\\ud83d/b.mp4", "text": "x"}\n{"path": "a.mp4", "text": "y"}', {}),
         (f'{{"{HALF}": "x", "a.mp4": "y"}}', {}),
         (f'{{"n": "{HALF}", "text": "x"}}\n{{"n": "a.mp4", "text": "y"}}', {"path_template": "{n}"}),
         (f'{{"path": "{HALF}", "text": "x"}}\n{{"path": "a.mp4", "text": "y"}}', {"add_prefix": "./"}),

@@ -1,8 +1,8 @@
 """Captions tables: CSV, TSV, JSON, Parquet, compressed or not; row by row, in bounded memory where the format allows it.
 
-Belongs here: opening tables, and Parquet. Does not belong here: other formats (`sources.own_clips.csv_tables`,
-`sources.own_clips.json_tables`, `sources.own_clips.line_pairs`), columns (`sources.own_clips.table_rows`), which file a row means
-(`sources.own_clips.places`).
+Belongs here: opening tables. Does not belong here: their formats (`sources.own_clips.csv_tables`,
+`sources.own_clips.json_tables`, `sources.own_clips.parquet_tables`, `sources.own_clips.line_pairs`), columns
+(`sources.own_clips.table_rows`), which file a row means (`sources.own_clips.places`).
 
 A table that is not what it claims to be is refused as a whole with a `SourceError`: a guess would pair captions with wrong clips.
 """
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from video_assets.core.captions import CaptionRow
 from video_assets.core.errors import SourceError
@@ -23,8 +22,9 @@ from video_assets.sources.fetching.csv_rows import in_groups, opened_unchanging
 from video_assets.sources.own_clips.csv_tables import read_csv, read_csv_blocks
 from video_assets.sources.own_clips.json_tables import read_json
 from video_assets.sources.own_clips.line_pairs import read_line_pair
+from video_assets.sources.own_clips.parquet_tables import read_parquet
 from video_assets.sources.own_clips.scan import Scan
-from video_assets.sources.own_clips.table_rows import CaptionBlock, TableOptions, TableStart, shape_of
+from video_assets.sources.own_clips.table_rows import CaptionBlock, TableOptions, TableStart
 
 _GROUP = 16_384
 _NO_ROWS = "the table has no rows; list at least one clip in it, or leave it away"
@@ -233,43 +233,6 @@ class _Borrowed:
         """Not ours."""
 
 
-# --- Parquet ------------------------------------------------------------------------------------------------------------------
-
-
-def _read_parquet(file: IO[bytes], path: Path, options: TableOptions, notes: list[str]) -> Iterator[CaptionRow]:
-    del notes
-    try:
-        table = pq.ParquetFile(file)
-        schema = table.schema_arrow
-        shape = shape_of(schema.names, table=str(path), options=options)
-        _refuse_types(schema, shape.path, shape.texts, path)
-        names = [field.name for field in schema if not _is_binary(field.type)]
-        number = 0
-        for batch in table.iter_batches(batch_size=8192, columns=names):
-            for values in batch.to_pylist():
-                number += 1
-                yield shape.row(number, values)
-    except pa.ArrowException as error:
-        raise SourceError(f"{path}: not a readable Parquet file ({error}); write it again") from None
-    except OSError as error:
-        if error.errno is None:  # Arrow calls damaged pages an input error
-            raise SourceError(f"{path}: a damaged Parquet file ({error}); write it again") from None
-        raise
-
-
-def _refuse_types(schema: pa.Schema, path_name: str | None, text_names: tuple[str, ...], path: Path) -> None:
-    """A path is text or a number, a caption text or a list of texts."""
-    for name in (*text_names, *([path_name] if path_name is not None else [])):
-        kind = schema.field(name).type
-        is_list = name in text_names and (pa.types.is_list(kind) or pa.types.is_large_list(kind))
-        if (pa.types.is_nested(kind) and not is_list) or _is_binary(kind):
-            raise SourceError(f"{path}: column {name!r} is of type {kind}, not text; name another one in own_clips")
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
-
-
 _Reader = Callable[[IO[bytes], Path, TableOptions, list[str]], Iterator[CaptionRow]]
 _READERS: dict[str, _Reader] = {
     ".csv": read_csv,
@@ -277,7 +240,7 @@ _READERS: dict[str, _Reader] = {
     ".jsonl": read_json,
     ".json": read_json,
     ".ndjson": read_json,
-    ".parquet": _read_parquet,
-    ".pq": _read_parquet,
+    ".parquet": read_parquet,
+    ".pq": read_parquet,
     ".txt": read_line_pair,
 }

@@ -1,7 +1,7 @@
 """Rows of captions tables, whatever file they come from: which columns are path and caption, and what a row says.
 
 Belongs here: named values to `CaptionRow`, or columns of text to many of them at once. Does not belong here: reading files
-(`sources.own_clips.csv_tables`, `sources.own_clips.json_tables`, `sources.own_clips.caption_tables`), which file a row means
+(`sources.own_clips.csv_tables`, `sources.own_clips.json_tables`, `sources.own_clips.parquet_tables`), which file a row means
 (`sources.own_clips.places`).
 """
 
