@@ -265,6 +265,23 @@ def test_parquet_values_that_python_cannot_hold_are_told_as_text(tmp_path):
     assert second["same"] == "1970-01-01 00:00:00.001000"
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"text_columns": ("PATH",)}, {"text_columns": ("path", "short")}, {"path_column": "short", "text_columns": ("short",)}],
+)
+def test_a_column_is_not_both_path_and_caption(tmp_path, options):
+    rows = {"path": ["a.mp4"], "short": ["x"]}
+    pq.write_table(pa.table(rows), tmp_path / "t.parquet")
+    for path in (
+        tmp_path / "t.parquet",
+        table(tmp_path, "path,short\na.mp4,x\n"),
+        table(tmp_path, "path;short\na.mp4;x\n", "semicolons.csv"),
+        table(tmp_path, '{"path": "a.mp4", "short": "x"}', "t.json"),
+    ):
+        column = options.get("path_column", "path")
+        assert f"column '{column}' would be both path and caption of a clip" in refusal(path, **options)
+
+
 def test_parquet_text_that_is_not_utf8_is_a_fault_of_its_row(tmp_path):
     def text(*values):
         return pa.array(values, pa.binary()).view(pa.string())

@@ -110,8 +110,19 @@ def shape_of(names: Sequence[str], *, table: str, options: TableOptions) -> RowS
     """Find the columns among `names`, which differ.
 
     Raises:
-        SourceError: there is none for the path, or none with a caption.
+        SourceError: there is none for the path, or none with a caption, or one is meant to be both.
     """
+    shape = _shape_of(names, table=table, options=options)
+    if shape.path is not None and shape.path in shape.texts:
+        raise SourceError(
+            f"{table}: column {shape.path!r} would be both path and caption of a clip; name another one with own_clips.path_column "
+            f"or own_clips.{'text_columns' if options.text_columns[1:] else 'text_column'} (the columns are "
+            f"{', '.join(map(repr, names))})"
+        )
+    return shape
+
+
+def _shape_of(names: Sequence[str], *, table: str, options: TableOptions) -> RowShape:
     path = template = None
     if options.path_template:
         template = _template(options.path_template, names, table)
@@ -139,9 +150,9 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def has_shape(names: Sequence[str], options: TableOptions) -> bool:
-    """True when `shape_of` finds one."""
+    """True when there are columns for path and caption, though `shape_of` may refuse them."""
     try:
-        shape_of(names, table="", options=options)
+        _shape_of(names, table="", options=options)
     except SourceError:
         return False
     return True
