@@ -124,6 +124,19 @@ def extras_json(values: Mapping[str, Any]) -> str:
     return text if is_storable(text) else json.dumps(values, sort_keys=True)
 
 
+def extras_with_captions(values: Mapping[str, Any], captions: Sequence[str]) -> str:
+    """`extras_json` with all captions of a clip as `captions`; a value that is called so already is `captions.2` there.
+
+    >>> extras_with_captions({"captions": "manual", "fps": 24}, ["a dog", "a dog runs"])
+    '{"captions": ["a dog", "a dog runs"], "captions.2": "manual", "fps": 24}'
+    """
+    name = "captions"
+    while name in values:
+        name += ".2"
+    own = {name: values["captions"]} if "captions" in values else {}
+    return extras_json({**values, **own, "captions": list(captions)})
+
+
 def _of_texts(values: Mapping[str, Any]) -> str:
     """As `_READABLE` writes texts, in half the time; empty when a value is none. Rows of CSV files hold nothing else."""
     parts = []

@@ -365,6 +365,20 @@ def test_several_captions_of_a_row_are_all_kept(tmp_path):
     assert row.captions == ("a dog", "a dog runs")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"path": "a.mp4", "text": ["x", "y"], "captions": "mine", "captions.2": "too"}',
+        '{"a.mp4": {"text": ["x", "y"], "captions": "mine", "captions.2": "too"}}',
+    ],
+)
+def test_a_column_that_is_called_as_all_captions_is_kept_beside_them(tmp_path, content):
+    (row,) = read(table(tmp_path, content, "t.json"))
+    assert json.loads(row.extras) == {"captions": ["x", "y"], "captions.2": "too", "captions.2.2": "mine"}
+    (row,) = read(table(tmp_path, "path,a,b,captions\na.mp4,x,y,mine\n"), text_columns=("a", "b"))
+    assert json.loads(row.extras) == {"captions": ["x", "y"], "captions.2": "mine"}
+
+
 def test_a_path_is_made_of_columns(tmp_path):
     path = table(tmp_path, "videoid,page_dir,name\nv1,p1,hello\n,p1,x\n")
     rows = read(path, path_template="{page_dir}/{VideoID}.mp4", text_columns=("name",))

@@ -530,6 +530,13 @@ def test_sidecars_that_hold_no_caption_fail_their_clip_alone(tmp_path):
     assert texts(rows) == {"f.mp4": "fine"}
 
 
+def test_a_value_of_a_sidecar_that_is_called_as_all_captions_is_kept_beside_them(tmp_path):
+    put(tmp_path / "a.mp4")
+    put(tmp_path / "a.json", '{"text": ["x", "y"], "captions": 7}')
+    rows = listing(tmp_path)
+    assert json.loads(rows["extras"][0]) == {"captions": ["x", "y"], "captions.2": 7}
+
+
 def test_sidecars_in_another_encoding_are_never_read_as_other_words(tmp_path):
     contents = {
         "gbk": "一只狗在雪地里奔跑".encode("gbk"),

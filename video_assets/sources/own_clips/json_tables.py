@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from video_assets.core.caption_columns import TEXT_ALIASES
-from video_assets.core.captions import CaptionRow, captions_of, extras_json, json_problem
+from video_assets.core.captions import CaptionRow, captions_of, extras_json, extras_with_captions, json_problem
 from video_assets.core.errors import SourceError
 from video_assets.sources.own_clips.table_rows import TableOptions, distinct, has_shape, shape_of
 from video_assets.storage.encodings import opened_as_text
@@ -135,6 +135,6 @@ def _rows_by_name(item: Mapping[str, object]) -> Iterator[CaptionRow]:
         others = dict(value) if isinstance(value, dict) else {}
         captions, problem = captions_of(others.pop(caption_key(others) or "", None) if isinstance(value, dict) else value)
         if len(captions) > 1:
-            others["captions"] = list(captions)
-        text = captions[0] if captions else ""
-        yield CaptionRow(number, name, text, extras_json(others), problem, captions if len(captions) > 1 else ())
+            yield CaptionRow(number, name, captions[0], extras_with_captions(others, captions), problem, captions)
+        else:
+            yield CaptionRow(number, name, captions[0] if captions else "", extras_json(others), problem)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from video_assets.core.captions import captions_of, extras_json, json_problem
+from video_assets.core.captions import captions_of, extras_json, extras_with_captions, json_problem
 from video_assets.core.errors import SourceError
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.json_tables import DECODER, caption_key
@@ -98,7 +98,7 @@ def _of_values(given: Mapping[str, object], name: str, text_columns: tuple[str, 
         captions = (*captions, *more)
     if len(captions) < 2:
         return SidecarCaption(captions[0] if captions else "", extras_json(values))
-    return SidecarCaption(captions[0], extras_json({**values, "captions": list(captions)}), captions=captions)
+    return SidecarCaption(captions[0], extras_with_captions(values, captions), captions=captions)
 
 
 class _Known(NamedTuple):

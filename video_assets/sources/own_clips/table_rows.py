@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from video_assets.core.caption_columns import ID_ALIASES, PATH_ALIASES, TEXT_ALIASES, find_column
-from video_assets.core.captions import CaptionRow, captions_of, extras_json
+from video_assets.core.captions import CaptionRow, captions_of, extras_json, extras_with_captions
 from video_assets.core.errors import SourceError
 from video_assets.core.text import is_storable
 
@@ -86,7 +86,7 @@ class RowShape:
             captions, problem = (*captions, *more), problem or trouble
         if len(captions) < 2:
             return CaptionRow(line, path, captions[0] if captions else "", extras_json(values), problem, (), path_problem)
-        extras = extras_json({**values, "captions": list(captions)})
+        extras = extras_with_captions(values, captions)
         return CaptionRow(line, path, captions[0], extras, problem, captions, path_problem)
 
     @property
