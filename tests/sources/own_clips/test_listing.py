@@ -537,6 +537,41 @@ def test_a_value_of_a_sidecar_that_is_called_as_all_captions_is_kept_beside_them
     assert json.loads(rows["extras"][0]) == {"captions": ["x", "y"], "captions.2": 7}
 
 
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json", "t.parquet", "metadata.jsonl", "videos.txt", "a.txt", "a.json"])
+def test_a_caption_that_no_csv_can_hold_is_a_fault_of_its_clip(tmp_path, name):
+    texts_of = {"a.mp4": "x" * 131_073, "b.mp4": "\u00e9" * 131_072}
+    folder = tmp_path / "clips"
+    for clip in texts_of:
+        put(folder / clip)
+    captions = None
+    if name == "t.parquet":
+        captions = tmp_path / name
+        pq.write_table(pa.table({"path": list(texts_of), "text": list(texts_of.values())}), captions)
+    elif name.endswith(".jsonl"):
+        rows_of = [{"file_name": clip, "text": text} for clip, text in texts_of.items()]
+        path = put((folder if name.startswith("meta") else tmp_path) / name, "\n".join(map(json.dumps, rows_of)))
+        captions = None if name.startswith("meta") else path
+    elif name == "t.json":
+        captions = put(tmp_path / name, json.dumps(texts_of))
+    elif name == "videos.txt":
+        put(folder / name, "\n".join(texts_of))
+        put(folder / "prompts.txt", "\n".join(texts_of.values()))
+    else:
+        for clip, text in texts_of.items():
+            put(folder / f"{clip[0]}{name[1:]}", json.dumps({"text": text}) if name == "a.json" else text)
+    rows = listing(folder, captions)
+    assert faults(rows) == {"a.mp4": "invalid_caption"}
+    assert "131,073 characters; Python's csv module reads no CSV with more than 131,072" in detail(rows, "a.mp4")
+    assert texts(rows) == {"b.mp4": texts_of["b.mp4"]}
+
+
+def test_captions_that_are_too_long_together_are_a_fault_of_their_clip(tmp_path):
+    put(tmp_path / "a.mp4")
+    put(tmp_path / "a.json", json.dumps(["x" * 70_000, "y" * 70_000]))
+    assert faults(listing(tmp_path, captions_pick="join")) == {"a.mp4": "invalid_caption"}
+    assert texts(listing(tmp_path)) == {"a.mp4": "x" * 70_000}
+
+
 def test_sidecars_in_another_encoding_are_never_read_as_other_words(tmp_path):
     contents = {
         "gbk": "一只狗在雪地里奔跑".encode("gbk"),

@@ -70,6 +70,13 @@ def faults(rows):
     return dict(zip(bad.index.str.removeprefix("own_clips/"), bad["reason"], strict=True))
 
 
+def test_a_caption_of_a_shard_that_no_csv_can_hold_is_a_fault_of_its_clip(folder):
+    folder.shard({**SAMPLES, "000.txt": "x" * 131_073})
+    rows = folder.list()
+    assert faults(rows) == {"00000.tar/000.mp4": "invalid_caption"}
+    assert captions(rows) == {"00000.tar/001.mp4": "a cat"}
+
+
 def test_a_shard_gives_its_clips_with_the_captions_of_their_keys(folder):
     tar = folder.shard({**SAMPLES, "002.mp4": "clip 2", "002.cls": "17", "003.mp4": "clip 3"}, "part-1/00000.tar")
     rows = folder.list()

@@ -22,6 +22,7 @@ from video_assets.core.captions import CaptionRow, pick_caption
 from video_assets.core.schema import LEDGER
 from video_assets.core.text import escape
 from video_assets.settings.sources import OwnClips
+from video_assets.sources.fetching.csv_rows import CAPTION_CHARS
 from video_assets.sources.own_clips.caption_tables import read_caption_blocks, tables_of
 from video_assets.sources.own_clips.found_clips import Indexes
 from video_assets.sources.own_clips.near_names import plain
@@ -277,6 +278,9 @@ class Lines:
         return self._line(name, path, finding, text=text, extras=caption.extras, origin=origin)
 
     def _line(self, name: str, path: str, finding: Finding, *, origin: str, text: str = "", extras: str = "{}") -> Line:
+        if len(text) > CAPTION_CHARS and not finding.reason:
+            told = f"the caption has {len(text):,} characters; Python's csv module reads no CSV with more than {CAPTION_CHARS:,}"
+            text, finding = "", Finding("invalid_caption", told, finding.file_size, finding.mtime_ns)
         reason, detail, file_size, mtime_ns = finding
         return (
             f"{self._source}/{name}",

@@ -27,7 +27,7 @@ REASONS = {
     "empty_path": "the row names no file",
     "url": "the row names a URL; only files are read",
     "unreadable": "permission denied",
-    "invalid_caption": "the caption cannot be read as text",
+    "invalid_caption": "the caption cannot be read as text, or no CSV can hold it",
     "not_fetched": "the hub did not give this file; asked for again on the next run",
     "broken_shard": "a tar that breaks off or is none; the clips before that were taken",
     "gone": "listed before, but no longer in the folder or the table",

@@ -115,8 +115,8 @@ def shape_of(names: Sequence[str], *, table: str, options: TableOptions) -> RowS
     shape = _shape_of(names, table=table, options=options)
     if shape.path is not None and shape.path in shape.texts:
         raise SourceError(
-            f"{table}: column {shape.path!r} would be both path and caption of a clip; name another one with own_clips.path_column "
-            f"or own_clips.{'text_columns' if options.text_columns[1:] else 'text_column'} (the columns are "
+            f"{table}: column {shape.path!r} would be both path and caption of a clip; name another one with "
+            f"own_clips.path_column or own_clips.{'text_columns' if options.text_columns[1:] else 'text_column'} (columns: "
             f"{', '.join(map(repr, names))})"
         )
     return shape

@@ -62,7 +62,7 @@ CAUSES = {
     "cut_failed": Cause("the clip could not be cut out of the web video, or what was cut out does not decode"),
     "out_of_range": Cause("the web video is shorter than the clip's place in it"),
     "invalid_row": Cause("the row's id, address or times cannot be read; the detail names line and column"),
-    "invalid_caption": Cause("the caption cannot be read as text"),
+    "invalid_caption": Cause("the caption cannot be read as text, or no CSV can hold it"),
     "not_asked_yet": Cause("the table lists it, and nobody has asked for it yet; the next run of its batch does", False),
     "duplicate_row": Cause("an earlier row has the same id; that one counts"),
 }
