@@ -71,6 +71,15 @@ def test_what_is_no_encoding_of_text_is_refused_as_a_setting(name: str) -> None:
     assert Settings(own_clips={"encoding": "utf-16"}).own_clips.encoding == "utf-16"
 
 
+@pytest.mark.parametrize("section", ["own_clips", "hub"])
+def test_endings_of_clips_have_a_dot_and_there_is_one(section: str) -> None:
+    for bad in (["mp4"], [""], [], ["."], [".mp4", "*.mov"], [".mp4 "], [".a.mp4"], ["sub/.mp4"]):
+        with pytest.raises(ValidationError, match=rf"{section}\.suffixes[\s\S]*(no ending of a file name|at least 1 item)"):
+            Settings(**{section: {"suffixes": bad}})
+    settings = Settings(**{section: {"suffixes": [".MP4", ".mp4", ".3gp"]}})
+    assert getattr(settings, section).suffixes == (".mp4", ".3gp")
+
+
 def test_results_do_not_go_into_the_folder_of_clips(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="folder of their own"):
         Settings(data_root=tmp_path, own_clips={"folder": tmp_path})

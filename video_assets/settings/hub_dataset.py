@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from video_assets.settings.section import Section
-from video_assets.settings.sources import VIDEO_SUFFIXES, OwnClips
+from video_assets.settings.sources import VIDEO_SUFFIXES, OwnClips, Suffixes
 
 
 class HubDataset(Section):
@@ -36,7 +36,9 @@ class HubDataset(Section):
     captions_pick: Literal["first", "longest", "random_by_key", "join"] = Field(
         "first", description="which caption of a clip with several counts; all of them are kept in the extras"
     )
-    suffixes: tuple[str, ...] = Field(VIDEO_SUFFIXES, description="file name endings that are clips, lower case with the dot")
+    suffixes: Suffixes = Field(
+        VIDEO_SUFFIXES, min_length=1, description="file name endings that are clips, each with its dot; upper or lower case"
+    )
     connections: int = Field(4, ge=1, le=32, description="requests for contents at a time")
     licence: str = Field(
         "", description="licence of the clips whose row has no column `licence` or `license`; default: not known"

@@ -5,6 +5,7 @@ from (`settings`), what is done with a value.
 """
 
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -25,6 +26,7 @@ from video_assets.settings.section import AbsolutePath, Section
 
 _log = logging.getLogger(__name__)
 _PROXY_STARTS = ("http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://")
+_SUFFIX = re.compile(r"\.[^./\s]+")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m2ts", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".flv", ".wmv")
 
 
@@ -34,7 +36,14 @@ def _encoding(name: str) -> str:
     return name
 
 
+def _suffixes(given: tuple[str, ...]) -> tuple[str, ...]:
+    if odd := [one for one in given if not _SUFFIX.fullmatch(one)]:
+        raise ValueError(f'{odd[0]!r} is no ending of a file name: write a dot and what is after the last dot, as ".mp4"')
+    return tuple(dict.fromkeys(one.lower() for one in given))
+
+
 Encoding = Annotated[str, AfterValidator(_encoding)]
+Suffixes = Annotated[tuple[str, ...], AfterValidator(_suffixes)]
 
 
 class OwnClips(Section):
@@ -68,7 +77,9 @@ class OwnClips(Section):
         None,
         description="encoding of captions tables and caption files; default: UTF-8, else Windows-1252 where it looks like that",
     )
-    suffixes: tuple[str, ...] = Field(VIDEO_SUFFIXES, description="file name endings that are clips, lower case with the dot")
+    suffixes: Suffixes = Field(
+        VIDEO_SUFFIXES, min_length=1, description="file name endings that are clips, each with its dot; upper or lower case"
+    )
     settle_s: float = Field(10.0, ge=0, description="seconds a file must be unchanged before it is taken; younger files wait")
     unpack_shards: bool = Field(
         True, description="read .tar files below `folder` as shards of WebDataset: unpack them into the data root"
