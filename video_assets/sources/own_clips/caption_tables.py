@@ -73,6 +73,8 @@ def _reader(path: Path) -> tuple["_Reader", str | None]:
     """How to read a table by its name, and how it is compressed."""
     compression = _COMPRESSED.get(path.suffix.lower())
     reader = _READERS.get((Path(path.stem) if compression else path).suffix.lower())
+    if reader is read_parquet and compression is not None:
+        raise SourceError(f"{path}: Parquet is compressed inside, and not read through {compression}; unpack it to {path.stem}")
     if reader is None and path.is_dir():
         raise SourceError(f"{path}: a folder, not a captions table; a folder of clips goes into own_clips.folder")
     if reader is None:
