@@ -52,12 +52,15 @@ def is_empty_caption(caption: str) -> bool:
 def caption_of(value: object) -> tuple[str, str]:
     """A JSON or Parquet value as (caption, problem): text stays as it is, null is empty, numbers are spelled as JSON spells them.
 
-    Lists and objects are no captions, nor is text that no UTF-8 file can hold (half a surrogate pair, NUL).
+    Lists and objects are no captions, nor are infinite numbers, nor is text that no UTF-8 file can hold (half a surrogate pair,
+    NUL).
     """
     if isinstance(value, str):
         return (value, "") if is_storable(value) else ("", "the caption is not valid Unicode text (half a character, or NUL)")
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "", ""
+    if isinstance(value, float) and math.isinf(value):
+        return "", "the caption is a number beyond all bounds (such as 1e999), not text"
     if isinstance(value, bool | int | float):
         return json.dumps(value), ""
     return "", f"the caption is a {type(value).__name__}, not text"

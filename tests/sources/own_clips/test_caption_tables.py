@@ -179,6 +179,23 @@ def test_captions_that_json_allows_but_no_table_can_hold_are_a_problem_of_their_
     assert [bool(row.problem) for row in rows] == [True, True, False]
 
 
+def test_a_number_beyond_all_bounds_is_no_caption(tmp_path):
+    rows = read(
+        table(tmp_path, '{"path":"a","text":1e999,"n":-1e999}\n{"path":"b","text":NaN}\n{"path":"c","text":1e9}\n', "t.jsonl")
+    )
+    assert [(row.text, bool(row.problem)) for row in rows] == [("", True), ("", False), ("1000000000.0", False)]
+    assert "number beyond all bounds" in rows[0].problem
+    assert rows[0].extras == '{"n": null}'
+    pq.write_table(pa.table({"path": ["a"], "text": [float("inf")]}), tmp_path / "t.parquet")
+    assert read(tmp_path / "t.parquet")[0].problem == rows[0].problem
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst", ".bz2"])
+def test_parquet_is_not_read_through_another_compression(tmp_path, ending):
+    assert "Parquet is compressed inside" in refusal(table(tmp_path, b"x", f"t.parquet{ending}"))
+    assert "unpack it to t.pq" in refusal(table(tmp_path, b"x", f"t.pq{ending}"))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
