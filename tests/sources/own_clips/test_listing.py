@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deep_folder import LONGEST, deep_folder
 from faulty_mount import faulty_mount, why_no_mount
 
 from video_assets.core.errors import SourceError
@@ -256,6 +257,20 @@ def test_names_that_stand_twice_in_json_are_lines_of_their_own(tmp_path):
     rows = listing(tmp_path / "clips")
     assert texts(rows)["c.mp4"] == "x"
     assert json.loads(rows["extras"][2]) == {"caption.2": "y"}
+
+
+def test_what_lies_deeper_than_the_system_allows_is_a_fault_of_its_own(tmp_path):
+    put(tmp_path / "clips/a.mp4")
+    with deep_folder(tmp_path / "clips", LONGEST - 10) as deep:
+        os.mkdir("too-long-a-name", dir_fd=deep)
+        for name in ("b.mp4", "much-longer.mp4"):
+            os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=deep))
+            os.utime(name, ns=(OLD, OLD), dir_fd=deep)
+        rows = listing(tmp_path / "clips")
+    assert {name.rpartition("/")[2] for name in texts(rows)} == {"a.mp4", "b.mp4"}
+    found = {name.rstrip("/").rpartition("/")[2]: reason for name, reason in faults(rows).items()}
+    assert found == {"too-long-a-name": "unreadable", "much-longer.mp4": "unreadable"}
+    assert all(len(one) < 200 for one in rows["detail"])
 
 
 def test_a_table_a_folder_and_a_sidecar_that_may_not_be_read():

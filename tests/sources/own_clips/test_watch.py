@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from deep_folder import LONGEST, deep_folder
 
 from video_assets.core.schema import LEDGER
 from video_assets.settings.sources import OwnClips
@@ -67,6 +68,14 @@ def test_a_clip_that_came_starts_one_run(folder, name):
     folder.add(name)
     assert folder.look().run_key
     assert not folder.look().run_key
+
+
+def test_a_folder_that_is_deeper_than_the_system_allows_stops_no_look(folder):
+    with deep_folder(folder.path, LONGEST - 10) as deep:
+        os.mkdir("too-long-a-name", dir_fd=deep)
+        folder.rest()
+        assert folder.look().run_key
+        assert folder.look().reason.startswith("nothing new")
 
 
 def test_the_first_look_after_a_complete_run_starts_nothing(folder):

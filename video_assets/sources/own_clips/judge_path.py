@@ -18,6 +18,8 @@ _READABLE_BY_ALL = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _USUAL_BITS, _USUAL = 0o170000 | _READABLE_BY_ALL, stat.S_IFREG | _READABLE_BY_ALL
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
+TOO_LONG = "the path is longer than the system allows; move it up, or shorten the names of the folders above it"
+
 MAX_OTHERS = 1_000
 """Paths outside a scan that are remembered with what was found there; of more, nothing is."""
 
@@ -84,5 +86,7 @@ def look_at_entry(entry: os.DirEntry[str]) -> Finding | None:
     try:
         return _judge(entry.path, entry.stat())
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG and not entry.is_symlink():  # its folder has it all the same
+            return Finding("unreadable", TOO_LONG)
         finding = _fault(entry.path, error)
     return None if finding.reason == "missing_file" else finding

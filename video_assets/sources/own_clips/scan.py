@@ -4,6 +4,7 @@ Belongs here: walking, and what each name is for. Does not belong here: what a s
 captions (`sources.own_clips.caption_tables`, `sources.own_clips.sidecars`), what makes a ledger (`sources.own_clips.listing`).
 """
 
+import errno
 import gc
 import heapq
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 from video_assets.core.text import escape, is_storable
 from video_assets.sources.own_clips import sidecars
 from video_assets.sources.own_clips.found_clips import FoundClips
-from video_assets.sources.own_clips.judge_path import look_at_entry, look_at_usual
+from video_assets.sources.own_clips.judge_path import TOO_LONG, look_at_entry, look_at_usual
 from video_assets.sources.own_clips.line_pairs import PROMPT_LISTS, VIDEO_LISTS
 from video_assets.sources.own_clips.other_videos import OtherVideos
 from video_assets.sources.own_clips.sidecars import Sidecar
@@ -29,6 +30,7 @@ SHARD_SUFFIX = ".tar"
 # Names that downloaders, browsers and copy tools give to files they have not finished.
 _TEMPORARY_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".download", ".incomplete", ".filepart", ".aria2")
 _CLOSED_FOLDER = Finding("unreadable", "permission denied: the clips in this folder cannot be listed")
+_DEEP_FOLDER = Finding("unreadable", f"the clips in this folder cannot be listed: {TOO_LONG}")
 
 
 @dataclass
@@ -137,6 +139,11 @@ class _Walk:
             return
         except PermissionError:
             self._add_fault(prefix, _CLOSED_FOLDER)
+            return
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            self._add_fault(prefix, _DEEP_FOLDER)
             return
         if identity in self._ignored:
             return

@@ -26,7 +26,7 @@ REASONS = {
     "unsupported_suffix": "the table names a file that is not a video by its ending",
     "empty_path": "the row names no file",
     "url": "the row names a URL; only files are read",
-    "unreadable": "permission denied",
+    "unreadable": "permission denied, or a path longer than the system allows",
     "invalid_caption": "the caption cannot be read as text, or no CSV can hold it",
     "not_fetched": "the hub did not give this file; asked for again on the next run",
     "broken_shard": "a tar that breaks off or is none; the clips before that were taken",

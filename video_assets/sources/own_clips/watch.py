@@ -8,6 +8,7 @@ Belongs here: noticing. Does not belong here: what is a clip (`sources.own_clips
 run (`defs.own_clips`).
 """
 
+import errno
 import heapq
 import json
 import os
@@ -28,6 +29,7 @@ BUDGET_S = 5.0
 _MIN_QUIET_S = 2.0  # some storages tell modification times in whole seconds
 _MAX_PATIENCE_S = 300.0  # files that never stop arriving are taken in anyway
 _MAX_WAITING = 1000
+_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)  # gone, or a fault that is listed
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,8 @@ def _visit(layout: Layout, settings: OwnClips, memory: _Memory, name: str) -> li
             return []
         with os.scandir(path) as entries:
             found = sorted(f"{name}{entry.name}/" for entry in entries if _is_watched(entry, layout, memory, name))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        if not name:
+    except OSError as error:
+        if not name or error.errno not in _NO_FOLDER:
             raise
         memory.folders.pop(name, None)
         return []
