@@ -580,6 +580,24 @@ def test_a_caption_that_no_csv_can_hold_is_a_fault_of_its_clip(tmp_path, name):
     assert texts(rows) == {"b.mp4": texts_of["b.mp4"]}
 
 
+def test_caption_files_that_a_named_table_leaves_unread_are_told(tmp_path):
+    for name in ("a.mp4", "a.txt", "b.txt", "c.json", "notes.md"):
+        put(tmp_path / name)
+    table = put(tmp_path / "t.json", '{"a.mp4": "x"}')
+    told = (
+        "caption files beside clips are not read, since own_clips.captions names a table; files that may be such: 3 (.txt, .json)"
+    )
+    assert told in listing(tmp_path, table).attrs["notes"]
+    assert not any("not read" in note for note in listing(tmp_path).attrs["notes"])
+    for name in ("a.txt", "b.txt", "c.json"):
+        (tmp_path / name).unlink()
+    assert not any("not read" in note for note in listing(tmp_path, table).attrs["notes"])
+    table.unlink()
+    put(tmp_path / "prompts.txt", "x")
+    pair = listing(tmp_path, put(tmp_path / "videos.txt", "a.mp4"))
+    assert pair.attrs["notes"] == ["files that are no clips by their endings: 1 (.md: 1)"]
+
+
 def test_captions_that_are_too_long_together_are_a_fault_of_their_clip(tmp_path):
     put(tmp_path / "a.mp4")
     put(tmp_path / "a.json", json.dumps(["x" * 70_000, "y" * 70_000]))

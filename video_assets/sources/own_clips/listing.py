@@ -20,8 +20,10 @@ from video_assets.core.schema import LEDGER
 from video_assets.settings.sources import OwnClips
 from video_assets.sources.own_clips.caption_tables import tables_named, tables_of
 from video_assets.sources.own_clips.grown import TableBefore
+from video_assets.sources.own_clips.line_pairs import prompts_of
 from video_assets.sources.own_clips.lines import Lines
 from video_assets.sources.own_clips.scan import Scan, scan_folder
+from video_assets.sources.own_clips.sidecars import SUFFIXES
 from video_assets.sources.own_clips.statuses import gone_lines, has_lost_everything, in_order, mark_duplicates, settle
 from video_assets.sources.own_clips.table_bytes import TableBytes
 from video_assets.sources.own_clips.unchanged import Origin, state_of
@@ -163,14 +165,25 @@ def _no_clip(settings: OwnClips, scan: Scan) -> str:
 
 
 def notes_on(scan: Scan, settings: OwnClips) -> list[str]:
-    """What the user should know of the folder."""
+    """What the user should know of the folder.
+
+    Raises:
+        SourceError: the table that was named went away meanwhile.
+    """
     notes = [*scan.notes, *([sentence] if (sentence := scan.other_videos.sentence()) else [])]
     others = scan.other_suffixes
     if settings.captions and settings.folder and settings.captions.is_relative_to(settings.folder):
-        others = others - Counter(table.suffix.lower() for table in tables_named(settings.captions))
+        tables = tables_named(settings.captions)
+        tables += [prompts_of(table) for table in tables if table.suffix == ".txt"]
+        others = others - Counter(table.suffix.lower() for table in tables)
     if others:
         counts = ", ".join(f"{suffix or 'without ending'}: {n:,}" for suffix, n in _by_count(others))
         notes.append(f"files that are no clips by their endings: {others.total():,} ({counts})")
+    if settings.captions and (n_beside := sum(others[suffix] for suffix in SUFFIXES)):
+        notes.append(
+            "caption files beside clips are not read, since own_clips.captions names a table; files that may be such: "
+            f"{n_beside:,} ({', '.join(suffix for suffix in SUFFIXES if others[suffix])})"
+        )
     if n_shards := others[".tar"]:
         notes.append(f"tar files are not read: {n_shards:,} (own_clips.unpack_shards is off)")
     if scan.n_known_folders:
