@@ -598,6 +598,15 @@ def test_caption_files_that_a_named_table_leaves_unread_are_told(tmp_path):
     assert pair.attrs["notes"] == ["files that are no clips by their endings: 1 (.md: 1)"]
 
 
+def test_half_a_character_in_a_list_of_captions_is_a_fault_of_its_clip(tmp_path):
+    put(tmp_path / "a.mp4")
+    put(tmp_path / "b.mp4")
+    put(tmp_path / "prompts.txt", "+2D0-\nfine")
+    rows = listing(tmp_path, put(tmp_path / "videos.txt", "a.mp4\nb.mp4"), encoding="utf-7")
+    assert faults(rows) == {"a.mp4": "invalid_caption"}
+    assert texts(rows) == {"b.mp4": "fine"}
+
+
 def test_captions_that_are_too_long_together_are_a_fault_of_their_clip(tmp_path):
     put(tmp_path / "a.mp4")
     put(tmp_path / "a.json", json.dumps(["x" * 70_000, "y" * 70_000]))

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import IO
 
-from video_assets.core.captions import CaptionRow
+from video_assets.core.captions import CaptionRow, caption_of
 from video_assets.core.errors import SourceError
 from video_assets.sources.fetching.csv_rows import opened_unchanging
 from video_assets.sources.own_clips.table_rows import TableOptions
@@ -35,7 +35,8 @@ def read_line_pair(file: IO[bytes], path: Path, options: TableOptions, notes: li
                 longer, shorter = (path, prompts) if caption is None else (prompts, path)
                 raise SourceError(f"{longer}, line {number}: {shorter.name} has no such line; both need a line for each clip")
             if video or caption:
-                yield CaptionRow(number, video or "", caption or "", "{}", "")
+                text, problem = caption_of(caption or "")
+                yield CaptionRow(number, video or "", text, "{}", problem)
 
 
 def prompts_of(path: Path) -> Path:
