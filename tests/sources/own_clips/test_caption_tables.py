@@ -261,6 +261,12 @@ def test_parquet_columns_of_one_name_are_all_kept_and_the_first_counts(tmp_path)
     assert json.loads(row.extras) == {"e": "1", "e.x": "3", "e.6": "4", "text.7": "y"}
 
 
+def test_parquet_fields_of_one_name_are_all_kept(tmp_path):
+    deep = pa.StructArray.from_arrays([pa.array([1, 2]), pa.array([3, None])], names=["n", "n"])
+    rows = read(parquet(tmp_path / "t.parquet", ["path", "text", "deep"], ["a.mp4", "b.mp4"], ["x", "y"], deep))
+    assert [json.loads(row.extras)["deep"] for row in rows] == [{"n": 1, "n.2": 3}, {"n": 2, "n.2": None}]
+
+
 def test_parquet_values_that_python_cannot_hold_are_told_as_text(tmp_path):
     others = {
         "day": pa.array([1, 10**7], pa.date32()),

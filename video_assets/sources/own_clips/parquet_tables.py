@@ -97,7 +97,8 @@ def _value_of(single: pa.Array, what: str) -> Any:
         items = single.flatten()
         return [_value_of(items.slice(at, 1), what) for at in range(len(items))]
     if isinstance(single, pa.StructArray):
-        return {field.name: _value_of(value, what) for field, value in zip(kind, single.flatten(), strict=True)}
+        names = distinct([field.name for field in kind])
+        return {name: _value_of(value, what) for name, value in zip(names, single.flatten(), strict=True)}
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return pc.cast(single, pa.large_binary()).to_pylist()[0].decode("utf-8", "surrogateescape")
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):  # Arrow itself tells years beyond 32767 wrongly
