@@ -20,15 +20,22 @@ EXAMPLE = ROOT / "examples" / "own_project" / "definitions.py"
 HEAVY = ("av", "dagster", "pandas", "pyarrow", "pydantic_settings", "matplotlib")
 
 
-@pytest.mark.parametrize("module", ["video_assets.checking.library", "video_assets.definitions", "video_assets.publish.manifest"])
-def test_the_examples_in_docstrings_are_true(
-    module: str, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+PUBLIC = ("video_assets.checking.library", "video_assets.definitions", "video_assets.publish.manifest")
+WITH_EXAMPLES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "video_assets").rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
+)
+
+
+def test_the_examples_in_docstrings_are_true(sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
-    done = doctest.testmod(importlib.import_module(module), extraglobs={"sample": sample}, optionflags=flags)
-    assert done.attempted > 0
-    assert done.failed == 0
+    assert set(PUBLIC) <= set(WITH_EXAMPLES)
+    for module in WITH_EXAMPLES:
+        done = doctest.testmod(importlib.import_module(module), extraglobs={"sample": sample}, optionflags=flags)
+        assert done.attempted > 0, module
+        assert done.failed == 0, module
 
 
 def test_the_package_loads_nothing_until_it_is_asked() -> None:

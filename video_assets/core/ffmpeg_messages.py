@@ -120,9 +120,9 @@ def _telling_reason(lines: Sequence[str]) -> str:
 
 
 def reason_of_text(head: bytes) -> str:
-    """The reason when a file that FFmpeg cannot read starts with text: a playlist or a page; "" for anything else.
+    r"""The reason when a file that FFmpeg cannot read starts with text: a playlist or a page; "" for anything else.
 
-    >>> reason_of_text(b"<!DOCTYPE html><title>404</title>"), reason_of_text(b"#EXTM3U"), reason_of_text(bytes(4))
+    >>> reason_of_text(b"<!DOCTYPE html><title>404</title>"), reason_of_text(b"#EXTM3U\n#EXTINF:10,"), reason_of_text(bytes(4))
     ('not_media', 'playlist_or_reference', '')
 
     Args:
