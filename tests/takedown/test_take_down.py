@@ -8,8 +8,9 @@ from dataclasses import replace
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from data_roots import Clip, after_listing, fill, settings_of
+from data_roots import Clip, after_listing
 from media_factory import make_clip
+from take_downs import done, folder_of, published_root, request
 
 from video_assets.core.errors import SourceError
 from video_assets.core.schema import DROPPED, LEDGER
@@ -22,7 +23,7 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.parts import PartWriter
 from video_assets.storage.tables import read_table, write_table
 from video_assets.takedown.outcome import report_markdown
-from video_assets.takedown.take_down import plan_takedown, redact_versions, take_down, write_report
+from video_assets.takedown.take_down import plan_takedown
 from video_assets.tombstones.table import read_rows
 
 WORDS = "the words that somebody wants gone"
@@ -41,25 +42,9 @@ def clips_in(folder):
 
 
 def root_of(tmp_path, **sections):
-    """A published data root; the rows say that the clips lie in the data root's own folder."""
-    folder = tmp_path / "root" / "clips" / "own_clips"
-    clips = clips_in(folder)
-    layout = Layout(tmp_path / "root")
-
-    fill(layout.root, clips, upto="own_clips", **sections)
-    path = layout.ledger("own_clips")
-    rows = read_table(path, LEDGER).rows
-    write_table(path, LEDGER, rows.assign(path=[f"{folder}/{key.partition('/')[2]}" for key in rows["clip_key"]]))
-    after_listing(layout.root, clips, **sections)
-    settings = settings_of(layout.root, **sections)
-    publish(layout, settings)
-    return layout, settings, clips
-
-
-def request(tmp_path, *lines):
-    path = tmp_path / "request.txt"
-    path.write_text("\n".join(lines))
-    return path
+    """A published data root with the files of its clips."""
+    clips = clips_in(folder_of(tmp_path / "root"))
+    return *published_root(tmp_path / "root", clips, **sections), clips
 
 
 def everything(layout):
@@ -73,13 +58,6 @@ def everything(layout):
         else:
             found.append((path, path.read_bytes().decode("utf-8", "replace")))
     return found
-
-
-def done(layout, settings, file):
-    planned = plan_takedown(layout, file)
-    report = redact_versions(layout, settings, planned, take_down(layout, settings, planned))
-    write_report(layout, report)
-    return report
 
 
 def test_planning_changes_nothing_and_names_clips_copies_and_lines_without_a_clip(tmp_path):
@@ -216,7 +194,7 @@ def test_doing_it_again_finds_the_same_clips_and_removes_what_came_back(tmp_path
     pd.testing.assert_frame_equal(read_rows(layout), stones)
 
 
-@pytest.mark.parametrize("step", ["add_tombstones", "_remove", "_scrub", "redact_version"])
+@pytest.mark.parametrize("step", ["add_tombstones", "remove_files", "_scrub", "redact_version"])
 def test_stopped_at_any_step_it_is_finished_by_the_same_request(tmp_path, monkeypatch, step):
     layout, settings, _ = root_of(tmp_path)
     file = request(tmp_path, VIDEO)

@@ -24,7 +24,10 @@ class FoundClip:
 
 @dataclass(frozen=True)
 class Removal:
-    """What became of a clip's file: `outcome` is removed | was gone already | failed | not ours."""
+    """What became of a clip's file: `outcome` is removed | was gone already | failed | not ours.
+
+    `sidecars`: names of caption files that were deleted with it.
+    """
 
     clip: FoundClip
     outcome: str
@@ -143,10 +146,15 @@ def _clips(report: TakedownReport) -> str:
     if not report.removals:
         return "none"
     rows = [
-        f"| {_cell(r.clip.clip_key)} | {_cell(r.clip.cause)} | {r.outcome} | {r.n_bytes:,} | {r.sha256 or r.clip.content_hash} |"
+        f"| {_cell(r.clip.clip_key)} | {_cell(r.clip.cause)} | {_cell(_became(r))} | {r.n_bytes:,} | {r.sha256 or r.clip.content_hash} |"
         for r in report.removals
     ]
     return "\n".join(["| clip | asked for as | file | bytes | SHA-256, else xxh3-128 |", "|---|---|---|---:|---|", *rows])
+
+
+def _became(removal: Removal) -> str:
+    """What became of the file; names the caption files that went with it."""
+    return removal.outcome + (f", caption files deleted: {', '.join(removal.sidecars)}" if removal.sidecars else "")
 
 
 def _lines(lines: list[str], nothing: str) -> str:

@@ -2,13 +2,12 @@
 
 Every step can be killed and done again: tombstones come first, so nothing comes back meanwhile, and the same request removes
 what is left.
-Belongs here: that order. Does not belong here: matching (`tombstones.matching`), rewriting files (`takedown.scrub`,
-`takedown.redact`), publishing without the clips (`local.run`), the report's words (`takedown.outcome`).
+Belongs here: that order. Does not belong here: matching (`tombstones.matching`), deleting clips (`takedown.files`), rewriting
+tables (`takedown.scrub`, `takedown.redact`), publishing without the clips (`local.run`), the report's words (`takedown.outcome`).
 """
 
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,10 +26,8 @@ from video_assets.core.schema import KEY
 from video_assets.exports.withdraw import Withdrawn, withdraw
 from video_assets.pipeline.shard_lists import keep_origin
 from video_assets.publish.manifest import read_manifest
-from video_assets.publish.product_files import sha256_file
 from video_assets.publish.versions import read_versions, show
 from video_assets.settings.model import Settings
-from video_assets.sources.own_clips.sidecars import sidecars_of
 from video_assets.storage.durable import n_drafts, remove_old_drafts, write_text
 from video_assets.storage.encodings import decode
 from video_assets.storage.layout import Layout
@@ -38,6 +35,7 @@ from video_assets.storage.leases import hold
 from video_assets.storage.patching import ReplacedError
 from video_assets.storage.row_groups import groups, opened
 from video_assets.storage.stages import StageError, stage_hash
+from video_assets.takedown.files import remove_files
 from video_assets.takedown.outcome import FoundClip, Removal, TakedownReport, report_markdown
 from video_assets.takedown.redact import redact_version
 from video_assets.takedown.scrub import NAMING, IsGone, listings_of, parts_of, scrub_listing, scrub_parts, scrub_table, tables_of
@@ -45,8 +43,6 @@ from video_assets.tombstones.matching import Tombstones, are_among
 from video_assets.tombstones.requests import Request, read_request
 from video_assets.tombstones.table import add_tombstones, read_rows
 
-# A row that says so is about a file that was never a clip of ours.
-_NOT_OURS = frozenset({"outside_root", "not_a_file", "symlink_loop", "url", "empty_path"})
 _PATIENCE_S = 600.0
 _KILLED_AFTER_S = 3600.0  # a draft that nobody has written to for so long is a killed run's
 _FACTS = ("source", "path", "content_hash")
@@ -120,7 +116,7 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
     add_tombstones(layout, pd.DataFrame(_stones(planned), columns=["kind", "value", "cause"]).assign(request=planned.id))
     own = settings.own_clips
     roots = [layout.root, own.folder, own.root, own.captions and own.captions.parent]
-    removals = [_remove(clip, [root for root in roots if root is not None]) for clip in planned.clips]
+    removals = remove_files(planned.clips, roots=[root for root in roots if root is not None])
     tables, problems = _scrub(layout, planned)
     remove_old_drafts(layout, older_than_s=_KILLED_AFTER_S)
     # Contact sheets, previews, thumbnails and the page's tables show clips; the next runs, and the page, make new ones.
@@ -219,26 +215,6 @@ def _rows(path: Path, wanted: Sequence[str]) -> Iterator[pd.DataFrame]:
         columns = [name for name in names if name in wanted]
         if KEY.name in names and columns:
             yield from (table.to_pandas() for table in groups(file, [*dict.fromkeys([KEY.name, *columns])]))
-
-
-def _remove(clip: FoundClip, roots: Sequence[Path]) -> Removal:
-    """Delete the clip's file and the caption files beside it, and say what became of them."""
-    path = Path(os.path.abspath(clip.path))  # noqa: PTH100 - resolve() would follow symbolic links
-    if not clip.path or clip.reason in _NOT_OURS or not any(path.is_relative_to(root) for root in roots):
-        return Removal(clip, "not ours", detail="the file does not lie where clips may lie")
-    try:
-        if not path.is_symlink() and not path.exists():
-            return Removal(clip, "was gone already")
-        link = f"it was a symbolic link; its target is still there: {path.resolve()}" if path.is_symlink() else ""
-        n_bytes, sha256 = (path.stat().st_size, sha256_file(path)) if path.exists() else (0, "")
-        path.unlink()
-        sidecars = [sidecar for sidecar in sidecars_of(path) if sidecar.is_file()]
-        for sidecar in sidecars:
-            sidecar.unlink()
-    except OSError as error:
-        return Removal(clip, "failed", detail=error.strerror or str(error))
-    names = tuple(sidecar.name for sidecar in sidecars)
-    return Removal(clip, "removed", detail=link, n_bytes=n_bytes, sha256=sha256, sidecars=names)
 
 
 def _scrub(layout: Layout, planned: Takedown) -> tuple[dict[str, int], list[str]]:

@@ -1,0 +1,53 @@
+"""A clip's file goes with the words beside it, also when the run was killed or the user was faster; the report says what went."""
+
+from pathlib import Path
+
+import pytest
+from data_roots import Clip
+from take_downs import done, folder_of, published_root, request
+
+from video_assets.takedown.outcome import report_markdown
+
+WORDS = "the words that somebody wants gone"
+
+
+def root_with(tmp_path, *names, **sections):
+    """A published data root in which each clip has a file and a caption file."""
+    folder = folder_of(tmp_path / "root")
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_bytes(name.encode() * 9)
+        (folder / name).with_suffix(".txt").write_text(WORDS)
+    return folder, *published_root(tmp_path / "root", [Clip(name) for name in names], **sections)
+
+
+def outcomes(report):
+    return {removal.clip.clip_key.partition("/")[2]: removal.outcome for removal in report.removals}
+
+
+def test_the_caption_file_goes_also_when_the_clip_was_gone_already(tmp_path):
+    folder, layout, settings = root_with(tmp_path, "a.mp4", "b.mp4")
+    (folder / "a.mp4").unlink()
+    report = done(layout, settings, request(tmp_path, "a.mp4"))
+    assert not (folder / "a.txt").exists()
+    assert outcomes(report) == {"a.mp4": "was gone already"}
+    assert "| was gone already, caption files deleted: a.txt |" in report_markdown(report)
+    assert (folder / "b.txt").exists()
+
+
+def test_killed_between_the_two_files_the_same_request_finds_the_clip_again(tmp_path, monkeypatch):
+    folder, layout, settings = root_with(tmp_path, "a.mp4", "b.mp4")
+    unlink = Path.unlink
+
+    def killed(path, **options):
+        unlink(path, **options)
+        if path.parent == folder:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            done(layout, settings, request(tmp_path, "a.mp4"))
+    assert sorted(path.name for path in folder.iterdir()) == ["a.mp4", "b.mp4", "b.txt"]
+    assert outcomes(done(layout, settings, request(tmp_path, "a.mp4"))) == {"a.mp4": "removed"}
+    assert sorted(path.name for path in folder.iterdir()) == ["b.mp4", "b.txt"]
