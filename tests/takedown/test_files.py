@@ -51,3 +51,34 @@ def test_killed_between_the_two_files_the_same_request_finds_the_clip_again(tmp_
     assert sorted(path.name for path in folder.iterdir()) == ["a.mp4", "b.mp4", "b.txt"]
     assert outcomes(done(layout, settings, request(tmp_path, "a.mp4"))) == {"a.mp4": "removed"}
     assert sorted(path.name for path in folder.iterdir()) == ["b.mp4", "b.txt"]
+
+
+def test_a_caption_file_that_another_clip_uses_stays_until_that_clip_goes_too(tmp_path):
+    folder, layout, settings = root_with(tmp_path, "a.mov", "a.mp4", "b.mov", "b.mp4")
+    report = done(layout, settings, request(tmp_path, "a.mp4", "b.mp4", "b.mov"))
+    assert sorted(path.name for path in folder.iterdir()) == ["a.mov", "a.txt"]
+    page = report_markdown(report)
+    assert f"* a caption file that stays: {folder}/a.txt is the caption of a.mov, too, which stays" in page
+    assert "b.txt is the caption of" not in page
+    done(layout, settings, request(tmp_path, "a.mov"))
+    assert not list(folder.iterdir())
+
+
+def test_caption_files_in_a_folder_of_labels_are_looked_at_alike(tmp_path):
+    folder = folder_of(tmp_path / "root")
+    for name in ("videos/a.mp4", "clips/a.mp4", "videos/b.mp4"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    (folder / "labels").mkdir()
+    for name in ("a.txt", "b.TXT"):
+        (folder / "labels" / name).write_text(WORDS)
+    layout, settings = published_root(tmp_path / "root", [Clip("videos/a.mp4"), Clip("clips/a.mp4"), Clip("videos/b.mp4")])
+    done(layout, settings, request(tmp_path, "videos/a.mp4", "videos/b.mp4"))
+    assert [path.name for path in (folder / "labels").iterdir()] == ["a.txt"]
+
+
+def test_a_captions_table_that_is_called_like_a_clip_stays(tmp_path):
+    folder, layout, settings = root_with(tmp_path, "captions.mp4")
+    (folder / "captions.json").write_text("{}")
+    done(layout, settings, request(tmp_path, "captions.mp4"))
+    assert [path.name for path in folder.iterdir()] == ["captions.json"]

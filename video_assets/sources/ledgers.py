@@ -23,7 +23,6 @@ from video_assets.sources.own_clips.grown import NEEDED, TableBefore, news_of
 from video_assets.sources.own_clips.listing import ListedClips, list_in_parts, notes_on, scan_own_clips
 from video_assets.sources.own_clips.scan import Scan
 from video_assets.sources.own_clips.shards import add_unpacked, due_shards, unpack_shards
-from video_assets.sources.own_clips.sidecars import sidecars_of
 from video_assets.sources.own_clips.table_bytes import TableBytes
 from video_assets.sources.own_clips.unchanged import (
     Origin,
@@ -34,6 +33,7 @@ from video_assets.sources.own_clips.unchanged import (
     remembered_table,
     state_of,
 )
+from video_assets.sources.own_clips.used_sidecars import remove_with_sidecars
 from video_assets.storage.changes import patch_of
 from video_assets.storage.durable import hash_file, write_text
 from video_assets.storage.keys import KeyRange
@@ -137,12 +137,10 @@ def _unpack(layout: Layout, settings: Settings, scan: Scan, info: Callable[[str]
     add_unpacked(own, scan, store)
 
 
-def _remove_buried(rows: pd.DataFrame, store: Path) -> None:
+def _remove_buried(rows: pd.DataFrame, store: Path, suffixes: tuple[str, ...]) -> None:
     """A shard that was unpacked again brings clips back that were taken down; the ledger has them as such already."""
     taken = rows.loc[rows["reason"].eq("taken_down") & rows["path"].str.startswith(f"{store}/"), "path"]
-    for clip in map(Path, taken):
-        for path in (clip, *sidecars_of(clip)):
-            path.unlink(missing_ok=True)
+    remove_with_sidecars(map(Path, taken), suffixes)
 
 
 def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str, contents: TableBytes) -> None:
@@ -163,7 +161,7 @@ def _list_anew(layout: Layout, own: OwnClips, scan: Scan, buried: str, contents:
     _write_notes(layout, listed.notes)
     lines = _Buried(listed, read_tombstones(layout))
     content_hash = write_table_in_parts(path, LEDGER, lines.parts())
-    _remove_buried(lines.taken_down, layout.unpacked("own_clips"))
+    _remove_buried(lines.taken_down, layout.unpacked("own_clips"), own.suffixes)
     remember(layout.own_clips_origin, listed.origin, lines.statuses, ledger_hash=content_hash, tombstones=buried)
 
 

@@ -1,16 +1,16 @@
 """Files of clips that are taken down: deleted together with the caption files beside them.
 
 Belongs here: deleting, and what became of each file. Does not belong here: which clips, and the order of a take-down
-(`takedown.take_down`), which caption files are a clip's (`sources.own_clips.sidecars`).
+(`takedown.take_down`), which caption files are a clip's (`sources.own_clips.used_sidecars`).
 """
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from video_assets.publish.product_files import sha256_file
-from video_assets.sources.own_clips.sidecars import sidecars_of
+from video_assets.sources.own_clips.used_sidecars import UsedSidecars
 from video_assets.takedown.outcome import FoundClip, Removal
 
 # A row that says so is about a file that was never a clip of ours.
@@ -24,36 +24,61 @@ def place_of(clip: FoundClip, roots: Sequence[Path]) -> Path | None:
     return path if is_ours else None
 
 
-def remove_files(clips: Sequence[FoundClip], *, roots: Sequence[Path]) -> list[Removal]:
-    """Delete the clips' files and the caption files beside them, and say what became of each, in the same order."""
+def remove_files(
+    clips: Sequence[FoundClip], *, roots: Sequence[Path], suffixes: tuple[str, ...], tables: Collection[Path] = ()
+) -> list[Removal]:
+    """Delete the clips' files and the caption files beside them, and say what became of each, in the same order.
+
+    A caption file of another clip, too, stays when that clip is there and stays.
+
+    Args:
+        clips: all that go.
+        roots: the folders where clips may lie.
+        suffixes: endings of clips.
+        tables: captions tables, which stay.
+    """
+    places = {clip.clip_key: path for clip in clips if (path := place_of(clip, roots)) is not None}
+    sidecars = UsedSidecars(places.values(), suffixes, tables=tables)
     removals = []
     for clip in clips:
-        if (path := place_of(clip, roots)) is None:
+        if (path := places.get(clip.clip_key)) is None:
             removals.append(Removal(clip, "not ours", detail="the file does not lie where clips may lie"))
         else:
-            removals.append(_remove(clip, path))
+            removals.append(_remove(clip, path, sidecars))
     return removals
 
 
-def _remove(clip: FoundClip, path: Path) -> Removal:
+def _remove(clip: FoundClip, path: Path, sidecars: UsedSidecars) -> Removal:
     """Caption files go first: killed in between, the clip is still there, and the same request finds them again."""
     link = f"it was a symbolic link; its target is still there: {path.resolve()}" if path.is_symlink() else ""
     n_bytes, sha256 = _size_and_hash(path)
-    deleted, problems = [], []
+    deleted, shared, problems = _remove_sidecars(path, sidecars)
     is_there = False
-    for sidecar in sidecars_of(path):
-        try:
-            if sidecar.is_file() and _unlink(sidecar):
-                deleted.append(sidecar.name)
-        except OSError as error:
-            problems.append(f"{sidecar.name}: {error.strerror or error}")
     try:
         is_there = _unlink(path)
     except OSError as error:
         problems.append(error.strerror or str(error))
     outcome = "failed" if problems else "removed" if is_there else "was gone already"
     detail = "; ".join(problems) or (link if is_there else "")
-    return Removal(clip, outcome, detail=detail, n_bytes=n_bytes, sha256=sha256, sidecars=tuple(deleted))
+    return Removal(clip, outcome, detail, n_bytes, sha256, sidecars=tuple(deleted), shared_sidecars=tuple(shared))
+
+
+def _remove_sidecars(path: Path, sidecars: UsedSidecars) -> tuple[list[str], list[str], list[str]]:
+    """Names of those deleted, sentences about those that stay for another clip, and what went wrong."""
+    deleted, shared, problems = [], [], []
+    try:
+        for sidecar in sidecars.of(path):
+            if sidecar.user is not None:
+                shared.append(f"{sidecar.path} is the caption of {sidecar.user.name}, too, which stays")
+                continue
+            try:
+                _unlink(sidecar.path)
+                deleted.append(sidecar.path.name)
+            except OSError as error:
+                problems.append(f"{sidecar.path.name}: {error.strerror or error}")
+    except OSError as error:
+        problems.append(f"its caption files cannot be looked for: {error.strerror or error}")
+    return deleted, shared, problems
 
 
 def _size_and_hash(path: Path) -> tuple[int, str]:

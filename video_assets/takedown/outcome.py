@@ -26,7 +26,7 @@ class FoundClip:
 class Removal:
     """What became of a clip's file: `outcome` is removed | was gone already | failed | not ours.
 
-    `sidecars`: names of caption files that were deleted with it.
+    `sidecars`: names of caption files that were deleted with it; `shared_sidecars`: those that stay, and why.
     """
 
     clip: FoundClip
@@ -35,6 +35,7 @@ class Removal:
     n_bytes: int = 0
     sha256: str = ""
     sidecars: tuple[str, ...] = ()
+    shared_sidecars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,9 @@ def still_to_do(report: TakedownReport) -> list[str]:
     """What this program cannot remove, and what it failed to remove."""
     failed = [f"{r.clip.path}: {r.detail}" for r in report.removals if r.outcome == "failed"]
     links = [f"{r.clip.path}: {r.detail}" for r in report.removals if r.outcome == "removed" and r.detail]
+    shared = [
+        f"a caption file that stays: {told}; look whose words it holds" for r in report.removals for told in r.shared_sidecars
+    ]
     unread = [f"not understood, so nothing was done for it: `{line}` ({why})" for line, why in report.refused.items()]
     unfinished = [f"could not be deleted: {line}" for line in failed] + [f"could not be cleaned: {p}" for p in report.problems]
     shards = sorted({folder + ".tar" for r in report.removals for folder in r.clip.clip_key.split(".tar/")[:-1]})
@@ -90,6 +94,7 @@ def still_to_do(report: TakedownReport) -> list[str]:
         *unfinished,
         *([why] if report.n_drafts else []),
         *links,
+        *dict.fromkeys(shared),
         *packed,
         *foreign,
         "the captions table that the user keeps, and exclude.csv, when they name these clips: they are the user's own files",
@@ -146,7 +151,8 @@ def _clips(report: TakedownReport) -> str:
     if not report.removals:
         return "none"
     rows = [
-        f"| {_cell(r.clip.clip_key)} | {_cell(r.clip.cause)} | {_cell(_became(r))} | {r.n_bytes:,} | {r.sha256 or r.clip.content_hash} |"
+        f"| {_cell(r.clip.clip_key)} | {_cell(r.clip.cause)} | {_cell(_became(r))} | {r.n_bytes:,} | "
+        f"{r.sha256 or r.clip.content_hash} |"
         for r in report.removals
     ]
     return "\n".join(["| clip | asked for as | file | bytes | SHA-256, else xxh3-128 |", "|---|---|---|---:|---|", *rows])

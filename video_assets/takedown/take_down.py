@@ -36,7 +36,7 @@ from video_assets.storage.patching import ReplacedError
 from video_assets.storage.row_groups import groups, opened
 from video_assets.storage.stages import StageError, stage_hash
 from video_assets.takedown.files import remove_files
-from video_assets.takedown.outcome import FoundClip, Removal, TakedownReport, report_markdown
+from video_assets.takedown.outcome import FoundClip, TakedownReport, report_markdown
 from video_assets.takedown.redact import redact_version
 from video_assets.takedown.scrub import NAMING, IsGone, listings_of, parts_of, scrub_listing, scrub_parts, scrub_table, tables_of
 from video_assets.tombstones.matching import Tombstones, are_among
@@ -116,7 +116,12 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
     add_tombstones(layout, pd.DataFrame(_stones(planned), columns=["kind", "value", "cause"]).assign(request=planned.id))
     own = settings.own_clips
     roots = [layout.root, own.folder, own.root, own.captions and own.captions.parent]
-    removals = remove_files(planned.clips, roots=[root for root in roots if root is not None])
+    removals = remove_files(
+        planned.clips,
+        roots=[root for root in roots if root is not None],
+        suffixes=own.suffixes,
+        tables=[] if own.captions is None else [own.captions],
+    )
     tables, problems = _scrub(layout, planned)
     remove_old_drafts(layout, older_than_s=_KILLED_AFTER_S)
     # Contact sheets, previews, thumbnails and the page's tables show clips; the next runs, and the page, make new ones.

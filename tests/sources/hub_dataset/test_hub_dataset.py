@@ -199,6 +199,16 @@ def test_what_was_taken_down_is_neither_fetched_nor_unpacked_again(hub, refresh,
     assert hub.bytes_sent("train/a.mp4") == 0
 
 
+def test_the_caption_of_a_clip_that_stays_is_not_deleted_with_one_that_was_taken_down(hub, refresh, tmp_path):
+    hub.commit(REPO, {"train/a.mp4": b"clip a", "train/a.mov": b"clip b", "train/a.txt": b"words"})
+    assert captions(refresh()) == {"hub/train/a.mp4": "words", "hub/train/a.mov": "words"}
+    key = "hub/train/a.mp4"
+    add_tombstones(Layout(tmp_path), pd.DataFrame([{"kind": "clip_key", "value": key, "cause": key, "request": "1"}]))
+    for _ in range(2):
+        rows = refresh()
+    assert (captions(rows), faults(rows)) == ({"hub/train/a.mov": "words"}, {key: "taken_down"})
+
+
 def test_a_killed_run_goes_on_where_it_was(hub, refresh, tmp_path):
     hub.commit(REPO, FOLDER)
     refresh()

@@ -28,8 +28,9 @@ from video_assets.sources.listed import Listing
 from video_assets.sources.own_clips.listing import list_own_clips
 from video_assets.sources.own_clips.scan import Scan, scan_folder
 from video_assets.sources.own_clips.shards import add_unpacked
-from video_assets.sources.own_clips.sidecars import SUFFIXES, sidecars_of
+from video_assets.sources.own_clips.sidecars import SUFFIXES
 from video_assets.sources.own_clips.statuses import Finding
+from video_assets.sources.own_clips.used_sidecars import remove_with_sidecars
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
@@ -65,7 +66,8 @@ def refresh_hub(layout: Layout, settings: Settings, *, info: Callable[[str], Non
         rows = _list(layout, hub, wanted, fetched)
         notes += [note.replace("own_clips.", "hub.") for note in rows.attrs["notes"]]
         content_hash = write_table(layout.ledger(SOURCE), LEDGER, rows)
-        _remove_buried(rows)
+        taken_down = rows.loc[rows["reason"].eq("taken_down") & rows["path"].ne(""), "path"]
+        remove_with_sidecars(map(Path, taken_down), OwnClips().suffixes)
         if n_removed := remove_others(places, wanted):
             notes.append(f"removed {count(n_removed, 'files')} that the data set no longer has")
     if wanted.others:
@@ -176,9 +178,3 @@ def _scan(own: OwnClips, places: Places, wanted: Wanted, fetched: Fetched) -> Sc
         else:
             scan.notes.append(f"not fetched: {path}: {why}")
     return scan
-
-
-def _remove_buried(rows: pd.DataFrame) -> None:
-    for clip in map(Path, rows.loc[rows["reason"].eq("taken_down") & rows["path"].ne(""), "path"]):
-        for path in (clip, *sidecars_of(clip)):
-            path.unlink(missing_ok=True)

@@ -1,10 +1,10 @@
 """Caption files beside clips: `x.txt`, `x.caption` or `x.cls` holds the caption, `x.json` an object with it.
 
 Belongs here: where sidecars lie, sidecars to captions, reading none twice. Does not belong here: walking folders
-(`sources.own_clips.scan`).
+(`sources.own_clips.scan`), which of them go with a clip (`sources.own_clips.used_sidecars`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,16 +46,6 @@ class SidecarCaption(NamedTuple):
     problem: str = ""
     guess: str = ""
     captions: tuple[str, ...] = ()
-
-
-def sidecars_of(clip: Path) -> Iterator[Path]:
-    """Where caption files of a clip lie, if there are any."""
-    folders = [clip.parent]
-    if clip.parent.name.lower() in CLIP_FOLDERS:
-        folders += [clip.parent.with_name(name) for name in LABEL_FOLDERS]
-    for folder in folders:
-        for suffix in SUFFIXES:
-            yield folder / f"{clip.stem}{suffix}"
 
 
 def read_sidecar(path: Path, *, text_columns: tuple[str, ...], encoding: str | None) -> SidecarCaption:
