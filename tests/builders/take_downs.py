@@ -27,7 +27,8 @@ def published_root(root: Path, clips: Sequence[Clip], **sections) -> tuple[Layou
     rows = read_table(path, LEDGER).rows
     paths = [f"{folder}/{key.partition('/')[2].partition('#')[0]}" for key in rows["clip_key"]]
     write_table(path, LEDGER, rows.assign(path=paths))
-    after_listing(layout.root, clips, **sections)
+    # Nobody opens a clip without a caption.
+    after_listing(layout.root, [clip for clip in clips if clip.text], **sections)
     settings = settings_of(layout.root, **sections)
     publish(layout, settings)
     return layout, settings

@@ -13,14 +13,14 @@ from video_assets.publish.product_files import sha256_file
 from video_assets.sources.own_clips.used_sidecars import UsedSidecars
 from video_assets.takedown.outcome import FoundClip, Removal
 
-# A row that says so is about a file that was never a clip of ours.
-_NOT_OURS = frozenset({"outside_root", "not_a_file", "symlink_loop", "url", "empty_path"})
+NOT_OURS = frozenset({"outside_root", "not_a_file", "symlink_loop", "url", "empty_path"})
+"""Reasons of rows that are about a file that was never a clip of ours."""
 
 
 def place_of(clip: FoundClip, roots: Sequence[Path]) -> Path | None:
     """Where the clip's file is, or was; None when that is not below one of `roots`, where clips may lie."""
     path = Path(os.path.abspath(clip.path))  # noqa: PTH100 - resolve() would follow symbolic links
-    is_ours = clip.path and clip.reason not in _NOT_OURS and any(path.is_relative_to(root) for root in roots)
+    is_ours = clip.path and clip.reason not in NOT_OURS and any(path.is_relative_to(root) for root in roots)
     return path if is_ours else None
 
 

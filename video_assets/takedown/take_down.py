@@ -10,11 +10,10 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from video_assets.core.errors import SourceError
-from video_assets.core.schema import KEY
 from video_assets.exports.withdraw import Withdrawn, withdraw
 from video_assets.pipeline.shard_lists import keep_origin
 from video_assets.publish.manifest import read_manifest
@@ -33,19 +31,19 @@ from video_assets.storage.encodings import decode
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
 from video_assets.storage.patching import ReplacedError
-from video_assets.storage.row_groups import groups, opened
 from video_assets.storage.stages import StageError, stage_hash
 from video_assets.takedown.files import remove_files
+from video_assets.takedown.find import find
 from video_assets.takedown.outcome import FoundClip, TakedownReport, report_markdown
 from video_assets.takedown.redact import redact_version
-from video_assets.takedown.scrub import NAMING, IsGone, listings_of, parts_of, scrub_listing, scrub_parts, scrub_table, tables_of
+from video_assets.takedown.same_bytes import with_hash, with_same_bytes
+from video_assets.takedown.scrub import IsGone, listings_of, parts_of, scrub_listing, scrub_parts, scrub_table, tables_of
 from video_assets.tombstones.matching import Tombstones, are_among
 from video_assets.tombstones.requests import Request, read_request
 from video_assets.tombstones.table import add_tombstones, read_rows
 
 _PATIENCE_S = 600.0
 _KILLED_AFTER_S = 3600.0  # a draft that nobody has written to for so long is a killed run's
-_FACTS = ("source", "path", "content_hash")
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,10 @@ def plan_takedown(layout: Layout, file: Path) -> Takedown:
     # What the same lines led to earlier: rows that are buried no longer say what they were.
     earlier = read_rows(layout)
     named += list(earlier[earlier["cause"].isin(lines)][["kind", "value", "cause"]].itertuples(index=False, name=None))
-    clips = _find(layout, Tombstones(named))
+    clips = find(layout, Tombstones(named))
+    clips = with_same_bytes(layout, clips, {value: cause for kind, value, cause in named if kind == "content_hash"})
     twins = [("content_hash", clip.content_hash, clip.cause) for clip in clips.values() if clip.content_hash]
-    clips |= _find(layout, Tombstones(twins), known=clips, by=("content_hash",)) if twins else {}
+    clips |= find(layout, Tombstones(twins), known=clips, by=("content_hash",)) if twins else {}
     n_clips = _clips_by_line(layout, named, Counter(clip.cause for clip in clips.values()))
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return Takedown(
@@ -100,7 +99,7 @@ def _text_of(file: Path, content: bytes) -> str:
 def _clips_by_line(layout: Layout, named: list[tuple[str, str, str]], n_clips: Counter[str]) -> Counter[str]:
     """Clips that each line names; `n_clips` has each clip under one line, though several lines may name it."""
     while rest := [stone for stone in named if stone[2] not in n_clips]:
-        found = Counter(clip.cause for clip in _find(layout, Tombstones(rest)).values())
+        found = Counter(clip.cause for clip in find(layout, Tombstones(rest)).values())
         if not found:
             break
         n_clips = n_clips + found
@@ -113,6 +112,8 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
     Raises:
         StageError, OSError: the tombstones cannot be read or written; nothing was removed.
     """
+    # A clip that was never decoded has no hash yet, and must not come back under another name.
+    planned = replace(planned, clips=tuple(map(with_hash, planned.clips)))
     add_tombstones(layout, pd.DataFrame(_stones(planned), columns=["kind", "value", "cause"]).assign(request=planned.id))
     own = settings.own_clips
     roots = [layout.root, own.folder, own.root, own.captions and own.captions.parent]
@@ -185,41 +186,6 @@ def _stones(planned: Takedown) -> Iterator[tuple[str, str, str]]:
         yield "clip_key", clip.clip_key, clip.cause
         if clip.content_hash:
             yield "content_hash", clip.content_hash, clip.cause
-
-
-def _find(
-    layout: Layout, stones: Tombstones, *, known: Mapping[str, FoundClip] = MappingProxyType({}), by: Sequence[str] = NAMING
-) -> dict[str, FoundClip]:
-    """Clips that any table names by something in `stones`, with what all tables together know of them; but those `known`.
-
-    `by` are the columns that can name them.
-    """
-    causes: dict[str, str] = {}
-    for path in tables_of(layout):
-        for rows in _rows(path, by):
-            found = stones.causes(rows)
-            hits = found[found != ""]
-            for key, cause in zip(rows["clip_key"][hits.index], hits, strict=True):
-                causes.setdefault(key, cause)
-    causes = {key: cause for key, cause in causes.items() if key not in known}
-    facts: dict[str, dict[str, str]] = {key: {} for key in causes}
-    for path in tables_of(layout) if causes else ():
-        for rows in _rows(path, (*_FACTS, "origin", "reason")):
-            for row in rows[are_among(rows["clip_key"], causes)].to_dict("records"):
-                so_far = facts[row["clip_key"]]
-                told = {name: row[name] for name in _FACTS if isinstance(row.get(name), str)}
-                # What the ledger says goes before what other tables say; only its reason tells whose file it is.
-                facts[row["clip_key"]] = {**so_far, **told, "reason": row["reason"]} if "origin" in row else {**told, **so_far}
-    return {key: FoundClip(clip_key=key, cause=causes[key], **fact) for key, fact in facts.items()}
-
-
-def _rows(path: Path, wanted: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Clip keys and those of the wanted columns that a table has, a row group at a time; nothing of a table without these."""
-    with opened(path) as file:
-        names = file.schema_arrow.names
-        columns = [name for name in names if name in wanted]
-        if KEY.name in names and columns:
-            yield from (table.to_pandas() for table in groups(file, [*dict.fromkeys([KEY.name, *columns])]))
 
 
 def _scrub(layout: Layout, planned: Takedown) -> tuple[dict[str, int], list[str]]:

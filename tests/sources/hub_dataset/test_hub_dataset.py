@@ -207,6 +207,7 @@ def test_the_caption_of_a_clip_that_stays_is_not_deleted_with_one_that_was_taken
     for _ in range(2):
         rows = refresh()
     assert (captions(rows), faults(rows)) == ({"hub/train/a.mov": "words"}, {key: "taken_down"})
+    assert (tmp_path / "clips" / "hub" / "files" / "train" / "a.txt").exists()
 
 
 def test_a_killed_run_goes_on_where_it_was(hub, refresh, tmp_path):
