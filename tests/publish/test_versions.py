@@ -172,6 +172,20 @@ def test_a_csv_compares_like_its_parquet_twin(tmp_path):
     assert list(by_csv.rows())[-1].after == {"fps": 24.0}
 
 
+@pytest.mark.parametrize("at", [0, 5, 9])
+def test_a_caption_of_megabytes_compares_like_any_other(tmp_path, at):
+    long = [replace(clip, text="many words, " * 300_000) if number == at else clip for number, clip in enumerate(CLIPS)]
+    first = publish_clips(tmp_path / "a", long)
+    second = publish_clips(tmp_path / "b", [*(clip for clip in long if clip is not long[3]), *NEW])
+    by_csv, by_table = compare_tables(first.csv, second.csv), compare_tables(first.table, second.table)
+    assert list(by_csv.rows()) == list(by_table.rows())
+    assert [(row.change, row.path[-6:]) for row in by_csv.rows()] == [
+        ("dropped", "06.mp4"),
+        ("added", "03.mp4"),
+        ("added", "11.mp4"),
+    ]
+
+
 def test_moved_rows_that_changed_are_told_with_the_right_values(tmp_path):
     rows = pd.DataFrame(
         {

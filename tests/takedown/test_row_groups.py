@@ -192,3 +192,21 @@ def test_the_rows_of_a_listing_stay_without_the_words(tmp_path):
     words = {"text": "", "extras": "{}"}
     assert pq.read_table(listing).to_pylist() == [before[0], before[1] | words, before[2]]
     assert take_down(layout, settings, plan_takedown(layout, file)).tables == {}
+
+
+def test_captions_of_megabytes_stay_and_go_like_any_other(tmp_path):
+    words = {"a.mp4": "a" * 3_000_000, "b.mp4": "dog", "c.mp4": "many words, " * 300_000, "d.mp4": "dog"}
+    layout, settings = listed(tmp_path / "root", [Clip(name, text=text) for name, text in words.items()])
+    csv.field_size_limit(1 << 23)
+    publish(layout, settings)
+    folder = layout.root / "training" / "versions" / "000001"
+    kept = dict(words)
+    # At first the twin says which lines are whose; then it is not what was published, and the CSV is read as a whole.
+    for name in ("b.mp4", "c.mp4"):
+        del kept[name]
+        (tmp_path / "request.txt").write_text(name)
+        planned = plan_takedown(layout, tmp_path / "request.txt")
+        report = redact_versions(layout, settings, planned, take_down(layout, settings, planned))
+        assert report.versions == {"1": 1}
+        assert [row["text"] for row in read_rows(folder / "training.csv")] == list(kept.values())
+        assert problems_in(folder, read_manifest(folder / "training.manifest.json")) == []

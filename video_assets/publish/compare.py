@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 import xxhash
 
@@ -23,6 +22,7 @@ from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import TRAINING
 from video_assets.publish.rules.diff import Diff, Digest, compare
 from video_assets.publish.rules.manifest import Examples
+from video_assets.publish.training_csv import csv_batches
 from video_assets.storage.row_group_bytes import hashes_of
 from video_assets.storage.tables import ROWS_PER_GROUP
 
@@ -175,11 +175,7 @@ def _rows_at(path: Path, rows: npt.NDArray[np.int64], columns: list[str]) -> Ite
 
 def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     if path.suffix == ".csv":
-        types = {name: TRAINING.arrow.field(name).type for name in TRAINING.names}
-        options = pc_csv.ConvertOptions(column_types=types, include_columns=columns, strings_can_be_null=False)
-        parse = pc_csv.ParseOptions(newlines_in_values=True)
-        with pc_csv.open_csv(path, parse_options=parse, convert_options=options) as reader:
-            yield from reader
+        yield from csv_batches(path, columns)
         return
     with pq.ParquetFile(path, pre_buffer=False) as file:
         missing = set(columns) - set(file.schema_arrow.names)

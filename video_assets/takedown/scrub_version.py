@@ -11,13 +11,13 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import DROPPED, TRAINING
 from video_assets.publish.product_files import sha256_file
 from video_assets.publish.rules.rows import csv_header, csv_rows
 from video_assets.publish.segments import segments_of
+from video_assets.publish.training_csv import csv_batches, csv_table
 from video_assets.storage.durable import durable_write
 from video_assets.storage.row_group_bytes import is_ours_and_sound
 from video_assets.storage.row_groups import parts
@@ -73,7 +73,7 @@ def _scrub_lines(path: Path, gone: pa.Array, lines: Sequence[Lines]) -> int:
             file.write(source.read(len(csv_header())))
             for part in lines:
                 found = source.read(part.n_bytes)
-                file.write(csv_rows(_others(_parsed(found), gone)) if part.n_gone else found)
+                file.write(csv_rows(_others(csv_table(found), gone)) if part.n_gone else found)
     return n_gone
 
 
@@ -91,22 +91,8 @@ def scrub_dropped(path: Path, clips: pd.DataFrame) -> None:
     write_table(path, DROPPED, every)
 
 
-_CSV = {
-    "parse_options": pc_csv.ParseOptions(newlines_in_values=True),
-    "convert_options": pc_csv.ConvertOptions(
-        column_types={name: TRAINING.arrow.field(name).type for name in TRAINING.names}, strings_can_be_null=False
-    ),
-}
-
-
 def _csv_tables(path: Path) -> Iterator[pa.Table]:
-    with pc_csv.open_csv(path, **_CSV) as reader:
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
-
-
-def _parsed(lines: bytes) -> pa.Table:
-    return pc_csv.read_csv(pa.BufferReader(csv_header() + lines), **_CSV).combine_chunks()
+    return (pa.Table.from_batches([batch]) for batch in csv_batches(path))
 
 
 def _others(rows: pa.Table, gone: pa.Array) -> pa.Table:
