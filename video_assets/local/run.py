@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from video_assets.core.errors import UsageError
+from video_assets.core.errors import MendableError, UsageError
 from video_assets.core.sharding import shard_keys
 from video_assets.core.units import count
 from video_assets.definitions import build_defs
 from video_assets.defs.jobs import DECODE, PREPARE, PUBLISH
 from video_assets.local.dagster_home import (
     explained_history,
+    home_of,
     other_users_history,
     prepare_home,
     require_writable,
@@ -73,11 +74,24 @@ def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callab
     report = bury_and_remove(layout, settings, planned)
     published = "nothing was published yet"
     if layout.versions.exists() and settings.sources:
-        error, _ = _run_jobs(settings, terminal=terminal, say=say, prepare=["enriched_metadata", "size_filtered"])
-        # Whatever came of it: the rows leave the versions that are there.
-        published = f"not yet: {error}" if error else f"version {read_published(layout, settings).version}"
+        published = _publish_without(layout, settings, terminal=terminal, say=say)
     report = replace(redact_versions(layout, settings, planned, report), published=published)
     return report, write_report(layout, report)
+
+
+def _publish_without(layout: Layout, settings: Settings, *, terminal: Progress, say: Callable[[str], None]) -> str:
+    """Publish without the clips that were taken down; says which version it is, or why there is none yet."""
+    try:
+        error, _ = _run_jobs(settings, terminal=terminal, say=say, prepare=["enriched_metadata", "size_filtered"])
+        return f"not yet: {error}" if error else f"version {read_published(layout, settings).version}"
+    except MendableError as problem:
+        return f"not yet: {problem}"
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the clips must leave the versions that are there
+        first_line = next(iter(str(problem).splitlines()), "")
+        home = home_of(layout, settings.dagster_home)
+        return (
+            f"not yet: {type(problem).__name__}: {first_line} (Dagster's history is in {home}); mend it, then `video-assets run`"
+        )
 
 
 def clean_up_history(settings: Settings, *, keep_days: int) -> "CleanedUp":
