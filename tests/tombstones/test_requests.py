@@ -23,6 +23,7 @@ VIDEO = "---_iRTHryQ"
         (VIDEO, "source_id", VIDEO),
         (f"https://youtu.be/{VIDEO}?si=1", "url", f"youtube.com/watch?v={VIDEO}"),
         ("xxh3:" + "0" * 32, "content_hash", "0" * 32),
+        ("shared:dog.mp4", "file_name", "shared:dog.mp4"),
     ],
 )
 def test_a_line_is_a_key_a_path_a_name_an_address_an_id_or_a_hash(line, kind, value):
@@ -93,6 +94,37 @@ def test_of_a_row_the_first_column_with_a_value_counts_and_a_row_without_one_is_
     request = read_request("id,url,clip_key\n1,https://example.org/a,\n2,,own_clips/b.mp4\n,,\n")
     assert [entry.value for entry in request.entries] == ["example.org/a", "own_clips/b.mp4"]
     assert list(request.refused) == ["row 3: ,,"]
+
+
+@pytest.mark.parametrize(
+    ("row", "fields"),
+    [("d.mp4,a.mov,mine", "3 fields"), ("d.mp4", "1 field"), ("d.mp4,mine,", "3 fields"), ('"d,e.mp4",a,b', "3 fields")],
+)
+def test_a_row_with_more_or_fewer_fields_than_the_header_is_refused(row, fields):
+    request = read_request(f"path,why\na.mp4,mine\n{row}\nb.mp4,\n")
+    assert [entry.value for entry in request.entries] == ["a.mp4", "b.mp4"]
+    (line,) = request.refused
+    assert line.startswith("row 2: d")
+    assert f"the row has {fields}, the header 2" in request.refused[line]
+
+
+def test_a_table_of_one_column_has_no_second_name_in_a_row():
+    request = read_request("path\nd.mp4,a.mov\nb.mp4\n")
+    assert [entry.value for entry in request.entries] == ["b.mp4"]
+    assert list(request.refused) == ["row 1: d.mp4,a.mov"]
+
+
+@pytest.mark.parametrize(
+    "line", ["xxh3:zz", "xxh3:d0ebc1", "xxh3:", "XXH3:" + "0" * 31, "sha256:" + "0" * 64, "xxh3-128:" + "0" * 32]
+)
+def test_what_is_called_a_hash_and_is_none_is_refused(line):
+    request = read_request(f"{line}\npath.mp4")
+    assert [entry.value for entry in request.entries] == ["path.mp4"]
+    assert "xxh3: and 32 hex digits" in request.refused[line]
+
+
+def test_a_hash_in_upper_case_is_that_hash():
+    assert entries_of("XXH3:" + "AB" * 16) == (Entry("content_hash", "ab" * 16, "XXH3:" + "AB" * 16),)
 
 
 @pytest.mark.parametrize("is_table", [True, False])

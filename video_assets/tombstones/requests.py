@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from video_assets.core.addresses import is_address, may_be_address, normal_url
 from video_assets.core.captions import DELIMITERS
 from video_assets.core.errors import SourceError
+from video_assets.core.units import count
 
 Kind = Literal["clip_key", "path", "url", "member", "file_name", "source_id", "content_hash"]
 
@@ -29,7 +30,8 @@ _IDS = ("source_id", "video_id", "videoid", "youtube_id")
 _NAMES = ("path", "video_path", "file_path", "file_name", "filename", "file", "video", "member", "clip", "id", "name")
 COLUMNS = ("clip_key", *_ADDRESSES, *_IDS, *_NAMES)
 
-_HASH = re.compile(r"xxh3:([0-9a-f]{32})")
+_HASH = re.compile(r"xxh3:([0-9a-f]{32})", re.IGNORECASE)
+_LIKE_HASH = re.compile(r"(xxh(ash)?|sha|md|blake)[\d_-]*[bs]?[\d_-]*:", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{2,5}$")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -92,7 +94,7 @@ def read_request(text: str, *, name: str = "the request", is_table: bool = False
         return Request((), comments=comments)
     delimiter, header = _header_of(lines[0])
     if columns := _naming_columns(header):
-        return _of_rows(lines, delimiter, columns, comments=comments, name=name)
+        return _of_rows(lines, delimiter, columns, n_fields=len(header), comments=comments, name=name)
     is_list = len(header) == 1 and ("/" in lines[0] or bool(_SUFFIX.search(lines[0])))
     if (is_table and not is_list) or _looks_like_table(lines, delimiter, n_fields=len(header)):
         raise SourceError(
@@ -114,7 +116,9 @@ def entries_of(text: str) -> tuple[Entry, ...]:
         ValueError: nothing that could be told from other clips; says why.
     """
     if match := _HASH.fullmatch(text):
-        return (Entry("content_hash", match[1], text),)
+        return (Entry("content_hash", match[1].lower(), text),)
+    if _LIKE_HASH.match(text):
+        raise ValueError("not a hash that clips are known by: that is xxh3: and 32 hex digits")
     if text.lower().startswith("file://"):
         return _spellings("path", unquote(text[7:]), text)
     if is_address(text):
@@ -170,19 +174,25 @@ def _of_cells(cells: Iterable[str], comments: tuple[str, ...]) -> Request:
     return Request(tuple(entries.values()), refused, repeated, comments)
 
 
-def _of_rows(lines: Sequence[str], delimiter: str, columns: Sequence[int], *, comments: tuple[str, ...], name: str) -> Request:
-    cells, empty = [], {}
+def _of_rows(
+    lines: Sequence[str], delimiter: str, columns: Sequence[int], *, n_fields: int, comments: tuple[str, ...], name: str
+) -> Request:
+    cells, unusable = [], {}
     try:
         for number, row in enumerate(csv.reader(lines[1:], delimiter=delimiter, strict=True), start=1):
             cell = next((row[at].strip() for at in columns if at < len(row) and row[at].strip()), "")
-            if cell:
+            if len(row) == n_fields and cell:
                 cells.append(cell)
-            else:
-                empty[f"row {number}: {delimiter.join(row)}"] = "the row names nothing: its columns for that are empty"
+                continue
+            why = "the row names nothing: its columns for that are empty"
+            if len(row) != n_fields:
+                has = f"the row has {count(len(row), 'fields')}, the header {n_fields}"
+                why = f"{has}: put quotes around a field with {delimiter!r} in it"
+            unusable[f"row {number}: {delimiter.join(row)}"] = why
     except csv.Error as error:
         raise SourceError(f"{name}: not readable as CSV ({error}); save it again, with quotes around fields") from None
     request = _of_cells(cells, comments)
-    return replace(request, refused={**request.refused, **empty})
+    return replace(request, refused={**request.refused, **unusable})
 
 
 def _header_of(line: str) -> tuple[str, list[str]]:
