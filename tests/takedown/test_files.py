@@ -1,5 +1,6 @@
 """A clip's file goes with the words beside it, also when the run was killed or the user was faster; the report says what went."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,40 @@ def test_a_captions_table_that_is_called_like_a_clip_stays(tmp_path):
     (folder / "captions.json").write_text("{}")
     done(layout, settings, request(tmp_path, "captions.mp4"))
     assert [path.name for path in folder.iterdir()] == ["captions.json"]
+
+
+def test_the_target_of_a_link_is_told_only_when_it_is_there_at_the_end(tmp_path):
+    folder, layout, settings = root_with(tmp_path, "link.mp4", "other link.mp4", "plain.mp4", "target.mp4")
+    for name, target in (("link.mp4", "plain.mp4"), ("other link.mp4", "target.mp4")):
+        (folder / name).unlink()
+        (folder / name).symlink_to(folder / target)
+    (folder / "target.mp4").rename(tmp_path / "target.mp4")
+    (folder / "target.mp4").symlink_to(tmp_path / "target.mp4")
+    report = done(layout, settings, request(tmp_path, "link.mp4", "plain.mp4", "other link.mp4"))
+    page = report_markdown(report)
+    assert set(outcomes(report).values()) == {"removed"}
+    assert not (folder / "link.mp4").is_symlink()
+    assert f"its target is still there: {tmp_path}/target.mp4" in page
+    assert "plain.mp4: it was" not in page
+    assert f"still there: {folder}" not in page
+
+
+def test_a_further_row_of_a_file_is_removed_with_it_and_counts_no_bytes(tmp_path):
+    folder = folder_of(tmp_path / "root")
+    folder.mkdir(parents=True)
+    (folder / "plain.mp4").write_bytes(b"plain")
+    row = Clip("plain.mp4#captions.csv:41", status="failed", reason="duplicate_path")
+    layout, settings = published_root(tmp_path / "root", [Clip("plain.mp4"), row, Clip("b.mp4")])
+    report = done(layout, settings, request(tmp_path, "own_clips/plain.mp4", "own_clips/plain.mp4#captions.csv:41"))
+    told = [(removal.outcome, removal.n_bytes, len(removal.sha256)) for removal in report.removals]
+    assert told == [("removed", 5, 64), ("removed", 0, 64)]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may delete everything")
+def test_a_clip_that_cannot_be_deleted_has_its_bytes_in_the_report(tmp_path):
+    folder, layout, settings = root_with(tmp_path, "a.mp4", "b.mp4")
+    folder.chmod(0o500)
+    report = done(layout, settings, request(tmp_path, "a.mp4"))
+    folder.chmod(0o700)
+    assert [(removal.outcome, removal.n_bytes) for removal in report.removals] == [("failed", 45)]
+    assert "a.txt: Permission denied" in report_markdown(report)

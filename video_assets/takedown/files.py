@@ -7,6 +7,7 @@ Belongs here: deleting, and what became of each file. Does not belong here: whic
 import os
 import stat
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from video_assets.publish.product_files import sha256_file
@@ -39,18 +40,36 @@ def remove_files(
     """
     places = {clip.clip_key: path for clip in clips if (path := place_of(clip, roots)) is not None}
     sidecars = UsedSidecars(places.values(), suffixes, tables=tables)
+    links = {path: target for path in places.values() if (target := _target(path))}
+    done: dict[Path, Removal] = {}
     removals = []
     for clip in clips:
-        if (path := places.get(clip.clip_key)) is None:
+        path = places.get(clip.clip_key)
+        if path is None:
             removals.append(Removal(clip, "not ours", detail="the file does not lie where clips may lie"))
+        elif path in done:  # a further row of the same file
+            removals.append(replace(done[path], clip=clip, n_bytes=0, sidecars=(), shared_sidecars=()))
         else:
-            removals.append(_remove(clip, path, sidecars))
-    return removals
+            done[path] = _remove(clip, path, sidecars)
+            removals.append(done[path])
+    # Only now is it known which targets are still there.
+    left = {path: target for path, target in links.items() if target.exists()}
+    return [_with_target(removal, left.get(places.get(removal.clip.clip_key, Path()))) for removal in removals]
+
+
+def _target(path: Path) -> Path | None:
+    """Where a symbolic link leads; None when it is none, or leads nowhere."""
+    return Path(os.path.realpath(path)) if path.is_symlink() and path.exists() else None
+
+
+def _with_target(removal: Removal, target: Path | None) -> Removal:
+    if target is None or removal.outcome != "removed":
+        return removal
+    return replace(removal, detail=f"it was a symbolic link; its target is still there: {target}")
 
 
 def _remove(clip: FoundClip, path: Path, sidecars: UsedSidecars) -> Removal:
     """Caption files go first: killed in between, the clip is still there, and the same request finds them again."""
-    link = f"it was a symbolic link; its target is still there: {path.resolve()}" if path.is_symlink() else ""
     n_bytes, sha256 = _size_and_hash(path)
     deleted, shared, problems = _remove_sidecars(path, sidecars)
     is_there = False
@@ -59,8 +78,7 @@ def _remove(clip: FoundClip, path: Path, sidecars: UsedSidecars) -> Removal:
     except OSError as error:
         problems.append(error.strerror or str(error))
     outcome = "failed" if problems else "removed" if is_there else "was gone already"
-    detail = "; ".join(problems) or (link if is_there else "")
-    return Removal(clip, outcome, detail, n_bytes, sha256, sidecars=tuple(deleted), shared_sidecars=tuple(shared))
+    return Removal(clip, outcome, "; ".join(problems), n_bytes, sha256, sidecars=tuple(deleted), shared_sidecars=tuple(shared))
 
 
 def _remove_sidecars(path: Path, sidecars: UsedSidecars) -> tuple[list[str], list[str], list[str]]:

@@ -81,7 +81,9 @@ def still_to_do(report: TakedownReport) -> list[str]:
         f"a caption file that stays: {told}; look whose words it holds" for r in report.removals for told in r.shared_sidecars
     ]
     unread = [f"not understood, so nothing was done for it: `{line}` ({why})" for line, why in report.refused.items()]
-    unfinished = [f"could not be deleted: {line}" for line in failed] + [f"could not be cleaned: {p}" for p in report.problems]
+    unfinished = [f"could not be deleted: {line}" for line in dict.fromkeys(failed)] + [
+        f"could not be cleaned: {p}" for p in report.problems
+    ]
     shards = sorted({folder + ".tar" for r in report.removals for folder in r.clip.clip_key.split(".tar/")[:-1]})
     packed = [f"the tar files that these clips were unpacked from still hold them: {', '.join(shards)}"] if shards else []
     foreign = [
@@ -93,7 +95,7 @@ def still_to_do(report: TakedownReport) -> list[str]:
         *unread,
         *unfinished,
         *([why] if report.n_drafts else []),
-        *links,
+        *dict.fromkeys(links),
         *dict.fromkeys(shared),
         *packed,
         *foreign,
