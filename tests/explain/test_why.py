@@ -2,10 +2,12 @@
 
 import json
 
+import pandas as pd
 import pytest
-from data_roots import Clip, check, fill, make_lists, settings_of
+from data_roots import Clip, after_listing, check, fill, make_lists, settings_of
+from take_downs import done, published_root, request
 
-from video_assets.core.schema import LEDGER
+from video_assets.core.schema import DROPPED, LEDGER
 from video_assets.core.sharding import shard_of
 from video_assets.explain.why import explain, find_clips
 from video_assets.publish.publish import publish
@@ -173,6 +175,45 @@ def test_another_number_of_shards_is_looked_up_by_the_settings(tmp_path):
     layout, _ = fill(tmp_path, CLIPS)
     step = why((layout, settings_of(tmp_path, decode={"n_shards": 5})), "day/b.mp4").decisive
     assert (step.stage, step.fate) == ("shard_lists", "pending")
+
+
+def test_a_clip_that_was_taken_down_is_told_with_the_stage_that_the_tables_count(tmp_path):
+    clips = [Clip("a.mp4"), Clip("b.mp4")]
+    layout, settings = published_root(tmp_path / "root", clips)
+    for stage in ("training_csv", "enriched_metadata"):  # the version is redacted; then another one is published
+        if stage == "training_csv":
+            done(layout, settings, request(tmp_path, "a.mp4"))
+        else:
+            after_listing(layout.root, clips)
+            publish(layout, settings)
+        rows = read_table(layout.dropped, DROPPED).rows
+        assert rows[["clip_key", "stage", "reason"]].values.tolist() == [["own_clips/a.mp4", stage, "taken_down"]]
+        step = why((layout, settings), "a.mp4").decisive
+        assert (step.stage, step.fate, step.reason) == (stage, "dropped", "taken_down")
+
+
+def test_a_clip_that_was_taken_down_before_any_stage_saw_it_is_dropped_by_the_first(tmp_path):
+    layout, settings = fill(tmp_path, [Clip("a.mp4", status="failed", reason="taken_down")], upto="own_clips")
+    assert why((layout, settings), "a.mp4").decisive.stage == "enriched_metadata"
+
+
+@pytest.mark.parametrize("is_published_first", [True, False])
+def test_a_row_that_only_has_the_path_of_a_published_clip_is_not_said_to_be_published(tmp_path, is_published_first):
+    layout, settings = fill(tmp_path, CLIPS)
+    publish(layout, settings)
+    rows = read_table(layout.ledger("own_clips"), LEDGER).rows
+    first = rows[rows["clip_key"] == "own_clips/day/a.mp4"]
+    others = [
+        first.assign(clip_key=f"own_clips/day/a.mp4#{name}", status="failed", reason=reason, detail="x")
+        for name, reason in (("c.csv:4", "duplicate_path"), ("folder", "unsupported_name"))
+    ]
+    write_table(layout.ledger("own_clips"), LEDGER, LEDGER.frame(pd.concat([rows, *others]).sort_values("clip_key")))
+    if is_published_first:
+        after_listing(tmp_path, CLIPS)
+        publish(layout, settings)
+    for key in ("own_clips/day/a.mp4#c.csv:4", "own_clips/day/a.mp4#folder"):
+        assert [step.fate for step in why((layout, settings), key).steps] == ["dropped"]
+    assert why((layout, settings), "own_clips/day/a.mp4").status == "kept"
 
 
 def test_a_torn_table_is_an_error_that_names_it(tmp_path):

@@ -36,6 +36,8 @@ _FATES: Mapping[str, Fate] = {"ok": "kept", "waiting": "waiting"}
 _NOT_YET = "not materialized yet"
 _OLDER = "made before the clip was listed as it is now: materialize it again"
 _MAX_CLIPS = 20
+# Rows whose path is another clip's, or is escaped and may be spelled like another's.
+_PATH_OF_ANOTHER = frozenset({"duplicate_path", "unsupported_name"})
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,14 @@ class _Clip:
             step = ask()
             yield step
             if step.fate != "kept":
-                yield from self._still_published()
+                yield from self._still_published(step)
                 return
 
-    def _still_published(self) -> Iterator[Step]:
+    def _still_published(self, step: Step) -> Iterator[Step]:
+        """The training table names rows by path: its row is this clip's when that is the clip's own, and it did not drop it."""
         table = self._layout.training_table(self._settings.product_name)
-        if self._is_published(table):
+        is_own = step.reason not in _PATH_OF_ANOTHER and self._row(self._layout.dropped, DROPPED) is None
+        if is_own and self._is_published(table):
             detail = "the training CSV is older than that and still has the clip"
             yield Step("training_csv", "kept", detail=detail, file=str(table))
 
@@ -178,9 +182,18 @@ class _Clip:
         enabled = [each for each in self._settings.sources if each.name == source]
         for path in ledgers(self._layout, enabled).values():
             if (row := self._row(path, LEDGER)) is not None:
+                if row["reason"] == "taken_down":
+                    return self._taken_down(row, path)
                 fate = _FATES.get(row["status"], "dropped")
                 return Step(source, fate, row["reason"], row["detail"] or row["origin"], str(path))
         return Step(source, "dropped", "gone", "no longer listed")
+
+    def _taken_down(self, listed: pd.Series, ledger: Path) -> Step:
+        """The ledger only keeps the key: the stage that asked the tombstones, or the redacted version, counts the clip."""
+        for path in (dropped_path(self._layout.enriched_metadata), self._layout.dropped):
+            if (row := self._row(path, DROPPED)) is not None and row["reason"] == "taken_down":
+                return Step(row["stage"], "dropped", row["reason"], row["detail"], str(path))
+        return Step("enriched_metadata", "dropped", listed["reason"], listed["detail"], str(ledger))
 
     def _stage(self, stage: str, path: Path, spec: TableSpec = CLIPS) -> Step:
         """Kept, dropped with reason, or not seen by this stage."""
