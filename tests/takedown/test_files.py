@@ -112,6 +112,20 @@ def test_a_further_row_of_a_file_is_removed_with_it_and_counts_no_bytes(tmp_path
     assert told == [("removed", 5, 64), ("removed", 0, 64)]
 
 
+def test_a_file_whose_name_is_not_utf8_goes_and_not_the_one_that_is_spelled_alike(tmp_path):
+    folder = folder_of(tmp_path / "root")
+    folder.mkdir(parents=True)
+    spelled = "caf\\xe9"
+    for stem in (spelled, "caf\udce9"):
+        (folder / f"{stem}.mp4").write_bytes(b"a clip")
+        (folder / f"{stem}.txt").write_text(WORDS)
+    row = Clip(f"{spelled}.mp4#folder", status="failed", reason="unsupported_name", text="")
+    layout, settings = published_root(tmp_path / "root", [Clip(f"{spelled}.mp4"), row])
+    report = done(layout, settings, request(tmp_path, f"own_clips/{spelled}.mp4#folder"))
+    assert outcomes(report) == {f"{spelled}.mp4#folder": "removed"}
+    assert sorted(path.name for path in folder.iterdir()) == [f"{spelled}.mp4", f"{spelled}.txt"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may delete everything")
 def test_a_clip_that_cannot_be_deleted_has_its_bytes_in_the_report(tmp_path):
     folder, layout, settings = root_with(tmp_path, "a.mp4", "b.mp4")

@@ -56,6 +56,13 @@ def test_an_address_needs_no_scheme(line):
     assert entries_of(line) == (Entry("url", f"youtube.com/watch?v={VIDEO}", line),)
 
 
+def test_a_backslash_may_be_part_of_a_name():
+    assert Entry("file_name", "caf\\xe9.mp4", "caf\\xe9.mp4") in entries_of("caf\\xe9.mp4")
+    key = "own_clips/caf\\xe9.mp4#captions.csv:4"
+    assert Entry("clip_key", key, key) in entries_of(key)
+    assert Entry("path", "/nfs/caf\\xe9.mp4", "/nfs/caf\\xe9.mp4") in entries_of("/nfs/caf\\xe9.mp4")
+
+
 def test_what_could_be_a_folder_or_a_host_counts_as_both():
     assert {entry.kind for entry in entries_of("cdn.example.org/a.mp4")} == {"member", "url"}
     assert {entry.kind for entry in entries_of("folder/a.mp4")} == {"member"}

@@ -5,6 +5,9 @@ here: what a text says (`core.captions`, `core.addresses`), which encoding a fil
 """
 
 import codecs
+import re
+
+_ESCAPED_BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 
 
 def is_storable(text: str) -> bool:
@@ -45,3 +48,12 @@ def escape(name: str) -> str:
     """
     chars = [f"\\x{ord(char) - 0xDC00:02x}" if "\udc80" <= char <= "\udcff" else char for char in name]
     return "".join(chars).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def unescape(name: str) -> str:
+    r"""The name of a file that is not UTF-8, from what `escape` made of it.
+
+    >>> unescape("caf\\xe9.mp4") == "caf\udce9.mp4"
+    True
+    """
+    return _ESCAPED_BYTE.sub(lambda match: chr(0xDC00 + int(match[1], 16)), name)

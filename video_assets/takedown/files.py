@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from video_assets.core.text import escape, unescape
 from video_assets.publish.product_files import sha256_file
 from video_assets.sources.own_clips.used_sidecars import UsedSidecars
 from video_assets.takedown.outcome import FoundClip, Removal
@@ -20,7 +21,9 @@ NOT_OURS = frozenset({"outside_root", "not_a_file", "symlink_loop", "url", "empt
 
 def place_of(clip: FoundClip, roots: Sequence[Path]) -> Path | None:
     """Where the clip's file is, or was; None when that is not below one of `roots`, where clips may lie."""
-    path = Path(os.path.abspath(clip.path))  # noqa: PTH100 - resolve() would follow symbolic links
+    # An escaped name may be spelled like another file's.
+    name = unescape(clip.path) if clip.reason == "unsupported_name" else clip.path
+    path = Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow symbolic links
     is_ours = clip.path and clip.reason not in NOT_OURS and any(path.is_relative_to(root) for root in roots)
     return path if is_ours else None
 
@@ -65,7 +68,7 @@ def _target(path: Path) -> Path | None:
 def _with_target(removal: Removal, target: Path | None) -> Removal:
     if target is None or removal.outcome != "removed":
         return removal
-    return replace(removal, detail=f"it was a symbolic link; its target is still there: {target}")
+    return replace(removal, detail=f"it was a symbolic link; its target is still there: {escape(str(target))}")
 
 
 def _remove(clip: FoundClip, path: Path, sidecars: UsedSidecars) -> Removal:
@@ -87,13 +90,13 @@ def _remove_sidecars(path: Path, sidecars: UsedSidecars) -> tuple[list[str], lis
     try:
         for sidecar in sidecars.of(path):
             if sidecar.user is not None:
-                shared.append(f"{sidecar.path} is the caption of {sidecar.user.name}, too, which stays")
+                shared.append(escape(f"{sidecar.path} is the caption of {sidecar.user.name}, too, which stays"))
                 continue
             try:
                 _unlink(sidecar.path)
-                deleted.append(sidecar.path.name)
+                deleted.append(escape(sidecar.path.name))
             except OSError as error:
-                problems.append(f"{sidecar.path.name}: {error.strerror or error}")
+                problems.append(f"{escape(sidecar.path.name)}: {error.strerror or error}")
     except OSError as error:
         problems.append(f"its caption files cannot be looked for: {error.strerror or error}")
     return deleted, shared, problems

@@ -150,7 +150,9 @@ def _spellings(kind: Kind, value: str, text: str) -> tuple[Entry, ...]:
     """The name as written, then as other systems spell it: accents composed or not, blanks as `%20`, backslashes."""
     values = [value, *(unicodedata.normalize(form, value) for form in ("NFC", "NFD")), unquote(value)]
     entries = [Entry(kind, one, text) for one in dict.fromkeys(values)]
-    return (*entries, Entry("file_name", text, text)) if "\\" in text else tuple(entries)
+    # On this system a backslash is a character like any other; names that are not UTF-8 are written with it, too.
+    as_written: Kind = kind if "/" in text else "file_name"
+    return (*entries, Entry(as_written, text, text)) if "\\" in text else tuple(entries)
 
 
 def _is_comment(line: str) -> bool:
