@@ -92,3 +92,12 @@ def test_a_clip_that_was_never_decoded_is_kept_out_by_its_bytes_too(tmp_path):
     done(layout, settings, request(tmp_path, "long.mp4"))
     stones = read_rows(layout)
     assert len(stones[stones["kind"] == "content_hash"]) == 1
+
+
+def test_clips_of_one_size_that_were_decoded_are_known_by_their_hashes_and_not_read(tmp_path):
+    files = {f"{number}.mp4": content(letter) for number, letter in enumerate("abcd")}
+    folder, layout, _ = root_with(tmp_path, files, clips_of(files, decoded=files))
+    for name in list(files)[1:]:
+        (folder / name).unlink()
+        os.link(folder / "0.mp4", folder / name)  # as another file now: its next check will tell
+    assert [clip.clip_key for clip in plan_takedown(layout, request(tmp_path, "own_clips/0.mp4")).clips] == ["own_clips/0.mp4"]

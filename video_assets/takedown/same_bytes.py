@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from video_assets.core.schema import LEDGER
 from video_assets.media.clip_file import ClipFile, NotAFileError, StorageError
 from video_assets.storage.layout import Layout
 from video_assets.storage.row_groups import groups, opened
@@ -77,7 +78,7 @@ def with_hash(clip: FoundClip) -> FoundClip:
 def _sizes(layout: Layout, clips: Mapping[str, FoundClip]) -> dict[str, int]:
     """Bytes of the clips' files as they were listed, else as they are; an empty file holds nothing to look for."""
     keys = pa.array(list(clips), pa.string())
-    rows = _ledger_rows(layout, lambda table: _is_in(table, "clip_key", keys))
+    rows = _ledger_rows(layout, lambda table: _is_in(table, "clip_key", keys)).to_pylist()
     sizes = {row["clip_key"]: row["file_size"] for row in rows if row["file_size"] is not None}
     for key in clips.keys() - sizes.keys():
         try:
@@ -90,7 +91,7 @@ def _sizes(layout: Layout, clips: Mapping[str, FoundClip]) -> dict[str, int]:
 def _others(
     layout: Layout, clips: Mapping[str, FoundClip], *, sizes: Iterable[int], paths: Iterable[str]
 ) -> Iterator[Mapping[str, Any]]:
-    """Rows of ledgers that are not about `clips`, of one of these sizes or paths."""
+    """Rows of ledgers that are not about `clips`: of one of these paths, or of one of these sizes and never decoded."""
     keys, of_size, of_path = (
         pa.array(list(clips), pa.string()),
         pa.array(list(sizes), pa.int64()),
@@ -101,18 +102,46 @@ def _others(
         is_alike = pc.call_function("or", [_is_in(table, "file_size", of_size), _is_in(table, "path", of_path)])
         return pc.call_function("and_not", [is_alike, _is_in(table, "clip_key", keys)])
 
-    return (row for row in _ledger_rows(layout, is_near) if row["path"] and row["reason"] not in _NO_FILE)
+    rows = _ledger_rows(layout, is_near)
+    # Where all clips are of one size, nearly all are near: those with a hash are set aside before they are Python objects.
+    known = _with_hash(layout, rows.column("clip_key")) if rows.num_rows else rows.column("clip_key")
+    is_left = pc.call_function(
+        "or_kleene", [pc.call_function("invert", [_is_in(rows, "clip_key", known)]), _is_in(rows, "path", of_path)]
+    )
+    rows = rows.filter(is_left)
+    return (row for row in rows.to_pylist() if row["path"] and row["reason"] not in _NO_FILE)
 
 
-def _ledger_rows(layout: Layout, is_wanted: Callable[[pa.Table], pa.ChunkedArray]) -> Iterator[Mapping[str, Any]]:
+def _with_hash(layout: Layout, keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Those of the keys that a table has with the hash of the clip's bytes."""
+    found: list[pa.ChunkedArray] = []
+    for path in tables_of(layout):
+        with opened(path) as file:
+            if {"clip_key", "content_hash"} <= set(file.schema_arrow.names):
+                for table in groups(file, ["clip_key", "content_hash"]):
+                    has_hash = pc.call_function(
+                        "greater", [pc.call_function("binary_length", [table.column("content_hash")]), pa.scalar(0)]
+                    )
+                    found.append(
+                        table.filter(pc.call_function("and_kleene", [has_hash, _is_in(table, "clip_key", keys)])).column(
+                            "clip_key"
+                        )
+                    )
+    return pa.chunked_array([chunk for column in found for chunk in column.chunks], pa.string())
+
+
+def _ledger_rows(layout: Layout, is_wanted: Callable[[pa.Table], pa.ChunkedArray]) -> pa.Table:
+    """Those rows of all ledgers."""
+    schema = pa.schema([LEDGER.arrow.field(name) for name in _COLUMNS])
+    found = [schema.empty_table()]
     for path in tables_of(layout):
         with opened(path) as file:
             if set(_COLUMNS) <= set(file.schema_arrow.names):
-                for table in groups(file, _COLUMNS):
-                    yield from table.filter(is_wanted(table)).to_pylist()
+                found += [table.filter(is_wanted(table)).cast(schema) for table in groups(file, _COLUMNS)]
+    return pa.concat_tables(found)
 
 
-def _is_in(table: pa.Table, name: str, values: pa.Array) -> pa.ChunkedArray:
+def _is_in(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.call_function("is_in", [table.column(name)], pc.SetLookupOptions(value_set=values))
 
 
