@@ -7,27 +7,30 @@ from video_assets.local.jobs import JobFailedError, Jobs
 from video_assets.storage.stages import StageError
 
 
-@dg.asset
-def broken() -> None:
-    try:
-        int("twelve")
-    except ValueError as error:
-        raise StageError("exclude.csv, row 3: not a number: write it in digits") from error
+def failing_with(error: Exception) -> dg.AssetsDefinition:
+    """An asset whose error has a cause."""
 
+    @dg.asset
+    def broken() -> None:
+        try:
+            int("twelve")
+        except ValueError as cause:
+            raise error from cause
 
-@dg.asset
-def broken_elsewhere() -> None:
-    try:
-        int("twelve")
-    except ValueError as error:
-        raise RuntimeError("in a library") from error
+    return broken
 
 
 @pytest.mark.parametrize(
-    ("asset", "said"),
-    [(broken, "exclude.csv, row 3: not a number: write it in digits"), (broken_elsewhere, "invalid literal for int")],
+    ("error", "said"),
+    [
+        (
+            StageError("exclude.csv, row 3: not a number: write it in digits"),
+            "exclude.csv, row 3: not a number: write it in digits",
+        ),
+        (RuntimeError("in a library"), "invalid literal for int"),
+    ],
 )
-def test_it_says_our_own_words_and_of_other_errors_the_first_cause(asset: dg.AssetsDefinition, said: str) -> None:
-    defs = dg.Definitions(assets=[asset], jobs=[dg.define_asset_job("one")])
+def test_it_says_our_own_words_and_of_other_errors_the_first_cause(error: Exception, said: str) -> None:
+    defs = dg.Definitions(assets=[failing_with(error)], jobs=[dg.define_asset_job("one")])
     with dg.DagsterInstance.ephemeral() as instance, pytest.raises(JobFailedError, match=f"job one failed: {said}"):
         Jobs(defs, instance, print).run("one")

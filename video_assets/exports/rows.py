@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -193,3 +193,14 @@ def fate(path: str, file_size: int, mtime_ns: int) -> str:
     except OSError:
         return "clip_gone"
     return "" if (now.st_size, now.st_mtime_ns) == (file_size, mtime_ns) else "clip_changed"
+
+
+def require_as_checked(clip: IO[bytes], path: str, file_size: int, mtime_ns: int) -> None:
+    """As `fate`, of a clip that is open and whose bytes are handed on.
+
+    Raises:
+        StageError: it is not the file that was checked.
+    """
+    now = os.fstat(clip.fileno())
+    if (now.st_size, now.st_mtime_ns) != (file_size, mtime_ns):
+        raise StageError(f"{path} has changed while it was exported: materialize training_csv again")

@@ -43,9 +43,11 @@ def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
 
     Raises:
         NoSpaceError, OSError: the folder cannot be written to.
+        LeaseHeldError: another program makes the tables, and does not end.
     """
     home = home_of(layout, configured)
     home.mkdir(parents=True, exist_ok=True)
+    _require_writable(home)
     wanted = project_file("dagster.yaml").read_text()
     target = home / "dagster.yaml"
     if not target.exists() or target.read_text() != wanted:
@@ -61,7 +63,7 @@ def home_of(layout: Layout, configured: Path | None = None) -> Path:
     return configured or _default_home(layout)
 
 
-def require_writable(home: Path) -> None:
+def _require_writable(home: Path) -> None:
     """SQLite's own error would name no file.
 
     Raises:

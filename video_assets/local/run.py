@@ -23,7 +23,6 @@ from video_assets.local.dagster_home import (
     home_of,
     other_users_history,
     prepare_home,
-    require_writable,
     terminal_config,
 )
 from video_assets.local.jobs import JobFailedError, Jobs
@@ -103,7 +102,6 @@ def clean_up_history(settings: Settings, *, keep_days: int) -> "CleanedUp":
     from video_assets.defs.history import clean_up
 
     home = prepare_home(Layout(settings.data_root), settings.dagster_home)
-    require_writable(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         return clean_up(instance, before=datetime.now(UTC) - timedelta(days=keep_days))
 

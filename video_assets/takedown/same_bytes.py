@@ -104,30 +104,22 @@ def _others(
 
     rows = _ledger_rows(layout, is_near)
     # Where all clips are of one size, nearly all are near: those with a hash are set aside before they are Python objects.
-    known = _with_hash(layout, rows.column("clip_key")) if rows.num_rows else rows.column("clip_key")
-    is_left = pc.call_function(
-        "or_kleene", [pc.call_function("invert", [_is_in(rows, "clip_key", known)]), _is_in(rows, "path", of_path)]
-    )
-    rows = rows.filter(is_left)
+    is_known = _is_in(rows, "clip_key", _with_hash(layout, rows.column("clip_key")))
+    rows = rows.filter(pc.call_function("or_kleene", [pc.call_function("invert", [is_known]), _is_in(rows, "path", of_path)]))
     return (row for row in rows.to_pylist() if row["path"] and row["reason"] not in _NO_FILE)
 
 
-def _with_hash(layout: Layout, keys: pa.ChunkedArray) -> pa.ChunkedArray:
+def _with_hash(layout: Layout, keys: pa.ChunkedArray) -> pa.Array:
     """Those of the keys that a table has with the hash of the clip's bytes."""
-    found: list[pa.ChunkedArray] = []
-    for path in tables_of(layout):
+    found: list[pa.Array] = []
+    for path in tables_of(layout) if len(keys) else ():
         with opened(path) as file:
             if {"clip_key", "content_hash"} <= set(file.schema_arrow.names):
                 for table in groups(file, ["clip_key", "content_hash"]):
-                    has_hash = pc.call_function(
-                        "greater", [pc.call_function("binary_length", [table.column("content_hash")]), pa.scalar(0)]
-                    )
-                    found.append(
-                        table.filter(pc.call_function("and_kleene", [has_hash, _is_in(table, "clip_key", keys)])).column(
-                            "clip_key"
-                        )
-                    )
-    return pa.chunked_array([chunk for column in found for chunk in column.chunks], pa.string())
+                    hashes = table.column("content_hash").fill_null("")
+                    there = table.filter(pc.call_function("not_equal", [hashes, pa.scalar("")]))
+                    found += there.filter(_is_in(there, "clip_key", keys)).column("clip_key").chunks
+    return pa.chunked_array(found, pa.string()).combine_chunks()
 
 
 def _ledger_rows(layout: Layout, is_wanted: Callable[[pa.Table], pa.ChunkedArray]) -> pa.Table:

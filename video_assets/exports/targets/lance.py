@@ -15,7 +15,7 @@ from video_assets.core.errors import UsageError
 from video_assets.core.schema import TRAINING
 from video_assets.core.units import MIB
 from video_assets.exports.output import Output
-from video_assets.storage.stages import StageError
+from video_assets.exports.rows import require_as_checked
 
 _NAME = "clips.lance"
 _BYTES_AT_ONCE = 32 * MIB
@@ -93,7 +93,6 @@ def _batches(rows: Iterator[pa.Table], out: Output) -> Iterator[pa.RecordBatch]:
 
 def _content(record: dict[str, Any]) -> bytes:
     with Path(record["path"]).open("rb") as clip:
-        content, now = clip.read(), os.fstat(clip.fileno())
-    if (len(content), now.st_mtime_ns) != (record["file_size"], record["mtime_ns"]):
-        raise StageError(f"{record['path']} has changed while it was exported: materialize training_csv again")
+        content = clip.read()
+        require_as_checked(clip, record["path"], record["file_size"], record["mtime_ns"])
     return content

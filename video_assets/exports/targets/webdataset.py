@@ -6,7 +6,6 @@ times are left out: the same clips make the same bytes. Written with the standar
 in memory.
 """
 
-import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,8 +19,8 @@ import pyarrow as pa
 from video_assets.core.schema import TRAINING
 from video_assets.core.units import MIB
 from video_assets.exports.output import Output
+from video_assets.exports.rows import require_as_checked
 from video_assets.exports.rules.lines import json_text
-from video_assets.storage.stages import StageError
 
 _COLUMNS = [*TRAINING.names, "source", "licence", "mtime_ns"]
 
@@ -59,9 +58,7 @@ class _Shards:
         """One clip with what is known of it, except where it lies here."""
         path, mtime_ns, n_bytes = record.pop("path"), record.pop("mtime_ns"), record["file_size"]
         with Path(path).open("rb") as clip:
-            now = os.fstat(clip.fileno())
-            if (now.st_size, now.st_mtime_ns) != (n_bytes, mtime_ns):
-                raise StageError(f"{path} has changed while it was exported: materialize training_csv again")
+            require_as_checked(clip, path, n_bytes, mtime_ns)
             if self._file.n_rows and self._tar.offset + n_bytes > self._out.options.shard_mib * MIB:
                 self._stack.close()
                 self._open()
