@@ -196,7 +196,7 @@ def test_told_to_stop_it_keeps_what_is_measured(layout, start, undisturbed, numb
     assert first.returncode == 130
     assert "Traceback" not in said
     n_kept = len(probed(layout))
-    assert helped(start(*HELP))["n_probed"] == N_CLIPS - n_kept
+    assert helped(start(*HELP)) == {"n_probed": N_CLIPS - n_kept, "held": {}}
     assert make_table(layout) == 0
     assert tables(layout) == undisturbed
 

@@ -1,9 +1,11 @@
 """Leases between real processes that are killed, stopped and raced."""
 
+import itertools
 import json
 import os
 import shutil
 import signal
+import sys
 import time
 from dataclasses import asdict, replace
 
@@ -11,7 +13,7 @@ import pytest
 from lease_programs import start
 from processes import is_dead
 
-from video_assets.storage.lease_files import claim_path, find_claim
+from video_assets.storage.lease_files import claim_path, find_claim, make_claim
 from video_assets.storage.leases import LeaseHeldError, LeaseLostError, acquire, hold, holder_of
 
 STALE_S = 1.5
@@ -94,6 +96,39 @@ def test_the_lease_of_a_process_of_this_machine_that_was_killed_is_taken_over_at
     other.wait()
     with hold(folder, stale_after_s=600) as lease:
         lease.ensure()
+
+
+def interrupted_at(step, claim):
+    """SIGINT before the given instruction of `make_claim`; whether there was one."""
+    seen = itertools.count()
+
+    def watch(frame, event, _argument):
+        frame.f_trace_opcodes = True
+        if event == "opcode" and next(seen) == step:
+            signal.raise_signal(signal.SIGINT)
+        return watch
+
+    sys.settrace(lambda frame, *_: watch(frame, "", None) if frame.f_code is make_claim.__code__ else None)
+    try:
+        claim()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    assert next(seen) <= step, "it was interrupted, and nobody was told"
+    return False
+
+
+def test_a_claim_that_is_interrupted_anywhere_says_whose_it_is_or_is_none(tmp_path):
+    for step in itertools.count():
+        folder = tmp_path / str(step)
+        is_interrupted = interrupted_at(step, lambda folder=folder: make_claim(folder, after=None, run_id="abc"))
+        claim = find_claim(folder)
+        assert claim is None or claim.holder.pid == os.getpid(), f"step {step}"
+        if not is_interrupted:
+            break
+    assert step > 50
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_lease_of_another_machine_is_taken_over_when_it_is_silent_for_long_enough_and_not_before(programs, folder):

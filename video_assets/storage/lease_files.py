@@ -10,9 +10,11 @@ import json
 import os
 import pwd
 import secrets
+import signal
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,25 +91,28 @@ def make_claim(folder: Path, *, after: Claim | None, run_id: str) -> int | None:
     number = after.number + 1 if after else 1
     path = claim_path(folder, number)
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    except FileExistsError:
-        return None
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(_myself(run_id)), file)
-            file.flush()
-            os.fsync(descriptor)
-        fsync_folder(folder)
-        is_mine = max(claim_numbers(folder), default=0) == number and not _has_stirred(folder, after)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    if not is_mine:
-        path.unlink(missing_ok=True)
-        return None
-    _remove_older(folder, number)
-    return number
+    myself = json.dumps(asdict(_myself(run_id))).encode()
+    # An interrupt between the two steps would leave a claim that names nobody: all would wait until it is stale.
+    with _interrupts_deferred():
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError:
+            return None
+        is_mine = False
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(myself)
+                file.flush()
+                os.fsync(descriptor)
+            fsync_folder(folder)
+            is_mine = max(claim_numbers(folder), default=0) == number and not _has_stirred(folder, after)
+        finally:
+            if not is_mine:
+                path.unlink(missing_ok=True)
+        if not is_mine:
+            return None
+        _remove_older(folder, number)
+        return number
 
 
 def renew_claim(folder: Path, number: int) -> bool:
@@ -148,6 +153,27 @@ def is_dead_here(claim: Claim) -> bool:
     if (holder.host, holder.boot_id, holder.pid_namespace) != (mine.host, mine.boot_id, mine.pid_namespace):
         return False
     return holder.pid is not None and _started(holder.pid) != holder.process_started
+
+
+@contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    """SIGINT and SIGTERM take effect at the end of the block. Python hands signals to the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    # None: a handler that was not set from Python, which Python cannot set again.
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: handler for number, handler in handlers.items() if handler is not None}
+    try:
+        for number in previous:
+            signal.signal(number, lambda number, _frame: came.append(number))
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _has_stirred(folder: Path, claim: Claim | None) -> bool:
