@@ -1,11 +1,10 @@
 """Every benchmark that needs no other program still runs, on next to nothing; no time is asserted."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import script
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
@@ -57,7 +56,6 @@ def test_it_runs_wherever_it_is_started(name, tmp_path):
     # Settings of the folder in which it is started must not reach it.
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "video_assets.toml").write_text("[filter]\nmax_file_size_mib = 0.000001\n")
-    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *TINY[name]]
-    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True)
+    done = script(BENCHMARKS / f"{name}.py", *TINY[name], cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

@@ -7,14 +7,15 @@ import csv
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tomlkit
 from command_line import command
 from look_server import LookServer, look_server
-from playwright.sync_api import Page, Route, expect
-from real_browser import CHROMIUM, PATIENCE_MS, chromium
+from playwright.sync_api import Browser, Page, Route, expect
+from real_browser import CHROMIUM, PATIENCE_MS, browser, page_in
 
 from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, Sample
 
@@ -55,6 +56,19 @@ def data_root(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(data_root: Path) -> Iterator[LookServer]:
+    """The page of the seven clips, for looking only."""
+    with look_server(data_root) as started:
+        yield started
+
+
 def run(root: Path) -> None:
     done = command("run", "--data-root", root)
     assert done.returncode == 0, done.stderr
@@ -83,10 +97,10 @@ def csv_names(root: Path) -> list[str]:
         return sorted(Path(row["path"]).name for row in csv.DictReader(file))
 
 
-def test_filter_play_mark_exclude_run_and_undo(data_root: Path, tmp_path: Path) -> None:
+def test_filter_play_mark_exclude_run_and_undo(chrome: Browser, data_root: Path, tmp_path: Path) -> None:
     before = csv_names(data_root)
     assert "mountains.mp4" in before
-    with look_server(data_root, "--edit") as server, chromium() as page:
+    with look_server(data_root, "--edit") as server, page_in(chrome) as page:
         go(page, server)
         expect(page.locator("#count")).to_have_text("7 clips")
         expect(page.locator(".card img.there").first).to_be_visible()
@@ -203,8 +217,8 @@ def mark_and_exclude(page: Page, folder: Path) -> None:
     expect(page.locator(".tag.excluded")).to_be_visible()
 
 
-def test_strangers_texts_stay_texts(data_root: Path, tmp_path: Path) -> None:
-    with look_server(data_root) as server, chromium() as page:
+def test_strangers_texts_stay_texts(chrome: Browser, server: LookServer, tmp_path: Path) -> None:
+    with page_in(chrome) as page:
         complaints: list[str] = []
         page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
         page.on("console", lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None)
@@ -224,11 +238,8 @@ def test_strangers_texts_stay_texts(data_root: Path, tmp_path: Path) -> None:
         assert complaints == []
 
 
-def test_phone_dark_and_keyboard_alone(data_root: Path, tmp_path: Path) -> None:
-    with (
-        look_server(data_root) as server,
-        chromium(viewport={"width": 390, "height": 844}, color_scheme="dark", has_touch=True) as page,
-    ):
+def test_phone_dark_and_keyboard_alone(chrome: Browser, server: LookServer, tmp_path: Path) -> None:
+    with page_in(chrome, viewport={"width": 390, "height": 844}, color_scheme="dark", has_touch=True) as page:
         go(page, server)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
         page.get_by_role("button", name="Filters").click()
@@ -252,8 +263,8 @@ def test_phone_dark_and_keyboard_alone(data_root: Path, tmp_path: Path) -> None:
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
 
 
-def test_the_report_opens_from_disk_alone(data_root: Path, tmp_path: Path) -> None:
-    with chromium() as page:
+def test_the_report_opens_from_disk_alone(chrome: Browser, data_root: Path, tmp_path: Path) -> None:
+    with page_in(chrome) as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url.partition(":")[0]))
         alone = shutil.copy2(data_root / "training" / "report" / "index.html", tmp_path / "mailed.html")
@@ -269,10 +280,10 @@ def test_the_report_opens_from_disk_alone(data_root: Path, tmp_path: Path) -> No
         shoot(page, "report-phone", tmp_path)
 
 
-def test_nothing_there_yet_and_a_server_that_went(tmp_path: Path) -> None:
+def test_nothing_there_yet_and_a_server_that_went(chrome: Browser, tmp_path: Path) -> None:
     root = tmp_path / "empty"
     root.mkdir()
-    with chromium() as page:
+    with page_in(chrome) as page:
         with look_server(root) as server:
             page.goto(server.url, timeout=PATIENCE_MS)
             expect(page.locator(".state")).to_contain_text("Nothing is listed yet")
@@ -282,8 +293,8 @@ def test_nothing_there_yet_and_a_server_that_went(tmp_path: Path) -> None:
         expect(page.locator("#banner")).to_contain_text("does not answer")
 
 
-def test_what_was_asked_while_the_server_was_away_is_asked_again(data_root: Path) -> None:
-    with look_server(data_root) as server, chromium() as page:
+def test_what_was_asked_while_the_server_was_away_is_asked_again(chrome: Browser, server: LookServer) -> None:
+    with page_in(chrome) as page:
         go(page, server)
         page.route("**/api/**", lambda route: route.abort())
         page.locator("#words").fill("mountains")
@@ -293,8 +304,8 @@ def test_what_was_asked_while_the_server_was_away_is_asked_again(data_root: Path
         expect(page.locator("#banner")).to_be_hidden()
 
 
-def test_a_clip_of_which_the_server_is_slow_to_tell_has_its_name_and_a_way_out(data_root: Path) -> None:
-    with look_server(data_root) as server, chromium() as page:
+def test_a_clip_of_which_the_server_is_slow_to_tell_has_its_name_and_a_way_out(chrome: Browser, server: LookServer) -> None:
+    with page_in(chrome) as page:
         go(page, server)
         page.route("**/api/clip?*", lambda _route: None)
         page.locator(".card", has_text="what mountains shows").click()
@@ -306,8 +317,8 @@ def test_a_clip_of_which_the_server_is_slow_to_tell_has_its_name_and_a_way_out(d
         expect(page.locator(".card")).to_have_count(7)
 
 
-def test_a_clip_that_is_not_there(data_root: Path) -> None:
-    with look_server(data_root) as server, chromium() as page:
+def test_a_clip_that_is_not_there(chrome: Browser, server: LookServer) -> None:
+    with page_in(chrome) as page:
         go(page, server, "?clip=own_clips/gone.mp4")
         expect(page.locator("#viewer")).to_contain_text("This clip cannot be shown")
         expect(page.locator("#viewer").get_by_role("button", name="Mark")).to_have_count(0)
@@ -316,12 +327,12 @@ def test_a_clip_that_is_not_there(data_root: Path) -> None:
         expect(page.locator(".card")).to_have_count(7)
 
 
-def test_words_that_never_come_are_told_and_not_asked_for_without_end(data_root: Path) -> None:
+def test_words_that_never_come_are_told_and_not_asked_for_without_end(chrome: Browser, server: LookServer) -> None:
     def without_words(route: Route) -> None:
         state = route.fetch().json()
         route.fulfill(json={**state, "why_no_words": "no index could be made", "are_words_coming": False})
 
-    with look_server(data_root) as server, chromium() as page:
+    with page_in(chrome) as page:
         page.add_init_script(
             "window.delays = []; const later = setTimeout;"
             "window.setTimeout = (act, ms) => { window.delays.push(ms); return later(act, ms); };"
@@ -332,8 +343,10 @@ def test_words_that_never_come_are_told_and_not_asked_for_without_end(data_root:
         page.wait_for_function("() => window.delays.includes(10_000)")
 
 
-def test_pictures_get_larger_a_row_is_marked_at_once_and_words_stand_out(data_root: Path, tmp_path: Path) -> None:
-    with look_server(data_root) as server, chromium() as page:
+def test_pictures_get_larger_a_row_is_marked_at_once_and_words_stand_out(
+    chrome: Browser, server: LookServer, tmp_path: Path
+) -> None:
+    with page_in(chrome) as page:
         go(page, server, "?words=what+shows")
         expect(page.locator(".card .caption mark").first).to_have_text("what")
         width = page.locator(".card").first.evaluate("card => card.clientWidth")
@@ -358,8 +371,10 @@ def test_pictures_get_larger_a_row_is_marked_at_once_and_words_stand_out(data_ro
 SIDEWAYS = "() => { const box = document.querySelector('.scroll'); return box.scrollWidth - box.clientWidth; }"
 
 
-def test_the_list_does_not_scroll_sideways_and_shows_the_columns_that_are_asked_for(data_root: Path, tmp_path: Path) -> None:
-    with look_server(data_root) as server, chromium(viewport={"width": 1280, "height": 800}) as page:
+def test_the_list_does_not_scroll_sideways_and_shows_the_columns_that_are_asked_for(
+    chrome: Browser, server: LookServer, tmp_path: Path
+) -> None:
+    with page_in(chrome, viewport={"width": 1280, "height": 800}) as page:
         go(page, server, "?view=list")
         heads = page.locator("th")
         expect(heads.filter(has_text="File size")).to_be_visible()
@@ -388,8 +403,8 @@ FOCUSED = """() => {
 }"""
 
 
-def test_tab_goes_from_top_to_bottom_and_the_focus_is_seen(data_root: Path) -> None:
-    with look_server(data_root) as server, chromium(viewport={"width": 1280, "height": 800}) as page:
+def test_tab_goes_from_top_to_bottom_and_the_focus_is_seen(chrome: Browser, server: LookServer) -> None:
+    with page_in(chrome, viewport={"width": 1280, "height": 800}) as page:
         go(page, server)
         walk = []
         while "card" not in walk and len(walk) < 80:

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +10,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+
+from command_line import started
+from dagster_server import wait_for
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,6 @@ class Answer:
 @dataclass(frozen=True)
 class LookServer:
     url: str
-    pid: int
 
     @property
     def port(self) -> int:
@@ -63,15 +63,5 @@ class LookServer:
 @contextmanager
 def look_server(data_root: Path, *options: str) -> Iterator[LookServer]:
     """The page of a data root, ready to be asked; it ends with the block."""
-    line = [sys.executable, "-m", "video_assets.cli.app", "look", "--data-root", str(data_root), "--port", "0", *options]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        try:
-            assert process.stdout is not None
-            said: list[str] = []
-            while (found := re.search(r"http://\S+", said[-1] if said else "")) is None:
-                said.append(process.stdout.readline())
-                assert said[-1], "".join(said)
-            yield LookServer(found[0], process.pid)
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
+    with started("look", "--data-root", data_root, "--port", 0, *options) as said:
+        yield LookServer(wait_for(lambda: re.search(r"http://\S+(?=\s)", said()), timeout_s=120, every_s=0.02)[0])

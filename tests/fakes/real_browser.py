@@ -1,11 +1,11 @@
-"""A real Chromium, closed as soon as nobody looks: drawing without a GPU takes the cores from the runs."""
+"""A real Chromium. Pages are closed as soon as nobody looks: drawing without a GPU takes the cores from the runs."""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 900_000  # other tests run beside this one
@@ -17,11 +17,27 @@ ARGUMENTS = [
 
 
 @contextmanager
+def browser() -> Iterator[Browser]:
+    """A browser, for all pages of a module."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@contextmanager
+def page_in(started: Browser, **options: Any) -> Iterator[Page]:
+    """A page that shares nothing with other pages: storage and cookies of its own."""
+    context = started.new_context(**{"viewport": {"width": 1500, "height": 950}, "reduced_motion": "reduce", **options})
+    try:
+        context.set_default_timeout(PATIENCE_MS)
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+@contextmanager
 def chromium(**options: Any) -> Iterator[Page]:
     """A page in a browser of its own."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
-        page = browser.new_page(**{"viewport": {"width": 1500, "height": 950}, "reduced_motion": "reduce", **options})
-        page.set_default_timeout(PATIENCE_MS)
+    with browser() as started, page_in(started, **options) as page:
         yield page
-        browser.close()
