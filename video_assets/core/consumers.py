@@ -9,7 +9,9 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-_AV1 = frozenset({"av1", "libdav1d", "libaom-av1", "libgav1"})
+from video_assets.core.codecs import all_names
+
+_AV1 = all_names(["av1"])
 _OPEN_SORA = (".mp4", ".avi", ".mov", ".mkv")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from video_assets.core.codecs import all_names
 from video_assets.select.rules.lint import states_no_rate
 
 VERSIONS = {"decord": "0.6.0", "OpenCV": "5.0.0.93", "torchcodec": "0.17.0", "PyAV": "18.1.0"}
@@ -19,7 +20,7 @@ COLUMNS = [
     "starts_at_s",
 ]  # fmt: skip
 _TRANSPORT_STREAMS = (".ts", ".m2ts", ".mts")
-_AV1 = ("av1", "libdav1d", "libaom-av1")
+_AV1 = all_names(["av1"])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
+from video_assets.core.codecs import codec_name
 from video_assets.core.consumers import CONSUMERS, REFUSALS, unknown_refusal, unknown_target
 from video_assets.core.pictures import PictureDemands, Refused
 from video_assets.core.verdicts import REASONS
@@ -125,7 +126,9 @@ class Select(Section):
     max_fps: float | None = Field(None, gt=0, description="frames per second")
     min_file_size_mib: float | None = Field(None, gt=0, description="MiB")
     max_file_size_mib: float | None = Field(None, gt=0, description="MiB")
-    codecs: tuple[str, ...] = Field((), description='FFmpeg\'s decoder names, as ["h264"], upper case is the same; default: any')
+    codecs: tuple[str, ...] = Field(
+        (), description='as ["h264", "hevc", "av1"]; other usual names ("h265", "avc1") are understood; default: any'
+    )
     min_caption_words: int | None = Field(None, ge=1, description="words that white space separates")
     max_caption_words: int | None = Field(None, ge=1, description="words that white space separates")
     min_scores: dict[str, float] = Field({}, description='by column of the source\'s table, as {"aesthetic score" = 5.0}')
@@ -133,8 +136,8 @@ class Select(Section):
 
     @field_validator("codecs")
     @classmethod
-    def _are_in_lower_case(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name.lower() for name in names)  # as all names of FFmpeg
+    def _are_names_of_ffmpeg(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(map(codec_name, names)))
 
     @model_validator(mode="after")
     def _a_clip_can_be_within(self) -> Self:

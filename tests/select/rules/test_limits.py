@@ -26,6 +26,7 @@ def reasons(limits: Limits, **columns: list) -> list[str]:
         ({"max_fps": 30}, "fps", [30.0, 60.0], ["", "rate_not_wanted"]),
         ({"max_file_size_mib": 1}, "file_size", [1 << 20, (1 << 20) + 1], ["", "file_not_wanted"]),
         ({"codecs": ("h264",)}, "video_codec", ["h264", "av1"], ["", "codec_not_wanted"]),
+        ({"codecs": ("av1", "H265")}, "video_codec", ["libdav1d", "hevc", "h264"], ["", "", "codec_not_wanted"]),
         ({"max_caption_words": 2}, "text", ["two words", " and  three\nwords "], ["", "caption_not_wanted"]),
     ],
 )

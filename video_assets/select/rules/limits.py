@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from video_assets.core.codecs import all_names
 from video_assets.core.word_counts import word_counts
 from video_assets.select.rules.reasons import Reasons, first_of
 
@@ -108,7 +109,7 @@ def _complaints(clips: pd.DataFrame, limits: Limits) -> Iterator[tuple[str, npt.
         if low is not None or high is not None:
             yield from _outside(_numbers(clips[column]), low, high, unit, (below, above))
     if limits.codecs:
-        yield "codec_not_wanted", ~clips["video_codec"].isin(limits.codecs).to_numpy(dtype=bool)
+        yield "codec_not_wanted", ~clips["video_codec"].isin(all_names(limits.codecs)).to_numpy(dtype=bool)
     low, high = limits._pair("caption_words")  # noqa: SLF001 - of this module
     if low is not None or high is not None:
         yield from _outside(caption_words(clips["text"]), low, high, 1, ("caption_not_wanted", "caption_not_wanted"))
