@@ -89,6 +89,8 @@ SOURCES = {
     "transport_stream": {"muxer": "mpegts", "options": {"g": "40", "bf": "2"}, "sound": False},
     "hevc": {"encoder": "libx265", "options": {"x265-params": "keyint=40:bframes=3:log-level=none:pools=none:frame-threads=1"}},
     "vp9": {"encoder": "libvpx-vp9", "muxer": "webm", "options": {"g": "40"}, "sound": False},
+    "av1": {"encoder": "libsvtav1", "options": {"g": "40", "preset": "12"}},
+    "av1_matroska": {"encoder": "libsvtav1", "muxer": "matroska", "options": {"g": "40", "preset": "12"}},
 }
 
 
@@ -103,6 +105,8 @@ def test_a_cut_shows_exactly_the_frames_of_its_span(tmp_path, name, mode):
         numbers, times = numbers_in(target)
         verdict = decode_clip(str(target))
         assert result.reason == "", result
+        if mode == "copy" and name != "open_gop":  # whose key frames do not stand alone
+            assert result.method == "copy", result
         assert numbers == wanted, (start_s, end_s, result)
         assert verdict.verdict == "good"
         assert result.n_frames == result.n_wanted == verdict.num_frames == len(wanted)
@@ -139,6 +143,19 @@ def test_sound_stays_with_the_pictures(tmp_path, mode, muxer):
         heard = clicks(tmp_path / "clip.mp4")
         expected = [second - first + shift_s for second in range(6) if first < second < end_s]
         assert heard == pytest.approx(expected, abs=0.025), "one packet of AAC lasts 21 ms"
+
+
+@pytest.mark.parametrize(("muxer", "rate"), [("matroska", 48_000), ("mov", 48_000), ("mov", 192_000)])
+def test_sound_that_mp4_does_not_take_becomes_aac(tmp_path, muxer, rate):
+    """Of one channel, of which Matroska does not say which it is; or at a rate that AAC does not have."""
+    sound = AudioTrack("pcm_s16le", rate, np.full(rate * 6, 9_000, np.int16))
+    video = VideoTrack("libx264", *SIZE, Fraction(RATE), numbered(6 * RATE), options={"g": "40"})
+    write_clip(tmp_path / "source", muxer=muxer, video=video, audio=sound)
+    result = cut(tmp_path / "source", tmp_path / "clip.mp4", 1.48, 4.0)
+    assert (result.reason, result.method, result.detail) == ("", "copy", "")
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        heard = container.streams.audio[0].codec_context
+        assert (heard.name, heard.sample_rate, heard.layout.name) == ("aac", 48_000, "mono")
 
 
 def test_an_exact_cut_encodes_only_the_ends(tmp_path):

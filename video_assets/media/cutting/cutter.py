@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from av.error import FFmpegError
 
+from video_assets.core.codecs import codec_name
 from video_assets.media.clip_file import ClipFile
 from video_assets.media.container import open_container
 from video_assets.media.cutting.exact import cut_exact, encode_clip
@@ -50,7 +51,7 @@ _Way = tuple[Callable[[Path, Span, Source | None], str], int]
 
 
 def _copy(target: Path, span: Span, audio: Source | None) -> str:
-    if span.source.stream.codec_context.name not in COPIED_VIDEO:
+    if codec_name(span.source.stream.codec_context.name) not in COPIED_VIDEO:
         raise CutError("MP4 does not take this codec as it is")
     copy_clip(target, span, audio)
     return "copy"

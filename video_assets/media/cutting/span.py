@@ -10,6 +10,7 @@ Belongs here: choosing packets, copying them, muxing. Does not belong here: enco
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 COPIED_VIDEO = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video"})
 """FFmpeg's names of codecs that MP4 takes as they are."""
 _COPIED_AUDIO = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "libopus", "flac", "alac"})
+_AAC_RATES = frozenset({96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350})
+_USUAL_RATE = 48_000
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 MOVIE_TIMESCALE = 1_000_000
 _US = 1_000_000
 # A clip's place is given in rounded seconds: a frame that is less than this before the start belongs to the clip.
@@ -223,13 +227,21 @@ def copy_clip(target: Path, span: Span, audio: Source | None) -> None:
         av.error.FFmpegError: MP4 does not take the stream.
     """
     with new_mp4(target) as out:
-        stream = out.add_stream_from_template(span.source.stream)
-        video = [_shifted(packet, span.first) for packet in span.packets]
+        stream = out.add_stream_from_template(span.source.stream, opaque=True)
+        video = [_shifted(packet, span.first) for packet in _with_decoding_times(span.packets)]
         for packet in video:
             packet.stream = stream
         sound = add_audio(out, audio, span)
         mux(out, [*video, *sound])
     show_only(target, span)
+
+
+def _with_decoding_times(found: list[Packet]) -> list[Packet]:
+    """After a seek in Matroska the first packets have none: libav tells them when it has seen how frames are reordered."""
+    known = next((n for n, packet in enumerate(found) if packet.dts is not None), 0)
+    for packet, following in reversed(list(pairwise(found[: known + 1]))):
+        packet.dts = (following.dts or 0) - max(packet.duration or 0, 1)
+    return found
 
 
 def show_only(target: Path, span: Span) -> None:
@@ -264,7 +276,7 @@ def add_audio(out: OutputContainer, audio: Source | None, span: Span) -> list[Pa
     if not found:
         return []
     if audio.stream.codec_context.name in _COPIED_AUDIO:
-        stream = out.add_stream_from_template(audio.stream)
+        stream = out.add_stream_from_template(audio.stream, opaque=True)
         for packet in found:
             _shifted(packet, zero).stream = stream
         return found
@@ -289,7 +301,11 @@ def _audio_packets(audio: Source, start_s: Fraction, end_s: Fraction) -> list[Pa
 
 def _as_aac(out: OutputContainer, audio: Source, found: list[Packet], zero: int) -> list[Packet]:
     context = cast("AudioCodecContext", audio.stream.codec_context)
-    stream = out.add_stream("aac", rate=context.sample_rate, layout=context.layout.name)
+    # Some files count channels and do not say which they are ("2 channels"): FFmpeg's usual ones then.
+    is_named = all(channel.name != "NONE" for channel in context.layout.channels)
+    layout = context.layout.name if is_named else _USUAL_LAYOUTS.get(context.channels, "stereo")
+    rate = context.sample_rate if context.sample_rate in _AAC_RATES else _USUAL_RATE
+    stream = out.add_stream("aac", rate=rate, layout=layout)
     made: list[Packet] = []
     for packet in [*found, None]:
         for frame in context.decode(packet):
