@@ -118,6 +118,19 @@ def test_a_cut_shows_exactly_the_frames_of_its_span(tmp_path, name, mode):
 
 
 @pytest.mark.parametrize("mode", ["copy", "exact"])
+def test_a_source_of_odd_size_that_must_be_encoded_keeps_it(tmp_path, mode):
+    chroma = np.full((72, 88), 128, np.uint8)
+    video = VideoTrack(
+        "libvpx", 175, 143, Fraction(RATE), ((np.full((143, 175), n, np.uint8), chroma, chroma) for n in range(100))
+    )
+    write_clip(tmp_path / "source.webm", muxer="webm", video=video, audio=None)
+    result = cut(tmp_path / "source.webm", tmp_path / "clip.mp4", 1.0, 3.0, mode)
+    assert (result.reason, result.method) == ("", "encode")
+    verdict = decode_clip(str(tmp_path / "clip.mp4"))
+    assert (verdict.verdict, verdict.num_frames, verdict.width, verdict.height) == ("good", 50, 175, 143)
+
+
+@pytest.mark.parametrize("mode", ["copy", "exact"])
 def test_sources_of_variable_rate_keep_the_times_of_their_frames(tmp_path, mode):
     ticks = list(np.cumsum([0, *([20, 60, 40, 33, 47] * 28)]))
     source = numbered_video(

@@ -153,14 +153,21 @@ def _decoded(span: Span, packets: list[Packet]) -> Iterator[VideoFrame]:
 
 def _shape(context: VideoCodecContext, frame: VideoFrame, tick_s: Fraction) -> None:
     context.width, context.height = frame.width, frame.height
-    context.pix_fmt = frame.format.name if frame.format.name in _PIX_FMTS else "yuv420p"
+    context.pix_fmt = _format_of(frame)
     context.time_base = tick_s
     context.color_range, context.colorspace = frame.color_range, frame.colorspace
 
 
+def _format_of(frame: VideoFrame) -> str:
+    """What the frame is encoded as: as it is where x264 takes that; of odd sizes it takes 4:4:4 alone."""
+    if frame.width % 2 or frame.height % 2:
+        return "yuv444p"
+    return frame.format.name if frame.format.name in _PIX_FMTS else "yuv420p"
+
+
 def _plain(frame: VideoFrame, span: Span) -> VideoFrame:
     """The frame with the clip's time, and without the source's decision about what it is coded as."""
-    made = frame if frame.format.name in _PIX_FMTS else frame.reformat(format="yuv420p")
+    made = frame if frame.format.name == _format_of(frame) else frame.reformat(format=_format_of(frame))
     made.pts, made.time_base, made.pict_type = (frame.pts or 0) - span.first, span.source.tick_s, 0
     return made
 
