@@ -171,6 +171,21 @@ def test_sound_that_mp4_does_not_take_becomes_aac(tmp_path, muxer, rate):
         assert (heard.name, heard.sample_rate, heard.layout.name) == ("aac", 48_000, "mono")
 
 
+@pytest.mark.parametrize("mode", ["copy", "exact"])
+def test_sound_that_is_announced_and_never_comes_costs_no_clip(tmp_path, mode):
+    with av.open(str(tmp_path / "source.ts"), "w", format="mpegts") as out:
+        pictures = out.add_stream("libx264", rate=RATE, options={"g": "25"})
+        pictures.width, pictures.height = SIZE
+        out.add_stream("aac", rate=48_000)
+        for luma, *_ in numbered(6 * RATE):
+            out.mux(pictures.encode(av.VideoFrame.from_ndarray(luma, format="gray")))
+        out.mux(pictures.encode(None))
+    result = cut(tmp_path / "source.ts", tmp_path / "clip.mp4", 1.0, 3.0, mode)
+    assert (result.reason, result.n_frames) == ("", 50)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+
+
 def test_an_exact_cut_encodes_only_the_ends(tmp_path):
     source = numbered_video(tmp_path / "source.mp4", options={"g": "25", "bf": "2", "x264-params": "scenecut=0"}, seconds=10)
     assert cut(source, tmp_path / "clip.mp4", 2.0, 5.0, "exact").method in {"copy", "smart"}

@@ -87,9 +87,11 @@ def video_of(container: InputContainer) -> Source:
 
 
 def audio_of(container: InputContainer) -> Source | None:
-    """The audio stream that FFmpeg would take; None when there is none."""
+    """The audio stream that FFmpeg would take; None when there is none, or only its name (transport streams): it has no rate."""
     stream = choose_streams(container).audio
-    return None if stream is None or stream.codec_context is None else Source(container, stream, _origin_s(container))
+    if stream is None or stream.codec_context is None or not cast("AudioCodecContext", stream.codec_context).sample_rate:
+        return None
+    return Source(container, stream, _origin_s(container))
 
 
 def _origin_s(container: InputContainer) -> Fraction:
