@@ -221,6 +221,16 @@ def test_a_killed_run_goes_on_where_it_was(hub, refresh, tmp_path):
     assert json.loads((tmp_path / "raw" / "hub.fetched.json").read_text())
 
 
+def test_names_that_are_long_or_begin_alike_and_equal_contents_do_not_get_in_each_others_way(hub, refresh):
+    names = [*("a" * 120 + str(number) for number in range(8)), "\u5f71" * 80]
+    files = {f"{name}.mp4": b"x" * 50_000 + b"%d" % (number // 2) for number, name in enumerate(names)}
+    hub.commit(REPO, files)
+    hub.latency_s = 0.1  # all connections are at work at once
+    rows = refresh(connections=8)
+    assert faults(rows) == {}
+    assert {Path(path).name: Path(path).read_bytes() for path in rows["path"]} == files
+
+
 @pytest.mark.usefixtures("hasty")
 def test_no_network_at_the_first_run_is_an_error(refresh, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")

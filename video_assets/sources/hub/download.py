@@ -79,8 +79,12 @@ def download(
 
 
 def draft_path(path: Path, file: HubFile) -> Path:
-    """Where an unfinished download of these contents lies: other contents under the same name have another draft."""
-    return path.with_name(f".{path.name[:100]}.{file.identity[:16]}.part")
+    """Where an unfinished download of these contents lies: other contents, and other names, have another draft.
+
+    Names may be as long as the disk allows, and begin alike: a draft has the first letters of one for people, and its hash.
+    """
+    name = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    return path.with_name(f".{path.name[:20]}.{name}.{file.identity[:16]}.part")
 
 
 def _remove_other_drafts(draft: Path) -> None:
