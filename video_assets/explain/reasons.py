@@ -48,6 +48,7 @@ _FAULTS = {name: f"{reason.meaning}; {reason.advice}" for name, reason in verdic
 
 REASONS: dict[str, Reason] = _joined(
     dict(_of(("own_clips", "hub"), own_clips.REASONS)),
+    dict(_of(("hub",), {"not_selected": fetches.REASONS["not_selected"]})),
     dict(_of(("openvid", "miradata"), fetches.REASONS)),
     dict(_of(("openvid",), members.REASONS)),
     dict(_of(("miradata",), web_faults.REASONS)),

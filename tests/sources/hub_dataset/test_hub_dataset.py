@@ -165,6 +165,24 @@ def test_kind_patterns_and_a_limit_choose_what_is_fetched(hub, refresh, kind):
     assert list(captions(rows)) == expected[kind]
 
 
+@pytest.mark.parametrize("less", [{"max_files": 1}, {"kind": "video_folder", "files": ["train/*"]}])
+def test_what_the_settings_no_longer_want_is_not_selected_and_stays_for_the_day_they_do(hub, refresh, tmp_path, less):
+    hub.commit(REPO, {**FOLDER, **SHARDS})
+    before = refresh()
+    there = {path: path.read_bytes() for path in (tmp_path / "clips").rglob("*") if path.is_file()}
+    hub.reset_counts()
+    for _ in range(2):
+        rows = refresh(**less)
+        left = rows[rows["status"] != "ok"]
+        assert set(left["status"]) == {"skipped"}
+        assert set(left["reason"]) == {"not_selected"}
+        assert "hub/data/00001.tar/002.mp4" in left.index
+        assert not any("no longer has" in note for note in rows.attrs["listing"].notes)
+    assert {path: path.read_bytes() for path in (tmp_path / "clips").rglob("*") if path.is_file()} == there
+    assert captions(refresh()) == captions(before)
+    assert hub.n_requests("resolve") == 0
+
+
 def test_a_data_set_without_clips_is_refused_with_what_it_has(hub, refresh):
     hub.commit(REPO, {"README.md": b"x", "a.zip": b"x"})
     with pytest.raises(SourceError, match=r"no clips or tar shards among its 2 files .*\[openvid\] repo"):

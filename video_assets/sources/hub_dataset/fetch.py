@@ -6,7 +6,7 @@ Belongs here: what is missing, fetching it, removing what the data set no longer
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,17 +193,18 @@ def read_memory(path: Path) -> dict[str, list[str | int] | None]:
         return {}
 
 
-def remove_others(places: Places, wanted: Wanted) -> int:
-    """Delete files and shards that the data set no longer has, once the ledger no longer names them; returns how many."""
-    kept = {file.path for file in wanted.plain}
+def remove_others(places: Places, offered: Container[str]) -> int:
+    """Delete files and shards whose paths the data set no longer has, once the ledger no longer names them; returns how many.
+
+    What is offered and not wanted stays: it was fetched once, and a setting that is changed back would fetch it again.
+    """
     n_removed = 0
     for path in _all_files(places.files):
-        if path.relative_to(places.files).as_posix() not in kept:
+        if path.relative_to(places.files).as_posix() not in offered:
             path.unlink(missing_ok=True)
             n_removed += 1
-    shards = {file.path for file in wanted.shards}
     for note in sorted(places.shards.rglob(".shard.json")) if places.shards.exists() else ():
-        if note.parent.relative_to(places.shards).as_posix() not in shards:
+        if note.parent.relative_to(places.shards).as_posix() not in offered:
             shutil.rmtree(note.parent)
             n_removed += 1
     return n_removed

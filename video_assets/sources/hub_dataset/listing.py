@@ -6,7 +6,7 @@ Belongs here: the order of these things. Does not belong here: fetching (`source
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from video_assets.settings.sources import OwnClips
 from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.hub_dataset.fetch import Fetched, Fetcher, Places, remove_others
-from video_assets.sources.hub_dataset.rules import Choice, Wanted, choose
+from video_assets.sources.hub_dataset.rules import Choice, Wanted, choose, not_selected
 from video_assets.sources.listed import Listing
 from video_assets.sources.own_clips.listing import list_own_clips
 from video_assets.sources.own_clips.scan import Scan, scan_folder
@@ -63,12 +63,12 @@ def refresh_hub(layout: Layout, settings: Settings, *, info: Callable[[str], Non
         commit, files, notes = _listed(layout, hub)
         wanted = choose(files, choice_of(hub), where=f"{hub.repo} at {commit[:12]}")
         fetched = fetcher_of(layout, hub, commit, info).fetch(wanted)
-        rows = _list(layout, hub, wanted, fetched)
+        rows = _list(layout, hub, files, wanted, fetched)
         notes += [note.replace("own_clips.", "hub.") for note in rows.attrs["notes"]]
         content_hash = write_table(layout.ledger(SOURCE), LEDGER, rows)
         taken_down = rows.loc[rows["reason"].eq("taken_down") & rows["path"].ne(""), "path"]
         remove_with_sidecars(map(Path, taken_down), OwnClips().suffixes)
-        if n_removed := remove_others(places, wanted):
+        if n_removed := remove_others(places, files):
             notes.append(f"removed {count(n_removed, 'files')} that the data set no longer has")
     if wanted.others:
         others = ", ".join(f"{suffix or 'without ending'}: {n:,}" for suffix, n in sorted(wanted.others.items()))
@@ -143,7 +143,7 @@ def fetcher_of(layout: Layout, hub: HubDataset, commit: str, info: Callable[[str
 # --- the ledger ---------------------------------------------------------------------------------------------------------------
 
 
-def _list(layout: Layout, hub: HubDataset, wanted: Wanted, fetched: Fetched) -> pd.DataFrame:
+def _list(layout: Layout, hub: HubDataset, offered: Container[str], wanted: Wanted, fetched: Fetched) -> pd.DataFrame:
     places, ledger = Places.of(layout), layout.ledger(SOURCE)
     places.files.mkdir(parents=True, exist_ok=True)
     own = hub.as_own_clips(str(places.files))
@@ -153,7 +153,8 @@ def _list(layout: Layout, hub: HubDataset, wanted: Wanted, fetched: Fetched) -> 
         rows = list_own_clips(own, previous=previous, now_ns=time.time_ns(), ignore=(), scan=scan, source=SOURCE)
     except SourceError as error:
         raise SourceError(str(error).replace("own_clips.", "hub.")) from None
-    return _with_attrs(bury(rows, read_tombstones(layout)), rows)
+    told = not_selected(rows, offered, wanted, source=SOURCE)
+    return _with_attrs(bury(told, read_tombstones(layout)), rows)
 
 
 def _with_attrs(rows: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:

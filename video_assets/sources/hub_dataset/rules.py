@@ -4,9 +4,11 @@ Belongs here: decisions about paths. Does not belong here: fetching (`sources.hu
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+import pandas as pd
 
 from video_assets.core.errors import SourceError
 from video_assets.sources.hub.hub_file import HubFile, natural
@@ -14,6 +16,7 @@ from video_assets.sources.webdataset.rules import name_problem
 
 _TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "captions.json", "videos.txt", "prompts.txt")
 _SHARD = ".tar"
+_NOT_SELECTED = "not wanted by hub.files, hub.kind, hub.suffixes or hub.max_files; its file stays"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,23 @@ def choose(files: Mapping[str, HubFile], choice: Choice, *, where: str) -> Wante
     taken = {*plain, *shards}
     others = Counter(_suffix(path) for path in files if path not in taken)
     return Wanted(tuple(files[path] for path in plain), tuple(files[path] for path in shards), dict(others), len(clips))
+
+
+def not_selected(rows: pd.DataFrame, offered: Container[str], wanted: Wanted, *, source: str) -> pd.DataFrame:
+    """LEDGER lines in which clips that are `gone` only because the settings no longer want them say so.
+
+    `offered`: paths of all files of the commit. Keys begin with `source`; a clip of a shard is called like the shard first.
+    """
+    taken = {file.path for file in (*wanted.plain, *wanted.shards)}
+
+    def is_left(key: str) -> bool:
+        parts = key.removeprefix(f"{source}/").split("/")
+        above = ("/".join(parts[:n]) for n in range(1, len(parts) + 1))
+        return any(path in offered and path not in taken for path in above)
+
+    is_so = rows["reason"].eq("gone") & rows["clip_key"].map(is_left).astype(bool)
+    told = {"status": "skipped", "reason": "not_selected", "detail": _NOT_SELECTED}
+    return rows.assign(**{name: rows[name].mask(is_so, value) for name, value in told.items()})
 
 
 def _fits(path: str, choice: Choice) -> bool:
