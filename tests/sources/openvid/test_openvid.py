@@ -457,3 +457,18 @@ def test_rows_without_a_clip_are_known_when_every_archive_was_read_and_then_have
     assert set(lost["reason"]) == {"missing_in_archive"}
     assert lost["detail"].iloc[0] == "line 62 of the captions table; none of the 3 archives has a clip of this name"
     assert due(run.layout, run.settings) == {}
+
+
+def test_clips_with_a_number_sign_in_their_names_are_clips_like_others(tmp_path, hub, repo):
+    clips = {name.replace("_", "_#7", 1): data for name, data in repo.clips.items()}
+    hub.commit(REPO, files_of(clips))
+    run = Run(tmp_path)
+    run.fetch()
+    ledger = run.ledger()
+    assert (len(ledger), set(ledger["status"])) == (60, {"ok"})
+    lost, *kept = list(clips)[:20]
+    hub.commit(REPO, {"OpenVid_part0.zip": zip_of({name: clips[name] for name in kept})})
+    run.fetch()
+    ledger = run.ledger().set_index("clip_key")
+    assert ledger.loc[f"openvid/openvid_part000/{lost}", "reason"] == "missing_in_archive"
+    assert set(clips_on_disk(tmp_path)) == {*kept, *list(clips)[20:]}

@@ -17,7 +17,7 @@ from video_assets.sources.fetching.fetches import FetchPlan, plan_fetches
 from video_assets.sources.fetching.ledger import FetchLedger, crc32_of, files_in
 from video_assets.sources.openvid.opening import ArchiveFile
 from video_assets.sources.openvid.rules.due import LABELS, rows_of
-from video_assets.sources.openvid.rules.members import Candidate, Selection, list_candidates, select_clips
+from video_assets.sources.openvid.rules.members import Candidate, Selection, is_of_no_clip, list_candidates, select_clips
 from video_assets.sources.openvid.zip_members import read_directory
 from video_assets.tombstones.matching import Tombstones
 
@@ -181,5 +181,5 @@ class _Planner:
         now = {self._task.key(one) for one in self._candidates}
         rows = self._rows
         was_clip = rows["status"].isin(["ok", "skipped"]) | (rows["reason"] == "missing_in_archive")
-        is_gone = was_clip & ~rows["clip_key"].str.contains("#") & ~rows["clip_key"].isin(now)
+        is_gone = was_clip & ~rows["clip_key"].map(is_of_no_clip).astype(bool) & ~rows["clip_key"].isin(now)
         return dict(zip(rows["clip_key"][is_gone], rows["path"][is_gone], strict=True))

@@ -11,7 +11,7 @@ from video_assets.core.schema import LEDGER
 from video_assets.sources.openvid.captions import read_scores
 from video_assets.sources.openvid.rules.due import rows_of
 from video_assets.sources.openvid.rules.listing import Listing
-from video_assets.sources.openvid.rules.members import Selection
+from video_assets.sources.openvid.rules.members import Selection, name_in
 from video_assets.storage.layout import Layout
 from video_assets.storage.tables import write_table
 
@@ -31,7 +31,7 @@ def refresh_rows_without_clip(layout: Layout, source: str, listing: Listing, sel
     there: set[str] = set()
     for ledger in ledgers.values():
         keys = pq.read_table(ledger, columns=["clip_key"], partitioning=None)["clip_key"].to_pylist()
-        there.update(key.rpartition("/")[2].partition("#")[0] for key in keys)
+        there.update(map(name_in, keys))
     scores = read_scores(layout.captions(source))
     lost = scores[~scores["video"].isin(list(there))]
     rows = rows_of(lost)

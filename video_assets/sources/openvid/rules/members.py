@@ -6,6 +6,7 @@ Belongs here: those decisions. Does not belong here: reading archives (`sources.
 already (`sources.fetching.fetches`).
 """
 
+import re
 import stat
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ _STORED, _DEFLATED = 0, 8
 _MAX_NAME_BYTES = 255
 _BOMB_RATIO, _BOMB_FROM_BYTES = 200, 16 << 20
 _LOCAL_HEADER_BYTES = 30
+_PLACE = re.compile(r"#[0-9]+\Z")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,20 @@ class Candidate:
         """The clip key: `prefix/file name`; of a member that gives no clip also its place, so that it never stands for one."""
         is_clip = not self.reason or self.reason in NOT_WANTED
         return f"{prefix}/{self.file_name}" if is_clip else f"{prefix}/{self.file_name}#{self.member.index}"
+
+
+def name_in(key: str) -> str:
+    """The file name in a key that `Candidate.key` gave. A clip's name may hold a # too, but ends like a video.
+
+    >>> name_in("openvid/openvid_part000/a#1.mp4"), name_in("openvid/openvid_part000/a#1.mp4#7")
+    ('a#1.mp4', 'a#1.mp4')
+    """
+    return _PLACE.sub("", key.rpartition("/")[2])
+
+
+def is_of_no_clip(key: str) -> bool:
+    """True when `Candidate.key` gave it to a member that gives no clip."""
+    return _PLACE.search(key) is not None
 
 
 NOT_WANTED = frozenset({"not_in_csv", "not_selected", "taken_down"})
