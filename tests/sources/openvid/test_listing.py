@@ -219,8 +219,28 @@ def test_a_quote_that_is_never_closed_costs_its_row_only(hub, layout):
     lines = table(many).splitlines(keepends=True)
     lines[5] = lines[5].replace(b"words", b'"words', 1)
     report = captions_of(hub, layout, b"".join(lines))
-    assert report.counts.left_out["too_long"] == 1
-    assert report.counts.used > 1000
+    assert report.counts.left_out == {"too_long": 1}
+    assert report.counts.lines == {"too_long": [6]}
+    assert report.counts.used == 1999
+
+
+@pytest.mark.parametrize("words", ['"words', '"a "word" in quotes"'])
+def test_a_row_with_a_stray_quote_takes_no_other_row_into_its_caption(hub, layout, words):
+    lines = [f"{n}.mp4,one caption,{','.join(ROWS[0][2:])}\n".encode() for n in range(300)]
+    lines[150] = lines[150].replace(b"one caption", words.encode())
+    lines[151] = lines[151].replace(b"one caption", b'"another, with a comma"')
+    report = captions_of(hub, layout, table([]) + b"".join(lines))
+    assert report.counts.left_out == {"bad_quotes": 1}
+    assert report.counts.lines == {"bad_quotes": [152]}
+    rows = find_captions(report.path, [f"{n}.mp4" for n in range(300)])
+    assert rows.loc["151.mp4", "text"] == "another, with a comma"
+    assert (len(rows), set(rows["text"])) == (299, {"one caption", "another, with a comma"})
+
+
+def test_a_quote_that_is_not_closed_before_the_end_costs_its_row_only(hub, layout):
+    lines = table([[f"{n}.mp4", "words", *ROWS[0][2:]] for n in range(300)]).replace(b"290.mp4,", b'290.mp4,"')
+    report = captions_of(hub, layout, lines)
+    assert (report.counts.used, report.counts.left_out) == (299, {"bad_quotes": 1})
 
 
 @pytest.mark.parametrize(
@@ -230,6 +250,8 @@ def test_a_quote_that_is_never_closed_costs_its_row_only(hub, layout):
         (b"video,caption\n", "no row that can be used"),
         (b"video,caption\n" + b"a.mp4,b,c\n" * 50 + b"b.mp4,c\n", "50 of 51 rows cannot be read"),
         (b"video,caption\na.mp4,\0\n", "a NUL byte"),
+        (b'video,caption\na.mp4,"b\n', r"no row that can be used \(1 row; .*1 rows? left out, a quote .*lines 2\)"),
+        (b'"video" name,caption\na.mp4,b\n', "the header is not readable"),
     ],
 )
 def test_a_table_of_another_format_is_refused(hub, layout, content, words):

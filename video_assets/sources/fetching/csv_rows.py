@@ -5,6 +5,7 @@ Belongs here: lines to rows, rows to groups. Does not belong here: encodings (`s
 
 import csv
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import fstat
@@ -36,7 +37,9 @@ class BrokenRowError(Exception):
 
 
 class CsvRows:
-    """The rows of CSV text that are not blank lines; goes on after a `BrokenRowError`.
+    """The rows of CSV text that are not blank lines. After a `BrokenRowError` it goes on with the line behind the one named.
+
+    A quote that is not closed swallows the rows behind it until something is found wrong: they are rows all the same.
 
     Args:
         lines: the text, line ends kept.
@@ -55,8 +58,8 @@ class CsvRows:
         first_line: int = 1,
         max_field_chars: int = CAPTION_CHARS,
     ) -> None:
-        self._reader = csv.reader(self._plain(lines), delimiter=delimiter, strict=is_strict)
-        self._has_returns = False
+        self._lines = _Lines(lines)
+        self._reader = csv.reader(self._lines, delimiter=delimiter, strict=is_strict)
         self.is_over_lines = False
         """The last row goes over several lines."""
         self._first_line, self._max_field_chars = first_line, max_field_chars
@@ -73,22 +76,50 @@ class CsvRows:
         csv.field_size_limit(self._max_field_chars)  # one limit for the whole process, and each reader may have its own
         while True:
             line = self._reader.line_num + self._first_line
+            self._lines.begin_row()
             try:
                 cells = next(self._reader)
             except csv.Error as error:
-                raise BrokenRowError(line, self._reader.line_num + self._first_line - 1, str(error)) from None
+                last_line = self._reader.line_num + self._first_line - 1
+                self._first_line -= self._lines.go_back()
+                raise BrokenRowError(line, last_line, str(error)) from None
             if cells:
                 self.is_over_lines = self._reader.line_num + self._first_line > line + 1
-                return CsvRow(line, [cell.replace(_RETURN, "\r") for cell in cells] if self._has_returns else cells)
+                return CsvRow(line, [cell.replace(_RETURN, "\r") for cell in cells] if self._lines.has_returns else cells)
 
-    def _plain(self, lines: Iterable[str]) -> Iterator[str]:
-        """A carriage return within a line is a character of its caption; the csv module takes it for the end of a row."""
-        for line in lines:
-            if "\r" in line and _LONE_RETURN.search(line):
-                self._has_returns = True
-                yield _LONE_RETURN.sub(_RETURN, line)
-            else:
-                yield line
+
+class _Lines:
+    """Lines for the csv module, which can be given once more from the second one of a row on.
+
+    A carriage return within a line is a character of its caption; the csv module takes it for the end of a row.
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._again = deque[str]()
+        self._of_row: list[str] = []
+        self.has_returns = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        if "\r" in line and _LONE_RETURN.search(line):
+            self.has_returns = True
+            line = _LONE_RETURN.sub(_RETURN, line)
+        self._of_row.append(line)
+        return line
+
+    def begin_row(self) -> None:
+        """What comes now belongs to another row."""
+        self._of_row.clear()
+
+    def go_back(self) -> int:
+        """Give the row's lines again, without its first one; returns how many they are."""
+        again = self._of_row[1:]
+        self._again.extendleft(reversed(again))
+        return len(again)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ import xxhash
 from video_assets.core.errors import SourceError
 from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.core.json_values import read_value
+from video_assets.core.units import count
 from video_assets.settings.sources import OpenVid
 from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, in_groups, opened_unchanging
 from video_assets.sources.hub.download import download
@@ -196,9 +197,9 @@ def _rows(source: IO[bytes], table: Path, counts: RowCounts, notes: list[str], *
     """Usable rows, each file name once."""
     seen: dict[str, int] = {}
     with opened_as_text(source, table, encoding=None, notes=notes) as text:
-        lines = CsvRows(text, delimiter="\t" if table.suffix == ".tsv" else ",")
-        reader = RowReader(next(lines, CsvRow(0, [])).cells, table=table.name)
-        records = _readable(lines, counts)
+        lines = CsvRows(text, delimiter="\t" if table.suffix == ".tsv" else ",", is_strict=True)
+        reader = RowReader(_header(lines, table), table=table.name)
+        records = _readable(lines, counts, is_whole=is_whole)
         for line, cells in records if is_whole else _all_but_last(records):  # the last one may have been cut in a quoted cell
             counts.rows += 1
             values = reader.read(cells, counts)
@@ -213,15 +214,24 @@ def _rows(source: IO[bytes], table: Path, counts: RowCounts, notes: list[str], *
                 counts.leave_out("duplicate" if first == digest else "conflicting_duplicate", line)
 
 
-def _readable(lines: CsvRows, counts: RowCounts) -> Iterator[CsvRow]:
+def _header(lines: CsvRows, table: Path) -> list[str]:
+    try:
+        return next(lines, CsvRow(0, [])).cells
+    except BrokenRowError as error:
+        raise SourceError(f"{table.name}: the header is not readable as CSV ({error.problem})") from None
+
+
+def _readable(lines: CsvRows, counts: RowCounts, *, is_whole: bool) -> Iterator[CsvRow]:
     while True:
         try:
             yield next(lines)
         except StopIteration:
             return
-        except BrokenRowError as error:  # the only kind that is left without `is_strict`: a field beyond csv.field_size_limit()
+        except BrokenRowError as error:
+            if not is_whole and "end of data" in error.problem:  # the part that was fetched ends in a quoted cell
+                return
             counts.rows += 1
-            counts.leave_out("too_long", error.line)
+            counts.leave_out("too_long" if "field limit" in error.problem else "bad_quotes", error.line)
 
 
 def _all_but_last(records: Iterator[T]) -> Iterator[T]:
@@ -238,7 +248,8 @@ def _columns(rows: list[tuple[Any, ...]]) -> list[pa.Array]:
 
 def _check(table: Path, counts: RowCounts) -> None:
     if counts.used == 0:
-        raise SourceError(f"{table.name}: the table of captions has no row that can be used ({counts.rows:,} rows)")
+        told = "; ".join([count(counts.rows, "rows"), *_sentences(table, counts)])
+        raise SourceError(f"{table.name}: the table of captions has no row that can be used ({told})")
     if counts.broken > counts.rows * _MAX_BROKEN_SHARE:
         raise SourceError(
             f"{table.name}: {counts.broken:,} of {counts.rows:,} rows cannot be read ({'; '.join(_sentences(table, counts))}). "

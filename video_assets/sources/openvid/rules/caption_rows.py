@@ -34,6 +34,7 @@ REASONS = {
     "wrong_number_of_fields": "the row has more or fewer fields than the header",
     "no_name": "the row names no file",
     "not_unicode": "the row is not valid Unicode text",
+    "bad_quotes": "a quote in the row is not closed, or does not end its field",
     "too_long": "a field is longer than any caption",
     "duplicate": "an earlier row names the same file and says the same",
     "conflicting_duplicate": "an earlier row names the same file and says something else; the earlier one is used",
