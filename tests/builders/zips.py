@@ -21,6 +21,7 @@ class Entry:
     version: int = 20
     at: int | None = None  # where the directory says that the member begins
     is_hidden: bool = False  # not in the directory
+    extra: bytes = b""  # in the directory
 
 
 def zip_bytes(entries, *, before=b"", gap=b"", zip64=False):
@@ -34,12 +35,12 @@ def zip_bytes(entries, *, before=b"", gap=b"", zip64=False):
         size = len(entry.data) if entry.size is None else entry.size
         packed_size = len(packed) if entry.packed_size is None else entry.packed_size
         offset = len(body) if entry.at is None else entry.at
-        shared = struct.pack("<HHHHIIIHH", flags, entry.method, 0, 33, crc, packed_size, size, len(name), 0)
-        body += b"PK\x03\x04" + struct.pack("<H", entry.version) + shared + name + packed + gap
+        shared = struct.pack("<HHHHIIIH", flags, entry.method, 0, 33, crc, packed_size, size, len(name))
+        body += b"PK\x03\x04" + struct.pack("<H", entry.version) + shared + b"\0\0" + name + packed + gap
         if not entry.is_hidden:
             count += 1
-            more = struct.pack("<HHHII", 0, 0, 0, entry.mode << 16, offset)
-            directory += b"PK\x01\x02" + struct.pack("<HH", 0x0314, entry.version) + shared + more + name
+            more = struct.pack("<HHHHII", len(entry.extra), 0, 0, 0, entry.mode << 16, offset)
+            directory += b"PK\x01\x02" + struct.pack("<HH", 0x0314, entry.version) + shared + more + name + entry.extra
     start = len(body)
     end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, min(count, 0xFFFF), min(count, 0xFFFF), len(directory), start, 0)
     if zip64:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import zipfile
 import zlib
 
@@ -186,3 +187,25 @@ def test_drafts_of_killed_runs_are_removed_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     remove_drafts(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "a.mp4", "b.tmp.mp4"]
+
+
+def test_extra_fields_of_one_member_that_are_damaged_cost_no_other_member(tmp_path):
+    sizes = struct.pack("<HHQQ", 1, 16, 3, 3)
+    entries = [
+        Entry("longer-than-it-is.mp4", b"a", extra=struct.pack("<HH", 1, 50) + b"xx"),
+        Entry("unknown.mp4", b"b", extra=struct.pack("<HH", 0x7075, 900)),
+        Entry("zip64.mp4", b"ccc", size=0xFFFFFFFF, packed_size=0xFFFFFFFF, extra=b"\x99\x99\0\0" + sizes),
+        Entry("zip64-without-sizes.mp4", b"d", size=0xFFFFFFFF, packed_size=0xFFFFFFFF, extra=struct.pack("<HH", 1, 0)),
+        Entry("zip64-cut.mp4", b"d", size=0xFFFFFFFF, packed_size=0xFFFFFFFF, extra=sizes[:-4]),
+        Entry("last.mp4", b"e"),
+    ]
+    assert {name: reason for name, reason in extract_all(zip_bytes(entries), tmp_path / "clips").items() if reason} == {
+        "zip64-without-sizes.mp4": "zip_bomb",
+        "zip64-cut.mp4": "zip_bomb",
+    }
+    assert {path.name: path.read_bytes() for path in (tmp_path / "clips").iterdir()} == {
+        "longer-than-it-is.mp4": b"a",
+        "unknown.mp4": b"b",
+        "zip64.mp4": b"ccc",
+        "last.mp4": b"e",
+    }

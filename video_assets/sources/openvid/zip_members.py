@@ -24,6 +24,7 @@ from video_assets.sources.openvid.rules.members import Member
 _CHUNK = 1 << 20
 _ENTRY, _LOCAL = b"PK\x01\x02", b"PK\x03\x04"
 _UTF8, _ENCRYPTED = 0x800, 0x41
+_LONG, _ZIP64 = 0xFFFFFFFF, 1  # a size or place that stands in an extra field of this kind
 _NEWEST_VERSION = 63  # the standard library refuses a whole archive for one entry that asks for more
 
 
@@ -211,7 +212,10 @@ class _TolerantDirectory:
 
 
 def _tolerated(directory: bytes) -> bytes:
-    """Names that claim to be UTF-8 and are not lose the claim; versions that are not known yet become the newest known one."""
+    """Names that claim to be UTF-8 and are not lose the claim; versions that are not known yet become the newest known one.
+
+    Of extra fields only sizes beyond 4 GiB stay, where they are whole; without them such an entry says 4 GiB, and is refused.
+    """
     data = bytearray(directory)
     at = 0
     while data[at : at + 4] == _ENTRY and at + 46 <= len(data):
@@ -219,8 +223,23 @@ def _tolerated(directory: bytes) -> bytes:
         if flags & _UTF8 and not _is_utf8(data[at + 46 : at + 46 + name_bytes]):
             struct.pack_into("<H", data, at + 8, flags & ~_UTF8)
         data[at + 6] = min(data[at + 6], _NEWEST_VERSION)
+        extra = slice(at + 46 + name_bytes, at + 46 + name_bytes + extra_bytes)
+        n_long = sum(struct.unpack_from("<I", data, at + place)[0] == _LONG for place in (20, 24, 42))
+        data[extra] = _long_sizes(bytes(data[extra]), 8 * n_long).ljust(len(data[extra]), b"\0")
         at += 46 + name_bytes + extra_bytes + comment_bytes
     return bytes(data)
+
+
+def _long_sizes(extra: bytes, n_bytes: int) -> bytes:
+    """The field with the sizes of ZIP64, when it has `n_bytes` of them; else nothing."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, at)
+        field = extra[at : at + 4 + length]
+        if kind == _ZIP64:
+            return field if len(field) == 4 + length >= 4 + n_bytes else b""
+        at += 4 + length
+    return b""
 
 
 def _is_utf8(name: bytes | bytearray) -> bool:
