@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -37,7 +38,7 @@ from video_assets.storage.stages import StageError
 _ROWS_PER_GROUP = 4096
 _MAX_PROBLEMS = 50
 _MAX_INVALID_SHARE = 0.5  # more is no accident but another format
-_READER = 2  # raised when the same table gives other rows than before
+_READER = 3  # raised when the same table gives other rows than before
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,14 @@ def _revision(table: Path, miradata: MiraData) -> str:
     return xxhash.xxh3_64_hexdigest(json.dumps([hash_file(table), miradata.text_columns, miradata.segments, _READER]).encode())
 
 
+class _Row(NamedTuple):
+    """Cells by column, the line on which the row begins, and what is wrong with it as a row."""
+
+    cells: dict[str, str]
+    line: int
+    problem: str = ""
+
+
 @dataclass
 class _Tally:
     """What is counted while the rows go by."""
@@ -212,7 +221,7 @@ def _assigned(table: Path, miradata: MiraData, known: dict[int, str]) -> dict[in
     """The batch of every source video, by what all rows of it want: a pass of its own, since rows may come in any order."""
     wanted = defaultdict[int, float](float)
     with _opened(table, miradata, []) as (reader, lines):
-        for video, seconds in filter(None, (reader.wanted(row) for row, _ in lines)):
+        for video, seconds in filter(None, (reader.wanted(each.cells) for each in lines)):
             wanted[video] += seconds
     return assign_batches(wanted, known, seconds_per_batch=miradata.batch_hours * 3600)
 
@@ -239,7 +248,7 @@ def _counted(
     """
     tally, notes = _Tally(), list[str]()
     with _opened(table, miradata, notes, batches) as (reader, lines):
-        for group in in_groups(chain.from_iterable(reader.read(row, line) for row, line in lines), _ROWS_PER_GROUP):
+        for group in in_groups(chain.from_iterable(reader.read(*each) for each in lines), _ROWS_PER_GROUP):
             for row in group:
                 tally.take(row)
             take(group)
@@ -273,20 +282,35 @@ def _refuse_other_formats(table: Path, n_rows: int, n_invalid: int, problems: li
 @contextmanager
 def _opened(
     table: Path, miradata: MiraData, notes: list[str], batches: Mapping[int, str] | None = None
-) -> Iterator[tuple[RowReader, Iterator[tuple[dict[str, str], int]]]]:
-    """The table's reader and its rows, each with its line."""
+) -> Iterator[tuple[RowReader, Iterator[_Row]]]:
+    """The table's reader and its rows."""
     with opened_unchanging(table) as file, opened_as_text(file, table, encoding=None, notes=notes) as text:
-        lines = _readable(CsvRows(text), table)
-        header = [name.strip("\ufeff ") for name in next(lines, CsvRow(0, [])).cells]
+        lines = CsvRows(text, is_strict=True)
+        header = [name.strip("\ufeff ") for name in _header(lines, table)]
         columns, segments = miradata.text_columns, miradata.segments
         reader = RowReader(header, table=table.name, text_columns=columns, segments=segments, batches=batches)
-        # Fields without a name are the authors' own (v0's table has them); a row that is too short has empty cells.
-        rows = ((dict.fromkeys(header, "") | dict(zip(header, cells, strict=False)), line) for line, cells in lines)
-        yield reader, rows
+        yield reader, _rows(lines, header)
 
 
-def _readable(lines: CsvRows, table: Path) -> Iterator[CsvRow]:
+def _header(lines: CsvRows, table: Path) -> list[str]:
     try:
-        yield from lines
+        return next(lines, CsvRow(0, [])).cells
     except BrokenRowError as error:
-        raise SourceError(f"{table.name}, line {error.line}: {error.problem}; is a quote not closed there?") from None
+        raise SourceError(f"{table.name}: the header is not readable as CSV ({error.problem})") from None
+
+
+def _rows(lines: CsvRows, header: list[str]) -> Iterator[_Row]:
+    """Every row, those that are no CSV too. Fields without a name are the authors' own (v0's table has them)."""
+    none = dict.fromkeys(header, "")
+    while True:
+        try:
+            line, cells = next(lines)
+        except StopIteration:
+            return
+        except BrokenRowError as error:
+            yield _Row(none, error.line, f"{error.problem}; is a quote not closed there, or not doubled?")
+            continue
+        if len(cells) == len(header):
+            yield _Row(dict(zip(header, cells, strict=True)), line)
+        else:  # a comma without quotes moves all that is behind it into other columns
+            yield _Row(none, line, f"{len(cells)} fields where the header has {len(header)}")

@@ -157,8 +157,10 @@ class RowReader:
             return video, 0.0
         return video, place.end_s - place.start_s
 
-    def read(self, row: Mapping[str, str], line: int) -> list[MiraRow]:
+    def read(self, row: Mapping[str, str], line: int, problem: str = "") -> list[MiraRow]:
         """The clips of the row that begins on `line`, whatever is wrong with it; `row` has text only, by column name.
+
+        `problem`: it is no row of this table at all, and why; then nothing else of it is looked at.
 
         One, unless `segments` is "split" and its caption has several segments.
 
@@ -167,6 +169,8 @@ class RowReader:
         """
         video = download_id_in(row)
         blank = _blank(video, self._batch_of(video, line), line)
+        if problem:
+            return [_refused(blank, "invalid_row", f"line {line}: {escape(problem)}")]
         try:
             place = self._place_of(row)
         except RowError as error:
