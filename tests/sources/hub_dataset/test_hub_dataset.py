@@ -176,11 +176,29 @@ def test_what_the_settings_no_longer_want_is_not_selected_and_stays_for_the_day_
         left = rows[rows["status"] != "ok"]
         assert set(left["status"]) == {"skipped"}
         assert set(left["reason"]) == {"not_selected"}
+        assert len(left) + sum(rows["status"] == "ok") == len(before)
         assert "hub/data/00001.tar/002.mp4" in left.index
         assert not any("no longer has" in note for note in rows.attrs["listing"].notes)
     assert {path: path.read_bytes() for path in (tmp_path / "clips").rglob("*") if path.is_file()} == there
     assert captions(refresh()) == captions(before)
     assert hub.n_requests("resolve") == 0
+
+
+def test_a_clip_that_a_commit_removes_is_not_listed_though_a_table_names_it_and_its_file_still_lies_there(hub, refresh):
+    hub.commit(REPO, FOLDER)
+    refresh()
+    hub.commit(REPO, {"train/a.mp4": None})
+    rows = refresh()
+    assert faults(rows) == {"hub/train/a.mp4": "missing_file"}
+    assert refresh().reset_index().equals(rows.reset_index()), "nothing is new"
+
+
+def test_rows_about_clips_that_nobody_wants_say_so_and_are_given_to_no_other_clip(hub, refresh):
+    hub.commit(REPO, {"a.mp4": b"another clip", "train/a.mp4": b"clip a", "train/metadata.csv": FOLDER["train/metadata.csv"]})
+    rows = refresh(max_files=1)
+    assert captions(rows) == {"hub/a.mp4": ""}
+    assert rows.loc["hub/train/a.mp4", ["status", "reason"]].tolist() == ["skipped", "not_selected"]
+    assert rows.loc["hub/train/sub/b.mp4", "reason"] == "missing_file"
 
 
 def test_a_data_set_without_clips_is_refused_with_what_it_has(hub, refresh):

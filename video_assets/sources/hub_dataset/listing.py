@@ -6,7 +6,7 @@ Belongs here: the order of these things. Does not belong here: fetching (`source
 
 import json
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from video_assets.settings.sources import OwnClips
 from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.hub_dataset.fetch import Fetched, Fetcher, Places, remove_others
-from video_assets.sources.hub_dataset.rules import Choice, Wanted, choose, not_selected
+from video_assets.sources.hub_dataset.rules import NOT_SELECTED, Choice, Wanted, choose, not_selected
 from video_assets.sources.listed import Listing
 from video_assets.sources.own_clips.listing import list_own_clips
 from video_assets.sources.own_clips.scan import Scan, scan_folder
@@ -143,12 +143,12 @@ def fetcher_of(layout: Layout, hub: HubDataset, commit: str, info: Callable[[str
 # --- the ledger ---------------------------------------------------------------------------------------------------------------
 
 
-def _list(layout: Layout, hub: HubDataset, offered: Container[str], wanted: Wanted, fetched: Fetched) -> pd.DataFrame:
+def _list(layout: Layout, hub: HubDataset, offered: Collection[str], wanted: Wanted, fetched: Fetched) -> pd.DataFrame:
     places, ledger = Places.of(layout), layout.ledger(SOURCE)
     places.files.mkdir(parents=True, exist_ok=True)
     own = hub.as_own_clips(str(places.files))
     previous = read_table(ledger, LEDGER).rows if ledger.exists() else None
-    scan = _scan(own, places, wanted, fetched)
+    scan = _scan(own, places, offered, wanted, fetched)
     try:
         rows = list_own_clips(own, previous=previous, now_ns=time.time_ns(), ignore=(), scan=scan, source=SOURCE)
     except SourceError as error:
@@ -162,10 +162,14 @@ def _with_attrs(rows: pd.DataFrame, listed: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _scan(own: OwnClips, places: Places, wanted: Wanted, fetched: Fetched) -> Scan:
-    """What lies in the folder of files, without what the commit does not have, and the unpacked shards."""
+def _scan(own: OwnClips, places: Places, offered: Collection[str], wanted: Wanted, fetched: Fetched) -> Scan:
+    """What lies in the folder of files, without what the commit does not have or nobody wants, and the unpacked shards."""
     scan = scan_folder(places.files, suffixes=own.suffixes, ignore=(), is_with_sidecars=own.captions is None)
     paths = {file.path for file in wanted.plain}
+    # Tables may name these too, and their files lie there still.
+    gone = Finding("missing_file", "the data set no longer has it")
+    scan.others = {name: gone for name, _ in scan.clips.items() if name not in offered}
+    scan.others |= {path: NOT_SELECTED for path in offered if path not in paths and path.lower().endswith(own.suffixes)}
     scan.clips = scan.clips.only(lambda name: name in paths and name not in fetched.failed)
     scan.tables = [name for name in scan.tables if name in paths]
     scan.sidecars = {name: sidecar for name, sidecar in scan.sidecars.items() if sidecar.name in paths}

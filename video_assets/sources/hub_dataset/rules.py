@@ -12,11 +12,13 @@ import pandas as pd
 
 from video_assets.core.errors import SourceError
 from video_assets.sources.hub.hub_file import HubFile, natural
+from video_assets.sources.own_clips.statuses import Finding
 from video_assets.sources.webdataset.rules import name_problem
 
 _TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet", "captions.json", "videos.txt", "prompts.txt")
 _SHARD = ".tar"
-_NOT_SELECTED = "not wanted by hub.files, hub.kind, hub.suffixes or hub.max_files; its file stays"
+NOT_SELECTED = Finding("not_selected", "not wanted by hub.files, hub.kind, hub.suffixes or hub.max_files; a file that came stays")
+"""What is said of clips that the data set has and the settings do not want."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def choose(files: Mapping[str, HubFile], choice: Choice, *, where: str) -> Wante
 
 
 def not_selected(rows: pd.DataFrame, offered: Container[str], wanted: Wanted, *, source: str) -> pd.DataFrame:
-    """LEDGER lines in which clips that are `gone` only because the settings no longer want them say so.
+    """LEDGER lines in which clips that are `gone` only because the settings no longer want them say so; so do rows about such clips.
 
     `offered`: paths of all files of the commit. Keys begin with `source`; a clip of a shard is called like the shard first.
     """
@@ -74,8 +76,8 @@ def not_selected(rows: pd.DataFrame, offered: Container[str], wanted: Wanted, *,
         above = ("/".join(parts[:n]) for n in range(1, len(parts) + 1))
         return any(path in offered and path not in taken for path in above)
 
-    is_so = rows["reason"].eq("gone") & rows["clip_key"].map(is_left).astype(bool)
-    told = {"status": "skipped", "reason": "not_selected", "detail": _NOT_SELECTED}
+    is_so = rows["reason"].isin(["gone", NOT_SELECTED.reason]) & rows["clip_key"].map(is_left).astype(bool)
+    told = {"status": "skipped", "reason": NOT_SELECTED.reason, "detail": NOT_SELECTED.detail}
     return rows.assign(**{name: rows[name].mask(is_so, value) for name, value in told.items()})
 
 

@@ -235,7 +235,7 @@ class Places:
             below = name[len(self.folder_prefix) :]
             if (clip := self._scan.clips.get(below)) is not None:
                 return clip
-            if (fault := self._scan.faults.get(below)) is not None:
+            if (fault := self._scan.faults.get(below) or self._scan.others.get(below)) is not None:
                 return fault
         finding = self._look_elsewhere(path)
         suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a million names

@@ -48,6 +48,8 @@ class Scan:
     unpacked: dict[str, str] = field(default_factory=dict)
     """Where the contents of shards lie, whose names are `SHARD.tar/...`."""
     notes: list[str] = field(default_factory=list)
+    others: dict[str, Finding] = field(default_factory=dict)
+    """What a row is told that names a file which may lie there and is none of these clips; without a row there is no line."""
 
     def path_of(self, root: str, below: str) -> str:
         """Where a name lies: below `root`, or where its shard was unpacked."""
