@@ -147,6 +147,27 @@ def test_a_file_that_cannot_be_had_is_named_and_the_others_come(hub, refresh):
     assert len(captions(rows)) == 6
 
 
+@pytest.mark.parametrize(("captions_path", "name"), [(None, "train/metadata.csv"), ("words.csv", "words.csv")])
+def test_captions_of_an_older_table_are_given_to_no_clip_of_a_new_commit(hub, refresh, captions_path, name):
+    hub.commit(REPO, {"train/a.mp4": b"clip a", name: b"file_name,text\ntrain/a.mp4,a dog\n"})
+    before = refresh(captions=captions_path)
+    hub.commit(REPO, {"train/a.mp4": b"another clip", name: b"file_name,text\ntrain/a.mp4,a cat\n"})
+    hub.fail("corrupt", path=name, at=0, times=2)
+    with pytest.raises(SourceError, match=f"captions table {name} could not be fetched"):
+        refresh(captions=captions_path)
+    assert read_table(before.attrs["listing"].path, LEDGER).rows["text"].tolist() == ["a dog"]
+    assert list(captions(refresh(captions=captions_path)).values()) == ["a cat"]
+
+
+def test_an_older_caption_beside_a_clip_does_not_count(hub, refresh):
+    hub.commit(REPO, {"a.mp4": b"clip a", "a.caption": b"a dog"})
+    refresh()
+    hub.commit(REPO, {"a.mp4": b"another clip", "a.caption": b"a cat"})
+    hub.fail("corrupt", path="a.caption", at=0, times=2)
+    assert captions(refresh()) == {"hub/a.mp4": ""}
+    assert captions(refresh()) == {"hub/a.mp4": "a cat"}
+
+
 @pytest.mark.usefixtures("hasty")
 def test_without_the_hub_what_is_here_is_listed_and_the_note_says_so(hub, refresh, monkeypatch):
     hub.commit(REPO, FOLDER)

@@ -23,7 +23,7 @@ from video_assets.settings.sources import OwnClips
 from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.hub_dataset.fetch import Fetched, Fetcher, Places, remove_others
-from video_assets.sources.hub_dataset.rules import NOT_SELECTED, Choice, Wanted, choose, not_selected
+from video_assets.sources.hub_dataset.rules import NOT_SELECTED, Choice, Wanted, choose, is_table, not_selected
 from video_assets.sources.listed import Listing
 from video_assets.sources.own_clips.listing import list_own_clips
 from video_assets.sources.own_clips.scan import Scan, scan_folder
@@ -55,7 +55,7 @@ def refresh_hub(layout: Layout, settings: Settings, *, info: Callable[[str], Non
 
     Raises:
         FetchError: the hub gives nothing, and something is missing here; what came is kept, the ledger stays as it was.
-        SourceError: the data set has no clips, or its captions table cannot be used.
+        SourceError: the data set has no clips, or its captions table cannot be had or used.
         LeaseHeldError: another run fetches it.
     """
     hub, places = settings.hub, Places.of(layout)
@@ -63,6 +63,7 @@ def refresh_hub(layout: Layout, settings: Settings, *, info: Callable[[str], Non
         commit, files, notes = _listed(layout, hub)
         wanted = choose(files, choice_of(hub), where=f"{hub.repo} at {commit[:12]}")
         fetched = fetcher_of(layout, hub, commit, info).fetch(wanted)
+        _refuse_older_tables(hub, fetched)
         rows = _list(layout, hub, files, wanted, fetched)
         notes += [note.replace("own_clips.", "hub.") for note in rows.attrs["notes"]]
         content_hash = write_table(layout.ledger(SOURCE), LEDGER, rows)
@@ -143,6 +144,15 @@ def fetcher_of(layout: Layout, hub: HubDataset, commit: str, info: Callable[[str
 # --- the ledger ---------------------------------------------------------------------------------------------------------------
 
 
+def _refuse_older_tables(hub: HubDataset, fetched: Fetched) -> None:
+    """A table of another commit may name other clips by the same names."""
+    if lost := sorted(path for path in fetched.failed if is_table(path, hub.captions)):
+        raise SourceError(
+            f"the captions table {lost[0]} could not be fetched, and an older one may mean other clips; what came is "
+            f"kept, run again: {fetched.failed[lost[0]]}"
+        )
+
+
 def _list(layout: Layout, hub: HubDataset, offered: Collection[str], wanted: Wanted, fetched: Fetched) -> pd.DataFrame:
     places, ledger = Places.of(layout), layout.ledger(SOURCE)
     places.files.mkdir(parents=True, exist_ok=True)
@@ -172,7 +182,7 @@ def _scan(own: OwnClips, places: Places, offered: Collection[str], wanted: Wante
     scan.others |= {path: NOT_SELECTED for path in offered if path not in paths and path.lower().endswith(own.suffixes)}
     scan.clips = scan.clips.only(lambda name: name in paths and name not in fetched.failed)
     scan.tables = [name for name in scan.tables if name in paths]
-    scan.sidecars = {name: sidecar for name, sidecar in scan.sidecars.items() if sidecar.name in paths}
+    scan.sidecars = {name: sidecar for name, sidecar in scan.sidecars.items() if sidecar.name in paths - fetched.failed.keys()}
     scan.shards = {file.path: Finding("", "", file.size, None) for file in wanted.shards}
     add_unpacked(own, scan, places.shards)
     for path, why in fetched.failed.items():

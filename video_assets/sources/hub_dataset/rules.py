@@ -65,9 +65,10 @@ def choose(files: Mapping[str, HubFile], choice: Choice, *, where: str) -> Wante
 
 
 def not_selected(rows: pd.DataFrame, offered: Container[str], wanted: Wanted, *, source: str) -> pd.DataFrame:
-    """LEDGER lines in which clips that are `gone` only because the settings no longer want them say so; so do rows about such clips.
+    """LEDGER lines in which clips that are `gone` only because the settings no longer want them say so.
 
-    `offered`: paths of all files of the commit. Keys begin with `source`; a clip of a shard is called like the shard first.
+    So do rows of tables about such clips. `offered`: paths of all files of the commit. Keys begin with `source`; a clip of a
+    shard is called like the shard first.
     """
     taken = {file.path for file in (*wanted.plain, *wanted.shards)}
 
@@ -85,8 +86,17 @@ def _fits(path: str, choice: Choice) -> bool:
     return any(fnmatchcase(path, pattern) for pattern in choice.patterns)
 
 
+def is_table(path: str, captions: str | None) -> bool:
+    """True for tables of captions; `captions` is the one that the settings name.
+
+    >>> is_table("train/metadata.csv", None), is_table("train/0001.txt", None), is_table("words.csv", "words.csv")
+    (True, False, True)
+    """
+    return path == captions or path.rpartition("/")[2] in _TABLES
+
+
 def _is_text(path: str, choice: Choice) -> bool:
-    return path.rpartition("/")[2] in _TABLES or (choice.captions is None and _suffix(path) in choice.caption_suffixes)
+    return is_table(path, choice.captions) or (choice.captions is None and _suffix(path) in choice.caption_suffixes)
 
 
 def _suffix(path: str) -> str:
