@@ -34,7 +34,7 @@ def expect(layout: Layout, settings: Settings) -> Expected:
         note = f"its table, {miradata.csv}, lies on the hub: the run fetches it first"
         return Expected(SOURCE, None, len(sizes), None, None, None, (note,))
     chosen = _next(layout, miradata, list(listing.batches))
-    asked = sum(listing.batches[batch] for batch in chosen)
+    asked = sum(sum(listing.sites.get(batch, {}).values()) for batch in chosen)
     mean = sum(sizes) / len(sizes) if sizes else None
     notes = [
         f"{count(len(chosen), 'batches')} of {len(listing.batches):,} would be asked for (miradata.batches_per_night); {_RETRY}"
