@@ -11,7 +11,7 @@ from disks import small_disk
 from hub_server import FakeHub
 from hypothesis import given
 from hypothesis import strategies as st
-from openvid_repo import REPO, clips_on_disk, files_of, make_repo, settings_for, zip_of
+from openvid_repo import REPO, TABLE, clips_on_disk, files_of, make_repo, settings_for, zip_of
 from zips import Entry, zip_bytes
 
 from video_assets.core.schema import LEDGER, VERDICTS
@@ -212,6 +212,24 @@ def test_a_new_commit_makes_only_changed_archives_due_and_fetches_only_changed_c
     ledger = run.ledger().set_index("clip_key")
     assert ledger.loc[f"openvid/openvid_part002/{gone}", "status"] == "failed"
     assert ledger.loc[f"openvid/openvid_part002/{changed}", "file_size"] == len(repo.clips[changed]) + 8
+
+
+def test_clips_of_a_new_commit_wait_for_its_captions(tmp_path, hub, repo):
+    run = Run(tmp_path)
+    run.fetch()
+    before, name = run.ledger(), repo.names(2)[4]
+    changed = {**repo.clips, name: repo.clips[repo.names(2)[5]]}
+    files = files_of(changed)
+    files[TABLE] = files[TABLE].replace(b"Clip 44,", b"Something else,")
+    hub.commit(REPO, {path: files[path] for path in ("OpenVid_part2.zip", TABLE)})
+    refresh_listing(run.layout, run.settings.openvid)  # and the table of captions did not come
+    told = Told(no_progress, run.infos.append, run.warnings.append)
+    first, second = fetch_archives(run.layout, run.settings, ["openvid_part001", "openvid_part002"], told=told)
+    assert first.failure.endswith("materialize openvid_captions")
+    assert second.failure == f"not tried, since before it: {first.failure}"
+    assert run.ledger().equals(before)
+    assert failures(run.fetch()) == {}
+    assert run.ledger().set_index("clip_key").loc[f"openvid/openvid_part002/{name}", "text"] == "Something else, of someone"
 
 
 def bad_archive(repo, n_bad):

@@ -232,12 +232,18 @@ def _fetch(
 
 def _task(layout: Layout, settings: Settings, listing: Listing, archive: str) -> ArchiveTask:
     openvid, source = settings.openvid, settings.openvid.source_name
+    captions = _captions_identity(layout, openvid)
+    if captions != captions_identity(openvid, listing):
+        raise StageError(
+            f"{layout.captions(source)} is not of commit {listing.revision[:12]}, and captions of another may be of other "
+            "clips: materialize openvid_captions"
+        )
     pieces, selection = listing.pieces(archive), selection_of(openvid)
     return ArchiveTask(
         source=source,
         archive=archive,
         revision=listing.revision,
-        version=_version(listing, archive, _captions_identity(layout, openvid), selection),
+        version=_version(listing, archive, captions, selection),
         sha256s=tuple(piece.sha256 for piece in pieces),
         is_verified=openvid.mode == "archive",
         folder=layout.clips_folder(source, archive),
@@ -255,6 +261,6 @@ def _task(layout: Layout, settings: Settings, listing: Listing, archive: str) ->
 
 def _is_for_all(error: Exception) -> bool:
     """The next archive would fail in the same way."""
-    if isinstance(error, RateLimitedError | UnreachableError):
+    if isinstance(error, RateLimitedError | UnreachableError | StageError):
         return True
     return isinstance(error, FetchError) and error.needs_person and not isinstance(error, IncompleteSetError)
