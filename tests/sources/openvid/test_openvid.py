@@ -232,6 +232,14 @@ def test_clips_of_a_new_commit_wait_for_its_captions(tmp_path, hub, repo):
     assert run.ledger().set_index("clip_key").loc[f"openvid/openvid_part002/{name}", "text"] == "Something else, of someone"
 
 
+def test_a_clip_of_an_archive_that_the_data_set_no_longer_has_is_not_listed_a_second_time(tmp_path, hub):
+    run = Run(tmp_path)
+    run.fetch()
+    hub.commit(REPO, {"OpenVid_part2.zip": None})
+    assert failures(run.fetch(["openvid_part000"])) == {}
+    assert not run.ledger()["clip_key"].str.rpartition("/")[2].duplicated().any()
+
+
 def bad_archive(repo, n_bad):
     """Archive 0 with a wrong CRC-32 for its first clips."""
     names = repo.names(0)

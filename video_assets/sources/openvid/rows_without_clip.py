@@ -29,7 +29,8 @@ def refresh_rows_without_clip(layout: Layout, source: str, listing: Listing, sel
         path.unlink(missing_ok=True)
         return None
     there: set[str] = set()
-    for ledger in ledgers.values():
+    # Clips of an archive that the data set no longer has are here all the same, and have a line in its ledger.
+    for ledger in [layout.partition_ledger(source, archive) for archive in layout.partitions(source) if archive != NAME]:
         keys = pq.read_table(ledger, columns=["clip_key"], partitioning=None)["clip_key"].to_pylist()
         there.update(map(name_in, keys))
     scores = read_scores(layout.captions(source))
