@@ -209,6 +209,43 @@ def test_a_listing_of_an_earlier_version_is_read_again_by_the_next_batch(tmp_pat
     assert read_listing(layout).sites == {BATCH: {"127.0.0.1": 1}}
 
 
+def test_clips_that_the_table_no_longer_has_say_so_and_are_there_when_it_has_them_again(tmp_path, web, video):
+    url = web.put("/1.mp4", video)
+    rows = [v1_row("1.0", url, 0, 2), v1_row("1.1", url, 2, 4), v1_row("2.0", url, 1, 3), v1_row("3.0", url, 1, 2)]
+    batch_hours = 4 / 3600
+    settings = mira(tmp_path, rows, batch_hours=batch_hours)
+    fetch(settings, BATCH, "mira_000001")
+    before = [ledger(settings, name) for name in (BATCH, "mira_000001")]
+    asked = len(web.log)
+
+    settings = mira(tmp_path, rows[:1], batch_hours=batch_hours)
+    outcomes = {outcome.batch: outcome for outcome in refresh_ledgers(Layout(settings.data_root), settings)}
+    assert reasons(settings) == {"_video1-000000": "ok", "_video1-000001": "not_in_table"}
+    assert reasons(settings, "mira_000001") == {"_video2-000000": "not_in_table", "_video3-000000": "not_in_table"}
+    assert (outcomes[BATCH].n_clips, outcomes[BATCH].n_ok, outcomes["mira_000001"].n_clips) == (2, 1, 2)
+    assert list(refresh_ledgers(Layout(settings.data_root), settings)) == []
+
+    settings = mira(tmp_path, rows, batch_hours=batch_hours)
+    assert len(list(refresh_ledgers(Layout(settings.data_root), settings))) == 2
+    assert [ledger(settings, name) for name in (BATCH, "mira_000001")] == before
+    assert len(web.log) == asked
+
+
+@pytest.mark.parametrize("clip", ["1-000001", "2-000000"])
+def test_a_clip_that_the_table_no_longer_has_can_be_taken_down(tmp_path, web, video, clip):
+    url, batch_hours = web.put("/1.mp4", video), 4 / 3600
+    rows = [v1_row("1.0", url, 0, 2), v1_row("1.1", url, 2, 4), v1_row("2.0", url, 1, 3)]
+    fetch(mira(tmp_path, rows, batch_hours=batch_hours), BATCH, "mira_000001")
+    settings = mira(tmp_path, rows[:1], batch_hours=batch_hours)
+    layout = Layout(settings.data_root)
+    assert len(list(refresh_ledgers(layout, settings))) == 2
+    (file,) = layout.root.glob(f"clips/*/*/*_video{clip}.mp4")
+    (tmp_path / "request.txt").write_text(f"miradata/{file.parent.name}/{file.name}\n")
+    take_down(layout, settings, plan_takedown(layout, tmp_path / "request.txt"))
+    assert not file.exists()
+    assert reasons(settings, file.parent.name)[f"_video{clip}"] == "taken_down"
+
+
 def test_source_videos_keep_the_batches_that_earlier_versions_gave_them(tmp_path, web, video):
     """Slices of 500 numbers: nothing that is here is asked for again, also when only the ledgers are left to say so."""
     rows = [v1_row(f"{number}.0", web.put(f"/{number}.mp4", video), 1, 2) for number in (3, 61_999)]

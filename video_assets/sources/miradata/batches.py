@@ -16,7 +16,7 @@ from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
 
 # Clips are called as their source video; lines that are no clips have other names.
-_CLIP_KEY = re.compile(rf"{SOURCE}/(mira_\d+)/(\d{{12}})_.*")
+CLIP_KEY = re.compile(rf"{SOURCE}/(mira_\d+)/(\d{{12}})_.*")
 
 
 def known_batches(layout: Layout) -> dict[int, str]:
@@ -28,7 +28,7 @@ def known_batches(layout: Layout) -> dict[int, str]:
     listed = layout.listing(SOURCE, "x").parent.glob("*.parquet")
     known = {video: batch for path in sorted(listed) for batch, video in _rows(path, "batch", "download_id")}
     fetched = layout.fetches(SOURCE, "x").parent.glob("*.parquet")
-    keys = (_CLIP_KEY.fullmatch(key) for path in sorted(fetched) for (key,) in _rows(path, "clip_key"))
+    keys = (CLIP_KEY.fullmatch(key) for path in sorted(fetched) for (key,) in _rows(path, "clip_key"))
     known |= {int(key[2]): key[1] for key in keys if key}
     return {video: batch for video, batch in known.items() if video is not None}
 

@@ -20,10 +20,11 @@ from video_assets.settings.model import Settings
 from video_assets.settings.sources import MiraData
 from video_assets.sources.fetching.fetches import FETCHES, Fetch, summarize, to_ledger
 from video_assets.sources.fetching.ledger import FetchLedger, timestamp
+from video_assets.sources.miradata.batches import CLIP_KEY
 from video_assets.sources.miradata.listing import MiraListing, read_batch, read_listing
 from video_assets.sources.miradata.rules.cuts import parse_cut
 from video_assets.sources.miradata.rules.due import BatchState, choose_batches
-from video_assets.sources.miradata.rules.rows import ROW_REASONS, SOURCE
+from video_assets.sources.miradata.rules.rows import MIRA_ROWS, ROW_REASONS, SOURCE
 from video_assets.sources.miradata.wanted import Batch, Plan, plan_batch
 from video_assets.sources.web.pause_file import Pauses
 from video_assets.sources.web.rules.when_to_pause import Limits
@@ -71,11 +72,12 @@ def write_ledger(batch: Batch, ledger: FetchLedger, left: dict[str, int]) -> Bat
     """Make one table of the batch's lines; its ledger too, when no clip is `left` to be asked for (clips by site)."""
     listing = read_listing(batch.layout)
     ledger.flush()
-    fetches = ledger.read()
-    fetches = fetches[fetches["clip_key"].isin(batch.rows["clip_key"])]
+    every = ledger.read()
+    is_listed = every["clip_key"].isin(batch.rows["clip_key"])
+    fetches, others = every[is_listed], _no_longer_listed(every[~is_listed], batch)
     note = {"revision": batch.revision, "rows": listing.row_hashes.get(batch.name), "left": left, "lost_at": _lost_at(fetches)}
     ledger.compact(note=note)
-    fetches = _with_refusals(fetches, batch.rows)
+    fetches = FETCHES.frame(pd.concat([_with_refusals(fetches, batch.rows), others]))
     content_hash = ""
     if not left:
         path = batch.layout.partition_ledger(SOURCE, batch.name)
@@ -84,12 +86,20 @@ def write_ledger(batch: Batch, ledger: FetchLedger, left: dict[str, int]) -> Bat
     return BatchOutcome(
         batch=batch.name,
         content_hash=content_hash,
-        n_clips=len(batch.rows),
+        n_clips=len(batch.rows) + len(others),
         n_ok=counted.ok,
         n_waiting=counted.waiting,
         n_bytes=counted.n_bytes,
         by_reason=counted.by_reason,
     )
+
+
+def _no_longer_listed(fetches: pd.DataFrame, batch: Batch) -> pd.DataFrame:
+    """The lines of clips that the table had before. One that is listed under another key now is still there."""
+    is_clip = fetches["clip_key"].map(lambda key: CLIP_KEY.fullmatch(key) is not None).astype(bool)
+    lost = fetches[is_clip & ~fetches["clip_key"].isin(batch.rows["former_key"])]
+    told = {"reason": "not_in_table", "detail": "the table was changed; the clip's file, if there was one, stays"}
+    return lost.assign(status="failed", is_permanent=True, **told)
 
 
 def _lost_at(fetches: pd.DataFrame) -> float | None:
@@ -114,7 +124,7 @@ def _ledger_rows(fetches: pd.DataFrame, batch: Batch) -> pd.DataFrame:
     cuts = dict(zip(fetches["clip_key"], fetches["detail"], strict=True))
     rows = zip(batch.rows["clip_key"], batch.rows["extras"], strict=True)
     extras = [_with_cut(text, cuts.get(key, "")) for key, text in rows]
-    captions = batch.rows[["clip_key", "text"]].assign(extras=extras)
+    captions = batch.rows[["clip_key", "text"]].assign(extras=pd.Series(extras, index=batch.rows.index, dtype="object"))
     return bury(to_ledger(fetches, captions), batch.tombstones)
 
 
@@ -132,22 +142,31 @@ def _with_cut(extras: str, detail: str) -> str:
 def refresh_ledgers(layout: Layout, settings: Settings) -> Iterator[BatchOutcome]:
     """Write the ledgers of complete batches anew whose rows have changed: captions, ids, places. Nobody is asked for anything.
 
-    Clips that are wanted now and are not here wait; a batch that another run works on is left to that run.
+    So are those of batches that the table no longer has. Clips that are wanted now and are not here wait; a batch that another
+    run works on is left to that run.
     """
     listing = read_listing(layout)
-    for name in listing.batches:
+    gone = [name for name in layout.partitions(SOURCE) if name not in listing.batches]
+    for name in (*listing.batches, *gone):
         if not _is_stale(layout, name, listing):
             continue
         try:
             lease = hold(layout.lease(SOURCE, name), stale_after_s=settings.decode.lease_stale_s)
             with lease, FetchLedger(layout, SOURCE, name) as ledger:
-                batch = read_batch_rows(layout, name, settings.miradata)
+                batch = _batch_of(layout, name, settings.miradata, listing)
                 plan = plan_batch(batch, ledger.read())
                 for line in (*plan.lines, *_waiting_lines(plan)):
                     ledger.append(line)
                 yield write_ledger(batch, ledger, {})
         except LeaseHeldError:
             continue
+
+
+def _batch_of(layout: Layout, name: str, miradata: MiraData, listing: MiraListing) -> Batch:
+    """The batch; one that the table no longer has is without rows."""
+    if name in listing.batches:
+        return read_batch_rows(layout, name, miradata)
+    return Batch(layout, name, MIRA_ROWS.frame(), listing.revision, miradata, read_tombstones(layout))
 
 
 def _is_stale(layout: Layout, name: str, listing: MiraListing) -> bool:

@@ -64,6 +64,7 @@ CAUSES = {
     "invalid_row": Cause("the row's id, address or times cannot be read; the detail names line and column"),
     "invalid_caption": Cause("the caption cannot be read as text, or no CSV can hold it"),
     "not_asked_yet": Cause("the table lists it, and nobody has asked for it yet; the next run of its batch does", False),
+    "not_in_table": Cause("the table has no row of the clip any more; its file stays, for the day on which it has one again"),
     "duplicate_row": Cause("an earlier row has the same id; that one counts"),
 }
 """Causes that only web videos have."""
