@@ -36,6 +36,7 @@ def test_a_typo_in_the_file_is_refused_with_its_name(tmp_path: Path, monkeypatch
         {"filter": {"max_file_size_mib": -1}},
         {"training": {"name": "a/b"}},
         {"training": {"name": "dropped"}},
+        {"openvid": {"min_aesthetic": float("nan")}},
     ],
 )
 def test_values_out_of_range_are_refused(bad: dict[str, object]) -> None:
@@ -44,19 +45,24 @@ def test_values_out_of_range_are_refused(bad: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("select", "said"),
+    ("section", "limits", "said"),
     [
-        ("min_frames = 50\nmax_frames = 20", "min_frames = 50 is more than max_frames = 20"),
-        ("min_fps = 30\nmax_fps = 23.9", "min_fps = 30.0 is more than max_fps = 23.9"),
-        ("min_scores.motion = 2\nmax_scores.motion = 1", "min_scores 'motion' = 2.0 is more than max_scores 'motion' = 1.0"),
+        ("select", "min_frames = 50\nmax_frames = 20", "min_frames = 50 is more than max_frames = 20"),
+        ("select", "min_fps = 30\nmax_fps = 23.9", "min_fps = 30.0 is more than max_fps = 23.9"),
+        (
+            "select",
+            "min_scores.motion = 2\nmax_scores.motion = 1",
+            "min_scores 'motion' = 2.0 is more than max_scores 'motion' = 1.0",
+        ),
+        ("openvid", "min_seconds = 10\nmax_seconds = 5", "min_seconds = 10.0 is more than max_seconds = 5.0"),
     ],
 )
 def test_limits_that_no_clip_can_keep_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, select: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, limits: str, said: str
 ) -> None:
     monkeypatch.setenv("VIDEO_ASSETS_DATA_ROOT", str(tmp_path))
-    (tmp_path / "video_assets.toml").write_text(f"[select]\n{select}\n")
-    assert problems_now() == [f"setting select: {said}: no clip can be both"]
+    (tmp_path / "video_assets.toml").write_text(f"[{section}]\n{limits}\n")
+    assert problems_now() == [f"setting {section}: {said}: no clip can be both"]
 
 
 def test_limits_may_meet_and_stand_on_different_scores() -> None:

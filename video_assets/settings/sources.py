@@ -139,8 +139,8 @@ class OpenVid(Section):
     )
     min_seconds: float | None = Field(None, ge=0, description="seconds; shorter clips are not fetched, by the table of captions")
     max_seconds: float | None = Field(None, gt=0, description="seconds; longer clips are not fetched")
-    min_aesthetic: float | None = Field(None, description="aesthetic score; clips with less are not fetched")
-    min_motion: float | None = Field(None, description="motion score; clips with less are not fetched")
+    min_aesthetic: float | None = Field(None, allow_inf_nan=False, description="aesthetic score; clips with less are not fetched")
+    min_motion: float | None = Field(None, allow_inf_nan=False, description="motion score; clips with less are not fetched")
     names_file: AbsolutePath | None = Field(
         None, description="text file with a clip's file name per line; only those are fetched"
     )
@@ -173,6 +173,14 @@ class OpenVid(Section):
     def _local_has_a_folder(self) -> Self:
         if self.mode == "local" and self.folder is None:
             raise ValueError('openvid.mode is "local": set openvid.folder to the folder with the archives')
+        return self
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> Self:
+        if self.min_seconds is not None and self.max_seconds is not None and self.min_seconds > self.max_seconds:
+            raise ValueError(
+                f"min_seconds = {self.min_seconds} is more than max_seconds = {self.max_seconds}: no clip can be both"
+            )
         return self
 
     @field_validator("archive_pattern")
