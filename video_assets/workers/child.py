@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_MAX_FILE_BYTES = 64 << 20  # workers write nothing but FFmpeg's log; a clip with endless messages must not fill the memory
 # When memory runs out the kernel shall take a worker, not the program that started it. A container's processes can start with any
 # score (a burstable pod's with up to 999), and without rights no process gets below the one that it was given.
 _MIN_OOM_SCORE, _MORE_OOM_SCORE, _MAX_OOM_SCORE = 500, 100, 1000
@@ -42,7 +41,7 @@ def main(arguments: list[str]) -> None:
     channel = socket.socket(fileno=channel_fd)
     lines = channel.makefile("rb")
     hello = read_hello(lines.readline())
-    _limit_process(hello.memory_bytes)
+    _limit_process(hello.memory_bytes, hello.max_file_bytes)
     function = _load(hello.function, hello.sys_path)
     channel.sendall(line_of(Answer()))
     for line in lines:
@@ -95,9 +94,10 @@ def _die_with_parent(parent_pid: int, lifeline_fd: int) -> None:
         raise SystemExit("the parent died before this worker was ready")
 
 
-def _limit_process(memory_bytes: int) -> None:
+def _limit_process(memory_bytes: int, max_file_bytes: int | None) -> None:
     _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_FSIZE, _MAX_FILE_BYTES)
+    if max_file_bytes is not None:
+        _lower(resource.RLIMIT_FSIZE, max_file_bytes)
     _lower(resource.RLIMIT_AS, memory_bytes)
     score = Path("/proc/self/oom_score_adj")
     wanted = max(_MIN_OOM_SCORE, int(score.read_text(encoding="ascii")) + _MORE_OOM_SCORE)

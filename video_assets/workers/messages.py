@@ -24,6 +24,7 @@ class Hello:
     sys_path: tuple[str, ...]
     memory_bytes: int
     cpu_s: float
+    max_file_bytes: int | None
 
 
 @dataclass(frozen=True)

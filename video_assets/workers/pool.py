@@ -45,11 +45,16 @@ class WorkerError(MendableError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one task may take, and when a worker is replaced although nothing went wrong."""
+    """What one task may take, and when a worker is replaced although nothing went wrong.
+
+    `max_file_bytes`: most workers write nothing but messages, and endless ones must not fill the memory; None for those that
+    write clips, of whatever size.
+    """
 
     timeout_s: float
     cpu_s: float
     memory_bytes: int
+    max_file_bytes: int | None = 64 << 20
     max_tasks: int = 5_000
     max_growth_bytes: int = 512 << 20
     start_timeout_s: float = 120.0
@@ -97,6 +102,7 @@ class WorkerPool:
             sys_path=tuple(entry for entry in sys.path if entry),
             memory_bytes=limits.memory_bytes,
             cpu_s=limits.cpu_s,
+            max_file_bytes=limits.max_file_bytes,
         )
         self._marker = secrets.token_hex(8)
         self._n_started = 0

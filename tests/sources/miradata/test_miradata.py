@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -298,6 +299,25 @@ def test_of_a_long_video_only_the_parts_with_clips_cross_the_wire_and_the_clips_
             web.log.clear()
     assert web.bytes_of("/long.mp4") >= long_video.stat().st_size
     assert clips[0] == clips[1], "proved the same way, and the same bytes"
+
+
+def with_room_before_its_frames(video, n_bytes):
+    """The same MP4, index in front, with a box that players skip before the frames."""
+    content = video.read_bytes()
+    begin, at = content.index(b"mdat") - 4, 0
+    head = bytearray(content[:begin])
+    while (at := head.find(b"stco", at + 1)) > 0:
+        (count,) = struct.unpack_from(">I", head, at + 8)
+        places = struct.unpack_from(f">{count}I", head, at + 12)
+        struct.pack_into(f">{count}I", head, at + 12, *(place + n_bytes for place in places))
+    return bytes(head) + struct.pack(">I4s", n_bytes, b"free") + bytes(n_bytes - 8) + content[begin:]
+
+
+def test_clips_that_lie_far_behind_in_a_large_video_are_read_by_parts_too(tmp_path, web, long_video):
+    web.put("/long.mp4", with_room_before_its_frames(long_video, 100 << 20))
+    settings = mira(tmp_path, [v1_row("1.0", web.base + "/long.mp4", 20, 22)])
+    assert fetch(settings).n_ok == 1
+    assert web.bytes_of("/long.mp4") < 10 << 20
 
 
 def test_what_is_read_by_parts_keeps_to_the_limit_of_speed(tmp_path, web, long_video):

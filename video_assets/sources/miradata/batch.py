@@ -89,7 +89,8 @@ class _Run:
 
     def _work(self, plan: Plan, progress: Progress) -> None:
         decode = self._settings.decode
-        limits = Limits(timeout_s=decode.timeout_s, cpu_s=decode.cpu_s, memory_bytes=decode.memory_mib << 20)
+        memory_bytes = decode.memory_mib << 20
+        limits = Limits(timeout_s=decode.timeout_s, cpu_s=decode.cpu_s, memory_bytes=memory_bytes, max_file_bytes=None)
         versions = f"{tool_versions()}; {ffmpeg_versions()}"
         with (
             progress(self._batch.name, plan.n_clips, "clips") as advance,
