@@ -215,3 +215,20 @@ def test_what_the_product_was_not_made_from_is_not_remembered(settings: Settings
     finally:
         shutil.rmtree(finished)
         shutil.copytree(kept, finished)
+
+
+def test_a_run_with_clips_left_out_is_remembered(settings: Settings, finished: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    shutil.copytree(finished, kept)
+    try:
+        exclusions = finished / "root" / "exclude.csv"
+        exclusions.write_text("clip_key,why,when\nown_clips/aquarium.mp4,,\n")
+        assert command("run", "--data-root", finished / "root").returncode == 0
+        assert nothing_new(settings) is not None
+        exclusions.write_text("clip_key,why,when\n")
+        assert nothing_new(settings) is None
+        remember_complete(settings)
+        assert nothing_new(settings) is None  # the product was made without that clip
+    finally:
+        shutil.rmtree(finished)
+        shutil.copytree(kept, finished)

@@ -23,7 +23,6 @@ import xxhash
 from video_assets.core.errors import MendableError
 from video_assets.core.json_values import JsonObject
 from video_assets.local.dagster_home import home_of
-from video_assets.pipeline.currency import current_inputs
 from video_assets.publish.manifest import read_manifest
 from video_assets.settings import Settings
 from video_assets.sources.ledgers import is_own_clips_current
@@ -68,10 +67,12 @@ def remember_complete(settings: Settings) -> None:
 
 
 def _is_of_one_piece(layout: Layout, settings: Settings) -> bool:
-    from video_assets.pipeline.enrich import is_final  # loads PyAV, which the question above must not
+    # Loads PyAV, which the question above must not.
+    from video_assets.pipeline.enrich import is_final
+    from video_assets.publish.publish import product_inputs
 
     inputs = read_manifest(layout.manifest(settings.product_name)).made_from.inputs
-    return is_final(layout, settings.sources) and current_inputs(layout, settings) == inputs
+    return is_final(layout, settings.sources) and product_inputs(layout, settings) == inputs
 
 
 def _is_answerable(settings: Settings) -> bool:

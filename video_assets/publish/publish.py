@@ -111,12 +111,16 @@ def _made_from(layout: Layout, settings: Settings) -> MadeFrom:
         },
         products={"combined": settings.product_name, "per_source": per_source_names(settings)},
         versions=recipe.versions,
-        inputs=_inputs(layout, settings),
+        inputs=product_inputs(layout, settings),
     )
 
 
-def _inputs(layout: Layout, settings: Settings) -> JsonObject:
-    """Hashes of the shards, and of what a person left out."""
+def product_inputs(layout: Layout, settings: Settings) -> JsonObject:
+    """Hashes of all that a publication would be made from now: `current_inputs`, and what a person left out.
+
+    Raises:
+        ExclusionError, IncompleteInputError, StageError: as `publish`.
+    """
     excluded = exclusions_hash(layout)
     return {**current_inputs(layout, settings), **({layout.exclusions.name: excluded} if excluded else {})}
 
@@ -183,7 +187,7 @@ def _write(
         ProductFiles(folder, settings.product_name, sources=per_source_names(settings), known=known) as files,
     ):
         write_rows(layout, settings, plan, files=files, previous=previous, scratch=folder, advance=advance)
-        if _inputs(layout, settings) != made_from.inputs:
+        if product_inputs(layout, settings) != made_from.inputs:
             raise IncompleteInputError(
                 "the shards or exclude.csv were changed meanwhile: wait for the other run, then materialize training_csv again"
             )
