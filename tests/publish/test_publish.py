@@ -374,3 +374,21 @@ def test_a_publisher_killed_at_any_moment_leaves_the_old_or_the_new_version_whol
 
 def without_manifest(folder):
     return {name: data for name, data in files_in(folder).items() if not name.startswith(".") and not name.endswith(".json")}
+
+
+def test_a_byte_that_the_disk_changed_in_a_shard_reaches_no_product(tmp_path):
+    """Wherever it is: the run refuses and names the file, or what it publishes is the same."""
+    layout, settings = fill(tmp_path, ALL)
+    before = publish(layout, settings)
+    product, path = before.csv.read_bytes(), layout.checked(shard_of("own_clips/00.mp4", n_shards=settings.decode.n_shards))
+    data, refused = path.read_bytes(), []
+    for place in range(4, len(data) - 8, len(data) // 60):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
+        try:
+            assert publish(layout, settings).csv.read_bytes() == product, place
+        except (StageError, IncompleteInputError) as error:
+            refused.append(str(error))
+    assert all(str(path) in why for why in refused), refused
+    assert len(refused) > 30
+    path.write_bytes(data)
+    assert publish(layout, settings).csv.read_bytes() == product

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from video_assets.census.presets import Wanted, place
 from video_assets.census.rules.placing import Clips, Placed
 from video_assets.publish.versions import Version, read_versions
 from video_assets.storage.layout import Layout
+from video_assets.storage.row_groups import opened
 from video_assets.storage.stages import StageError
 
 _COLUMNS = ["num_frames", "height", "width", "fps"]
@@ -57,7 +57,8 @@ def take_census(layout: Layout, trainer: str, wanted: Wanted, *, batch_size: int
 
 def read_clips(version: Version) -> Clips:
     """The numbers of a version's rows."""
-    rows = pq.read_table(version.table, columns=_COLUMNS)
+    with opened(version.table) as file:
+        rows = file.read(columns=_COLUMNS)
     return Clips(*(rows.column(name).to_numpy() for name in _COLUMNS))
 
 

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import xxhash
 
 from video_assets.core.sharding import shard_keys
@@ -25,7 +24,7 @@ from video_assets.select.rules.licences import licences_of
 from video_assets.select.rules.lint import RATE_COLUMNS, states_no_rate
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
-from video_assets.storage.row_groups import kept_parts
+from video_assets.storage.row_groups import kept_parts, opened
 from video_assets.storage.stages import StageError
 from video_assets.storage.tables import ROWS_PER_GROUP
 
@@ -124,7 +123,7 @@ def read_rows(version: Version, facts: Facts, columns: list[str] | None = None) 
     """
     root = version.manifest.relative_to
     n_rows = 0
-    with pq.ParquetFile(version.table, pre_buffer=False) as file:
+    with opened(version.table) as file:
         for batch in file.iter_batches(batch_size=ROWS_PER_GROUP, columns=columns):
             rows = pa.Table.from_batches([batch]).replace_schema_metadata(None)
             paths = rows.column("path").to_pylist()

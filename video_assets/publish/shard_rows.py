@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from video_assets.publish.rules.row_order import interleave, rows_at_a_time
 from video_assets.storage.durable import identity
-from video_assets.storage.row_groups import refuse_replaced
+from video_assets.storage.row_groups import opened, refuse_replaced
 from video_assets.storage.tables import ROWS_PER_GROUP
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -44,7 +44,7 @@ def read_merged(
         memory_bytes: what waiting rows of all shards may take together; default: as much as it takes.
 
     Raises:
-        StageError: a file was replaced meanwhile.
+        StageError: a file is damaged, or was replaced meanwhile.
     """
     shards = [_Shard(path, columns) for path in paths]
     largest = max((shard.largest_group for shard in shards), default=0)
@@ -83,7 +83,8 @@ class _Shard:
     def __init__(self, path: Path, columns: list[str]) -> None:
         self._path, self._columns = path, columns
         self._identity = identity(path.stat())
-        metadata = pq.read_metadata(path)
+        with opened(path) as file:
+            metadata = file.metadata
         groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
         self._sizes = [group.num_rows for group in groups]
         self.largest_group = max(self._sizes, default=0)
@@ -95,7 +96,7 @@ class _Shard:
         return (_Part(n_rows, partial(self._group, index)) for index, n_rows in enumerate(self._sizes))
 
     def _group(self, index: int) -> pa.Table:
-        with pq.ParquetFile(self._path) as file:
+        with opened(self._path) as file:
             refuse_replaced(self._path, self._identity)
             table = file.read_row_group(index, columns=self._columns, use_threads=False)
         return table.select(self._columns).replace_schema_metadata(None)

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_assets.core.schema import DROPPED, KEY, TableSpec
+from video_assets.storage.damage import DamagedTableError, whole_table
 from video_assets.storage.durable import hash_file, identity
 from video_assets.storage.key_ranges import Unit
 from video_assets.storage.keys import KeyRange, lowest_keys
@@ -103,8 +103,9 @@ def patch_of(path: Path, spec: TableSpec, ranges: tuple[KeyRange, ...]) -> Patch
     """A patch of the table at `path`; None when there is none, or none whose row groups could be kept."""
     try:
         seen = identity(path.stat())
-        is_usable = bool(lowest_keys(pq.read_metadata(path))) and is_ours_and_sound(path, spec.arrow)
-    except (FileNotFoundError, pa.ArrowInvalid):  # torn by the disk: it is made anew
+        with whole_table(path):
+            is_usable = bool(lowest_keys(pq.read_metadata(path))) and is_ours_and_sound(path, spec.arrow)
+    except (FileNotFoundError, DamagedTableError):  # torn by the disk: it is made anew
         return None
     return Patch(path, ranges, seen) if is_usable else None
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
+from video_assets.storage.damage import seal_of
 from video_assets.storage.thrift import Span, list_bytes, number_at, number_bytes, spans_of, starts_of
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class RowGroupWriter:
         n_rows, groups = fields[_N_ROWS], fields[_GROUPS]
         before, between, behind = empty[: n_rows.start], empty[n_rows.end : groups.start], empty[groups.end :]
         data = b"".join([before, number_bytes(self._n_rows), between, list_bytes(self._parts), behind])
-        self._sink.write(data + struct.pack("<I", len(data)) + _MAGIC)
+        self._sink.write(seal_of(data) + data + struct.pack("<I", len(data)) + _MAGIC)
 
 
 def hashes_of(path: Path) -> list[str]:
@@ -165,7 +166,7 @@ def _first_of(column: pq.ColumnChunkMetaData) -> int:
 def _encoded(rows: pa.Table) -> bytes:
     """A Parquet file of one row group."""
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, rows.schema, compression="zstd") as writer:
+    with pq.ParquetWriter(sink, rows.schema, compression="zstd", write_page_checksum=True) as writer:
         writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
     return sink.getvalue().to_pybytes()
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from video_assets.storage.damage import DamagedTableError, whole_table
 from video_assets.storage.durable import identity
 from video_assets.storage.stages import StageError, refuse_torn
 
@@ -26,9 +27,11 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
         StageError: it is, or turns out to be, damaged or of another version; the message names it and what to do.
     """
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with whole_table(path), pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
             yield file
-    except (pa.ArrowInvalid, KeyError, StopIteration) as error:
+    except DamagedTableError as error:
+        raise StageError(str(error)) from error
+    except (KeyError, StopIteration) as error:
         raise StageError(f"{path}: not a readable table ({error}): delete it and materialize its asset again") from error
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import KEY, TableSpec
+from video_assets.storage.damage import whole_table
 from video_assets.storage.durable import durable_write, hash_file
 from video_assets.storage.grouping import by_key, by_number
 from video_assets.storage.patching import Patch, write_patched
@@ -78,10 +79,8 @@ def read_table(path: Path, spec: TableSpec, *, columns: list[str] | None = None)
         FileNotFoundError: nothing there.
         ValueError: not a whole Parquet file or other columns; the message names the file and what to do.
     """
-    try:
-        table = pq.read_table(path, columns=columns, partitioning=None)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path}: not a readable table ({error}); delete it and materialize its asset again") from error
+    with whole_table(path):
+        table = pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
     missing = [name for name in columns or spec.names if name not in table.column_names]
     if missing:
         raise ValueError(f"{path}: columns {missing} are missing; it was written by another version: materialize it again")
@@ -101,10 +100,8 @@ def read_older_table(path: Path, spec: TableSpec) -> pd.DataFrame:
 
 
 def _schema(path: Path) -> pa.Schema:
-    try:
+    with whole_table(path):
         return pq.read_schema(path)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path}: not a readable table ({error}); delete it and materialize its asset again") from error
 
 
 def read_head(path: Path, spec: TableSpec, n_rows: int) -> pd.DataFrame:
@@ -121,10 +118,8 @@ def read_note(path: Path) -> JsonObject:
         FileNotFoundError: nothing there.
         ValueError: not a whole Parquet file; the message names the file and what to do.
     """
-    try:
+    with whole_table(path):
         return _note(pq.read_metadata(path).metadata)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path}: not a readable table ({error}); delete it and materialize its asset again") from error
 
 
 def table_files(path: Path) -> list[Path]:
