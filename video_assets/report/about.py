@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import pandas as pd
+import xxhash
 
 from video_assets.core.funnel import funnel_from_counts
-from video_assets.core.json_values import read_value
+from video_assets.core.json_values import JsonObject, read_value
 from video_assets.core.schema import CLIPS, LEDGER, TRAINING
 from video_assets.pipeline.stage_result import StageResult
 from video_assets.publish.manifest import Published
@@ -72,13 +73,18 @@ def _kept_until_changed(
     path = layout.about(asset)
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        if known["of"] == content_hash:
+        if known["of"] == content_hash and known["facts_hash"] == _hash_of(known["facts"]):
             return read_value(kind, known["facts"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         pass  # nothing there, torn by the disk, or of another version: it is only a copy
     facts = make()
-    write_text(path, json.dumps({"of": content_hash, "facts": asdict(facts)}) + "\n")
+    told = json.loads(json.dumps(asdict(facts)))
+    write_text(path, json.dumps({"of": content_hash, "facts": told, "facts_hash": _hash_of(told)}) + "\n")
     return facts
+
+
+def _hash_of(told: JsonObject) -> str:
+    return xxhash.xxh3_64_hexdigest(json.dumps(told).encode())
 
 
 def ledger_facts(layout: Layout, asset: str, listing: Listing) -> LedgerFacts:
