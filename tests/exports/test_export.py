@@ -458,3 +458,27 @@ def test_a_take_down_of_nothing_that_is_here_keeps_exports(own, tmp_path):
     folder = export(*own, "ltx").folder
     assert taken_down(*own, tmp_path, "never-seen.mp4").exports == ()
     assert (folder / MANIFEST).exists()
+
+
+def test_an_export_that_names_its_folder_is_made_again_where_the_data_root_was_moved(own):
+    layout, settings = own
+    for target in ("musubi-tuner", "diffusion-pipe", "simpletuner", "ltx"):
+        export(layout, settings, target)
+    there = layout.root.rename(layout.root.with_name("moved"))
+    moved = Layout(there), settings.model_copy(update={"data_root": there})
+    made = {target: export(*moved, target) for target in ("musubi-tuner", "diffusion-pipe", "simpletuner", "ltx")}
+    assert {target: exported.is_new for target, exported in made.items()} == {
+        "musubi-tuner": True,
+        "diffusion-pipe": True,
+        "simpletuner": True,
+        "ltx": False,  # its paths begin at its own folder
+    }
+    texts = [
+        path.read_text()
+        for each in made.values()
+        for path in each.folder.iterdir()
+        if path.suffix in {".toml", ".json", ".jsonl"}
+    ]
+    assert texts
+    assert not any(f"{layout.root}/" in text for text in texts)
+    assert not any(export(*moved, target).is_new for target in made)

@@ -94,7 +94,7 @@ def export(layout: Layout, settings: Settings, target: str, options: Options | N
         known = read_export(folder)
         version = newest_version(layout)
         made_from = _made_from(version, settings, target, options)
-        if known is not None and _is_current(known, made_from) and _has_all(folder, known):
+        if known is not None and _is_current(known, made_from, folder) and _has_all(folder, known):
             return Exported(folder, known, is_new=False)
         with _draft(folder, target) as draft:
             out = Output(draft, folder, options, name=target, origin=Origin(layout, settings, version))
@@ -102,7 +102,8 @@ def export(layout: Layout, settings: Settings, target: str, options: Options | N
             facts = read_facts(layout, settings, has_hashes=consumer.is_handed_on, has_times=consumer.opens_clips)
             with out.noting(), _Sieve(out, consumer) as sieve:
                 write(sieve.kept(read_rows(version, facts)), out)
-            manifest = {**made_from, **sieve.counts(version), **_written(out)}
+            place = {"folder": str(folder)} if out.is_bound else {}
+            manifest = {**made_from, **place, **sieve.counts(version), **_written(out)}
             _finish(draft, manifest)
             swap(draft, folder)
     return Exported(folder, read_export(folder) or manifest, is_new=True)
@@ -126,9 +127,13 @@ def _made_from(version: Version, settings: Settings, target: str, options: Optio
     }
 
 
-def _is_current(known: dict[str, Any], made_from: dict[str, Any]) -> bool:
-    """False also when clips are missing for what became of their files: since then they may be back, or checked."""
-    return all(known.get(key) == value for key, value in made_from.items()) and not FATES.keys() & known["left_out"]
+def _is_current(known: dict[str, Any], made_from: dict[str, Any], folder: Path) -> bool:
+    """False also when clips are missing for what became of their files: since then they may be back, or checked.
+
+    And where the data root was moved or copied, when files of the export name the place where it was.
+    """
+    is_same = all(known.get(key) == value for key, value in made_from.items())
+    return is_same and known.get("folder", str(folder)) == str(folder) and not FATES.keys() & known["left_out"]
 
 
 def _has_all(folder: Path, manifest: dict[str, Any]) -> bool:

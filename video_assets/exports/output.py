@@ -58,18 +58,25 @@ class Origin:
 
 
 class Output:
-    """A draft folder. `final` is where it will lie, for files that name paths.
+    """A draft folder.
 
     The manifest has `files`, `links`, `repaired`, and `foreseen`: names of files that another program makes of ours.
     """
 
     def __init__(self, folder: Path, final: Path, options: Options, *, name: str, origin: Origin) -> None:
-        self.folder, self.final, self.options, self.name, self.origin = folder, final, options, name, origin
+        self.folder, self._final, self.options, self.name, self.origin = folder, final, options, name, origin
+        self.is_bound = False
         self.files: dict[str, dict[str, Any]] = {}
         self.links: Counter[str] = Counter()
         self.repaired: Counter[str] = Counter()
         self.foreseen: list[str] = []
         self._made: HashedFile | None = None
+
+    @property
+    def final(self) -> Path:
+        """Where it will lie, for files that name paths; they bind the export to that place."""
+        self.is_bound = True
+        return self._final
 
     @contextmanager
     def noting(self) -> Iterator[None]:
