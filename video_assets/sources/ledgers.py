@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from video_assets.core.json_values import read_value
 from video_assets.core.schema import LEDGER
 from video_assets.settings.model import Settings, Source
 from video_assets.settings.sources import OwnClips
@@ -73,10 +74,13 @@ def listed_keys(layout: Layout, sources: Iterable[Source]) -> pd.Series:
 
 def listing_notes(layout: Layout, source: str) -> list[str]:
     """What the user should know of the last listing of own clips or of the data set on the hub, in sentences."""
+    path = layout.notes(source)
     try:
-        return json.loads(layout.notes(source).read_text(encoding="utf-8"))
+        return read_value(list[str], json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return []
+    except ValueError:  # torn by the disk
+        return [f"{path} cannot be read; the next listing that finds something new writes it anew"]
 
 
 def refresh_own_clips(layout: Layout, settings: Settings, *, info: Callable[[str], None] = _log.info) -> Listing:

@@ -147,3 +147,15 @@ def test_a_table_of_another_size_is_news_before_the_folder_is_walked(tmp_path):
     source.tell(a="a dog", b="a cat that sleeps")
     source.clips.rename(tmp_path / "away")  # whoever walks it says that it is not there
     assert not is_own_clips_current(source.layout, settings)
+
+
+@pytest.mark.parametrize("torn", [b"", b'["a', b'{"a": 1}', b"[1]", b"\xf0[]"])
+def test_notes_that_the_disk_has_torn_stop_nothing(tmp_path, torn):
+    source = Source(tmp_path)
+    source.refresh()
+    notes = source.layout.notes("own_clips")
+    notes.write_bytes(torn)
+    (told,) = source.refresh().notes
+    assert told.startswith(f"{notes} cannot be read")
+    source.tell(a="another dog", b="a cat")
+    assert source.refresh().notes == []
