@@ -44,8 +44,10 @@ def test_an_unreadable_table_stops_everything(tmp_path):
     layout, settings = fill(tmp_path, CLIPS)
     layout.takedowns.mkdir()
     layout.tombstones.write_bytes(b"PAR1")
-    with pytest.raises(StageError, match="nothing may be fetched or published"):
+    with pytest.raises(StageError, match="nothing may be fetched or published") as told:
         enrich(layout, settings.sources, settings=settings.decode, progress=no_progress)
+    assert "delete it and" not in str(told.value)
+    assert "Do not delete it" in str(told.value)
     with pytest.raises(StageError, match="after enriched_metadata was made"):
         publish(layout, settings)
 

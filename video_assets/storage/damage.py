@@ -22,6 +22,7 @@ class DamagedTableError(ValueError):
     """A file is no whole Parquet table; the message names it and what to do."""
 
     def __init__(self, path: Path, why: str) -> None:
+        self.why = why
         super().__init__(f"{path}: not a readable table ({why}); delete it and materialize its asset again")
 
 

@@ -5,6 +5,7 @@ Belongs here: reading and adding. Does not belong here: matching (`tombstones.ma
 
 import pandas as pd
 
+from video_assets.storage.damage import DamagedTableError
 from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.stages import StageError
@@ -33,8 +34,10 @@ def read_rows(layout: Layout) -> pd.DataFrame:
     except FileNotFoundError:
         return TOMBSTONES.frame()
     except ValueError as error:
+        # What helps with other tables, to delete them, would bring clips back.
+        told = f"{layout.tombstones}: {error.why}" if isinstance(error, DamagedTableError) else error
         raise StageError(
-            f"the list of what was taken down cannot be read, so nothing may be fetched or published: {error}. "
+            f"the list of what was taken down cannot be read, so nothing may be fetched or published: {told}. "
             f"Do not delete it: restore {layout.tombstones} from a backup, or make it anew from the requests in "
             f"{layout.takedowns} (video-assets takedown REQUEST.json)"
         ) from error
