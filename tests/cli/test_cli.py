@@ -230,6 +230,28 @@ def test_a_disk_that_is_too_small_for_the_history_of_runs_is_said_in_one_line(sa
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk that is full")
+def test_what_one_asks_on_a_full_disk_is_answered_or_says_so_in_one_line(sample: Sample, tmp_path: Path) -> None:
+    (tmp_path / "captions.csv").write_text(f"path,text\n{sample.clips / GOOD[0]},Fish.\n")
+    with small_disk(tmp_path / "disk", 64 << 20):
+        root = tmp_path / "disk" / "data"
+        done = command("run", "--data-root", root, "--captions", tmp_path / "captions.csv", "--shards", "1")
+        assert done.returncode == 0, done.stderr
+        free = os.statvfs(root).f_bavail * os.statvfs(root).f_frsize
+        (tmp_path / "disk" / "ballast").write_bytes(bytes(free))
+        status, cleaned, exported = (
+            command(*words, "--data-root", root) for words in (["status"], ["clean-up"], ["export", "ltx"])
+        )
+    assert "Traceback" not in status.stderr + cleaned.stderr + exported.stderr
+    assert status.returncode == 0, status.stderr
+    assert "training_csv" in status.stdout
+    assert "not known: writing Dagster's history: the disk is full" in " ".join(status.stdout.split())
+    for done in (cleaned, exported):
+        assert done.returncode == 1
+        assert "the disk is full" in done.stderr.splitlines()[-1]
+        assert str(root) in done.stderr.splitlines()[-1]
+
+
 def test_the_kit_is_written_for_others(tmp_path: Path) -> None:
     done = command("sample", tmp_path / "kit", "--broken")
     assert done.returncode == 0, done.stderr

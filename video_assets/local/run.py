@@ -97,12 +97,13 @@ def clean_up_history(settings: Settings, *, keep_days: int) -> "CleanedUp":
     """Delete Dagster's runs that ended more than `keep_days` ago and that nothing stands on.
 
     Raises:
+        NoSpaceError: the disk is full.
         OSError: Dagster's home cannot be written to.
     """
     from video_assets.defs.history import clean_up
 
     home = prepare_home(Layout(settings.data_root), settings.dagster_home)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with explained_history(home), dg.DagsterInstance.from_config(str(home)) as instance:
         return clean_up(instance, before=datetime.now(UTC) - timedelta(days=keep_days))
 
 

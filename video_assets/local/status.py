@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from video_assets.core.fetch_errors import NoSpaceError
 from video_assets.core.json_values import JsonObject
 from video_assets.settings.model import Settings
 from video_assets.storage.layout import Layout
@@ -35,7 +36,7 @@ class Activity:
 
 def look_at_dagster(layout: Layout, settings: Settings) -> Activity:
     """What Dagster's instance of this data root says; nothing when there never was one. Starts and changes nothing."""
-    from video_assets.local.dagster_home import home_of
+    from video_assets.local.dagster_home import explained_history, home_of
 
     home = home_of(layout, settings.dagster_home)
     if not (home / "dagster.yaml").exists():
@@ -47,9 +48,12 @@ def look_at_dagster(layout: Layout, settings: Settings) -> Activity:
     from video_assets.definitions import build_defs
     from video_assets.defs.jobs import AT_WORK
 
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        runs = [_run(record) for record in instance.get_run_records(dg.RunsFilter(statuses=AT_WORK))]
-        return Activity(runs, _failed_shards(instance), _next_ticks(instance, build_defs(settings)))
+    try:
+        with explained_history(home), dg.DagsterInstance.from_config(str(home)) as instance:
+            runs = [_run(record) for record in instance.get_run_records(dg.RunsFilter(statuses=AT_WORK))]
+            return Activity(runs, _failed_shards(instance), _next_ticks(instance, build_defs(settings)))
+    except NoSpaceError as error:  # SQLite writes where it only reads
+        return Activity([], [], {}, unread=str(error))
 
 
 def _run(record: "dg.RunRecord") -> dict[str, str]:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from video_assets.core.json_values import read_value
 from video_assets.storage.durable import fsync_folder
+from video_assets.storage.space import explained_space
 
 _HELD, _FREE = ".lease", ".free"
 
@@ -87,13 +88,18 @@ def claim_numbers(folder: Path) -> set[int]:
 
 
 def make_claim(folder: Path, *, after: Claim | None, run_id: str) -> int | None:
-    """Claim the number after `after`; None when somebody else was faster or its holder turned out to live."""
+    """Claim the number after `after`; None when somebody else was faster or its holder turned out to live.
+
+    Raises:
+        NoSpaceError: the disk is full.
+        OSError: the storage does not take it otherwise.
+    """
     number = after.number + 1 if after else 1
     path = claim_path(folder, number)
     folder.mkdir(parents=True, exist_ok=True)
     myself = json.dumps(asdict(_myself(run_id))).encode()
     # An interrupt between the two steps would leave a claim that names nobody: all would wait until it is stale.
-    with _interrupts_deferred():
+    with _interrupts_deferred(), explained_space(folder, purpose="taking a lease"):
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         except FileExistsError:
