@@ -198,10 +198,11 @@ VERDICTS = TableSpec(
         Column("decode_seconds", "double", "CPU seconds spent on this clip", is_nullable=True),
         Column("checker_version", "string", "version of the rules that made the verdict"),
         Column("ffmpeg_versions", "string", "libav library versions that made the verdict"),
+        Column("max_duration_s", "double", "seconds, the limit that it was given under; null: none", is_nullable=True),
     ),
 )
-# CHECKED leaves the CPU seconds out: the same clips must give the same bytes.
-_NOT_AGAIN = {"clip_key", "file_size", "mtime_ns", "decode_seconds", *(column.name for column in _MEASURED)}
+# CHECKED leaves the CPU seconds out, and which limit there once was: the same clips must give the same bytes.
+_NOT_AGAIN = {"clip_key", "file_size", "mtime_ns", "decode_seconds", "max_duration_s", *(column.name for column in _MEASURED)}
 _VERDICT_ONLY = tuple(column for column in VERDICTS.columns if column.name not in _NOT_AGAIN)
 CHECKED = TableSpec("decode_check", (*CLIPS.columns, *_VERDICT_ONLY))
 TRAINING = TableSpec(

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from video_assets.core.json_values import JsonObject
+from video_assets.core.lengths import verdicts_within
 from video_assets.core.matching import merge_verdicts
 from video_assets.core.older_rules import standing_verdicts
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, VERDICTS, TableSpec
@@ -228,7 +229,8 @@ class _Clip:
         listed = _rows_with(layout.shard_list(shard), "clip_key", [self._key], CLIPS.names)
         row = self._row(layout.verdicts(shard), VERDICTS)
         given = [*([] if row is None else [row.to_dict()]), *(record for record in records if record["clip_key"] == self._key)]
-        standing = standing_verdicts(VERDICTS.frame(given), needed=self._settings.decode.demands.columns)
+        decode = self._settings.decode
+        standing = verdicts_within(standing_verdicts(VERDICTS.frame(given), needed=decode.demands.columns), decode.max_duration_s)
         verdicts = merge_verdicts(CLIPS.frame(listed), standing).checked
         if verdicts.empty:
             return step

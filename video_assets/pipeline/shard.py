@@ -15,6 +15,7 @@ import pandas as pd
 from video_assets.checking.check import ClipTask
 from video_assets.core.filters import drop_changed, split_by_verdict
 from video_assets.core.json_values import JsonObject, read_value
+from video_assets.core.lengths import verdicts_within
 from video_assets.core.matching import is_rising, merge_verdicts, without_verdict
 from video_assets.core.older_rules import standing_verdicts
 from video_assets.core.results import ClipVerdict
@@ -113,14 +114,13 @@ class Shard:
     def __init__(self, layout: Layout, name: str, settings: Decode, lease: Lease) -> None:
         self._layout, self.name, self._settings, self._lease = layout, name, settings, lease
         self._note = _note(layout, name, settings)
-        self._needed = settings.demands.columns
         path = layout.shard_list(name)
         clips = TablesByKey([path], CLIPS)
         self._dropped = read_dropped(path)
         given, self._parts = read_parts(layout.verdict_parts(name))
         self._changes = _changes(layout, name, self._note, clips, [str(record["clip_key"]) for record in given])
         self._clips = _rows_of(clips, CLIPS, self._changes.ranges)
-        self._known, self._verdicts = _known_verdicts(layout, name, self._clips, self._needed, given=given, changes=self._changes)
+        self._known, self._verdicts = _known_verdicts(layout, name, self._clips, settings, given=given, changes=self._changes)
         self._todo = without_verdict(self._clips, self._known)
         self.n_clips = count_rows(path)
         self.n_known = self.n_clips - len(self._todo)
@@ -167,7 +167,7 @@ class Shard:
             self._unreadable.append(f"{clip_key}: {verdict.errors or verdict.reason}")
             return
         self._decode_seconds += verdict.decode_seconds or 0.0
-        self._records.append({"clip_key": clip_key, **verdict.as_record})
+        self._records.append({"clip_key": clip_key, **verdict.as_record, "max_duration_s": self._settings.max_duration_s})
         self._writer.append(self._records[-1])
 
     def finish(self) -> ShardOutcome:
@@ -176,7 +176,7 @@ class Shard:
         Raises:
             LeaseLostError: another run works on this shard; nothing was written.
         """
-        known = _latest([self._known, VERDICTS.frame(self._records)], self._needed) if self._records else self._known
+        known = _latest([self._known, VERDICTS.frame(self._records)], self._settings) if self._records else self._known
         if self._records or self._parts:
             self._compact(known)
         if self._unreadable:
@@ -247,9 +247,9 @@ def _rows_of(tables: TablesByKey, spec: TableSpec, ranges: tuple[KeyRange, ...])
 
 
 def _known_verdicts(
-    layout: Layout, shard: str, clips: pd.DataFrame, needed: tuple[str, ...], *, given: list[JsonObject], changes: Changes
+    layout: Layout, shard: str, clips: pd.DataFrame, settings: Decode, *, given: list[JsonObject], changes: Changes
 ) -> tuple[pd.DataFrame, Patch | None]:
-    """Verdicts given earlier that hold by the rules of now and have the columns `needed`; and what of their table can stay.
+    """Verdicts given earlier that hold by the rules and `settings` of now; and what of their table can stay.
 
     `given` are records that are in no table yet. Another number of shards makes other files: when clips are left over, those are
     looked through too, so that it decodes nothing.
@@ -258,11 +258,11 @@ def _known_verdicts(
     patch = None if changes.patch is None else patch_of(path, VERDICTS, changes.ranges)
     ranges = (KeyRange("", None),) if patch is None else patch.ranges
     tables = [_rows_of(TablesByKey([path], VERDICTS), VERDICTS, ranges)] if path.exists() else []
-    known = _latest([*tables, VERDICTS.frame(given)], needed)
+    known = _latest([*tables, VERDICTS.frame(given)], settings)
     if len(without_verdict(clips, known)):
         keys = set(clips["clip_key"])
         others = [table[table["clip_key"].isin(keys)] for table in _other_verdicts(layout, shard)]
-        known = _latest([*others, known], needed)
+        known = _latest([*others, known], settings)
     return known, patch
 
 
@@ -274,8 +274,9 @@ def _other_verdicts(layout: Layout, shard: str) -> Iterator[pd.DataFrame]:
         yield read_older_table(path, VERDICTS) if path.suffix == ".parquet" else VERDICTS.frame(read_parts(path)[0])
 
 
-def _latest(tables: list[pd.DataFrame], needed: tuple[str, ...]) -> pd.DataFrame:
-    rows = standing_verdicts(pd.concat(tables, ignore_index=True), needed=needed)
+def _latest(tables: list[pd.DataFrame], settings: Decode) -> pd.DataFrame:
+    rows = standing_verdicts(pd.concat(tables, ignore_index=True), needed=settings.demands.columns)
+    rows = verdicts_within(rows, settings.max_duration_s)
     if is_rising(rows["clip_key"]):  # one for each clip, in order: nearly always
         return rows.reset_index(drop=True)
     rows = rows.drop_duplicates(["clip_key", "file_size", "mtime_ns"], keep="last")
