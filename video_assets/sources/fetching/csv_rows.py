@@ -88,6 +88,18 @@ class CsvRows:
                 return CsvRow(line, [cell.replace(_RETURN, "\r") for cell in cells] if self._lines.has_returns else cells)
 
 
+def header_of(rows: CsvRows, *, table: str) -> list[str]:
+    """The first row; empty when there is none. `table` is for the message.
+
+    Raises:
+        SourceError: it is no CSV.
+    """
+    try:
+        return next(rows, CsvRow(0, [])).cells
+    except BrokenRowError as error:
+        raise SourceError(f"{table}: the header is not readable as CSV ({error.problem})") from None
+
+
 class _Lines:
     """Lines for the csv module, which can be given once more from the second one of a row on.
 

@@ -22,7 +22,7 @@ import xxhash
 from video_assets.core.errors import SourceError
 from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.settings.sources import MiraData
-from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, in_groups, opened_unchanging
+from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRows, header_of, in_groups, opened_unchanging
 from video_assets.sources.fetching.current import Listings
 from video_assets.sources.hub.download import download
 from video_assets.sources.hub.repo import HubRepo
@@ -286,17 +286,10 @@ def _opened(
     """The table's reader and its rows."""
     with opened_unchanging(table) as file, opened_as_text(file, table, encoding=None, notes=notes) as text:
         lines = CsvRows(text, is_strict=True)
-        header = [name.strip("\ufeff ") for name in _header(lines, table)]
+        header = [name.strip("\ufeff ") for name in header_of(lines, table=table.name)]
         columns, segments = miradata.text_columns, miradata.segments
         reader = RowReader(header, table=table.name, text_columns=columns, segments=segments, batches=batches)
         yield reader, _rows(lines, header)
-
-
-def _header(lines: CsvRows, table: Path) -> list[str]:
-    try:
-        return next(lines, CsvRow(0, [])).cells
-    except BrokenRowError as error:
-        raise SourceError(f"{table.name}: the header is not readable as CSV ({error.problem})") from None
 
 
 def _rows(lines: CsvRows, header: list[str]) -> Iterator[_Row]:

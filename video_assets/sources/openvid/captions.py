@@ -23,7 +23,7 @@ from video_assets.core.fetch_errors import NotOnHubError
 from video_assets.core.json_values import read_value
 from video_assets.core.units import count
 from video_assets.settings.sources import OpenVid
-from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, in_groups, opened_unchanging
+from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, header_of, in_groups, opened_unchanging
 from video_assets.sources.hub.download import download
 from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.repo import HubRepo
@@ -198,7 +198,7 @@ def _rows(source: IO[bytes], table: Path, counts: RowCounts, notes: list[str], *
     seen: dict[str, int] = {}
     with opened_as_text(source, table, encoding=None, notes=notes) as text:
         lines = CsvRows(text, delimiter="\t" if table.suffix == ".tsv" else ",", is_strict=True)
-        reader = RowReader(_header(lines, table), table=table.name)
+        reader = RowReader(header_of(lines, table=table.name), table=table.name)
         records = _readable(lines, counts, is_whole=is_whole)
         for line, cells in records if is_whole else _all_but_last(records):  # the last one may have been cut in a quoted cell
             counts.rows += 1
@@ -212,13 +212,6 @@ def _rows(source: IO[bytes], table: Path, counts: RowCounts, notes: list[str], *
                 yield (*values, line)
             else:
                 counts.leave_out("duplicate" if first == digest else "conflicting_duplicate", line)
-
-
-def _header(lines: CsvRows, table: Path) -> list[str]:
-    try:
-        return next(lines, CsvRow(0, [])).cells
-    except BrokenRowError as error:
-        raise SourceError(f"{table.name}: the header is not readable as CSV ({error.problem})") from None
 
 
 def _readable(lines: CsvRows, counts: RowCounts, *, is_whole: bool) -> Iterator[CsvRow]:
