@@ -158,7 +158,7 @@ def test_a_few_wanted_clips_cost_a_few_clips_of_transfer_and_the_others_say_why(
     run = Run(tmp_path, max_clips_per_archive=2, archives=[1, 2], min_seconds=25)
     outcomes = run.fetch()
     assert failures(outcomes) == {}
-    assert list(clips_on_disk(tmp_path)) == [*repo.names(1)[4:6], *repo.names(2)[:2]]
+    assert clips_on_disk(tmp_path).keys() == {*repo.names(1)[4:6], *repo.names(2)[:2]}
     counted = outcomes[0].result.summary
     assert (counted.ok, counted.skipped, counted.by_reason) == (2, 18, {"not_selected": 18})
     assert "this fetches 2 clips, about" in run.infos[0]
