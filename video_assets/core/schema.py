@@ -177,6 +177,12 @@ CLIPS = TableSpec(
         Column("extras", "string", "the source's other columns, a JSON object"),
     ),
 )
+_LIMITS = (
+    Column("max_duration_s", "double", "seconds, the limit that it was given under; null: none, or not noted", is_nullable=True),
+    Column("timeout_s", "double", "wall seconds that the clip could take; null: not noted", is_nullable=True),
+    Column("cpu_s", "double", "CPU seconds that it could take; null: not noted", is_nullable=True),
+    Column("memory_mib", "int64", "MiB that it could take; null: not noted", is_nullable=True),
+)
 VERDICTS = TableSpec(
     "verdicts",
     (
@@ -198,11 +204,11 @@ VERDICTS = TableSpec(
         Column("decode_seconds", "double", "CPU seconds spent on this clip", is_nullable=True),
         Column("checker_version", "string", "version of the rules that made the verdict"),
         Column("ffmpeg_versions", "string", "libav library versions that made the verdict"),
-        Column("max_duration_s", "double", "seconds, the limit that it was given under; null: none", is_nullable=True),
+        *_LIMITS,
     ),
 )
-# CHECKED leaves the CPU seconds out, and which limit there once was: the same clips must give the same bytes.
-_NOT_AGAIN = {"clip_key", "file_size", "mtime_ns", "decode_seconds", "max_duration_s", *(column.name for column in _MEASURED)}
+# CHECKED leaves the CPU seconds out, and which limits there once were: the same clips must give the same bytes.
+_NOT_AGAIN = {"clip_key", "file_size", "mtime_ns", "decode_seconds", *(column.name for column in (*_MEASURED, *_LIMITS))}
 _VERDICT_ONLY = tuple(column for column in VERDICTS.columns if column.name not in _NOT_AGAIN)
 CHECKED = TableSpec("decode_check", (*CLIPS.columns, *_VERDICT_ONLY))
 TRAINING = TableSpec(

@@ -20,9 +20,12 @@ VERDICTS: dict[str, str] = {
     "good": "every frame of the video (and of the audio, if any) decodes, and FFmpeg has nothing to complain about",
     "bad": "the clip itself is at fault; the reason says how",
     "unreadable_now": "the storage did not deliver the file; says nothing about the clip, which is tried again",
-    "timeout": "the clip took longer than the wall or CPU limit",
+    "timeout": "the clip took longer than decode.timeout_s, or decode.cpu_s of CPU; it is tried again when one is raised",
     "crashed": "the worker process died on this clip",
-    "out_of_memory": "the clip needed more memory than the limit, or asked for more than FFmpeg ever allocates at once",
+    "out_of_memory": (
+        "the clip needed more than decode.memory_mib, or asked for more than FFmpeg ever allocates at once; it is tried again "
+        "when the limit is raised"
+    ),
 }
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from video_assets.core.json_values import JsonObject
-from video_assets.core.lengths import verdicts_within
+from video_assets.core.limits import verdicts_within
 from video_assets.core.matching import merge_verdicts
 from video_assets.core.older_rules import standing_verdicts
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, VERDICTS, TableSpec
@@ -230,7 +230,7 @@ class _Clip:
         row = self._row(layout.verdicts(shard), VERDICTS)
         given = [*([] if row is None else [row.to_dict()]), *(record for record in records if record["clip_key"] == self._key)]
         decode = self._settings.decode
-        standing = verdicts_within(standing_verdicts(VERDICTS.frame(given), needed=decode.demands.columns), decode.max_duration_s)
+        standing = verdicts_within(standing_verdicts(VERDICTS.frame(given), needed=decode.demands.columns), decode.limits)
         verdicts = merge_verdicts(CLIPS.frame(listed), standing).checked
         if verdicts.empty:
             return step

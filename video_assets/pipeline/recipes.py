@@ -37,9 +37,9 @@ def size_filtered_recipe(*, max_bytes: int) -> Recipe:
 
 
 def decode_check_recipe(decode: Decode) -> Recipe:
-    """How clips are judged. Limits of time and memory are not in it: a clip that met them is tried again."""
+    """How clips are judged. With more time or memory, clips that had too little of it are tried again."""
     settings = {
-        "max_duration_s": decode.max_duration_s,
+        **vars(decode.limits),
         "tolerated_reasons": sorted(decode.tolerated_reasons),
         "refused_pictures": sorted(decode.refused_pictures),
         "max_start_gap_s": decode.max_start_gap_s,

@@ -15,7 +15,7 @@ import pandas as pd
 from video_assets.checking.check import ClipTask
 from video_assets.core.filters import drop_changed, split_by_verdict
 from video_assets.core.json_values import JsonObject, read_value
-from video_assets.core.lengths import verdicts_within
+from video_assets.core.limits import verdicts_within
 from video_assets.core.matching import is_rising, merge_verdicts, without_verdict
 from video_assets.core.older_rules import standing_verdicts
 from video_assets.core.results import ClipVerdict
@@ -167,7 +167,7 @@ class Shard:
             self._unreadable.append(f"{clip_key}: {verdict.errors or verdict.reason}")
             return
         self._decode_seconds += verdict.decode_seconds or 0.0
-        self._records.append({"clip_key": clip_key, **verdict.as_record, "max_duration_s": self._settings.max_duration_s})
+        self._records.append({"clip_key": clip_key, **verdict.as_record, **vars(self._settings.limits)})
         self._writer.append(self._records[-1])
 
     def finish(self) -> ShardOutcome:
@@ -276,7 +276,7 @@ def _other_verdicts(layout: Layout, shard: str) -> Iterator[pd.DataFrame]:
 
 def _latest(tables: list[pd.DataFrame], settings: Decode) -> pd.DataFrame:
     rows = standing_verdicts(pd.concat(tables, ignore_index=True), needed=settings.demands.columns)
-    rows = verdicts_within(rows, settings.max_duration_s)
+    rows = verdicts_within(rows, settings.limits)
     if is_rising(rows["clip_key"]):  # one for each clip, in order: nearly always
         return rows.reset_index(drop=True)
     rows = rows.drop_duplicates(["clip_key", "file_size", "mtime_ns"], keep="last")

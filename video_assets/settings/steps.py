@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, mod
 
 from video_assets.core.codecs import codec_name
 from video_assets.core.consumers import CONSUMERS, REFUSALS, unknown_refusal, unknown_target
+from video_assets.core.limits import Limits
 from video_assets.core.pictures import PictureDemands, Refused
 from video_assets.core.verdicts import REASONS
 from video_assets.settings.schedules import Cron, TimeZone
@@ -93,6 +94,11 @@ class Decode(Section):
         description="seconds without a sign of life after which another run takes over a shard, archive, batch or publication "
         "(same on all machines)",
     )
+
+    @property
+    def limits(self) -> Limits:
+        """What a clip may last and take."""
+        return Limits(self.max_duration_s, self.timeout_s, self.cpu_s, self.memory_mib)
 
     @property
     def demands(self) -> PictureDemands:

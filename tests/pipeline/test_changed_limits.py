@@ -1,4 +1,4 @@
-"""`decode.max_duration_s` may change at any time: what comes out is what a fresh data root gives under the limit of now."""
+"""The limits of the decode check may change at any time: what comes out is what a fresh data root gives under those of now."""
 
 import os
 import shutil
@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from video_assets.core.lengths import verdicts_within
+from video_assets.core.limits import Limits, verdicts_within
 from video_assets.core.schema import VERDICTS
+from video_assets.core.verdicts import CHECKER_VERSION
 from video_assets.pipeline.decode_check import check_shards
 from video_assets.pipeline.enrich import enrich
 from video_assets.pipeline.shard_lists import write_shard_lists
@@ -19,6 +20,7 @@ from video_assets.samples.demo.make import Sample
 from video_assets.settings.model import Settings
 from video_assets.sources.ledgers import refresh_own_clips
 from video_assets.storage.layout import Layout
+from video_assets.storage.parts import PartWriter
 from video_assets.storage.stages import dropped_path
 
 SHARD = "00000-of-00001"
@@ -90,4 +92,49 @@ def test_what_was_given_under_the_limit_of_now_always_stands(before: float | Non
         row = {"clip_key": "a", "file_size": 1, "mtime_ns": 1, "verdict": "bad" if reason else "good", "reason": reason}
         rest = {"errors": "", "checker_version": "4", "ffmpeg_versions": "", "duration_s": length_s}
         given = VERDICTS.frame(pd.DataFrame([{**row, **rest, "max_duration_s": limit} for limit in (before, now)]))
-        assert (len(given) - 1) in verdicts_within(given, now).index
+        assert (len(given) - 1) in verdicts_within(given, Limits(max_duration_s=now)).index
+
+
+def test_a_clip_that_had_too_little_time_is_tried_again_when_it_may_have_more(clips: Path, tmp_path: Path) -> None:
+    def settings(timeout_s: float) -> Settings:
+        decode = {"n_shards": 1, "workers": 1, "timeout_s": timeout_s}
+        return Settings(data_root=tmp_path / "data", own_clips={"folder": clips}, decode=decode)
+
+    layout = prepare(settings(300.0))
+    clip = clips / "aquarium.mp4"
+    met_the_limit = {
+        "clip_key": f"own_clips/{clip.name}",
+        "file_size": clip.stat().st_size,
+        "mtime_ns": clip.stat().st_mtime_ns,
+        "verdict": "timeout",
+        "reason": "",
+        "errors": "no answer within 300 seconds",
+        "checker_version": CHECKER_VERSION,
+        "ffmpeg_versions": "",
+        **vars(settings(300.0).decode.limits),
+    }
+    with PartWriter(layout.verdict_parts(SHARD)) as part:
+        part.append(met_the_limit)
+    n_first, *with_little = check(layout, settings(300.0))
+    assert check(layout, settings(300.0)) == (0, *with_little), "nor is it tried again without a reason"
+    n_again, *with_more = check(layout, settings(301.0))
+    fresh = settings(301.0).model_copy(update={"data_root": tmp_path / "fresh"})
+    assert with_more == list(check(prepare(fresh), fresh)[1:]) != with_little
+    assert (n_first, n_again) == (5, 1)
+    assert check(layout, settings(300.0))[0] == 0, "what was decoded with more stays"
+
+
+def test_what_needed_more_memory_stands_until_it_may_have_more() -> None:
+    row = {"clip_key": "a", "file_size": 1, "mtime_ns": 1, "verdict": "out_of_memory", "reason": "", "errors": ""}
+    given = VERDICTS.frame([{**row, "checker_version": "4", "ffmpeg_versions": "", "memory_mib": 512}])
+    assert [len(verdicts_within(given, Limits(memory_mib=mib, timeout_s=5000.0))) for mib in (256, 512, 1024)] == [1, 1, 0]
+
+
+def test_verdicts_of_before_limits_were_noted_count_as_given_under_the_defaults() -> None:
+    row = {"clip_key": "a", "file_size": 1, "mtime_ns": 1, "verdict": "timeout", "reason": "", "errors": ""}
+    given = VERDICTS.frame([{**row, "checker_version": "4", "ffmpeg_versions": ""}])
+    assert len(verdicts_within(given, Limits())) == 1
+    assert len(verdicts_within(given, Limits(memory_mib=8192))) == 1
+    assert len(verdicts_within(given, Limits(cpu_s=601.0))) == 0
+    defaults = Settings(own_clips={"folder": "/clips"}).decode.limits
+    assert defaults == Limits()
