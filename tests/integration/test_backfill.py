@@ -84,9 +84,9 @@ def test_a_backfill_cancelled_in_the_middle_goes_on_where_it_stopped_with_one_ru
         write_settings(data_root, mount.folder)
         with server(data_root) as ui:
             assert ui.run_job("prepare") == "SUCCESS"
-            mount.slow(1.5)
+            mount.slow(3.0)
             backfill = ui.launch(["shard_lists", "decode_check"], SHARDS)
-            wait_for(lambda: list(Layout(data_root).verdicts_folder.glob("*.part*")), timeout_s=900)
+            wait_for(lambda: list(Layout(data_root).verdicts_folder.glob("*.part*")), timeout_s=900, every_s=0.2)
             ui.cancel(backfill)
             assert ui.wait_for_backfill(backfill) == "CANCELED"
             wait_for(lambda: ui.n_runs("STARTED", "CANCELING") == 0, timeout_s=300)
@@ -99,6 +99,7 @@ def test_a_backfill_cancelled_in_the_middle_goes_on_where_it_stopped_with_one_ru
             wait_for(lambda: shard in ui.partitions("decode_check")["materialized"], timeout_s=900, every_s=PATIENTLY_S)
             checked = ui.partitions("decode_check")["materialized"]
             n_before, left = ui.n_runs("SUCCESS"), [shard for shard in SHARDS if shard not in checked]
+            assert len(left) > 1, "it was cancelled early"
             assert ui.backfill(["decode_check"], left) == "COMPLETED_SUCCESS"
             assert ui.partitions("decode_check")["materialized"] == SHARDS
             assert ui.n_runs("SUCCESS") == n_before + len(left), "one run per shard"
