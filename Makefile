@@ -31,6 +31,8 @@ WAITING := $(addprefix tests/,browser cli defs helm integration local slurm upst
 SIDE_BY_SIDE := $(BIN)/python -m pytest --dist worksteal
 # Every process would rewrite the asserts of the same plugins and tests.
 test: export PYTHONDONTWRITEBYTECODE =
+# Threads for linear algebra turn idly for a while in every process that loads numpy.
+test: export OPENBLAS_NUM_THREADS := 1
 # What tests write lies in memory where there is plenty: a disk lets them wait for each write that must be durable.
 IS_ROOMY = awk '/^MemAvailable/ {exit $$2 < 12000000}' /proc/meminfo && [ "$$(df -k --output=avail /dev/shm | tail -1)" -gt 6000000 ]
 test: export TMPDIR := $(or $(TMPDIR),$(shell { $(IS_ROOMY); } 2>/dev/null && echo /dev/shm || echo /tmp))
