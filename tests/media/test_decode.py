@@ -29,8 +29,8 @@ from media_factory import (
     opens,
 )
 
+from video_assets.core.check_limits import CheckLimits
 from video_assets.core.ffmpeg_messages import MAX_LINE_CHARS, MAX_LINES
-from video_assets.core.limits import Limits
 from video_assets.core.schema import VERDICTS
 from video_assets.media.decode import decode_clip
 
@@ -86,7 +86,7 @@ def test_a_whole_clip_is_good_and_measured_exactly(folder, video, audio, muxer, 
 def test_a_row_has_the_columns_of_the_table_and_goes_through_json(whole, tmp_path):
     for path in (whole, tmp_path / "missing.mp4", tmp_path):
         row = decode_clip(str(path))
-        assert set(row.as_record) == set(VERDICTS.names) - {"clip_key", *vars(Limits())}
+        assert set(row.as_record) == set(VERDICTS.names) - {"clip_key", *CheckLimits.__annotations__}
         assert type(row).from_json(json.loads(json.dumps(row.as_record))) == row
         VERDICTS.frame([{"clip_key": "x", **row.as_record}])
 

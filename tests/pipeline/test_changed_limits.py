@@ -2,13 +2,14 @@
 
 import os
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from video_assets.core.limits import Limits, verdicts_within
+from video_assets.core.check_limits import CheckLimits, verdicts_within
 from video_assets.core.schema import VERDICTS
 from video_assets.core.verdicts import CHECKER_VERSION
 from video_assets.pipeline.decode_check import check_shards
@@ -49,6 +50,11 @@ def clips(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings_of(root: Path, clips: Path, limit: float | None) -> Settings:
     return Settings(data_root=root, own_clips={"folder": clips}, decode={"n_shards": 1, "workers": 1, "max_duration_s": limit})
+
+
+def limits(**changed: float | None) -> CheckLimits:
+    """Those of the settings' defaults, but for what is `changed`."""
+    return replace(Settings(own_clips={"folder": "/clips"}).decode.limits, **changed)
 
 
 def prepare(settings: Settings) -> Layout:
@@ -92,7 +98,7 @@ def test_what_was_given_under_the_limit_of_now_always_stands(before: float | Non
         row = {"clip_key": "a", "file_size": 1, "mtime_ns": 1, "verdict": "bad" if reason else "good", "reason": reason}
         rest = {"errors": "", "checker_version": "4", "ffmpeg_versions": "", "duration_s": length_s}
         given = VERDICTS.frame(pd.DataFrame([{**row, **rest, "max_duration_s": limit} for limit in (before, now)]))
-        assert (len(given) - 1) in verdicts_within(given, Limits(max_duration_s=now)).index
+        assert (len(given) - 1) in verdicts_within(given, limits(max_duration_s=now)).index
 
 
 def test_a_clip_that_had_too_little_time_is_tried_again_when_it_may_have_more(clips: Path, tmp_path: Path) -> None:
@@ -127,14 +133,12 @@ def test_a_clip_that_had_too_little_time_is_tried_again_when_it_may_have_more(cl
 def test_what_needed_more_memory_stands_until_it_may_have_more() -> None:
     row = {"clip_key": "a", "file_size": 1, "mtime_ns": 1, "verdict": "out_of_memory", "reason": "", "errors": ""}
     given = VERDICTS.frame([{**row, "checker_version": "4", "ffmpeg_versions": "", "memory_mib": 512}])
-    assert [len(verdicts_within(given, Limits(memory_mib=mib, timeout_s=5000.0))) for mib in (256, 512, 1024)] == [1, 1, 0]
+    assert [len(verdicts_within(given, limits(memory_mib=mib, timeout_s=5000.0))) for mib in (256, 512, 1024)] == [1, 1, 0]
 
 
 def test_verdicts_of_before_limits_were_noted_count_as_given_under_the_defaults() -> None:
     row = {"clip_key": "a", "file_size": 1, "mtime_ns": 1, "verdict": "timeout", "reason": "", "errors": ""}
     given = VERDICTS.frame([{**row, "checker_version": "4", "ffmpeg_versions": ""}])
-    assert len(verdicts_within(given, Limits())) == 1
-    assert len(verdicts_within(given, Limits(memory_mib=8192))) == 1
-    assert len(verdicts_within(given, Limits(cpu_s=601.0))) == 0
-    defaults = Settings(own_clips={"folder": "/clips"}).decode.limits
-    assert defaults == Limits()
+    assert len(verdicts_within(given, limits())) == 1
+    assert len(verdicts_within(given, limits(memory_mib=8192))) == 1
+    assert len(verdicts_within(given, limits(cpu_s=601.0))) == 0

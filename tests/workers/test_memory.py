@@ -11,7 +11,7 @@ import pytest
 
 from video_assets.checking import check as checking
 from video_assets.checking.check import ClipTask, decode_clips
-from video_assets.core.limits import Limits
+from video_assets.core.check_limits import CheckLimits
 from video_assets.core.schema import VERDICTS
 from video_assets.settings.steps import Decode
 from video_assets.workers.memory import memory_limit_bytes
@@ -48,7 +48,7 @@ def test_the_smallest_limit_around_this_process_counts(membership, files, expect
 def hungry(folder, name, n_bytes):
     """A "clip" that needs this much memory and is good then."""
     path = folder / name
-    answer = dict.fromkeys(set(VERDICTS.names) - {"clip_key", *vars(Limits())})
+    answer = dict.fromkeys(set(VERDICTS.names) - {"clip_key", *CheckLimits.__annotations__})
     answer |= {"verdict": "good", "reason": "", "errors": ""}
     path.write_text(json.dumps({"how": "need_memory", "n_bytes": n_bytes, "answer": answer}))
     return ClipTask(clip_key=name, path=str(path), cost=1.0)

@@ -13,14 +13,18 @@ import pytest
 from media_factory import make_clip
 
 from video_assets.checking.check import ClipTask, decode_clips
-from video_assets.core.limits import Limits
+from video_assets.core.check_limits import CheckLimits
 from video_assets.core.schema import VERDICTS
 from video_assets.settings.steps import Decode
 from video_assets.storage.layout import Layout
 from video_assets.workers.stopping import Stop, stop_on_sigterm
 
 HOSTILE = "hostile:work"
-GOOD = dict.fromkeys(set(VERDICTS.names) - {"clip_key", *vars(Limits())}) | {"verdict": "good", "reason": "", "errors": ""}
+GOOD = dict.fromkeys(set(VERDICTS.names) - {"clip_key", *CheckLimits.__annotations__}) | {
+    "verdict": "good",
+    "reason": "",
+    "errors": "",
+}
 
 
 def clip(folder, name, **behaviour):

@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from video_assets.core.check_limits import verdicts_within
 from video_assets.core.json_values import JsonObject
-from video_assets.core.limits import verdicts_within
 from video_assets.core.matching import merge_verdicts
 from video_assets.core.older_rules import standing_verdicts
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, LEDGER, VERDICTS, TableSpec

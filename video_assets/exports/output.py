@@ -72,9 +72,8 @@ class Output:
         self.foreseen: list[str] = []
         self._made: HashedFile | None = None
 
-    @property
-    def final(self) -> Path:
-        """Where it will lie, for files that name paths; they bind the export to that place."""
+    def bind(self) -> Path:
+        """Where it will lie, for files that name paths: that binds the export to the place, and it is made again elsewhere."""
         self.is_bound = True
         return self._final
 

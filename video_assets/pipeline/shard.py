@@ -13,9 +13,9 @@ from pathlib import Path
 import pandas as pd
 
 from video_assets.checking.check import ClipTask
+from video_assets.core.check_limits import verdicts_within
 from video_assets.core.filters import drop_changed, split_by_verdict
 from video_assets.core.json_values import JsonObject, read_value
-from video_assets.core.limits import verdicts_within
 from video_assets.core.matching import is_rising, merge_verdicts, without_verdict
 from video_assets.core.older_rules import standing_verdicts
 from video_assets.core.results import ClipVerdict

@@ -23,7 +23,7 @@ from video_assets.core.schema import TRAINING
 from video_assets.publish.rules.diff import Diff, Digest, compare
 from video_assets.publish.rules.manifest import Examples
 from video_assets.publish.training_csv import csv_batches
-from video_assets.storage.damage import whole_table
+from video_assets.storage.damage import open_whole
 from video_assets.storage.row_group_bytes import hashes_of
 from video_assets.storage.tables import ROWS_PER_GROUP
 
@@ -135,7 +135,7 @@ def _parts(path: Path, shared: Mapping[int, str]) -> Iterator[_Part]:
     if not shared:
         yield from map(_row_by_row, _batches(path, TRAINING.names))
         return
-    with whole_table(path), pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+    with open_whole(path) as file:
         for group in range(file.num_row_groups):
             if group in shared:
                 entry = {name: np.zeros(1, kind) for name, kind in _KINDS.items()}
@@ -178,7 +178,7 @@ def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     if path.suffix == ".csv":
         yield from csv_batches(path, columns)
         return
-    with whole_table(path), pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+    with open_whole(path) as file:
         missing = set(columns) - set(file.schema_arrow.names)
         if missing:
             raise ValueError(f"columns {sorted(missing)} are missing")

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
+from video_assets.core.check_limits import CheckLimits
 from video_assets.core.codecs import codec_name
 from video_assets.core.consumers import CONSUMERS, REFUSALS, unknown_refusal, unknown_target
-from video_assets.core.limits import Limits
 from video_assets.core.pictures import PictureDemands, Refused
 from video_assets.core.verdicts import REASONS
 from video_assets.settings.schedules import Cron, TimeZone
@@ -96,9 +96,9 @@ class Decode(Section):
     )
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> CheckLimits:
         """What a clip may last and take."""
-        return Limits(self.max_duration_s, self.timeout_s, self.cpu_s, self.memory_mib)
+        return CheckLimits(self.max_duration_s, self.timeout_s, self.cpu_s, self.memory_mib)
 
     @property
     def demands(self) -> PictureDemands:

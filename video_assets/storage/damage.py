@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import xxhash
 
 _SEAL = b"xxh3"
@@ -48,6 +49,17 @@ def whole_table(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
             raise
         raise DamagedTableError(path, " ".join(str(error).split())) from error
+
+
+@contextmanager
+def open_whole(path: Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file whose damage is noticed, also in what is read later in the block.
+
+    Raises:
+        FileNotFoundError, DamagedTableError: as `whole_table`.
+    """
+    with whole_table(path), pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+        yield file
 
 
 def _refuse_other_footer(path: Path) -> None:

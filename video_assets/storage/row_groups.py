@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from video_assets.storage.damage import DamagedTableError, whole_table
+from video_assets.storage.damage import DamagedTableError, open_whole
 from video_assets.storage.durable import identity
 from video_assets.storage.stages import StageError, refuse_torn
 
@@ -27,7 +27,7 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
         StageError: it is, or turns out to be, damaged or of another version; the message names it and what to do.
     """
     try:
-        with whole_table(path), pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+        with open_whole(path) as file:
             yield file
     except DamagedTableError as error:
         raise StageError(str(error)) from error

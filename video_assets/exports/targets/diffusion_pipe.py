@@ -25,7 +25,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
                 mark = b",\n"
             file.n_rows += part.num_rows
         file.write(b"\n}\n" if file.n_rows else b"{}\n")
-    out.write("dataset.toml", _settings(str(out.final / "clips")))
+    out.write("dataset.toml", _settings(str(out.bind() / "clips")))
 
 
 def _settings(folder: str) -> str:

@@ -24,7 +24,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
                 file(_jsonl(rate)).write(b"".join(lines))
                 file(_jsonl(rate)).n_rows += len(lines)
                 rates.add(rate)
-    out.write("dataset.toml", _settings(str(out.final), sorted(rates)))
+    out.write("dataset.toml", _settings(str(out.bind()), sorted(rates)))
 
 
 def _lines(rows: pa.Table, out: Output) -> dict[float, list[bytes]]:
@@ -33,7 +33,7 @@ def _lines(rows: pa.Table, out: Output) -> dict[float, list[bytes]]:
     for path, text, fps in values(rows, "path", "text", "fps"):
         name = f"clips/{out.clip_name(path)}"
         out.place(path, name)
-        found.setdefault(rate_group(fps), []).append(json_line({"video_path": str(out.final / name), "caption": text}))
+        found.setdefault(rate_group(fps), []).append(json_line({"video_path": str(out.bind() / name), "caption": text}))
     return found
 
 

@@ -26,10 +26,11 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
     Raises:
         UsageError: the folder's path has a dot in it, so that the trainer would look for the shards elsewhere.
     """
-    if "." in str(out.final):
+    place = str(out.bind())
+    if "." in place:
         raise UsageError(
-            f"{out.final} has a dot in it: Open-Sora looks for the shards at the path up to its first dot, "
-            f"{str(out.final).partition('.')[0]!r}. Use a data root without dots, or the target open-sora-2.0"
+            f"{place} has a dot in it: Open-Sora looks for the shards at the path up to its first dot, "
+            f"{place.partition('.')[0]!r}. Use a data root without dots, or the target open-sora-2.0"
         )
     captions = out.folder / ".captions.parquet"
     n_rows = _write_table(rows, out, captions)

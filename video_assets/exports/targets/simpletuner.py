@@ -34,7 +34,7 @@ def write(rows: Iterator[pa.Table], out: Output) -> None:
             columns = [pa.array(names), *(part.column(name) for name in ("text", "width", "height"))]
             table.write_table(pa.table(columns, names=_SCHEMA.names).cast(_SCHEMA))
             file.n_rows += part.num_rows
-    out.write("multidatabackend.json", json.dumps(_settings(out.final), indent=2) + "\n")
+    out.write("multidatabackend.json", json.dumps(_settings(out.bind()), indent=2) + "\n")
 
 
 def _settings(folder: Path) -> list[dict[str, Any]]:

@@ -167,7 +167,8 @@ def _format_of(frame: VideoFrame) -> str:
 
 def _plain(frame: VideoFrame, span: Span) -> VideoFrame:
     """The frame with the clip's time, and without the source's decision about what it is coded as."""
-    made = frame if frame.format.name == _format_of(frame) else frame.reformat(format=_format_of(frame))
+    wanted = _format_of(frame)
+    made = frame if frame.format.name == wanted else frame.reformat(format=wanted)
     made.pts, made.time_base, made.pict_type = (frame.pts or 0) - span.first, span.source.tick_s, 0
     return made
 

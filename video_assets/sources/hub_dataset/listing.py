@@ -182,7 +182,8 @@ def _scan(own: OwnClips, places: Places, offered: Collection[str], wanted: Wante
     scan.others |= {path: NOT_SELECTED for path in offered if path not in paths and path.lower().endswith(own.suffixes)}
     scan.clips = scan.clips.only(lambda name: name in paths and name not in fetched.failed)
     scan.tables = [name for name in scan.tables if name in paths]
-    scan.sidecars = {name: sidecar for name, sidecar in scan.sidecars.items() if sidecar.name in paths - fetched.failed.keys()}
+    is_whole = paths - fetched.failed.keys()
+    scan.sidecars = {name: sidecar for name, sidecar in scan.sidecars.items() if sidecar.name in is_whole}
     scan.shards = {file.path: Finding("", "", file.size, None) for file in wanted.shards}
     add_unpacked(own, scan, places.shards)
     for path, why in fetched.failed.items():

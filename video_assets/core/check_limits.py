@@ -14,27 +14,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd  # settings read this module, and load without it
 
-TOO_LONG = "too_long"
-
 
 @dataclass(frozen=True)
-class Limits:
-    """What a clip may last and take, in the units of the names; those of `[decode]`. Each is a column of VERDICTS.
+class CheckLimits:
+    """What a clip may last and take, in the units of the names; those of `[decode]`. Each is a column of VERDICTS."""
 
-    Verdicts of before limits were noted count as given under the defaults.
-    """
-
-    max_duration_s: float | None = None
-    timeout_s: float = 900.0
-    cpu_s: float = 600.0
-    memory_mib: int = 4096
+    max_duration_s: float | None
+    timeout_s: float
+    cpu_s: float
+    memory_mib: int
 
 
+# Verdicts of before limits were noted count as given under the defaults of then.
+_NOT_NOTED = CheckLimits(max_duration_s=None, timeout_s=900.0, cpu_s=600.0, memory_mib=4096)
 # What may be otherwise when the clip may take more of what.
 _SCARCE = {"timeout": ("timeout_s", "cpu_s"), "out_of_memory": ("memory_mib",)}
 
 
-def verdicts_within(verdicts: "pd.DataFrame", limits: Limits) -> "pd.DataFrame":
+def verdicts_within(verdicts: "pd.DataFrame", limits: CheckLimits) -> "pd.DataFrame":
     """Rows of VERDICTS (any number) that would be given again under these limits; the others are left out."""
     rows = _of_length(verdicts, limits.max_duration_s)
     if not rows["verdict"].isin(_SCARCE).any():  # nearly always
@@ -43,13 +40,13 @@ def verdicts_within(verdicts: "pd.DataFrame", limits: Limits) -> "pd.DataFrame":
     return rows[~reduce(or_, masks)]
 
 
-def _has_more(rows: "pd.DataFrame", verdict: str, name: str, limits: Limits) -> "pd.Series":
-    given_under = rows[name].fillna(getattr(Limits, name))
+def _has_more(rows: "pd.DataFrame", verdict: str, name: str, limits: CheckLimits) -> "pd.Series":
+    given_under = rows[name].fillna(getattr(_NOT_NOTED, name))
     return ((rows["verdict"] == verdict) & (given_under < getattr(limits, name))).astype(bool)
 
 
 def _of_length(verdicts: "pd.DataFrame", max_duration_s: float | None) -> "pd.DataFrame":
-    is_too_long = verdicts["reason"] == TOO_LONG
+    is_too_long = verdicts["reason"] == "too_long"
     if max_duration_s is None:
         return verdicts if not is_too_long.any() else verdicts[~is_too_long]
     given_under, length_s = verdicts["max_duration_s"], verdicts["duration_s"]
