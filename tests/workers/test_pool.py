@@ -225,6 +225,20 @@ def test_a_pool_starts_no_more_workers_than_it_has_tasks():
     assert outcome.status == "done"
 
 
+def test_a_few_small_tasks_are_done_by_the_first_worker_alone(monkeypatch, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(1)")  # a start takes longer than all of them
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with pool(4) as workers:
+        pids = {outcome.result["pid"] for outcome in workers.run(Task(str(n), {"how": "echo"}) for n in range(4))}
+    assert len(pids) == 1
+
+
+def test_all_workers_help_when_the_first_has_worked_as_long_as_its_start_took():
+    with pool(3) as workers:
+        n_busy = [workers.n_busy for _ in workers.run(Task(str(n), {"how": "sleep", "seconds": 2.0}) for n in range(4))]
+    assert n_busy[0] >= 2  # when the first task ends the others have begun, and none waits for the last
+
+
 def test_submitting_to_busy_workers_is_refused():
     with pool() as workers:
         workers.submit(Task("first", {"how": "sleep"}))

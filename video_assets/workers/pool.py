@@ -7,6 +7,7 @@ __main__ (here Dagster), send results as pickles (code, when a decoder was taken
 Needs Linux 5.3 or newer (pidfd_open).
 """
 
+import math
 import secrets
 import selectors
 import signal
@@ -26,6 +27,7 @@ from video_assets.workers.process import WorkerProcess, kill_marked
 Status = Literal["done", "timeout", "crashed", "out_of_memory"]
 _FAILURES: dict[str, Status] = {"crashed": "crashed", "out_of_memory": "out_of_memory"}
 _CLOSE_TIMEOUT_S = 1.0
+_MAX_ALONE_S = 1.0
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 _TRACEBACK_BYTES = 10_000
 
@@ -90,6 +92,9 @@ class Outcome:
 class WorkerPool:
     """Up to `n_workers` fresh interpreters, each with at most one task: a death is that task's alone.
 
+    The first one works alone for as long as its start took, a second at most: a few small tasks are done by then, and other
+    workers would cost more than they help.
+
     Use it as a context manager, from one thread at a time. All workers are started by one thread of the pool, since the kernel
     ties their death signal to the thread that started them, and the caller's thread may end before the pool does.
     """
@@ -106,6 +111,7 @@ class WorkerPool:
         )
         self._marker = secrets.token_hex(8)
         self._n_started = 0
+        self._alone_until = math.inf  # monotonic seconds
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="worker-starter", initializer=_keep_from_sigterm)
         self._selector = selectors.DefaultSelector()
         self._workers: dict[WorkerProcess, Task | None] = {}
@@ -124,8 +130,8 @@ class WorkerPool:
 
     @property
     def n_free(self) -> int:
-        """Tasks that can be submitted now."""
-        return self._n_workers - self.n_busy
+        """Tasks to submit now; fewer than could be as long as the first worker is alone."""
+        return max(0, (1 if time.monotonic() < self._alone_until else self._n_workers) - self.n_busy)
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
         """Outcomes of all tasks as they come; the next task is pulled when a worker is free for it.
@@ -148,10 +154,10 @@ class WorkerPool:
         """Give a task to a free worker; one is started when all live ones are busy.
 
         Raises:
-            RuntimeError: no worker is free (`n_free` is 0).
+            RuntimeError: all workers are busy.
             OSError: the system starts no more processes.
         """
-        if not self.n_free:
+        if self.n_busy == self._n_workers:
             raise RuntimeError(f"all {self._n_workers} workers are busy: wait() before the next submit()")
         idle = next((worker for worker, other in self._workers.items() if other is None), None)
         worker = idle or self._starter.submit(self._start).result()
@@ -237,6 +243,8 @@ class WorkerPool:
         task = self._workers.get(worker)
         if not worker.is_ready:
             worker.is_ready = True
+            now = time.monotonic()
+            self._alone_until = min(self._alone_until, now + min(_MAX_ALONE_S, now - worker.started))
             self._hand_over(worker)
             return []
         if task is None or answer.id != task.id:
@@ -300,7 +308,10 @@ class WorkerPool:
         return bool(self._dying)
 
     def _patience_s(self, timeout_s: float | None) -> float:
-        waits = [worker.deadline - time.monotonic() for worker, task in self._workers.items() if task is not None]
+        now = time.monotonic()
+        waits = [worker.deadline - now for worker, task in self._workers.items() if task is not None]
+        if now < self._alone_until and self._n_workers > 1:
+            waits.append(self._alone_until - now)  # then `n_free` is more
         if timeout_s is not None:
             waits.append(timeout_s)
         return max(0.0, min(waits))

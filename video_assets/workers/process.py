@@ -31,7 +31,8 @@ class WorkerProcess:
         self.is_ready = False
         self.n_tasks = 0
         self.first_rss_bytes: int | None = None
-        self.deadline = time.monotonic() + start_timeout_s
+        self.started = time.monotonic()
+        self.deadline = self.started + start_timeout_s
         self._received = bytearray()
         with contextlib.ExitStack() as resources:
             self._stderr = os.memfd_create("worker-output")
