@@ -36,7 +36,7 @@ class Platform:
             "own_clips": {"folder": str(self.mount.folder), "settle_s": 1},
             "decode": {"n_shards": len(SHARDS), "retries": 0, "lease_stale_s": 5, "workers": 1},
             "training": {"duplicates": "keep"},
-            "automation": {"is_enabled": is_automatic, "sensor_interval_s": 5, "is_grouped": False},
+            "automation": {"is_enabled": is_automatic, "sensor_interval_s": 5},
         }
         (root / "video_assets.toml").write_text(tomlkit.dumps(settings))
 

@@ -22,7 +22,7 @@ def automation_sensor(settings: Settings, assets: Sequence[dg.AssetKey]) -> dg.A
         target=dg.AssetSelection.assets(*assets),
         default_status=dg.DefaultSensorStatus.RUNNING if is_running else dg.DefaultSensorStatus.STOPPED,
         minimum_interval_seconds=settings.automation.sensor_interval_s,
-        # A backfill makes few runs of many shards, but Dagster looks at backfills every 30 seconds only.
+        # A backfill makes few runs of many shards, but the daemon looks at it every few seconds only (Dagster's own: 30).
         emit_backfills=settings.automation.is_grouped,
         description="Materializes what became out of date: metadata, filter and shard lists at once, only changed shards, "
         "the training CSV when all shards are complete.",

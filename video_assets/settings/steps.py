@@ -269,7 +269,7 @@ class Automation(Section):
     )
     timezone: TimeZone = Field("UTC", description="time zone of the schedules, an IANA name")
     is_grouped: bool = Field(
-        True, description="start changed shards together (few runs), or each at once in a run of its own (a minute sooner)"
+        True, description="start changed shards together (few runs), or each at once in a run of its own (some seconds sooner)"
     )
     sensor_interval_s: int = Field(10, ge=1, description="seconds between two looks of a sensor; lower is faster, and costs CPU")
     max_csv_age_h: float = Field(
