@@ -222,6 +222,23 @@ def test_rows_about_clips_that_nobody_wants_say_so_and_are_given_to_no_other_cli
     assert rows.loc["hub/train/sub/b.mp4", "reason"] == "missing_file"
 
 
+@pytest.mark.parametrize("files", [FOLDER, SHARDS])
+def test_the_files_of_one_data_set_are_not_deleted_for_another(hub, refresh, tmp_path, files):
+    hub.commit(REPO, files)
+    hub.commit("you/others", {"x.mp4": b"clip x", "x.txt": b"a fox"})
+    fetched = captions(refresh())
+    hub.reset_counts()
+    for _ in range(2):
+        with pytest.raises(
+            SourceError, match=r"hub\.repo is you/others, and the files of me/clips lie in \S+/clips/hub: .*data root"
+        ):
+            refresh(repo="you/others")
+    assert captions(refresh()) == fetched
+    assert hub.bytes_sent() == 0
+    shutil.rmtree(tmp_path / "clips" / "hub")
+    assert captions(refresh(repo="you/others")) == {"hub/x.mp4": "a fox"}
+
+
 def test_a_data_set_without_clips_is_refused_with_what_it_has(hub, refresh):
     hub.commit(REPO, {"README.md": b"x", "a.zip": b"x"})
     with pytest.raises(SourceError, match=r"no clips or tar shards among its 2 files .*\[openvid\] repo"):

@@ -43,6 +43,10 @@ class Places:
         folder = layout.clips_folder
         return cls(folder("hub", "files"), folder("hub", "shards"), layout.archives_folder("hub"), layout.fetched("hub"))
 
+    def has_files(self) -> bool:
+        """Whether anything that was fetched is there."""
+        return any(path.is_file() for folder in (self.files, self.shards) if folder.exists() for path in folder.rglob("*"))
+
 
 @dataclass
 class Fetched:

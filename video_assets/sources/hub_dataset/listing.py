@@ -98,7 +98,9 @@ def look_at_hub(layout: Layout, hub: HubDataset) -> tuple[str, dict[str, HubFile
 
     Raises:
         FetchError: it cannot, and nothing was listed before, or it refuses us.
+        SourceError: files of another data set lie here.
     """
+    _refuse_another(layout, hub)
     repo = HubRepo(hub.repo or "", hub.revision)
     memory = layout.listing(SOURCE, "last")
     try:
@@ -111,6 +113,19 @@ def look_at_hub(layout: Layout, hub: HubDataset) -> tuple[str, dict[str, HubFile
             raise
         return *known, [f"{error}. The last listing counts: commit {known[0][:12]}"]
     return commit, files, []
+
+
+def _refuse_another(layout: Layout, hub: HubDataset) -> None:
+    """Days of downloads are not deleted because a setting names another data set now, perhaps by mistake."""
+    places, before = Places.of(layout), None
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        before = json.loads(layout.listing(SOURCE, "last").read_text(encoding="utf-8"))["repo"]
+    if before in (None, hub.repo) or not places.has_files():
+        return
+    raise SourceError(
+        f"hub.repo is {hub.repo}, and the files of {before} lie in {places.files.parent}: they would be deleted. Use another data root "
+        f"for {hub.repo}, or delete that folder first"
+    )
 
 
 def _remembered(memory: Path, hub: HubDataset) -> tuple[str, dict[str, HubFile]] | None:
