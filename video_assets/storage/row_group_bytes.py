@@ -9,18 +9,19 @@ Belongs here: row groups as bytes, footers. Does not belong here: where a group 
 import json
 import struct
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
 from video_assets.storage.damage import seal_of
-from video_assets.storage.thrift import Span, list_bytes, number_at, number_bytes, spans_of, starts_of
+from video_assets.storage.thrift import Span, list_bytes, number_at, number_bytes, read_each, spans_of, starts_of
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -60,6 +61,14 @@ class FooterPart:
         return b"".join(out)
 
 
+class _Group(NamedTuple):
+    """Where a row group begins, how many bytes it has, and what the footer says of it."""
+
+    first: int
+    n_bytes: int
+    part: FooterPart
+
+
 class RowGroups:
     """An open Parquet file as row groups of bytes.
 
@@ -79,9 +88,9 @@ class RowGroups:
 
     def read(self, index: int) -> tuple[bytes, FooterPart]:
         """The bytes of a row group, and what the footer says of it."""
-        first, size, part = _part_of(self._footer, self._starts[index])
-        self._file.seek(first)
-        return self._file.read(size), part
+        group, _ = _read_group(self._footer, self._starts[index])
+        self._file.seek(group.first)
+        return self._file.read(group.n_bytes), group.part
 
 
 class RowGroupWriter:
@@ -98,7 +107,9 @@ class RowGroupWriter:
 
     def write(self, rows: pa.Table) -> None:
         """Append a row group."""
-        self._append(*RowGroups(BytesIO(_encoded(rows.cast(self._schema).replace_schema_metadata(None)))).read(0))
+        data = _encoded(rows.cast(self._schema).replace_schema_metadata(None))
+        group = _only_group(_footer_of(BytesIO(data)))
+        self._append(data[group.first : group.first + group.n_bytes], group.part)
 
     def copy(self, source: RowGroups, index: int) -> None:
         """Append a row group of another file, for which `is_ours_and_sound` holds."""
@@ -178,9 +189,25 @@ def _footer_of(file: IO[bytes]) -> bytes:
     return file.read(size)
 
 
-def _part_of(footer: bytes, start: int) -> tuple[int, int, FooterPart]:
-    """Of the row group that the footer tells of at `start`: where it begins, how many bytes it has, and that part."""
-    group, end = spans_of(footer, start)
+def _only_group(footer: bytes) -> _Group:
+    """That of a file with one row group."""
+    groups: list[_Group] = []
+
+    def read(footer: bytes, at: int) -> int:
+        group, end = _read_group(footer, at)
+        groups.append(group)
+        return end
+
+    spans_of(footer, 0, {_GROUPS: lambda footer, at: read_each(footer, at, read)})
+    (group,) = groups
+    return group
+
+
+def _read_group(footer: bytes, start: int) -> tuple[_Group, int]:
+    """The row group that the footer tells of at `start`, and the place behind what it tells."""
+    chunks: list[tuple[dict[int, Span], dict[int, Span]]] = []
+    group, behind = spans_of(footer, start, {_COLUMNS: lambda footer, at: read_each(footer, at, partial(_read_chunk, chunks))})
+    end = behind
     if _ORDINAL not in group:  # then it is told last
         step = _ORDINAL - max(group)
         if step <= 0:
@@ -188,9 +215,7 @@ def _part_of(footer: bytes, start: int) -> tuple[int, int, FooterPart]:
         footer = footer[: end - 1] + bytes([step << 4 | _I16, 0, 0])
         group[_ORDINAL], end = Span(_I16, end, end + 1), end + 2
     numbers, firsts, n_bytes = [group[_ORDINAL], *_fields(group, (_GROUP_OFFSET,))], [], 0
-    for at in starts_of(footer, group[_COLUMNS]):
-        chunk, _ = spans_of(footer, at)
-        facts, _ = spans_of(footer, chunk[_CHUNK_FACTS].start)
+    for chunk, facts in chunks:
         if _BLOOM in facts or any(field in chunk for field in _INDEXES):
             raise ForeignFileError("its row groups have an index elsewhere in the file")
         if number_at(footer, chunk[_CHUNK_OFFSET]):
@@ -200,9 +225,23 @@ def _part_of(footer: bytes, start: int) -> tuple[int, int, FooterPart]:
         numbers += _fields(facts, (_DATA, _INDEX, _DICTIONARY))
     first, numbers = min(firsts), sorted(numbers, key=lambda span: span.start)
     edges = [(start, start), *((span.start, span.end) for span in numbers), (end, end)]
-    pieces = tuple(footer[before:behind] for (_, before), (behind, _) in pairwise(edges))
+    pieces = tuple(footer[left:right] for (_, left), (right, _) in pairwise(edges))
     places = tuple(_NUMBER if span is group[_ORDINAL] else number_at(footer, span) - first for span in numbers)
-    return first, n_bytes, FooterPart(number_at(footer, group[_GROUP_ROWS]), pieces, places)
+    return _Group(first, n_bytes, FooterPart(number_at(footer, group[_GROUP_ROWS]), pieces, places)), behind
+
+
+def _read_chunk(chunks: list[tuple[dict[int, Span], dict[int, Span]]], footer: bytes, at: int) -> int:
+    """A column of a row group, and what is said of it."""
+    facts: dict[int, Span] = {}
+
+    def read_facts(footer: bytes, at: int) -> int:
+        found, end = spans_of(footer, at)
+        facts.update(found)
+        return end
+
+    chunk, end = spans_of(footer, at, {_CHUNK_FACTS: read_facts})
+    chunks.append((chunk, facts))
+    return end
 
 
 def _fields(struct: dict[int, Span], names: tuple[int, ...]) -> list[Span]:

@@ -4,12 +4,19 @@ Nothing else is read: what this program does not know stays as it is, and a foot
 Belongs here: the protocol, as far as Parquet uses it. Does not belong here: what a footer says (`storage.row_group_bytes`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _STRUCT = 1, 2, 3, 7, 8, 9, 12
 _INTEGERS = frozenset({4, 5, 6})
 _MANY = 15
+
+
+Reader = Callable[[bytes, int], int]
+"""Takes the place where a value begins, and returns the place behind it."""
+
+_NONE: Mapping[int, Reader] = MappingProxyType({})
 
 
 class Span(NamedTuple):
@@ -20,8 +27,10 @@ class Span(NamedTuple):
     end: int
 
 
-def spans_of(data: bytes, at: int) -> tuple[dict[int, Span], int]:
-    """Where the fields of the struct are that begins at a place, by their numbers, and the place behind it; no value is read.
+def spans_of(data: bytes, at: int, readers: Mapping[int, Reader] = _NONE) -> tuple[dict[int, Span], int]:
+    """Where the fields of the struct are that begins at a place, by their numbers, and the place behind it.
+
+    No value is read, but by `readers` of single fields: so one pass is enough for structs inside of structs.
 
     Raises:
         ValueError: it breaks off, or holds a type that Parquet does not use.
@@ -36,7 +45,7 @@ def spans_of(data: bytes, at: int) -> tuple[dict[int, Span], int]:
                 number += step
             else:
                 number, at = _integer(data, at)
-            end = _SKIP[kind](data, at)
+            end = readers[number](data, at) if number in readers else _SKIP[kind](data, at)
             fields[number] = Span(kind, at, end)
             at = end
     except IndexError:
@@ -46,12 +55,22 @@ def spans_of(data: bytes, at: int) -> tuple[dict[int, Span], int]:
 
 def starts_of(data: bytes, span: Span) -> list[int]:
     """Where the structs of a list begin."""
-    size, at = _size(data, span.start)
-    starts = []
-    for _ in range(size):
+    starts: list[int] = []
+
+    def note(data: bytes, at: int) -> int:
         starts.append(at)
-        at = _skip_struct(data, at)
+        return _skip_struct(data, at)
+
+    read_each(data, span.start, note)
     return starts
+
+
+def read_each(data: bytes, at: int, reader: Reader) -> int:
+    """Read the items of the list that begins at a place; returns the place behind it."""
+    size, at = _size(data, at)
+    for _ in range(size):
+        at = reader(data, at)
+    return at
 
 
 def number_at(data: bytes, span: Span) -> int:
@@ -101,7 +120,7 @@ def _size(data: bytes, at: int) -> tuple[int, int]:
     return (size, at + 1) if size != _MANY else _varint(data, at + 1)
 
 
-# Each takes the place where a value begins, and returns the place behind it.
+# Readers of values that nobody needs.
 def _skip_struct(data: bytes, at: int) -> int:
     while head := data[at]:
         at += 1
@@ -126,17 +145,14 @@ def _skip_binary(data: bytes, at: int) -> int:
 
 def _skip_items(data: bytes, at: int) -> int:
     kind = data[at] & 15
-    size, at = _size(data, at)
     if kind in (_TRUE, _FALSE):
+        size, at = _size(data, at)
         return at + size
-    skip = _SKIP[kind]
-    for _ in range(size):
-        at = skip(data, at)
-    return at
+    return read_each(data, at, _SKIP[kind])
 
 
-class _Skippers(dict[int, Callable[[bytes, int], int]]):
-    def __missing__(self, kind: int) -> Callable[[bytes, int], int]:
+class _Skippers(dict[int, Reader]):
+    def __missing__(self, kind: int) -> Reader:
         raise ValueError(f"a field of type {kind}, which Parquet does not use")
 
 

@@ -123,8 +123,8 @@ def _refuse_another(layout: Layout, hub: HubDataset) -> None:
     if before in (None, hub.repo) or not places.has_files():
         return
     raise SourceError(
-        f"hub.repo is {hub.repo}, and the files of {before} lie in {places.files.parent}: they would be deleted. Use another data root "
-        f"for {hub.repo}, or delete that folder first"
+        f"hub.repo is {hub.repo}, and the files of {before} lie in {places.files.parent}: they would be deleted. "
+        f"Use another data root for {hub.repo}, or delete that folder first"
     )
 
 
