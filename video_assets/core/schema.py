@@ -68,11 +68,23 @@ class TableSpec:
             ValueError: a column that may not be null is absent or holds nulls; the message names the table and the column.
         """
         import pandas as pd
-        import pyarrow as pa
 
         given = rows if isinstance(rows, pd.DataFrame) else list(rows)  # type: ignore[call-overload]
-        if not len(given):
-            return self._empty.copy()
+        return pd.DataFrame(self._arrays(given)) if len(given) else self._empty.copy()
+
+    def table(self, rows: pd.DataFrame) -> pa.Table:
+        """As `frame`, for what takes Arrow."""
+        import pyarrow as pa
+
+        if not len(rows):
+            return self.arrow.empty_table()
+        arrays = self._arrays(rows)
+        return pa.Table.from_arrays([pa.array(arrays[name]) for name in self.names], schema=self.arrow)
+
+    def _arrays(self, given: pd.DataFrame | list[Mapping[str, object]]) -> dict[str, ExtensionArray]:
+        import pandas as pd
+        import pyarrow as pa
+
         # Column by column: most tables are of few rows, and cost what pandas takes for each step of a whole frame.
         if isinstance(given, pd.DataFrame):
             arrays = {name: _column_of_frame(given, name, dtype) for name, dtype in self.dtypes.items()}
@@ -81,7 +93,7 @@ class TableSpec:
         for column in self.columns:
             if not column.is_nullable and (n := pa.array(arrays[column.name]).null_count):
                 raise ValueError(f"{self.name}: column {column.name!r} may not be null ({n} null rows)")
-        return pd.DataFrame(arrays)
+        return arrays
 
 
 def _column_of_frame(frame: pd.DataFrame, name: str, dtype: pd.ArrowDtype) -> ExtensionArray:

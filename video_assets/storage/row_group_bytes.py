@@ -136,7 +136,7 @@ class RowGroupWriter:
     def _close(self) -> None:
         told = {**self._told, _HASHES: json.dumps(self._hashes).encode()}
         schema = self._schema.with_metadata({**(self._schema.metadata or {}), **told})
-        empty = _footer_of(BytesIO(_encoded(schema.empty_table())))
+        empty = _footer_of(BytesIO(_empty(schema)))
         fields, _ = spans_of(empty, 0)
         n_rows, groups = fields[_N_ROWS], fields[_GROUPS]
         before, between, behind = empty[: n_rows.start], empty[n_rows.end : groups.start], empty[groups.end :]
@@ -161,7 +161,7 @@ def hashes_of(path: Path) -> list[str]:
 
 def is_ours_and_sound(path: Path, schema: pa.Schema) -> bool:
     """True when all row groups of a file can be copied into one of `schema`, and have the bytes with which they were written."""
-    there, ours = pq.read_metadata(path), pq.read_metadata(BytesIO(_encoded(schema.empty_table())))
+    there, ours = pq.read_metadata(path), pq.read_metadata(BytesIO(_empty(schema)))
     is_copyable = there.created_by == ours.created_by and there.schema.equals(ours.schema)
     return is_copyable and json.loads((there.metadata or {}).get(_HASHES, b"null")) == hashes_of(path)
 
@@ -177,9 +177,20 @@ def _first_of(column: pq.ColumnChunkMetaData) -> int:
 def _encoded(rows: pa.Table) -> bytes:
     """A Parquet file of one row group."""
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, rows.schema, compression="zstd", write_page_checksum=True) as writer:
+    with _writer(sink, rows.schema) as writer:
         writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
     return sink.getvalue().to_pybytes()
+
+
+def _empty(schema: pa.Schema) -> bytes:
+    """A Parquet file without row groups; for its footer."""
+    sink = pa.BufferOutputStream()
+    _writer(sink, schema).close()
+    return sink.getvalue().to_pybytes()
+
+
+def _writer(sink: pa.BufferOutputStream, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True)
 
 
 def _footer_of(file: IO[bytes]) -> bytes:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from video_assets.core.json_values import JsonObject
 from video_assets.core.schema import KEY, TableSpec
-from video_assets.storage.damage import whole_table
+from video_assets.storage.damage import open_whole, whole_table
 from video_assets.storage.durable import durable_write, hash_file
 from video_assets.storage.grouping import by_key, by_number
 from video_assets.storage.patching import Patch, write_patched
@@ -58,7 +58,7 @@ def write_table_in_parts(
     With a `patch` they are those of its ranges, and the rows of its table stay elsewhere. That makes no difference either.
     """
     schema = spec.arrow.with_metadata(note_metadata(note or {}))
-    rows = (pa.Table.from_pandas(spec.frame(part), schema=spec.arrow, preserve_index=False) for part in parts)
+    rows = map(spec.table, parts)
     with (
         explained_space(path.parent, purpose=f"writing {path.name}"),
         durable_write(path, is_same_kept=True) as file,
@@ -79,9 +79,11 @@ def read_table(path: Path, spec: TableSpec, *, columns: list[str] | None = None)
         FileNotFoundError: nothing there.
         ValueError: not a whole Parquet file or other columns; the message names the file and what to do.
     """
-    with whole_table(path):
-        table = pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
-    missing = [name for name in columns or spec.names if name not in table.column_names]
+    # pq.read_table looks for a data set first, which takes as long as reading a small table.
+    with open_whole(path) as file:
+        table = file.read(columns)
+    there = set(table.column_names)
+    missing = [name for name in columns or spec.names if name not in there]
     if missing:
         raise ValueError(f"{path}: columns {missing} are missing; it was written by another version: materialize it again")
     rows = table.select(columns or spec.names).to_pandas(types_mapper=pd.ArrowDtype)
