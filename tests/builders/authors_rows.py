@@ -115,15 +115,16 @@ def make_source(path: Path, rows: list[Row]) -> Path:
     rate, n_frames = rows[0].rate, max(row.wanted().stop for row in rows)
     bits = np.arange(BITS // 2)
     lines = np.where((np.arange(1 << 10)[:, None] >> bits) & 1, 210, 40).astype(np.uint8).repeat(8, axis=1)
-    picture = np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8)
+    # One frame for all: x264 copies it when it is given.
+    frame = av.VideoFrame.from_ndarray(np.full((HEIGHT * 3 // 2, WIDTH), 128, np.uint8), format="yuv420p")
+    luma = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)
     options = {"preset": "ultrafast", "g": "300", "bf": "0", "qp": "30", "x264-params": "scenecut=0"}
     with av.open(str(path), "w", format="mp4") as out:
         stream = out.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.thread_count = 1
         for number in range(n_frames):
-            picture[:16], picture[16:32] = lines[number & 1023], lines[number >> 10]
-            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            luma[:16, :WIDTH], luma[16:32, :WIDTH] = lines[number & 1023], lines[number >> 10]
             frame.pts = number
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
