@@ -2,12 +2,11 @@
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 import pytest
+from command_line import command
 from dagster_server import LAUNCH_JOB, job_params, server
 
 from video_assets.samples.demo.make import Sample
@@ -34,8 +33,7 @@ def test_a_read_only_ui_on_loopback_starts_nothing_and_no_secret_is_in_any_file(
     (clips / "a.txt").write_text("fish")
     for path in clips.iterdir():
         os.utime(path, (1_700_000_000, 1_700_000_000))
-    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--clips", clips, "--data-root", root, "--shards", "1"]
-    subprocess.run(line, check=True, capture_output=True)
+    command("run", "--clips", clips, "--data-root", root, "--shards", 1, check=True)
     with server(root, "--read-only") as ui:
         assert listening(ui.process.pid) == {"127.0.0.1"}
         assert {sensor["name"] for sensor in ui.query(SENSORS)["sensorsOrError"]["results"]} >= {"alerts", "automation"}
