@@ -55,6 +55,16 @@ def write_settings(data_root: Path, folder: Path) -> None:
     (data_root / "video_assets.toml").write_text(tomlkit.dumps(settings))
 
 
+def waits_while_the_settings_cannot_be_used(data_root: Path) -> None:
+    """The backfill that is going on: Dagster's daemon would fail it."""
+    file = data_root / "video_assets.toml"
+    usable = file.read_text()
+    file.write_text(usable + "[[[")
+    (log,) = (data_root / ".dagster").glob("ui-*.log")
+    wait_for(lambda: "The backfill will resume once it is available" in log.read_text(), timeout_s=300)
+    file.write_text(usable)
+
+
 def backfill_by_command(data_root: Path, shard: str) -> None:
     """The command of docs/unattended.md."""
     root = Path(__file__).parents[2]
@@ -87,6 +97,7 @@ def test_a_backfill_cancelled_in_the_middle_goes_on_where_it_stopped_with_one_ru
             mount.slow(3.0)
             backfill = ui.launch(["shard_lists", "decode_check"], SHARDS)
             wait_for(lambda: list(Layout(data_root).verdicts_folder.glob("*.part*")), timeout_s=900, every_s=0.2)
+            waits_while_the_settings_cannot_be_used(data_root)
             ui.cancel(backfill)
             assert ui.wait_for_backfill(backfill) == "CANCELED"
             wait_for(lambda: ui.n_runs("STARTED", "CANCELING") == 0, timeout_s=300)

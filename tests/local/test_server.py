@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from media_factory import make_clip
 from video_assets.local.server import ServerError, only_daemon
 from video_assets.storage.layout import Layout
 from video_assets.storage.lease_files import claim_path
+from video_assets.storage.tables import count_rows
 
 TICKS = """
 query { sensorsOrError(repositorySelector: {repositoryLocationName: "video_assets", repositoryName: "__repository__"}) {
@@ -57,6 +59,7 @@ def test_the_first_ui_after_a_complete_run_starts_nothing_and_a_second_one_is_re
         assert first.query(STARTED % begin) == {"runs": {"count": 0}, "backfills": {"results": []}}
         assert code_servers(first) == at_first, "more than a minute, and nothing had changed"
         settings_are_taken_up(first, tmp_path)
+        runs_are_forks_and_read_the_settings_of_their_start(first, tmp_path)
         a_killed_code_server_has_a_successor(first)
         assert "No heartbeat" not in (tmp_path / "ui.log").read_text()
     with only_daemon(Layout(tmp_path), "http://after"):
@@ -75,6 +78,36 @@ def settings_are_taken_up(ui: Server, root: Path) -> None:
     wait_for(lambda: intervals_of(ui).get("own_clips_folder") == 17, timeout_s=300)
     wait_for(lambda: code_servers(ui) - before, timeout_s=300)
     assert "settings changed: UI and daemon take them up" in log.read_text()
+
+
+def runs_are_forks_and_read_the_settings_of_their_start(ui: Server, root: Path) -> None:
+    """No run loads Dagster and pandas anew; what it must not have from before is settings."""
+    file, seen = root / "video_assets.toml", set()
+    usable = file.read_text()
+
+    def ended(run_id: str) -> str | None:
+        seen.update(line for process in children(ui) if (line := command_line(process)))
+        return ui.run_ended(run_id)
+
+    for limit_mib, n_kept in ((1, 1), (1e-6, 0), (1, 1)):
+        file.write_text(f"{usable}\n[filter]\nmax_file_size_mib = {limit_mib}\n")
+        run_id = ui.start_job("prepare")
+        assert wait_for(lambda run_id=run_id: ended(run_id), timeout_s=300, every_s=0.1) == "SUCCESS"
+        assert count_rows(Layout(root).size_filtered) == n_kept
+    assert any("multiprocessing.forkserver" in line for line in seen)
+    assert not any("spawn_main" in line for line in seen)
+
+
+def children(ui: Server) -> list[psutil.Process]:
+    """All processes that it has started, and theirs."""
+    return psutil.Process(ui.process.pid).children(recursive=True)
+
+
+def command_line(process: psutil.Process) -> str:
+    """Empty when it has just ended."""
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def a_killed_code_server_has_a_successor(ui: Server) -> None:

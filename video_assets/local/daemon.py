@@ -6,8 +6,9 @@ Belongs here: when the daemon loads the definitions again, how often it looks at
 stopping the daemon (`server`).
 """
 
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin
 from dagster._core.remote_representation.grpc_server_registry import ServerRegistryEntry
@@ -15,6 +16,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._daemon import controller
 from dagster._daemon.cli import run_command
+from dagster._grpc import server
 
 from video_assets.interpreter import settle
 from video_assets.local.settings_file import stamp
@@ -67,10 +69,18 @@ class Controller(controller.DagsterDaemonController):
         return isinstance(server, ServerRegistryEntry) and server.process.server_process.poll() is not None
 
 
+def _code_server(executable_path: str) -> Sequence[str]:
+    """What is started in the place of `python -m dagster`."""
+    return [executable_path, "-m", "video_assets.local.code_server"]
+
+
 def main() -> None:
     """Run until told to stop."""
     settle()
+    # A backfill waits while the definitions cannot be loaded, as when somebody mistypes a setting; Dagster would fail it.
+    os.environ.setdefault("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "1")
     controller.DagsterDaemonController = Controller  # what Dagster's command makes
+    server.get_python_environment_entry_point = _code_server
     controller.DEFAULT_DAEMON_INTERVAL_SECONDS = _BACKFILLS_EVERY_S  # type: ignore[assignment]
     run_command(prog_name="dagster-daemon run")
 
