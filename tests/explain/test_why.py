@@ -91,6 +91,28 @@ def test_what_was_never_listed_has_no_explanation(published, text):
         assert explain(*published, text) == []
 
 
+@pytest.mark.parametrize("is_published_again", [False, True])
+def test_a_clip_of_a_source_that_was_switched_off_says_so(tmp_path, is_published_again):
+    off = [
+        Clip("o.mp4", source="openvid", partition="openvid_part000"),
+        Clip("h.mp4", source="hub", status="failed", reason="gone"),
+    ]
+    on = {"openvid": {"is_enabled": True}, "hub": {"is_enabled": True, "repo": "me/clips"}}
+    layout, before = fill(tmp_path, [*CLIPS, *off], **on)
+    publish(layout, before)
+    if is_published_again:
+        publish(*after_listing(tmp_path, CLIPS))
+    for clip, told in zip(off, ("ok; captions.csv, line 2", "failed, gone; captions.csv, line 2"), strict=True):
+        step = why((layout, settings_of(tmp_path)), clip.name).decisive
+        assert (step.stage, step.fate, step.reason) == (clip.source, "dropped", "source_off")
+        assert step.detail == f"when it was last listed: {told}"
+    assert (
+        why((layout, settings_of(tmp_path, openvid={"is_enabled": True, "family": "hd"})), "o.mp4").decisive.reason
+        == "source_off"
+    )
+    assert why((layout, before), "o.mp4").status == ("pending" if is_published_again else "kept")
+
+
 @pytest.mark.parametrize("is_left", [False, True])
 def test_a_clip_that_only_later_tables_have_is_found_by_a_part_of_its_key(tmp_path, is_left):
     layout, settings = fill(tmp_path, CLIPS)

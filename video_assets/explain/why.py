@@ -124,9 +124,9 @@ def find_clips(layout: Layout, settings: Settings, text: str) -> pd.DataFrame:
         StageError: a table is unreadable.
     """
     columns = ["clip_key", "source", "path"]
-    listed = ledgers(layout, settings.sources)
+    listed, off = ledgers(layout, settings.sources), ledgers(layout, settings.sources_off)
     others = [] if _is_made_from(layout.enriched_metadata, listed) else [layout.enriched_metadata]
-    tables = [*listed.values(), *others, layout.dropped]
+    tables = [*listed.values(), *others, layout.dropped, *off.values()]
     path = os.path.abspath(text)  # noqa: PTH100 - resolve() would follow symbolic links
     named = {"clip_key": [text], "path": [text, path]}
     found = _union(_rows_with(table, name, values, columns) for table in tables for name, values in named.items())
@@ -180,13 +180,17 @@ class _Clip:
             yield Step("training_csv", "kept", detail=detail, file=str(table))
 
     def _listed(self, source: str) -> Step:
-        enabled = [each for each in self._settings.sources if each.name == source]
-        for path in ledgers(self._layout, enabled).values():
+        settings = self._settings
+        its = [each for each in (*settings.sources, *settings.sources_off) if each.name == source]
+        for path in ledgers(self._layout, its).values():
             if (row := self._row(path, LEDGER)) is not None:
                 if row["reason"] == "taken_down":
                     return self._taken_down(row, path)
-                fate = _FATES.get(row["status"], "dropped")
-                return Step(source, fate, row["reason"], row["detail"] or row["origin"], str(path))
+                told = row["detail"] or row["origin"]
+                if its[0] in settings.sources_off:
+                    was = ", ".join(filter(None, (row["status"], row["reason"])))
+                    return Step(source, "dropped", "source_off", f"when it was last listed: {was}; {told}", str(path))
+                return Step(source, _FATES.get(row["status"], "dropped"), row["reason"], told, str(path))
         return Step(source, "dropped", "gone", "no longer listed")
 
     def _taken_down(self, listed: pd.Series, ledger: Path) -> Step:

@@ -55,6 +55,10 @@ class Source:
     is_partitioned: bool
 
 
+def _of_openvid(openvid: OpenVid) -> Source:
+    return Source(name=openvid.source_name, asset="openvid_clips", product=openvid.product_name, is_partitioned=True)
+
+
 class SettingsFileError(UsageError):
     """The settings file is not TOML; the message names file and line."""
 
@@ -94,19 +98,25 @@ class Settings(BaseSettings):
     @property
     def sources(self) -> tuple[Source, ...]:
         """The enabled sources, always in the same order."""
-        own = Source(name="own_clips", asset="own_clips", product="own_clips", is_partitioned=False)
-        openvid = Source(
-            name=self.openvid.source_name, asset="openvid_clips", product=self.openvid.product_name, is_partitioned=True
-        )
+        return tuple(source for source, is_enabled in self._switches.items() if is_enabled)
+
+    @property
+    def sources_off(self) -> tuple[Source, ...]:
+        """The sources that are not enabled; what they listed before is in no table."""
+        return tuple(source for source, is_enabled in self._switches.items() if not is_enabled)
+
+    @property
+    def _switches(self) -> dict[Source, bool]:
+        """Every source, and whether it is enabled; of OpenVid's families at most one is."""
+        other = self.openvid.model_copy(update={"family": {"1m": "hd", "hd": "1m"}[self.openvid.family]})
         miradata = Source(name="miradata", asset="miradata_clips", product=self.miradata.product_name, is_partitioned=True)
-        hub = Source(name="hub", asset="hub_clips", product="hub", is_partitioned=False)
-        switches = {
-            own: self.own_clips.is_enabled,
-            openvid: self.openvid.is_enabled,
+        return {
+            Source(name="own_clips", asset="own_clips", product="own_clips", is_partitioned=False): self.own_clips.is_enabled,
+            _of_openvid(self.openvid): self.openvid.is_enabled,
+            _of_openvid(other): False,
             miradata: self.miradata.is_enabled,
-            hub: self.hub.is_enabled,
+            Source(name="hub", asset="hub_clips", product="hub", is_partitioned=False): self.hub.is_enabled,
         }
-        return tuple(source for source, is_enabled in switches.items() if is_enabled)
 
     @property
     def licences(self) -> dict[str, str]:
