@@ -239,6 +239,30 @@ def test_the_files_of_one_data_set_are_not_deleted_for_another(hub, refresh, tmp
     assert captions(refresh(repo="you/others")) == {"hub/x.mp4": "a fox"}
 
 
+@pytest.mark.parametrize("text", [None, '{"repo": "me/cl', "[]", "{}"])
+def test_whose_files_lie_here_is_known_although_the_last_listing_is_torn_or_gone(hub, refresh, tmp_path, text):
+    hub.commit(REPO, FOLDER)
+    hub.commit("you/others", {"x.mp4": b"clip x"})
+    fetched, layout = captions(refresh()), Layout(tmp_path)
+
+    def tear():
+        layout.listing("hub", "last").unlink() if text is None else layout.listing("hub", "last").write_text(text)
+
+    tear()
+    with pytest.raises(SourceError, match=r"hub\.repo is you/others, and the files of me/clips lie in"):
+        refresh(repo="you/others")
+    assert captions(refresh()) == fetched
+    tear()
+    layout.ledger("hub").unlink()
+    for repo in ("you/others", REPO):
+        with pytest.raises(SourceError, match=r"last\.json cannot be read, .* not known of which data set .* write \{\"repo\": "):
+            refresh(repo=repo)
+    layout.listing("hub", "last").write_text(json.dumps({"repo": REPO}))
+    hub.reset_counts()
+    assert captions(refresh()) == fetched
+    assert hub.bytes_sent() == 0
+
+
 def test_a_data_set_without_clips_is_refused_with_what_it_has(hub, refresh):
     hub.commit(REPO, {"README.md": b"x", "a.zip": b"x"})
     with pytest.raises(SourceError, match=r"no clips or tar shards among its 2 files .*\[openvid\] repo"):

@@ -34,7 +34,7 @@ from video_assets.sources.own_clips.used_sidecars import remove_with_sidecars
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.leases import hold
-from video_assets.storage.tables import read_table, write_table
+from video_assets.storage.tables import read_note, read_table, write_table
 from video_assets.tombstones.matching import bury
 from video_assets.tombstones.table import read_tombstones
 
@@ -66,7 +66,7 @@ def refresh_hub(layout: Layout, settings: Settings, *, info: Callable[[str], Non
         _refuse_older_tables(hub, fetched)
         rows = _list(layout, hub, files, wanted, fetched)
         notes += [note.replace("own_clips.", "hub.") for note in rows.attrs["notes"]]
-        content_hash = write_table(layout.ledger(SOURCE), LEDGER, rows)
+        content_hash = write_table(layout.ledger(SOURCE), LEDGER, rows, note={"repo": hub.repo})
         taken_down = rows.loc[rows["reason"].eq("taken_down") & rows["path"].ne(""), "path"]
         remove_with_sidecars(map(Path, taken_down), OwnClips().suffixes)
         if n_removed := remove_others(places, files):
@@ -98,7 +98,7 @@ def look_at_hub(layout: Layout, hub: HubDataset) -> tuple[str, dict[str, HubFile
 
     Raises:
         FetchError: it cannot, and nothing was listed before, or it refuses us.
-        SourceError: files of another data set lie here.
+        SourceError: files of another data set lie here, or of one that is not known.
     """
     _refuse_another(layout, hub)
     repo = HubRepo(hub.repo or "", hub.revision)
@@ -117,15 +117,29 @@ def look_at_hub(layout: Layout, hub: HubDataset) -> tuple[str, dict[str, HubFile
 
 def _refuse_another(layout: Layout, hub: HubDataset) -> None:
     """Days of downloads are not deleted because a setting names another data set now, perhaps by mistake."""
-    places, before = Places.of(layout), None
-    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-        before = json.loads(layout.listing(SOURCE, "last").read_text(encoding="utf-8"))["repo"]
-    if before in (None, hub.repo) or not places.has_files():
+    places, before = Places.of(layout), _repo_before(layout)
+    folder, memory = places.files.parent, layout.listing(SOURCE, "last")
+    if before == hub.repo or not places.has_files():
         return
+    if before is None:
+        raise SourceError(
+            f"{memory} cannot be read, and so it is not known of which data set the files in {folder} are: those that {hub.repo} "
+            f"does not have would be deleted. If they are its own, write {json.dumps({'repo': hub.repo})} into {memory}; else "
+            "delete that folder first"
+        )
     raise SourceError(
-        f"hub.repo is {hub.repo}, and the files of {before} lie in {places.files.parent}: they would be deleted. "
-        f"Use another data root for {hub.repo}, or delete that folder first"
+        f"hub.repo is {hub.repo}, and the files of {before} lie in {folder}: they would be deleted. Use another data root for "
+        f"{hub.repo}, or delete that folder first"
     )
+
+
+def _repo_before(layout: Layout) -> str | None:
+    """The data set whose files lie here: as the last listing says, or as the ledger does, should that be torn or gone."""
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        return str(json.loads(layout.listing(SOURCE, "last").read_text(encoding="utf-8"))["repo"])
+    with suppress(FileNotFoundError, ValueError, KeyError):
+        return str(read_note(layout.ledger(SOURCE))["repo"])
+    return None
 
 
 def _remembered(memory: Path, hub: HubDataset) -> tuple[str, dict[str, HubFile]] | None:
