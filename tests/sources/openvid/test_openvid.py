@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shutil
 import threading
 
 import pandas as pd
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 from openvid_repo import REPO, TABLE, clips_on_disk, files_of, make_repo, settings_for, zip_of
 from zips import Entry, zip_bytes
 
+from video_assets.core.errors import SourceError
 from video_assets.core.schema import LEDGER, VERDICTS
 from video_assets.core.verdicts import CHECKER_VERSION
 from video_assets.progress import no_progress
+from video_assets.sources.fetching.fetches import Fetch
 from video_assets.sources.fetching.ledger import FetchLedger
 from video_assets.sources.openvid.archive import Told
 from video_assets.sources.openvid.broken import write_broken
@@ -498,3 +501,40 @@ def test_clips_with_a_number_sign_in_their_names_are_clips_like_others(tmp_path,
     ledger = run.ledger().set_index("clip_key")
     assert ledger.loc[f"openvid/openvid_part000/{lost}", "reason"] == "missing_in_archive"
     assert set(clips_on_disk(tmp_path)) == {*kept, *list(clips)[20:]}
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_archives_of_another_data_set_do_not_replace_those_whose_clips_are_here(hub, repo, tmp_path, is_killed):
+    run, archive = Run(tmp_path), "openvid_part002"
+    run.fetch([archive])
+    if is_killed:  # before it made a table of its lines
+        lines = run.fetches(archive).to_dict("records")
+        run.layout.fetches("openvid", archive).unlink()
+        with FetchLedger(run.layout, "openvid", archive) as ledger:
+            for line in lines:
+                ledger.append(Fetch(**{name: None if value is pd.NA else value for name, value in line.items()}))
+    others = {name: repo.clips[name] for name in repo.names(0)}
+    hub.commit("you/others", {"OpenVid_part2.zip": zip_of(others), TABLE: repo.files[TABLE]})
+    hub.commit(REPO, {"v2/OpenVid_part2.zip": zip_of(others)})
+    there, captions = clips_on_disk(tmp_path), run.layout.captions("openvid").read_bytes()
+    for other in ({"repo": "you/others"}, {"archive_pattern": "v2/OpenVid_part{number}"}):
+        with pytest.raises(
+            SourceError, match=r"openvid_part002 of \S+ \(\S+\) is not that of .* would be deleted\. Correct openvid\.repo"
+        ):
+            Run(tmp_path, **other).fetch()
+    assert (clips_on_disk(tmp_path), run.layout.captions("openvid").read_bytes()) == (there, captions)
+    assert not run.fetch([archive])[0].failure
+    shutil.rmtree(tmp_path / "clips" / "openvid")
+    shutil.rmtree(tmp_path / "raw" / "openvid")
+    Run(tmp_path, repo="you/others").fetch()
+    assert clips_on_disk(tmp_path) == others
+
+
+def test_a_copy_of_the_data_set_under_another_name_goes_on_where_the_first_was(hub, repo, tmp_path):
+    Run(tmp_path).fetch(["openvid_part002"])
+    hub.commit("you/copy", repo.files)
+    hub.reset_counts()
+    copy = Run(tmp_path, repo="you/copy")
+    copy.list()
+    assert list(due(copy.layout, copy.settings)) == ["openvid_part000", "openvid_part001"]
+    assert hub.bytes_sent("zip") == 0

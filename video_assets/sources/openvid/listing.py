@@ -18,6 +18,7 @@ from video_assets.settings.sources import OpenVid
 from video_assets.sources.fetching.current import Listings
 from video_assets.sources.hub.hub_file import HubFile, natural
 from video_assets.sources.hub.repo import HubRepo, Patience
+from video_assets.sources.openvid.replaced import refuse_another
 from video_assets.sources.openvid.rules.archive_names import plan_archives
 from video_assets.sources.openvid.rules.listing import Listing
 from video_assets.storage.layout import Layout
@@ -48,7 +49,7 @@ def refresh_listing(layout: Layout, openvid: OpenVid) -> Listing:
 
     Raises:
         FetchError: the hub did not answer, or has no such data set or no archive; the current listing stays.
-        SourceError: the local folder cannot be listed, or has no archive.
+        SourceError: the local folder cannot be listed, or has no archive; archives of another data set would replace those here.
     """
     listing = look_at_listing(layout, openvid)
     listings = _listings(layout, openvid)
@@ -63,6 +64,8 @@ def look_at_listing(layout: Layout, openvid: OpenVid) -> Listing:
     listing = _list_folder(openvid) if openvid.mode == "local" else _list_hub(layout, openvid)
     if not listing.archives:
         raise _no_archive(listing)
+    if openvid.mode != "local":
+        refuse_another(layout, openvid.source_name, listing, _listings(layout, openvid))
     return listing
 
 
