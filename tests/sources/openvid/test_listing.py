@@ -265,3 +265,31 @@ def test_a_missing_table_is_named_with_what_is_there(hub, layout):
         captions_of(hub, layout, table(), captions="captions.csv")
     with pytest.raises(StageError, match="materialize openvid_captions"):
         find_captions(layout.captions("openvid"), ["a"])
+
+
+def raw_files(layout):
+    return sorted(path.name for path in layout.captions("openvid").parent.iterdir())
+
+
+def test_tables_that_broken_off_runs_left_are_continued_or_removed(hub, layout):
+    large = table([[f"{n}.mp4", "words " * 50, *ROWS[0][2:]] for n in range(9000)])
+    hub.fail("cut_rst", path="OpenVid-1M.csv", after=2 << 20)
+    hub.fail("status", path="OpenVid-1M.csv", status=404)
+    with pytest.raises(NotOnHubError):
+        captions_of(hub, layout, large)
+    hub.commit("nkp37/OpenVid-1M", {"README.md": b"new words"})
+    hub.reset_counts()
+    report = refresh_captions(layout, OpenVid(), refresh_listing(layout, OpenVid()))
+    assert report.n_bytes_fetched < len(large) - (1 << 20), "the same table of another commit goes on where it broke off"
+    assert raw_files(layout) == ["openvid.captions.parquet"]
+    with pytest.raises(SourceError):
+        captions_of(hub, layout, b"<html>an error page</html>\n")
+    hub.fail("status", path="OpenVid-1M.csv", status=404)
+    with pytest.raises(NotOnHubError):
+        captions_of(hub, layout, table(ROWS[:1]))
+    (begun,) = set(raw_files(layout)) - {"openvid.captions.parquet"}
+    assert begun.endswith(".part"), "a table that nobody wants any more makes room for the next"
+    with pytest.raises(SourceError):
+        captions_of(hub, layout, b"<html>an error page</html>\n")
+    assert captions_of(hub, layout, large).n_bytes_fetched == 0
+    assert raw_files(layout) == ["openvid.captions.parquet"]

@@ -6,7 +6,7 @@ Belongs here: fetching and converting it, finding rows by file name. Does not be
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from video_assets.core.json_values import read_value
 from video_assets.core.units import count
 from video_assets.settings.sources import OpenVid
 from video_assets.sources.fetching.csv_rows import BrokenRowError, CsvRow, CsvRows, header_of, in_groups, opened_unchanging
-from video_assets.sources.hub.download import download
+from video_assets.sources.hub.download import download, draft_path
 from video_assets.sources.hub.hub_file import HubFile
 from video_assets.sources.hub.repo import HubRepo
 from video_assets.sources.hub.stream import HubStream
@@ -66,16 +66,47 @@ def refresh_captions(layout: Layout, openvid: OpenVid, listing: Listing, *, stal
         SourceError: the table cannot be used; an older one stays.
     """
     path = layout.captions(openvid.source_name)
-    file = _table_of(openvid, listing)
-    n_bytes, identity = _n_bytes_wanted(openvid, file), captions_identity(openvid, listing)
-    if path.exists() and (note := read_note(path)).get("identity") == identity:
-        counts, notes = read_value(RowCounts, note.get("counts")), read_value(list[str], note.get("notes"))
-        return CaptionsReport(path, hash_file(path), counts, notes, 0)
-    held = hold(layout.lease(openvid.source_name, "captions"), stale_after_s=stale_after_s, patience_s=3600.0)
-    with held, _fetched(openvid, listing, file, path, n_bytes) as (table, n_fetched):
-        about = {"identity": identity, "table": file.path, "revision": listing.revision}
+    file, identity = _table_of(openvid, listing), captions_identity(openvid, listing)
+    if (known := _known(path, identity)) is not None and not _tables_beside(path):
+        return known
+    with hold(layout.lease(openvid.source_name, "captions"), stale_after_s=stale_after_s, patience_s=3600.0):
+        known = _known(path, identity)  # another run may have made it meanwhile
+        table = _table_path(path, file)
+        _remove_tables(path, but=() if known is not None or openvid.mode == "local" else (table, draft_path(table, file)))
+        return known or _made_anew(openvid, listing, file, path)
+
+
+def _known(path: Path, identity: str) -> CaptionsReport | None:
+    """What is on the disk, when it was made of just these contents."""
+    if not path.exists() or (note := read_note(path)).get("identity") != identity:
+        return None
+    counts, notes = read_value(RowCounts, note.get("counts")), read_value(list[str], note.get("notes"))
+    return CaptionsReport(path, hash_file(path), counts, notes, 0)
+
+
+def _made_anew(openvid: OpenVid, listing: Listing, file: HubFile, path: Path) -> CaptionsReport:
+    n_bytes = _n_bytes_wanted(openvid, file)
+    about = {"identity": captions_identity(openvid, listing), "table": file.path, "revision": listing.revision}
+    with _fetched(openvid, listing, file, path, n_bytes) as (table, n_fetched):
         counts, notes = _convert(table, path, about, is_whole=n_bytes == file.size)
     return CaptionsReport(path, hash_file(path), counts, notes, n_fetched)
+
+
+def _table_path(path: Path, file: HubFile) -> Path:
+    """Where the hub's table lies while `path` is made of it; called by its contents, which a new commit need not change."""
+    return path.with_name(f"{path.stem}-{file.identity[:12]}{Path(file.path).suffix}")
+
+
+def _tables_beside(path: Path) -> list[Path]:
+    """Tables of the hub, whole or begun, that runs left which were killed or found them of no use. Each may take 0.8 GB."""
+    return [*path.parent.glob(f"{path.stem}-*"), *path.parent.glob(f".{path.stem}-*.part")]
+
+
+def _remove_tables(path: Path, *, but: Collection[Path]) -> None:
+    for table in _tables_beside(path):
+        if table not in but:
+            table.unlink(missing_ok=True)
+            _log.info("%s: removed, it is not the table that is wanted now", table)
 
 
 def captions_identity(openvid: OpenVid, listing: Listing) -> str:
@@ -111,7 +142,7 @@ def _fetched(openvid: OpenVid, listing: Listing, file: HubFile, path: Path, n_by
         yield Path(openvid.folder or "") / file.path, 0
         return
     repo = hub_repo(openvid).at(listing.revision)
-    table = path.with_name(f"{openvid.source_name}.captions-{listing.revision[:12]}{Path(file.path).suffix}")
+    table = _table_path(path, file)
     _log.info("%s: fetching %.0f of %.0f MB", file.path, n_bytes / 1e6, file.size / 1e6)
     is_whole = n_bytes == file.size
     n_fetched = download(repo, file, table).n_bytes_fetched if is_whole else _fetch_head(repo, file, table, n_bytes)
