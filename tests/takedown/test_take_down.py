@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from command_line import command
 from data_roots import Clip, after_listing
 from media_factory import make_clip
 from take_downs import done, folder_of, published_root, request
@@ -211,7 +212,7 @@ def test_stopped_at_any_step_it_is_finished_by_the_same_request(tmp_path, monkey
     assert not [path for path in (layout.root / "clips" / "own_clips").iterdir() if VIDEO in path.name]
 
 
-def test_a_file_that_is_not_ours_is_left_alone_and_a_link_is_not_followed(tmp_path):
+def test_a_file_outside_of_our_folders_is_left_alone_and_told_and_a_link_is_not_followed(tmp_path):
     layout, settings, _ = root_of(tmp_path)
     outside = tmp_path / "outside.mp4"
     outside.write_bytes(b"not ours")
@@ -223,10 +224,51 @@ def test_a_file_that_is_not_ours_is_left_alone_and_a_link_is_not_followed(tmp_pa
     is_outside = rows["clip_key"] == "own_clips/0.mp4"
     write_table(path, LEDGER, rows.assign(path=rows["path"].mask(is_outside, str(outside))))
     report = done(layout, settings, request(tmp_path, "own_clips/0.mp4", "own_clips/1.mp4"))
-    assert [removal.outcome for removal in report.removals] == ["not ours", "removed"]
+    assert [removal.outcome for removal in report.removals] == ["failed", "removed"]
+    assert not report.is_complete
+    assert f"could not be deleted: {outside}: it lies outside of the folders where clips may lie" in report_markdown(report)
     assert "its target is still there" in report.removals[1].detail
     assert outside.read_bytes() == b"not ours"
     assert not link.is_symlink()
+
+
+@pytest.mark.parametrize("reason", ["outside_root", "not_a_file"])
+def test_a_file_that_was_never_a_clip_is_not_asked_about(tmp_path, reason):
+    layout, settings, _ = root_of(tmp_path)
+    outside = tmp_path / "outside.mp4"
+    outside.write_bytes(b"not ours")
+    rows = read_table(layout.ledger("own_clips"), LEDGER).rows
+    changed = {"path": str(outside), "status": "failed", "reason": reason}
+    rows.loc[rows["clip_key"] == "own_clips/0.mp4", list(changed)] = list(changed.values())
+    write_table(layout.ledger("own_clips"), LEDGER, rows)
+    report = done(layout, settings, request(tmp_path, "own_clips/0.mp4"))
+    assert ([removal.outcome for removal in report.removals], report.is_complete) == (["not ours"], True)
+    assert outside.exists()
+
+
+@pytest.mark.slow(20)
+@pytest.mark.parametrize("change", ["off", "another folder"])
+def test_files_of_a_folder_that_the_settings_no_longer_name_stay_and_the_take_down_is_not_complete(tmp_path, change):
+    own = tmp_path / "own"
+    clip, caption = make_clip(own / "a.mp4"), own / "a.txt"
+    caption.write_text(WORDS)
+    (tmp_path / "other").mkdir()
+    root, file = tmp_path / "data", request(tmp_path, "a.mp4")
+    kept = f'[own_clips]\nfolder = "{own}"\nsettle_s = 0\n[decode]\nn_shards = 1\n'
+    root.mkdir()
+    (root / "video_assets.toml").write_text(kept)
+    command("run", "--data-root", root, check=True)
+    (root / "video_assets.toml").write_text("" if change == "off" else kept.replace(str(own), str(tmp_path / "other")))
+    told = command("takedown", file, "--data-root", root)
+    assert (told.returncode, f"NOT ITS FILE  {clip}" in told.stdout) == (0, True)
+    for _ in range(2):
+        told = command("takedown", file, "--data-root", root, "--yes")
+        assert (told.returncode, clip.exists(), caption.exists()) == (1, True, True), told.stdout + told.stderr
+        assert "not everything could be removed" in told.stderr
+        assert "nothing was published yet" not in told.stdout
+    (root / "video_assets.toml").write_text(kept)
+    command("takedown", file, "--data-root", root, "--yes", check=True)
+    assert not any(own.iterdir())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may delete everything")

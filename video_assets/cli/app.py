@@ -222,13 +222,16 @@ def takedown(
     bytes, also those that no table knows yet. Exit code 1 when something could not be removed; run it again then.
     """
     from video_assets.local import run as local_run
-    from video_assets.takedown.take_down import plan_takedown
+    from video_assets.takedown.files import is_elsewhere
+    from video_assets.takedown.take_down import plan_takedown, roots_of
 
     with exit_codes():
         layout = Layout(find_data_root(data_root))
         if not yes:
             planned = plan_takedown(layout, file)
-            terminal.planned_takedown(planned, as_json=as_json)
+            roots = roots_of(layout, load_settings())
+            left = {clip.clip_key for clip in planned.clips if is_elsewhere(clip, roots)}
+            terminal.planned_takedown(planned, left=left, as_json=as_json)
             raise typer.Exit(1 if planned.request.refused else 0)
         report, page = local_run.take_down(file, load_settings(), terminal=terminal.progress(), say=terminal.say)
     if as_json:

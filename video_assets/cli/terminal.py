@@ -175,11 +175,12 @@ def comparison(compared: "Comparison", *, every_row: bool) -> None:
         out.print(f"  {row.change:<8} {printable(row.path)}" + (f"  {values}" if values else ""))
 
 
-def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:
-    """What a take-down would remove."""
+def planned_takedown(planned: "Takedown", *, left: set[str], as_json: bool) -> None:
+    """What a take-down would remove; the files of the clips `left` lie where it touches nothing."""
     if as_json:
         plan = {
             "clips": [asdict(clip) for clip in planned.clips],
+            "files_not_touched": sorted(left),
             "unmatched": planned.unmatched,
             "refused": planned.request.refused,
         }
@@ -188,6 +189,8 @@ def planned_takedown(planned: "Takedown", *, as_json: bool) -> None:
     out = _Console(soft_wrap=True)
     for clip in planned.clips:
         out.print(f"would remove  {printable(clip.clip_key)}  {printable(clip.path)}  (by {printable(clip.cause)})")
+        if clip.clip_key in left:
+            out.print(f"NOT ITS FILE  {printable(clip.path)}  (it does not lie where clips may lie by the settings of now)")
     for line in planned.unmatched:
         out.print(f"no such clip  {printable(line)}  (kept out from now on: {printable(planned.request.keys_of(line))})")
     for line in planned.request.comments:

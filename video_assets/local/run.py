@@ -72,7 +72,9 @@ def take_down(file: Path, settings: Settings, *, terminal: Progress, say: Callab
     say(f"take-down {planned.id}: {count(len(planned.clips), 'clips')}")
     report = bury_and_remove(layout, settings, planned)
     published = "nothing was published yet"
-    if layout.versions.exists() and settings.sources:
+    if layout.versions.exists() and not settings.sources:
+        published = "no version is new, since no source is enabled; the clips leave those that are there"
+    elif layout.versions.exists():
         published = _publish_without(layout, settings, terminal=terminal, say=say)
     report = replace(redact_versions(layout, settings, planned, report), published=published)
     return report, write_report(layout, report)

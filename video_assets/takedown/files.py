@@ -17,15 +17,32 @@ from video_assets.takedown.outcome import FoundClip, Removal
 
 NOT_OURS = frozenset({"outside_root", "not_a_file", "symlink_loop", "url", "empty_path"})
 """Reasons of rows that are about a file that was never a clip of ours."""
+_ELSEWHERE = (
+    "it lies outside of the folders where clips may lie by the settings of now (the data root, own_clips.folder, own_clips.root, "
+    "the folder of own_clips.captions), so it was not touched: set them as they were and run the same command again, or delete "
+    "it yourself with the caption files beside it"
+)
 
 
 def place_of(clip: FoundClip, roots: Sequence[Path]) -> Path | None:
     """Where the clip's file is, or was; None when that is not below one of `roots`, where clips may lie."""
+    path = _path_of(clip)
+    return path if path is not None and any(path.is_relative_to(root) for root in roots) else None
+
+
+def is_elsewhere(clip: FoundClip, roots: Sequence[Path]) -> bool:
+    """The clip's file is there, and not below one of `roots`, as after another `own_clips.folder`: it is not touched."""
+    path = _path_of(clip)
+    return path is not None and place_of(clip, roots) is None and os.path.lexists(path)
+
+
+def _path_of(clip: FoundClip) -> Path | None:
+    """The path that its row names; None when that was never a clip of ours."""
+    if not clip.path or clip.reason in NOT_OURS:
+        return None
     # An escaped name may be spelled like another file's.
     name = unescape(clip.path) if clip.reason == "unsupported_name" else clip.path
-    path = Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow symbolic links
-    is_ours = clip.path and clip.reason not in NOT_OURS and any(path.is_relative_to(root) for root in roots)
-    return path if is_ours else None
+    return Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow symbolic links
 
 
 def remove_files(
@@ -48,7 +65,9 @@ def remove_files(
     removals = []
     for clip in clips:
         path = places.get(clip.clip_key)
-        if path is None:
+        if is_elsewhere(clip, roots):
+            removals.append(Removal(clip, "failed", _ELSEWHERE))
+        elif path is None:
             removals.append(Removal(clip, "not ours", detail="the file does not lie where clips may lie"))
         elif path in done:  # a further row of the same file
             removals.append(replace(done[path], clip=clip, n_bytes=0, sidecars=(), shared_sidecars=()))

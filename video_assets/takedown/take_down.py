@@ -106,6 +106,13 @@ def _clips_by_line(layout: Layout, named: list[tuple[str, str, str]], n_clips: C
     return n_clips
 
 
+def roots_of(layout: Layout, settings: Settings) -> list[Path]:
+    """The folders where clips may lie."""
+    own = settings.own_clips
+    roots = [layout.root, own.folder, own.root, own.captions and own.captions.parent]
+    return [root for root in roots if root is not None]
+
+
 def take_down(layout: Layout, settings: Settings, planned: Takedown) -> TakedownReport:
     """Bury and remove everything but published rows, which `redact_versions` removes after the next publication was tried.
 
@@ -116,10 +123,9 @@ def take_down(layout: Layout, settings: Settings, planned: Takedown) -> Takedown
     planned = replace(planned, clips=tuple(map(with_hash, planned.clips)))
     add_tombstones(layout, pd.DataFrame(_stones(planned), columns=["kind", "value", "cause"]).assign(request=planned.id))
     own = settings.own_clips
-    roots = [layout.root, own.folder, own.root, own.captions and own.captions.parent]
     removals = remove_files(
         planned.clips,
-        roots=[root for root in roots if root is not None],
+        roots=roots_of(layout, settings),
         suffixes=own.suffixes,
         tables=[] if own.captions is None else [own.captions],
     )
