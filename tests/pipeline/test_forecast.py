@@ -9,7 +9,7 @@ from hub_server import FakeHub
 from mira_tables import QUICK, v1_row, write_v1
 from openvid_repo import REPO, make_repo, settings_for
 
-from video_assets.core.errors import UsageError
+from video_assets.core.errors import SourceError, UsageError
 from video_assets.pipeline.forecast import forecast
 from video_assets.progress import no_progress
 from video_assets.settings.model import Settings
@@ -93,6 +93,25 @@ def test_miradata_is_counted_from_a_table_of_this_disk(tmp_path):
     assert (before.offered, before.there, before.n_bytes) == (5, 0, None)
     assert before.to_fetch == 5, "nobody asks for rows of no use"
     assert "4 of its rows have a caption" in before.notes
+
+
+def test_another_miradata_table_than_the_one_that_was_listed_is_what_counts(hub, tmp_path):
+    rows = [v1_row(f"{video}.1", f"http://127.0.0.1/{video}.mp4", 0, 1) for video in (1, 2, 3)]
+    csv = write_v1(tmp_path / "table.csv", rows)
+    settings = Settings(data_root=tmp_path / "data", miradata={**QUICK, "csv": str(csv)})
+    list_miradata(Layout(settings.data_root), settings.miradata)
+    write_v1(csv, rows[:2])
+    (shorter,) = dry(settings).fetched
+    assert (shorter.offered, shorter.to_fetch) == (2, 2)
+    on_hub = Settings(data_root=settings.data_root, miradata={**QUICK, "csv": "on the hub.csv", "repo": "me/mira"})
+    (unknown,) = dry(on_hub).fetched
+    assert (unknown.offered, "lies on the hub" in unknown.notes[0]) == (None, True)
+    hub.commit("me/mira", {"on the hub.csv": csv.read_bytes()})
+    list_miradata(Layout(settings.data_root), on_hub.miradata)
+    assert dry(on_hub).fetched[0].offered == 2
+    csv.unlink()
+    with pytest.raises(SourceError, match="no such file"):
+        dry(settings)
 
 
 def test_a_miradata_table_on_the_hub_is_not_fetched_for_it(tmp_path):

@@ -4,25 +4,23 @@ Belongs here: putting table and ledgers together for an estimate. Does not belon
 share of the web videos can be had (`sources.miradata.survey`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from video_assets.core.schema import LEDGER
 from video_assets.core.units import count
 from video_assets.settings.model import Settings
-from video_assets.settings.sources import MiraData
 from video_assets.sources.expected import Expected
 from video_assets.sources.miradata.ledgers import due_batches
 from video_assets.sources.miradata.listing import look_at_listing
 from video_assets.sources.miradata.rules.rows import SOURCE
 from video_assets.storage.layout import Layout
-from video_assets.storage.stages import StageError
 from video_assets.storage.tables import read_table
 
 _RETRY = "lost ones are asked for again after miradata.retry_lost_after_days"
 
 
 def expect(layout: Layout, settings: Settings) -> Expected:
-    """Batches of the next run, by the table: the listing that is here, else the table on this disk.
+    """Batches of the next run, by the table as it is on this disk.
 
     Raises:
         SourceError: the table is not there, or is not MiraData's.
@@ -33,7 +31,7 @@ def expect(layout: Layout, settings: Settings) -> Expected:
     if listing is None:
         note = f"its table, {miradata.csv}, lies on the hub: the run fetches it first"
         return Expected(SOURCE, None, len(sizes), None, None, None, (note,))
-    chosen = _next(layout, miradata, list(listing.batches))
+    chosen = due_batches(layout, miradata, listing)
     asked = sum(sum(listing.sites.get(batch, {}).values()) for batch in chosen)
     mean = sum(sizes) / len(sizes) if sizes else None
     notes = [
@@ -51,13 +49,6 @@ def expect(layout: Layout, settings: Settings) -> Expected:
         n_transfer=None,
         notes=(*notes, f"{listing.n_captioned:,} of its rows have a caption"),
     )
-
-
-def _next(layout: Layout, miradata: MiraData, batches: Sequence[str]) -> list[str]:
-    try:
-        return due_batches(layout, miradata)
-    except StageError:  # nothing is listed yet: then they come in order
-        return list(batches[: miradata.batches_per_night])
 
 
 def _sizes_there(layout: Layout) -> list[int]:

@@ -185,8 +185,8 @@ def _waiting_lines(plan: Plan) -> Iterator[Fetch]:
 # --- what there is to do --------------------------------------------------------------------------------------------------------
 
 
-def due_batches(layout: Layout, miradata: MiraData) -> list[str]:
-    """The batches to work on next, at most `batches_per_night`, see `rules.due`.
+def due_batches(layout: Layout, miradata: MiraData, listing: MiraListing | None = None) -> list[str]:
+    """The batches to work on next, at most `batches_per_night`, see `rules.due`; by the current listing, or by another one.
 
     Raises:
         StageError: there is no listing yet.
@@ -195,7 +195,7 @@ def due_batches(layout: Layout, miradata: MiraData) -> list[str]:
     paused = pauses.paused()
     lost_before = time.time() - miradata.retry_lost_after_days * 24 * 3600
     return choose_batches(
-        batch_states(layout),
+        batch_states(layout, listing or read_listing(layout)),
         paused=paused,
         suspects=pauses.sites() - paused.keys(),
         lost_before=lost_before,
@@ -203,13 +203,8 @@ def due_batches(layout: Layout, miradata: MiraData) -> list[str]:
     )
 
 
-def batch_states(layout: Layout) -> list[BatchState]:
-    """What is known of each batch, in their order.
-
-    Raises:
-        StageError: there is no listing yet.
-    """
-    listing = read_listing(layout)
+def batch_states(layout: Layout, listing: MiraListing) -> list[BatchState]:
+    """What is known of each batch, in their order."""
     return [_state(layout, name, listing.sites.get(name, {})) for name in listing.batches]
 
 

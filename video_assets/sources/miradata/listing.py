@@ -7,7 +7,7 @@ fetching videos.
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -84,20 +84,23 @@ def refresh_listing(layout: Layout, miradata: MiraData) -> MiraListing:
 
 
 def look_at_listing(layout: Layout, miradata: MiraData) -> MiraListing | None:
-    """What the table offers, without writing: the current listing, else by reading the table; None when that lies on the hub.
+    """What the table offers, without writing: the current listing, or by reading the table, should that be another one now.
+
+    A table of the hub is looked at as it came last; None when it never came.
 
     Raises:
         SourceError: the table is not there, or is not MiraData's.
         StageError: which batches there are cannot be read.
     """
-    try:
-        return read_listing(layout)
-    except StageError:
-        table = _table_here(miradata)
-    if table is None:
+    table = _table_here(miradata) or _hub_table(layout, miradata)
+    if not table.exists():
         return None
+    revision = _revision(table, miradata)
+    with suppress(StageError):
+        if (listing := read_listing(layout)).revision == revision:
+            return listing
     batches = _assigned(table, miradata, known_batches(layout))
-    return _counted(table, miradata, _revision(table, miradata), batches, lambda _rows: None)
+    return _counted(table, miradata, revision, batches, lambda _rows: None)
 
 
 def ensure_listing(layout: Layout, miradata: MiraData) -> None:
@@ -164,8 +167,12 @@ def _table(layout: Layout, miradata: MiraData) -> Path:
         raise NotOnHubError(
             f"{miradata.csv}: no such file on this disk, nor in {repo} (its tables: {tables}); correct miradata.csv"
         )
-    target = layout.listing(SOURCE, "x").with_name(miradata.csv)
-    return download(repo.at(commit), files[miradata.csv], target).path
+    return download(repo.at(commit), files[miradata.csv], _hub_table(layout, miradata)).path
+
+
+def _hub_table(layout: Layout, miradata: MiraData) -> Path:
+    """Where a table of the hub is kept."""
+    return layout.listing(SOURCE, "x").with_name(miradata.csv)
 
 
 def _table_here(miradata: MiraData) -> Path | None:
