@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from video_assets.core.errors import MendableError
-from video_assets.defs.failures import own_message
+from video_assets.defs.failures import message_of
 from video_assets.defs.partitions import range_tags
 
 
@@ -56,4 +56,6 @@ def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
 
 def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    return [own_message(failure.error) for failure in failures if failure.error] or ["no step ran; see the run in the UI"]
+    return [message_of(failure.error, result.all_events) for failure in failures if failure.error] or [
+        "no step ran; see the run in the UI"
+    ]

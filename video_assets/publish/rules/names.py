@@ -27,7 +27,9 @@ ADVICE = {
     "columns_and_types": _AGAIN,
     "no_nulls": _AGAIN,
     "unique_paths": _AGAIN,
-    "files_exist": "Bring the files back, or run everything again: the next table has only what is there.",
+    "files_exist": "Bring the files back. Or run everything again: own clips and those of a data set on the hub are listed "
+    "as they are now. Those of OpenVid and MiraData come again when their archive or batch is materialized (without a browser: "
+    "delete its table raw/SOURCE/PARTITION.parquet, then run).",
     "counts_reconcile": _AGAIN,
     "every_clip_has_a_verdict": "Materialize the shards of decode_check again, then training_csv.",
     "drop_rate": "Look at the storage and at the reasons. When it is the clips after all, raise checks.max_drop_share or "
