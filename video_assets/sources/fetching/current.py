@@ -32,6 +32,11 @@ class Listings:
         """There is a listing of this revision."""
         return self.layout.listing(self.source, revision).exists()
 
+    def revisions(self) -> list[str]:
+        """The revisions that have a listing, in the order of their names."""
+        paths = self.layout.listing(self.source, _CURRENT).parent.glob("*.json")
+        return sorted(path.stem for path in paths if path.stem != _CURRENT)
+
     def read(self, revision: str, parse: Callable[[str], T]) -> T:
         """The listing of a revision.
 

@@ -231,7 +231,9 @@ class _ArchiveJob:
             line = self._line(key, escape(Path(path).name), timestamp())
             self._ledger.append(replace(line, status="failed", reason="missing_in_archive", is_permanent=True, path=path))
         self._lease.ensure()
-        rows = self._ledger.compact(note={"archive": list(self._task.sha256s), "revision": self._task.revision})
+        task = self._task
+        where = {"repo": task.repo, "pattern": task.pattern}
+        rows = self._ledger.compact(note={"archive": list(task.sha256s), "revision": task.revision, **where})
         # What was refused in an earlier version of the archive is no clip that was ever listed.
         now = {*map(self._task.key, self._work.candidates), *self._work.vanished}
         rows = rows[rows["clip_key"].isin(list(now))]

@@ -242,6 +242,8 @@ def _task(layout: Layout, settings: Settings, listing: Listing, archive: str) ->
     return ArchiveTask(
         source=source,
         archive=archive,
+        repo=listing.repo,
+        pattern=listing.pattern,
         revision=listing.revision,
         version=_version(listing, archive, captions, selection),
         sha256s=tuple(piece.sha256 for piece in pieces),

@@ -26,6 +26,7 @@ from video_assets.tombstones.matching import Tombstones
 class ArchiveTask:
     """What is asked of one archive.
 
+    `repo` (or folder), `pattern`: where it comes from, see `sources.openvid.rules.listing.Listing`.
     `version`: see `sources.openvid.rules.due.ledger_version`. `sha256s`: of the pieces, as listed; `is_verified`: they were
     checked when the archive was downloaded. `is_keeping_vanished`: files of clips that it no longer has stay. `suspects`:
     clips that did not decode, each with size and modification time (ns) of the file then.
@@ -33,6 +34,8 @@ class ArchiveTask:
 
     source: str
     archive: str
+    repo: str
+    pattern: str
     revision: str
     version: str
     sha256s: tuple[str | None, ...]
