@@ -12,6 +12,7 @@ from video_assets.core.schema import CLIPS
 from video_assets.pipeline.listed import Known, Listed, note_of, to_probe, unread
 from video_assets.pipeline.probing import probe_all
 from video_assets.pipeline.stage_result import StageResult
+from video_assets.pipeline.two_runs import begun_anew
 from video_assets.progress import Progress
 from video_assets.settings.model import Source
 from video_assets.settings.steps import Decode
@@ -23,6 +24,7 @@ from video_assets.storage.stages import unchanged_stage, write_stage_in_parts
 from video_assets.tombstones.table import tombstones_hash
 
 
+@begun_anew
 def enrich(
     layout: Layout,
     sources: Sequence[Source],
@@ -37,10 +39,12 @@ def enrich(
     When nothing has changed since the last time, and no clip is left to be measured again, nothing is read or written. Else
     that is done where ledgers have changed, and the other rows stay (`storage.changes`). Ledgers are read twice, as many clips at
     a time as `memory_bytes` allow: for what is to be probed and dropped, then for the table. Others may help: `pipeline.probing`.
+    It begins anew when another run has written one of these tables meanwhile; no clip is probed twice.
 
     Raises:
         NoSpaceError: the disk is full; the table is as it was.
-        StageError: a source's ledger is missing or was replaced meanwhile, or no source was materialized yet.
+        ReplacedError: other runs write these tables again and again.
+        StageError: a source's ledger is missing, or no source was materialized yet.
     """
     # Taken before the tombstones are read: one that is added meanwhile makes this table stale.
     buried = tombstones_hash(layout)

@@ -4,13 +4,14 @@ Belongs here: read the stage before, write one list per shard. Does not belong h
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from video_assets.core.filters import Split
 from video_assets.core.json_values import read_value
 from video_assets.core.schema import CLIPS, DROPPED
 from video_assets.core.sharding import assign_shards
+from video_assets.pipeline.two_runs import begun_anew
 from video_assets.storage.aside import rows_aside
 from video_assets.storage.changes import Changes, changed_in_any, changes_of
 from video_assets.storage.durable import write_text
@@ -53,25 +54,25 @@ class Origin:
     units: tuple[str, ...] = ()
 
 
-def write_shard_lists(
-    layout: Layout, shards: list[str], *, n_shards: int, memory_bytes: int | None = None
-) -> Iterator[ShardList]:
+@begun_anew
+def write_shard_lists(layout: Layout, shards: list[str], *, n_shards: int, memory_bytes: int | None = None) -> list[ShardList]:
     """Write the lists of `shards`: each clip ever listed is in exactly one shard, kept or dropped.
 
     A list whose clips stay as they are keeps its hash and is not written, so only shards with news are checked again. What it was
     made from therefore lies beside it (`Layout.shard_origin`), not in it. When all were made from this table, nothing is read;
     else only where it has changed (`storage.changes`).
-    As many clips lie in memory at a time as `memory_bytes` allow, and one shard.
+    As many clips lie in memory at a time as `memory_bytes` allow, and one shard. It begins anew when another run has written one
+    of these tables meanwhile.
 
     Raises:
         NoSpaceError: the disk is full; lists that were not written yet are as they were.
+        ReplacedError: other runs write these tables again and again.
         StageError: size_filtered is missing.
     """
     source = stage_hash(layout.size_filtered)
-    known = [_known_list(layout, shard, source) for shard in shards]
-    if all(known):
-        yield from (shard_list for shard_list in known if shard_list)
-        return
+    known = [shard_list for shard in shards if (shard_list := _known_list(layout, shard, source))]
+    if len(known) == len(shards):
+        return known
     clips = TablesByKey([layout.size_filtered], CLIPS)
     # Once more, of the file that is read: it may have been replaced since.
     source = stage_hash(layout.size_filtered)
@@ -83,8 +84,10 @@ def write_shard_lists(
         for part in clips.ranges(memory_bytes=memory_bytes, within=changed_in_any(changes.values())):
             rows = clips.rows(part)
             aside.put(rows, assign_shards(rows["clip_key"], n_shards=n_shards))
-        for shard, changed in changes.items():
-            yield _write_list(layout, shard, Split(aside.take(shard), dropped.get(shard, DROPPED.frame())), source, changed)
+        return [
+            _write_list(layout, shard, Split(aside.take(shard), dropped.get(shard, DROPPED.frame())), source, changed)
+            for shard, changed in changes.items()
+        ]
 
 
 def _changes(layout: Layout, shard: str, units: list[Unit]) -> Changes:

@@ -12,6 +12,7 @@ from video_assets.core import filters
 from video_assets.core.schema import CLIPS
 from video_assets.pipeline.recipes import size_filtered_recipe
 from video_assets.pipeline.stage_result import StageResult
+from video_assets.pipeline.two_runs import begun_anew
 from video_assets.storage.changes import changes_of, patch_of, ranges_with
 from video_assets.storage.key_ranges import TablesByKey
 from video_assets.storage.layout import Layout
@@ -20,16 +21,18 @@ from video_assets.storage.stages import StageNote, read_dropped, stage_hash, unc
 _NEEDED = ["clip_key", "source", "path", "file_size"]
 
 
+@begun_anew
 def filter_by_size(layout: Layout, *, max_bytes: int, memory_bytes: int | None = None) -> StageResult:
     """Drop clips larger than `max_bytes`. When nothing has changed since the last time, nothing is read or written.
 
     Else that is done where enriched_metadata has changed (`storage.changes`). A table that is made anew as a whole has the row
     groups of enriched_metadata, but those with a clip that is dropped. As many clips lie in memory at a time as `memory_bytes`
-    allow.
+    allow. It begins anew when another run has written one of these tables meanwhile.
 
     Raises:
         NoSpaceError: the disk is full; the table is as it was.
-        StageError: enriched_metadata is missing, torn, or replaced meanwhile.
+        ReplacedError: other runs write these tables again and again.
+        StageError: enriched_metadata is missing or torn.
     """
     path, source = layout.size_filtered, layout.enriched_metadata
     note = _note(source, max_bytes)

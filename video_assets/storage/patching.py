@@ -15,16 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from video_assets.core.errors import MendableError
+from video_assets.core.errors import ReplacedError
 from video_assets.core.schema import KEY
 from video_assets.storage.durable import identity
 from video_assets.storage.grouping import by_key
 from video_assets.storage.keys import KeyRange, lowest_keys
 from video_assets.storage.row_group_bytes import RowGroups, RowGroupWriter
-
-
-class ReplacedError(MendableError):
-    """A table is not the one any more that was looked at; the message names it."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from video_assets.core.errors import ReplacedError
 from video_assets.storage.damage import DamagedTableError, open_whole
 from video_assets.storage.durable import identity
 from video_assets.storage.stages import StageError, refuse_torn
@@ -39,10 +40,10 @@ def refuse_replaced(path: Path, seen: tuple[int, int, int]) -> None:
     """Make sure that a file which is opened more than once is the one whose `identity` was `seen`; to be asked while it is open.
 
     Raises:
-        StageError: it was replaced meanwhile.
+        ReplacedError: it was replaced meanwhile.
     """
     if identity(path.stat()) != seen:
-        raise StageError(f"{path} was replaced while it was read: wait for the other run, then materialize again")
+        raise ReplacedError(f"{path} was replaced while it was read: wait for the other run, then materialize again")
 
 
 def groups(file: pq.ParquetFile, columns: list[str]) -> Iterator[pa.Table]:

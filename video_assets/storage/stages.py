@@ -12,16 +12,12 @@ from typing import Self
 
 import pandas as pd
 
-from video_assets.core.errors import MendableError
+from video_assets.core.errors import StageError
 from video_assets.core.json_values import JsonObject, read_value
 from video_assets.core.schema import DROPPED, TableSpec
 from video_assets.storage.durable import hash_file
 from video_assets.storage.patching import Patch
 from video_assets.storage.tables import Table, read_note, read_table, write_table, write_table_in_parts
-
-
-class StageError(MendableError):
-    """A stage's table is missing, torn or of another version; the message says which asset to materialize."""
 
 
 @dataclass(frozen=True)
