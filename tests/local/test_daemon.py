@@ -9,6 +9,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon import controller
 from dagster._daemon.backfill import execute_backfill_iteration_loop
+from dagster._daemon.monitoring import run_monitoring
 
 from video_assets.local import daemon
 
@@ -29,6 +30,7 @@ def test_backfills_are_looked_at_every_five_seconds(monkeypatch: pytest.MonkeyPa
 
     for name in ("DagsterDaemonController", "DEFAULT_DAEMON_INTERVAL_SECONDS"):
         monkeypatch.setattr(controller, name, getattr(controller, name))  # put back at the end
+    monkeypatch.setattr(run_monitoring, "monitor_started_run", run_monitoring.monitor_started_run)
     monkeypatch.setattr(daemon, "run_command", looks_once)
     monkeypatch.setattr(daemon, "settle", lambda: None)
     with pytest.raises(TimeoutError) as waited:

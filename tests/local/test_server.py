@@ -83,14 +83,16 @@ def settings_are_taken_up(ui: Server, root: Path) -> None:
 def runs_are_forks_and_read_the_settings_of_their_start(ui: Server, root: Path) -> None:
     """No run loads Dagster and pandas anew; what it must not have from before is settings."""
     file, seen = root / "video_assets.toml", set()
-    usable = file.read_text()
+    without_automation, _, _ = file.read_text().partition("[automation]")
 
     def ended(run_id: str) -> str | None:
         seen.update(line for process in children(ui) if (line := command_line(process)))
         return ui.run_ended(run_id)
 
-    for limit_mib, n_kept in ((1, 1), (1e-6, 0), (1, 1)):
-        file.write_text(f"{usable}\n[filter]\nmax_file_size_mib = {limit_mib}\n")
+    for limit_mib, n_kept, interval_s in ((1, 1, 18), (1e-6, 0, 19), (1, 1, 20)):
+        more = f"[filter]\nmax_file_size_mib = {limit_mib}\n[automation]\nsensor_interval_s = {interval_s}\n"
+        file.write_text(f"{without_automation}\n{more}")
+        wait_for(lambda wanted=interval_s: intervals_of(ui).get("own_clips_folder") == wanted, timeout_s=300)  # can be clicked
         run_id = ui.start_job("prepare")
         assert wait_for(lambda run_id=run_id: ended(run_id), timeout_s=300, every_s=0.1) == "SUCCESS"
         assert count_rows(Layout(root).size_filtered) == n_kept

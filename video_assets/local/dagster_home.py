@@ -122,7 +122,8 @@ def fail_dead_runs(home: Path) -> list[str]:
     """Fail runs that say they are going on although their process is gone: the machine was switched off, or all was killed.
 
     Dagster itself cannot tell on one machine, and such a run would keep the only place for decode runs for ever. As after every
-    crash of a worker the daemon then starts the run again (`run_retries`). Call it before the daemon starts.
+    crash of a worker the daemon then starts the run again (`run_retries`). Call it before the daemon starts; that itself looks
+    after runs that are cut off later (`is_cut_off`).
 
     Returns:
         The runs' ids.
@@ -141,7 +142,29 @@ def fail_dead_runs(home: Path) -> list[str]:
     return [run.run_id for run in dead]
 
 
-def _is_alive(instance: "dg.DagsterInstance", run_id: str) -> bool:
+def place_of_processes() -> dict[str, str]:
+    """A tag for runs in this process, which says where its process id means something: a container has numbers of its own."""
+    return {"video_assets/pid_namespace": str(Path("/proc/self/ns/pid").readlink())}
+
+
+def is_cut_off(instance: "dg.DagsterInstance", run_id: str) -> bool:
+    """True when a run is still said to be going on although its process, which can be seen from here, is gone.
+
+    A process that is killed says nothing, and on a full disk neither it nor its code server can.
+    """
+    import dagster as dg
+
+    run = instance.get_run_by_id(run_id)
+    if run is None or _is_alive(instance, run_id, if_unsaid=True):
+        return False
+    # Code servers are processes of the daemon; a run without one is that of a command, which may be in another container.
+    is_seen = run.remote_job_origin is not None or place_of_processes().items() <= run.tags.items()
+    # Asked again: it may have ended as it should, moments ago.
+    now = instance.get_run_by_id(run_id)
+    return is_seen and now is not None and now.status == dg.DagsterRunStatus.STARTED
+
+
+def _is_alive(instance: "dg.DagsterInstance", run_id: str, *, if_unsaid: bool = False) -> bool:
     """True when the last process that said it works on the run is there and has been since before it said so."""
     import dagster as dg
 
@@ -153,7 +176,7 @@ def _is_alive(instance: "dg.DagsterInstance", run_id: str) -> bool:
                 return process.create_time() <= entry.timestamp + 1.0 and process.status() != psutil.STATUS_ZOMBIE
             except psutil.NoSuchProcess:
                 return False
-    return False
+    return if_unsaid
 
 
 def terminal_config(home: Path) -> str:
