@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from keyboard import CTRL_C, terminal
+from media_factory import make_clip
 
 from video_assets.samples.demo.make import Sample
 
@@ -38,3 +40,37 @@ def test_make_run_goes_on_from_there(sample: Sample, tmp_path: Path) -> None:
     assert code == 130, shown
     assert "stopped; everything done so far is kept" in shown
     assert "Traceback" not in shown
+
+
+# SQLAlchemy logs what is raised while it closes a connection.
+WHILE_A_CONNECTION_IS_CLOSED = """
+import signal
+from sqlalchemy.engine.default import DefaultDialect
+from video_assets.local.jobs import Jobs
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+close, run, begun = DefaultDialect.do_close, Jobs.run, []
+
+def run_and_interrupt(self, *arguments, **options):
+    begun.append(True)
+    run(self, *arguments, **options)
+
+def closing(self, connection):
+    if begun:
+        begun.clear()
+        signal.raise_signal(signal.SIGINT)
+    close(self, connection)
+
+Jobs.run, DefaultDialect.do_close = run_and_interrupt, closing
+from video_assets.cli.app import main
+main()
+"""
+
+
+def test_a_ctrl_c_while_the_history_is_written_is_not_told_as_an_error(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clips" / "a.mp4")
+    clip.with_suffix(".txt").write_text("a caption")
+    line = [sys.executable, "-c", WHILE_A_CONNECTION_IS_CLOSED, "run", "--clips", clip.parent, "--data-root", tmp_path / "data"]
+    ended = subprocess.run(line, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    stopped = "stopped; everything done so far is kept, the same command goes on from here"
+    assert (ended.returncode, ended.stderr.splitlines()) == (130, ["job prepare", stopped])

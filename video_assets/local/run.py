@@ -122,11 +122,13 @@ def _run_jobs(
     Returns:
         Why it failed (empty when none did), and how many jobs ended well.
     """
+    # SQLAlchemy logs a Ctrl-C that meets it while it closes a connection, with a traceback, before it hands it on.
+    for name in ("dagster", "sqlalchemy.pool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     layout = Layout(settings.data_root)
     home = prepare_home(layout, settings.dagster_home)
     if told := other_users_history(layout, home):
         say(told)
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
     shards = shard_keys(settings.decode.n_shards)
     with explained_history(home), dg.DagsterInstance.from_config(str(home), terminal_config(home)) as instance:
         jobs = Jobs(build_defs(settings, terminal=terminal), instance, say)
