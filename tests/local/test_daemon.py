@@ -10,6 +10,7 @@ from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon import controller
 from dagster._daemon.backfill import execute_backfill_iteration_loop
 from dagster._daemon.monitoring import run_monitoring
+from dagster._grpc import server
 
 from video_assets.local import daemon
 
@@ -31,6 +32,9 @@ def test_backfills_are_looked_at_every_five_seconds(monkeypatch: pytest.MonkeyPa
     for name in ("DagsterDaemonController", "DEFAULT_DAEMON_INTERVAL_SECONDS"):
         monkeypatch.setattr(controller, name, getattr(controller, name))  # put back at the end
     monkeypatch.setattr(run_monitoring, "monitor_started_run", run_monitoring.monitor_started_run)
+    monkeypatch.setattr(server, "get_python_environment_entry_point", server.get_python_environment_entry_point)
+    for name in ("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "DAGSTER_MAX_BACKFILL_RETRIES"):
+        monkeypatch.setenv(name, "1")
     monkeypatch.setattr(daemon, "run_command", looks_once)
     monkeypatch.setattr(daemon, "settle", lambda: None)
     with pytest.raises(TimeoutError) as waited:
