@@ -26,8 +26,8 @@ look: setup  ## a page with all clips of DATA_ROOT, kept and dropped, http://127
 ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts nothing (PORT=3000)
 	@exec $(BIN)/video-assets ui --read-only --data-root "$(DATA_ROOT)" --port "$(PORT)"
 
-# Most of the time of WAITING tests is waiting for Dagster's daemon: the others have the cores meanwhile, and are shown first.
-WAITING := $(addprefix tests/,browser cli defs helm integration local slurm upstream)
+# Most of the time of WAITING tests is waiting, for a daemon or a server: the others have the cores meanwhile, and are shown first.
+WAITING := $(addprefix tests/,browser cli defs helm integration local slurm sources/miradata upstream)
 SIDE_BY_SIDE := $(BIN)/python -m pytest --dist worksteal
 # Every process would rewrite the asserts of the same plugins and tests.
 test: export PYTHONDONTWRITEBYTECODE =
