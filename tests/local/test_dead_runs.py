@@ -13,9 +13,9 @@ import pytest
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon.monitoring import run_monitoring
+from dagster_daemon import run_daemon
 
-from video_assets.local import daemon
-from video_assets.local.dagster_home import fail_dead_runs, place_of_processes
+from video_assets.local.dagster_home import fail_dead_runs, place_tag
 
 PROGRAM = """
 import sys, time
@@ -35,9 +35,9 @@ with dg.DagsterInstance.from_config(sys.argv[1]) as instance:
 """
 
 
-def start_run(home: Path, namespace: str = "unknown") -> "subprocess.Popen[str]":
+def start_run(home: Path, place: str = "unknown") -> "subprocess.Popen[str]":
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "DAGSTER_HOME": str(home)}
-    command = [sys.executable, "-c", PROGRAM, str(home), *place_of_processes(), namespace]
+    command = [sys.executable, "-c", PROGRAM, str(home), *place_tag(), place]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
     assert process.stdout is not None
     assert process.stdout.readline() == "at work\n"
@@ -69,21 +69,16 @@ def test_a_run_that_goes_on_is_left_alone_and_one_whose_process_is_gone_fails(tm
 
 
 def look_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the daemon does every 30 seconds: Dagster's look itself, in the place of the command that starts the daemon."""
+    """What the daemon does every 30 seconds."""
 
-    def looks_once(**_options: str) -> None:
+    def look() -> None:
         with (
             dg.DagsterInstance.from_config(str(home)) as instance,
             WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as context,
         ):
             assert not any(run_monitoring.execute_run_monitoring_iteration(context, logging.getLogger("monitoring")))
 
-    for name in ("DagsterDaemonController", "DEFAULT_DAEMON_INTERVAL_SECONDS"):
-        monkeypatch.setattr(daemon.controller, name, getattr(daemon.controller, name))  # put back at the end
-    monkeypatch.setattr(run_monitoring, "monitor_started_run", run_monitoring.monitor_started_run)
-    monkeypatch.setattr(daemon, "run_command", looks_once)
-    monkeypatch.setattr(daemon, "settle", lambda: None)
-    daemon.main()
+    run_daemon(monkeypatch, look)
 
 
 @pytest.mark.parametrize(("is_of_here", "status"), [(True, "FAILURE"), (False, "STARTED")])
@@ -91,8 +86,9 @@ def test_the_daemon_fails_a_run_whose_process_it_could_see_and_that_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_of_here: bool, status: str
 ) -> None:
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\nrun_monitoring: {enabled: true}\n")
-    (namespace,) = place_of_processes().values()
-    process = start_run(tmp_path, namespace if is_of_here else "pid:[1]")
+    (here,) = place_tag().values()
+    _, _, namespace = here.split(" ")
+    process = start_run(tmp_path, here if is_of_here else f"another-machine another-start {namespace}")
     try:
         look_once(tmp_path, monkeypatch)
         assert statuses(tmp_path) == ["STARTED"], "it goes on"

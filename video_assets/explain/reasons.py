@@ -2,7 +2,7 @@
 
 `why`, the reports and docs/results.md read it here.
 Belongs here: putting the vocabularies together. Does not belong here: the words themselves, which stand with the code that uses
-them (`sources.ledgers`, `sources.own_clips.statuses`, `sources.fetching.fetches`, `sources.openvid.rules.members`,
+them (`sources.listed`, `sources.own_clips.statuses`, `sources.fetching.fetches`, `sources.openvid.rules.members`,
 `core.filters`, `core.verdicts`, `publish.rules.drops`, `tombstones.matching`, `select.rules`, `sources.web.rules.faults`).
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from video_assets.core import filters, verdicts
 from video_assets.publish.rules import drops
 from video_assets.select.rules import licences, limits, lint
-from video_assets.sources import ledgers
+from video_assets.sources import listed
 from video_assets.sources.fetching import fetches
 from video_assets.sources.openvid.rules import members
 from video_assets.sources.own_clips import statuses as own_clips
@@ -48,7 +48,7 @@ _VERDICTS = {name: meaning for name, meaning in verdicts.VERDICTS.items() if nam
 _FAULTS = {name: f"{reason.meaning}; {reason.advice}" for name, reason in verdicts.REASONS.items()}
 
 REASONS: dict[str, Reason] = _joined(
-    dict(_of(("own_clips", "openvid", "miradata", "hub"), ledgers.REASONS)),
+    dict(_of(("own_clips", "openvid", "miradata", "hub"), listed.REASONS)),
     dict(_of(("own_clips", "hub"), own_clips.REASONS)),
     dict(_of(("hub",), {"not_selected": fetches.REASONS["not_selected"]})),
     dict(_of(("openvid", "miradata"), fetches.REASONS)),

@@ -73,8 +73,8 @@ class Controller(controller.DagsterDaemonController):
     def _is_gone(self, origin: object) -> bool:
         if self._grpc_server_registry is None or not isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin):
             return False
-        server = self._grpc_server_registry.get_grpc_server_entry(origin)
-        return isinstance(server, ServerRegistryEntry) and server.process.server_process.poll() is not None
+        entry = self._grpc_server_registry.get_grpc_server_entry(origin)
+        return isinstance(entry, ServerRegistryEntry) and entry.process.server_process.poll() is not None
 
 
 def _code_server(executable_path: str) -> Sequence[str]:

@@ -17,6 +17,7 @@ import psutil
 
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
+from video_assets.storage.lease_files import place_of_processes
 from video_assets.storage.leases import hold
 from video_assets.storage.space import explained_space
 
@@ -142,9 +143,9 @@ def fail_dead_runs(home: Path) -> list[str]:
     return [run.run_id for run in dead]
 
 
-def place_of_processes() -> dict[str, str]:
-    """A tag for runs in this process, which says where its process id means something: a container has numbers of its own."""
-    return {"video_assets/pid_namespace": str(Path("/proc/self/ns/pid").readlink())}
+def place_tag() -> dict[str, str]:
+    """A tag for runs in this process, which says where its process id means something."""
+    return {"video_assets/processes_of": " ".join(place_of_processes())}
 
 
 def is_cut_off(instance: "dg.DagsterInstance", run_id: str) -> bool:
@@ -157,8 +158,8 @@ def is_cut_off(instance: "dg.DagsterInstance", run_id: str) -> bool:
     run = instance.get_run_by_id(run_id)
     if run is None or _is_alive(instance, run_id, if_unsaid=True):
         return False
-    # Code servers are processes of the daemon; a run without one is that of a command, which may be in another container.
-    is_seen = run.remote_job_origin is not None or place_of_processes().items() <= run.tags.items()
+    # Code servers are processes of the daemon; a run without one is that of a command, which may be elsewhere.
+    is_seen = run.remote_job_origin is not None or place_tag().items() <= run.tags.items()
     # Asked again: it may have ended as it should, moments ago.
     now = instance.get_run_by_id(run_id)
     return is_seen and now is not None and now.status == dg.DagsterRunStatus.STARTED

@@ -11,7 +11,7 @@ import pyarrow as pa
 from video_assets.core.errors import MendableError
 from video_assets.defs.failures import message_of
 from video_assets.defs.partitions import range_tags
-from video_assets.local.dagster_home import place_of_processes
+from video_assets.local.dagster_home import place_tag
 
 
 class JobFailedError(MendableError):
@@ -37,7 +37,7 @@ class Jobs:
             instance=self.instance,
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in only] or None,
-            tags={**place_of_processes(), **(range_tags(first, last) if first else {})},
+            tags={**place_tag(), **(range_tags(first, last) if first else {})},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
         if _is_interrupted(result):

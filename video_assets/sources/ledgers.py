@@ -46,12 +46,6 @@ from video_assets.tombstones.matching import Tombstones, bury
 from video_assets.tombstones.table import read_tombstones, tombstones_hash
 
 _log = logging.getLogger(__name__)
-
-# What `why` says of every source; `docs/results.md` has it in its table.
-REASONS = {
-    "source_off": "its source is not enabled (`is_enabled`, `openvid.family`; own clips: `own_clips.folder`): its clips are in "
-    "no table, their files stay",
-}
 _STATUS = ["status", "reason"]
 
 

@@ -153,10 +153,19 @@ def storage_now_ns(folder: Path) -> int:
         probe.unlink(missing_ok=True)
 
 
+def place_of_processes() -> tuple[str, str, str]:
+    """Where process ids mean what they mean here: the machine, its start, and the namespace (a container has numbers of its own).
+
+    The namespace alone would not do: outside of containers it is called the same on every machine.
+    """
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return socket.gethostname(), boot_id, str(Path("/proc/self/ns/pid").readlink())
+
+
 def is_dead_here(claim: Claim) -> bool:
     """True when the holder was a process of this machine, and is no more: nobody needs to wait for its silence."""
-    mine, holder = _myself(""), claim.holder
-    if (holder.host, holder.boot_id, holder.pid_namespace) != (mine.host, mine.boot_id, mine.pid_namespace):
+    holder = claim.holder
+    if (holder.host, holder.boot_id, holder.pid_namespace) != place_of_processes():
         return False
     return holder.pid is not None and _started(holder.pid) != holder.process_started
 
@@ -204,12 +213,13 @@ def _claims_below(folder: Path, number: int) -> Iterator[Path]:
 
 
 def _myself(run_id: str) -> Holder:
+    host, boot_id, pid_namespace = place_of_processes()
     return Holder(
-        host=socket.gethostname(),
+        host=host,
         pid=os.getpid(),
         process_started=_started(os.getpid()),
-        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
-        pid_namespace=str(Path("/proc/self/ns/pid").readlink()),
+        boot_id=boot_id,
+        pid_namespace=pid_namespace,
         run_id=run_id,
         since=datetime.now(UTC).isoformat(timespec="seconds"),
         user=_user_name(),
