@@ -5,15 +5,14 @@ from collections.abc import Callable
 import pytest
 from dagster._daemon import controller
 from dagster._daemon.monitoring import run_monitoring
-from dagster._grpc import server
+from dagster._grpc import server_watcher
 
 from video_assets.local import daemon
 
 _CHANGED = (
-    (controller, "DagsterDaemonController"),
     (controller, "DEFAULT_DAEMON_INTERVAL_SECONDS"),
     (run_monitoring, "monitor_started_run"),
-    (server, "get_python_environment_entry_point"),
+    (server_watcher, "WATCH_INTERVAL"),
 )
 
 

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 PATIENTLY_S = 3.0  # every question about partitions or runs costs the web server 10 to 25 ms of CPU
 LAUNCH_BACKFILL = """
 mutation LaunchPartitionBackfill($backfillParams: LaunchBackfillParams!) {
@@ -55,6 +57,7 @@ mutation Launch($params: ExecutionParams!) {
   }
 }
 """
+TERMINATE = "mutation($id: String!) { terminateRun(runId: $id) { __typename ... on PythonError { message } } }"
 BACKFILLS = """
 query Backfills($status: BulkActionStatus!) {
   partitionBackfillsOrError(status: $status) { ... on PartitionBackfills { results { id } } }
@@ -77,6 +80,11 @@ class Server:
     def __init__(self, port: int, process: "subprocess.Popen[bytes]") -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.process = process
+
+    def program(self, name: str) -> psutil.Process:
+        """The code server, the web server or the daemon: forks have the command line of their parent, and a name."""
+        (found,) = (process for process in psutil.Process(self.process.pid).children() if process.name() == name)
+        return found
 
     def query(self, text: str, **variables: Any) -> dict[str, Any]:
         """Send GraphQL; a GraphQL error is an exception."""
@@ -138,6 +146,11 @@ class Server:
     def run_ended(self, run_id: str) -> str | None:
         status = self.query(RUN, id=run_id)["runOrError"]["status"]
         return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
+
+    def terminate(self, run_id: str) -> None:
+        """Terminate a run as the UI does."""
+        answer = self.query(TERMINATE, id=run_id)["terminateRun"]
+        assert answer["__typename"] == "TerminateRunSuccess", answer
 
     def n_runs(self, *statuses: str) -> int:
         """How many runs are in one of these states."""

@@ -132,7 +132,7 @@ def test_after_faults_kills_and_a_reboot_the_csv_is_that_of_an_undisturbed_run(s
         platform = Platform(sample, mount, tmp_path / "disk", tmp_path)
         with server(platform.root) as ui:
             platform.drop_and_wait_until_decoding("first")
-            platform.kill("video_assets.local.daemon")
+            ui.program("daemon").kill()
             mount.mend()
             assert ui.process.wait(120) == 1, "a service manager is told, and starts it again"
         with server(platform.root) as ui:
@@ -141,13 +141,15 @@ def test_after_faults_kills_and_a_reboot_the_csv_is_that_of_an_undisturbed_run(s
             failing_storage_turns_shards_red_and_a_backfill_green(platform, ui)
 
             platform.drop_and_wait_until_decoding("third")
-            platform.kill("dagster", "grpc")
+            platform.kill("definitions_server")
             mount.mend()
             platform.wait_for_rows_with_help("third", ui)
 
             platform.drop_and_wait_until_decoding("fourth")
-            ui.process.kill()
-            platform.kill()  # everything: the machine is switched off
+            programs = psutil.Process(ui.process.pid).children()
+            for program in (ui.process, *programs):
+                program.kill()
+            platform.kill()  # and what they had started: the machine is switched off
             mount.mend()
         with server(platform.root) as ui:
             platform.wait_for_rows_with_help("fourth", ui)

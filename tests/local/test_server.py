@@ -10,21 +10,27 @@ import time
 import urllib.error
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+import dagster as dg
 import psutil
 import pytest
 from command_line import command
+from dagster._core.workspace.load import location_origins_from_yaml_paths
 from dagster_server import Server, server, wait_for
 from media_factory import make_clip
 
-from video_assets.local.server import ServerError, only_daemon
+from video_assets.local.server import Server as Running
+from video_assets.local.server import ServerError, only_daemon, workspace_of
 from video_assets.storage.layout import Layout
 from video_assets.storage.lease_files import claim_path
+from video_assets.storage.leases import hold
 from video_assets.storage.tables import count_rows
 
 T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
 TICKS = """
 query { sensorsOrError(repositorySelector: {repositoryLocationName: "video_assets", repositoryName: "__repository__"}) {
   ... on Sensors { results { name sensorState { ticks(limit: 5) { status } } } } } }
@@ -46,33 +52,36 @@ query {
 def test_the_first_ui_after_a_complete_run_starts_nothing_and_a_second_one_is_refused_with_its_address(tmp_path: Path) -> None:
     run_completely(tmp_path, clips=tmp_path / "clips")
     begin = time.time()
-    with server(tmp_path) as first:
-        refused = command("ui", "--data-root", tmp_path, "--port", free_port())
-        assert refused.returncode == 1
-        assert first.url in refused.stderr
-        assert f"process {first.process.pid} on {socket.gethostname()}" in refused.stderr
-        assert "--read-only" in refused.stderr
-        with server(tmp_path, "--read-only") as beside:
-            assert beside.url != first.url
-        said = (tmp_path / "ui.log").read_text()
-        assert f"web UI: {first.url}" in said
-        assert "Serving dagster-webserver" not in said
-        assert "Serving dagster-webserver" in (tmp_path / ".dagster" / f"ui-{first.url.rpartition(':')[2]}.log").read_text()
-        at_first = code_servers(first)
-        wait_for(lambda: min(ticks_of(first).values()) >= 3, timeout_s=600)
-        assert first.query(STARTED % begin) == {"runs": {"count": 0}, "backfills": {"results": []}}
-        assert code_servers(first) == at_first, "more than a minute, and nothing had changed"
-        settings_are_taken_up(first, tmp_path)
-        runs_are_forks_and_read_the_settings_of_their_start(first, tmp_path)
-        a_killed_code_server_has_a_successor(first)
-        assert "No heartbeat" not in (tmp_path / "ui.log").read_text()
+    with hold(Layout(tmp_path).versions_lease, stale_after_s=60):  # nothing is published meanwhile
+        with server(tmp_path) as first:
+            refused = command("ui", "--data-root", tmp_path, "--port", free_port())
+            assert refused.returncode == 1
+            assert first.url in refused.stderr
+            assert f"process {first.process.pid} on {socket.gethostname()}" in refused.stderr
+            assert "--read-only" in refused.stderr
+            with server(tmp_path, "--read-only") as beside:
+                assert beside.url != first.url
+            said = (tmp_path / "ui.log").read_text()
+            assert f"web UI: {first.url}" in said
+            assert "Serving dagster-webserver" not in said
+            assert "Serving dagster-webserver" in (tmp_path / ".dagster" / f"ui-{first.url.rpartition(':')[2]}.log").read_text()
+            at_first = loaded(first)
+            wait_for(lambda: min(ticks_of(first).values()) >= 3, timeout_s=600)
+            assert first.query(STARTED % begin) == {"runs": {"count": 0}, "backfills": {"results": []}}
+            assert loaded(first) == at_first, "more than a minute, and nothing had changed"
+            settings_are_taken_up(first, tmp_path)
+            runs_are_forks_and_read_the_settings_of_their_start(first, tmp_path)
+            a_killed_process_of_the_code_server_has_a_successor(first)
+            publishing = started_by_a_code_server_that_was_replaced(first, tmp_path)
+            assert "No heartbeat" not in (tmp_path / "ui.log").read_text()
+        can_be_cancelled_afterwards(tmp_path, publishing)
     with only_daemon(Layout(tmp_path), "http://after"):
         pass
 
 
 def settings_are_taken_up(ui: Server, root: Path) -> None:
-    """By web server and daemon; what cannot be used is said in words, and what was mended is taken up, too."""
-    file, log, before = root / "video_assets.toml", root / "ui.log", code_servers(ui)
+    """What cannot be used is said in words, and what was mended is taken up, too."""
+    file, log = root / "video_assets.toml", root / "ui.log"
     usable = file.read_text()
     file.write_text(f"{usable}\n[automation]\nsensor_interval_s = 'often'\n")
     wait_for(
@@ -80,7 +89,6 @@ def settings_are_taken_up(ui: Server, root: Path) -> None:
     )
     file.write_text(f"{usable}\n[automation]\nsensor_interval_s = 17\n")
     wait_for(lambda: intervals_of(ui).get("own_clips_folder") == 17, timeout_s=300)
-    wait_for(lambda: code_servers(ui) - before, timeout_s=300)
     assert "settings changed: UI and daemon take them up" in log.read_text()
 
 
@@ -126,19 +134,45 @@ def command_line(process: psutil.Process) -> str:
     return ""
 
 
-def a_killed_code_server_has_a_successor(ui: Server) -> None:
-    """Within seconds, that of the daemon."""
-    before = code_servers(ui)
+def a_killed_process_of_the_code_server_has_a_successor(ui: Server) -> None:
+    """Within seconds, and web server and daemon ask that one."""
+    before = loaded(ui)
     for process in before:
         process.kill()
-    wait_for(lambda: code_servers(ui) - before, timeout_s=300)
+    wait_for(lambda: loaded(ui) - before, timeout_s=300)
+    wait_for(lambda: intervals_of(ui), timeout_s=300)
 
 
-def code_servers(ui: Server) -> set[psutil.Process]:
-    """Those of the daemon."""
-    of_ui = psutil.Process(ui.process.pid).children()
-    (daemon,) = (process for process in of_ui if "video_assets.local.daemon" in process.cmdline())
-    return {process for process in daemon.children() if process.status() != psutil.STATUS_ZOMBIE and "grpc" in process.cmdline()}
+def started_by_a_code_server_that_was_replaced(ui: Server, root: Path) -> str:
+    """A run that waits for a lease of ours; the process that has started it stays until it ends."""
+    run_id = wait_for(lambda: unless_reloading(lambda: ui.start_job("publish")), timeout_s=300)
+    (before,) = loaded(ui)
+    wait_for(lambda: ui.n_runs("STARTED"), timeout_s=300)
+    with (root / "video_assets.toml").open("a") as file:
+        file.write("# changed\n")
+    wait_for(lambda: loaded(ui) - {before}, timeout_s=300)
+    assert before in loaded(ui)
+    return run_id
+
+
+def can_be_cancelled_afterwards(root: Path, run_id: str) -> None:
+    """The UI has ended, the run has not; another one asks as this does."""
+    with dg.DagsterInstance.from_config(str(root / ".dagster")) as history:
+
+        def status() -> dg.DagsterRunStatus:
+            run = history.get_run_by_id(run_id)
+            assert run is not None
+            return run.status
+
+        assert status() == dg.DagsterRunStatus.STARTED
+        assert history.run_launcher.terminate(run_id)
+        wait_for(lambda: status() == dg.DagsterRunStatus.CANCELED, timeout_s=300)
+
+
+def loaded(ui: Server) -> set[psutil.Process]:
+    """The processes that have loaded the definitions: one for web server and daemon, and those before it that have runs."""
+    of_code_server = ui.program("code server").children()
+    return {process for process in of_code_server if process.status() != psutil.STATUS_ZOMBIE}
 
 
 def intervals_of(ui: Server) -> dict[str, int]:
@@ -163,6 +197,21 @@ def ticks_of(ui: Server) -> dict[str, int]:
     """How often the sensors looked that could start something."""
     found = {sensor["name"]: len(sensor["sensorState"]["ticks"]) for sensor in ui.query(TICKS)["sensorsOrError"]["results"]}
     return {name: found[name] for name in ("own_clips_folder", "automation")}
+
+
+def test_code_locations_that_somebody_has_added_stay(tmp_path: Path) -> None:
+    """Only that of this project is asked by way of the shared code server."""
+    project, shared, socket_file = tmp_path / "project.yaml", tmp_path / "shared.yaml", tmp_path / "code-server"
+    mine = "  - python_file: {relative_path: mail.py, location_name: mail}\n"
+    project.write_text((ROOT / "workspace.yaml").read_text() + mine)
+    shared.write_text(workspace_of(socket_file))
+    server_of = Running(Layout(tmp_path), tmp_path, project, "127.0.0.1", 3000, is_read_only=False)
+    for name, command_of in server_of.commands(socket_file, shared).items():
+        if name != "code server":
+            files = [value for option, value in pairwise(command_of) if option == "--workspace"]
+            ours, others = location_origins_from_yaml_paths(files)
+            assert (ours.location_name, ours.get_display_metadata()["socket"]) == ("video_assets", str(socket_file))
+            assert (others.location_name, others.get_display_metadata()["python_file"]) == ("mail", str(tmp_path / "mail.py"))
 
 
 def test_the_place_of_a_server_that_was_killed_is_taken_over(tmp_path: Path) -> None:
@@ -249,7 +298,7 @@ PATIENT = """
 from video_assets.local import server
 
 server._STOP_S = 900.0
-server.Server.commands = property(lambda self: {"web server": ["deaf", str(self.port)]})
+server.Server.commands = lambda self, *files: {"web server": ["deaf", str(self.port)]}
 from video_assets.cli.app import main
 main()
 """

@@ -6,7 +6,7 @@ Belongs here: commands. Does not belong here: work (`local` and the capabilities
 """
 
 import json
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -26,6 +26,7 @@ from video_assets.storage.durable import remove_old_drafts
 from video_assets.storage.layout import Layout
 
 if TYPE_CHECKING:
+    from video_assets.local.forks import Forks
     from video_assets.local.server import StopRequests
     from video_assets.local.settings_file import Values
     from video_assets.local.summary import RunSummary
@@ -170,18 +171,24 @@ def ui(
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: no daemon, no buttons.")] = False,
 ) -> None:
     """Start the web UI and the daemon on a data root. Ctrl-C stops both."""
-    from video_assets.local.server import only_daemon, stop_on_signals
+    from video_assets.local.server import forked, only_daemon, stop_on_signals
 
     with exit_codes(stopped="stopped"):
         stop = stop_on_signals()
         (find_data_root if read_only else use_data_root)(data_root)
         settings = load_settings()
         layout = Layout(settings.data_root)
-        with nullcontext() if read_only else only_daemon(layout, f"http://{host}:{port}") as lease:
-            _serve(settings, host, port, stop, lease)
+
+        def place() -> AbstractContextManager["Lease | None"]:
+            return nullcontext() if read_only else only_daemon(layout, f"http://{host}:{port}")
+
+        with place():
+            pass  # who is refused need not wait until Dagster is loaded
+        with forked(is_read_only=read_only) as forks, place() as lease:
+            _serve(settings, host, port, forks, stop, lease)
 
 
-def _serve(settings: Settings, host: str, port: int, stop: "StopRequests", lease: "Lease | None") -> None:
+def _serve(settings: Settings, host: str, port: int, forks: "Forks", stop: "StopRequests", lease: "Lease | None") -> None:
     from video_assets.local.dagster_home import fail_dead_runs, other_users_history, prepare_home, project_file
     from video_assets.local.server import Server, serve
 
@@ -194,7 +201,7 @@ def _serve(settings: Settings, host: str, port: int, stop: "StopRequests", lease
     if not settings.sources:
         terminal.say("no source of clips is set yet: `video-assets settings own_clips.folder FOLDER` sets one while this goes on")
     server = Server(layout, home, project_file("workspace.yaml"), host, port, is_read_only=lease is None)
-    serve(server, stop=stop, lease=lease, say=terminal.say, pinned=terminal.pinned)
+    serve(server, forks, stop=stop, lease=lease, say=terminal.say, pinned=terminal.pinned)
 
 
 @app.command(epilog=_CLIP_EXIT_CODES)

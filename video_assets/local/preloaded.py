@@ -1,8 +1,8 @@
-"""What nearly every run needs, loaded once before runs are forked (`code_server`).
+"""What nearly every run needs, loaded once before runs are forked (`definitions_server`).
 
 The import does the work: Python's fork server has no other hook.
 Belongs here: which modules, none of which reads settings or starts a thread when it is imported. Does not belong here: how runs
-are started (`code_server`).
+are started (`definitions_server`).
 """
 
 from importlib import import_module

@@ -1,15 +1,15 @@
-"""Web server and daemon as one foreground program, the way production runs them (`-w workspace.yaml`).
+"""Web server, daemon and the code server that both ask as one foreground program.
 
 Their logs go into a file beside Dagster's own; the terminal keeps the URL, and shows warnings and errors only.
-Belongs here: starting, watching and stopping the two processes, and that a data root has one daemon. Does not belong here:
-Dagster's configuration (`dagster_home`), the lease itself (`storage.leases`).
+Belongs here: which programs they are, starting, watching and stopping them, and that a data root has one daemon. Does not belong
+here: how they are forked (`forks`), Dagster's configuration (`dagster_home`), the lease itself (`storage.leases`).
 """
 
+import json
 import re
 import signal
 import socket
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from video_assets.core.errors import MendableError
-from video_assets.local.reload import Reloader
+from video_assets.local.forks import Forks
+from video_assets.local.settings_told import SettingsTold
 from video_assets.storage.layout import Layout
 from video_assets.storage.lease_files import Holder, find_claim
 from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire
@@ -32,7 +33,13 @@ _EVERY_TIME = re.compile(r"No cursor for event type|No heartbeat received in \d+
 _SHOWN_CHARS = 300
 _LAST_LINES = 15
 
-Processes = dict[str, "subprocess.Popen[bytes]"]
+_CODE_SERVER, _WEB_SERVER, _DAEMON = "code server", "web server", "daemon"
+# What the three load, but for their own modules. The definitions are loaded by a process of the code server.
+_LOADED = {
+    _CODE_SERVER: ("dagster._cli.code_server", "dagster._grpc.proxy_server"),
+    _WEB_SERVER: ("dagster_webserver.cli", "dagster_webserver.app", "dagster_webserver.webserver"),
+    _DAEMON: ("dagster._daemon.cli", "video_assets.local.dagster_home"),
+}
 
 
 class ServerError(MendableError):
@@ -41,7 +48,10 @@ class ServerError(MendableError):
 
 @dataclass(frozen=True)
 class Server:
-    """What is started: `home` is Dagster's folder; without `is_read_only` a daemon runs beside the web server."""
+    """What is started: `home` is Dagster's folder, `workspace` names the code locations: this project's, and perhaps others.
+
+    Without `is_read_only` a daemon runs beside the web server.
+    """
 
     layout: Layout
     home: Path
@@ -57,19 +67,34 @@ class Server:
 
     @property
     def log(self) -> Path:
-        """What both processes say; of its own for each port, since a read-only server may run beside another."""
+        """What all processes say; of its own for each port, since a read-only server may run beside another."""
         return self.home / f"ui-{self.port}.log"
 
-    @property
-    def commands(self) -> dict[str, list[str]]:
-        """Arguments of `python -m` by name."""
-        options = ["--workspace", str(self.workspace), "--host", self.host, "--port", str(self.port)]
-        if self.is_read_only:
-            return {"web server": ["video_assets.local.read_only", *options]}
-        return {
-            "web server": ["dagster_webserver", *options],
-            "daemon": ["video_assets.local.daemon", "--workspace", str(self.workspace)],
+    def commands(self, code_server: Path, shared: Path) -> dict[str, list[str]]:
+        """Arguments of `python -m` by name, in the order in which they start.
+
+        Args:
+            code_server: The socket on which it listens.
+            shared: A workspace file that names it. Dagster takes a code location from the last file that has it.
+        """
+        locations = ["--workspace", str(self.workspace), "--workspace", str(shared)]
+        web_server = "video_assets.local.read_only" if self.is_read_only else "dagster_webserver"
+        commands = {
+            _CODE_SERVER: ["video_assets.local.code_server", str(code_server)],
+            _WEB_SERVER: [web_server, *locations, "--host", self.host, "--port", str(self.port)],
         }
+        return commands if self.is_read_only else {**commands, _DAEMON: ["video_assets.local.daemon", *locations]}
+
+
+def forked(*, is_read_only: bool) -> Forks:
+    """The processes of a server, loaded and waiting. Call it before there are threads: before the lease of `only_daemon`."""
+    names = [_CODE_SERVER, _WEB_SERVER] if is_read_only else [_CODE_SERVER, _WEB_SERVER, _DAEMON]
+    return Forks.of(names, loaded=[module for name in names for module in _LOADED[name]])
+
+
+def workspace_of(code_server: Path) -> str:
+    """What tells Dagster to ask the code server that listens on this socket."""
+    return json.dumps({"load_from": [{"grpc_server": {"socket": str(code_server), "location_name": "video_assets"}}]})
 
 
 class StopRequests:
@@ -121,37 +146,44 @@ def only_daemon(layout: Layout, url: str) -> Iterator[Lease]:
 
 def serve(
     server: Server,
+    forks: Forks,
     *,
     stop: StopRequests,
     lease: Lease | None,
     say: Callable[[str], None],
     pinned: Callable[[str], AbstractContextManager],
 ) -> None:
-    """Run web server and daemon until asked to stop, then stop both; at once when asked again. `pinned` keeps a line in sight.
+    """Run all until asked to stop, then stop them; at once when asked again. `pinned` keeps a line in sight.
 
     Raises:
         KeyboardInterrupt: asked to stop before anything was started.
-        ServerError: the port is taken, one of the two ended, or another took the place over; what still runs is stopped then.
+        ServerError: the port is taken, one of them ended, or another took the place over; what still runs is stopped then.
     """
     if stop.times:
         raise KeyboardInterrupt
     _require_free_port(server.host, server.port)
     start = _rotated(server.log)
-    processes: Processes = {}
-    try:
-        with server.log.open("ab") as log:
-            for name, command in server.commands.items():
-                # Sessions of their own: Ctrl-C reaches this program alone, which then stops them in order.
-                processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", *command], cwd=server.home, start_new_session=True, stdout=log, stderr=log
-                )
-        _wait_until_up(server, processes, stop)
-        if not stop.times:
-            with pinned(f"web UI: {server.url}  (Ctrl-C stops it; log: {server.log})"):
-                _watch(server, processes, stop=stop, lease=lease, say=say, start=start)
-        say("stopping web server and daemon" if "daemon" in processes else "stopping the web server")
-    finally:
-        _end(processes, stop)
+    with tempfile.TemporaryDirectory(prefix="video-assets-") as folder:
+        try:
+            _start(server, forks, Path(folder), stop)
+            if not stop.times:
+                with pinned(f"web UI: {server.url}  (Ctrl-C stops it; log: {server.log})"):
+                    _watch(server, forks, stop=stop, lease=lease, say=say, start=start)
+            say("stopping web server and daemon" if _DAEMON in forks else "stopping the web server")
+        finally:
+            _end(forks, stop)
+
+
+def _start(server: Server, forks: Forks, folder: Path, stop: StopRequests) -> None:
+    code_server, shared = folder / "code-server", folder / "workspace.yaml"
+    shared.write_text(workspace_of(code_server), encoding="utf-8")
+    for name, command in server.commands(code_server, shared).items():
+        if stop.times:
+            return
+        forks[name].run(command, folder=server.home, log=server.log)
+        if name == _CODE_SERVER:
+            _wait_for(socket.AF_UNIX, str(code_server), server, forks, stop)
+    _wait_for(socket.AF_INET, (server.host, server.port), server, forks, stop)
 
 
 def _rotated(log: Path) -> int:
@@ -171,30 +203,29 @@ def _require_free_port(host: str, port: int) -> None:
             raise ServerError(f"{host}:{port} cannot be used ({error.strerror}): choose another with --port") from error
 
 
-def _wait_until_up(server: Server, processes: Processes, stop: StopRequests) -> None:
+def _wait_for(family: int, address: str | tuple[str, int], server: Server, forks: Forks, stop: StopRequests) -> None:
     while not stop.times:
-        _require_alive(server, processes)
-        with socket.socket() as probe:
+        _require_alive(server, forks)
+        with socket.socket(family) as probe:
             probe.settimeout(1.0)
-            if probe.connect_ex((server.host, server.port)) == 0:
+            if probe.connect_ex(address) == 0:
                 return
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
 def _watch(
-    server: Server, processes: Processes, *, stop: StopRequests, lease: Lease | None, say: Callable[[str], None], start: int
+    server: Server, forks: Forks, *, stop: StopRequests, lease: Lease | None, say: Callable[[str], None], start: int
 ) -> None:
-    reloader = None if server.is_read_only else Reloader(server.url, say)  # a read-only server refuses it
+    settings = SettingsTold(say)
     with server.log.open("rb") as log:
         log.seek(start)
         while not stop.times:
-            if reloader is not None:
-                reloader.look()
+            settings.look()
             for line in iter(log.readline, b""):
                 text = _COLORS.sub("", line.decode(errors="replace").rstrip())
                 if _WORTH_SAYING.search(text) and not _EVERY_TIME.search(text):
                     say(text[:_SHOWN_CHARS])
-            _require_alive(server, processes)
+            _require_alive(server, forks)
             if lease is not None and lease.is_lost:
                 _require_lease(lease)
             time.sleep(0.5)
@@ -208,20 +239,19 @@ def _require_lease(lease: Lease) -> None:
             raise ServerError("this machine was cut off for so long that another UI took the data root over: stopping") from error
 
 
-def _require_alive(server: Server, processes: Processes) -> None:
-    for name, process in processes.items():
-        if process.poll() is not None:
+def _require_alive(server: Server, forks: Forks) -> None:
+    for name, fork in forks.items():
+        if (code := fork.poll()) is not None:
             lines = server.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
-            raise ServerError("\n".join([f"the {name} ended with exit code {process.returncode}; {server.log} ends so:", *lines]))
+            raise ServerError("\n".join([f"the {name} ended with exit code {code}; {server.log} ends so:", *lines]))
 
 
-def _end(processes: Processes, stop: StopRequests) -> None:
-    for process in processes.values():
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+def _end(forks: Forks, stop: StopRequests) -> None:
+    for fork in forks.values():
+        fork.end()
     deadline = time.monotonic() + _STOP_S
-    while any(process.poll() is None for process in processes.values()):
+    while any(fork.poll() is None for fork in forks.values()):
         if time.monotonic() > deadline or stop.times > 1:
-            for process in processes.values():
-                process.kill()
+            for fork in forks.values():
+                fork.kill()
         time.sleep(0.1)
