@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from video_assets.core.word_counts import word_counts
 
-WHITE = "".join(chr(code) for code in range(0x11_0000) if chr(code).isspace())
+WHITE = "".join(filter(str.isspace, map(chr, range(0x11_0000))))
 TEXTS = st.lists(
     st.none() | st.text(st.sampled_from(WHITE + "aé“漢😀\u200b\u3002\u180e\u2060‧\x1b\x08") | st.characters(codec="utf-8")),
     max_size=12,
