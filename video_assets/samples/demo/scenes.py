@@ -14,7 +14,7 @@ from math import cos, pi, sin
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
 Planes = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
@@ -28,6 +28,11 @@ def _gradient(size: tuple[int, int], top: Colour, bottom: Colour) -> Image.Image
     image = Image.new("RGB", size, top)
     image.paste(bottom, mask=Image.linear_gradient("L").resize(size))
     return image
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
 
 
 class Picture:
@@ -72,7 +77,7 @@ class Picture:
     def count(self, number: int) -> None:
         """The frame number in the lower left corner."""
         self.box(0, 0.92, 0.16, 1, _BLACK)
-        self._draw.text(self._place(0.02, 0.925), f"{number:03d}", _WHITE, font_size=_FINE * self.height // 16)
+        self._draw.text(self._place(0.02, 0.925), f"{number:03d}", _WHITE, _font(_FINE * self.height // 16))
 
 
 def sea(picture: Picture, time_s: float, seed: int) -> None:
@@ -201,12 +206,20 @@ def film(scene: Scene, width: int, height: int, seed: int, *, times_s: list[floa
         yield _planes(image.transpose(Image.Transpose.ROTATE_270) if is_turned else image)
 
 
+_LUMA = bytes(int(16 + 219 * (value / 255)) for value in range(256))
+_CHROMA = bytes(int(16 + 224 * (value / 255)) for value in range(256))
+
+
 def _planes(image: Image.Image) -> Planes:
     """4:2:0 in limited range; Pillow's YCbCr is BT.601 in full range."""
-    full = image.convert("YCbCr")
-    half = full.resize(((image.width + 1) // 2, (image.height + 1) // 2), Image.Resampling.BOX)
-    luma, blue, red = np.asarray(full)[..., 0] / 255, np.asarray(half)[..., 1] / 255, np.asarray(half)[..., 2] / 255
-    return (16 + 219 * luma).astype(np.uint8), (16 + 224 * blue).astype(np.uint8), (16 + 224 * red).astype(np.uint8)
+    luma, *colours = image.convert("YCbCr").split()
+    half = (image.width + 1) // 2, (image.height + 1) // 2
+    blue, red = (_plane(colour.resize(half, Image.Resampling.BOX), _CHROMA) for colour in colours)
+    return _plane(luma, _LUMA), blue, red
+
+
+def _plane(band: Image.Image, values: bytes) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(band.tobytes().translate(values), np.uint8).reshape(band.height, band.width)
 
 
 def steady(seconds: float, rate: Fraction) -> list[float]:
