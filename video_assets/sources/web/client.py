@@ -4,13 +4,16 @@ Belongs here: its options and its connections. Does not belong here: what to fet
 (`sources.web.rules.faults`).
 """
 
+import functools
 import logging
+import ssl
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 import yt_dlp
+from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.networking import RequestDirector
 from yt_dlp.networking._urllib import UrllibRH  # its connections can be guarded (held by tests/sources/miradata/test_miradata.py)
 from yt_dlp.networking.exceptions import RequestError
@@ -24,6 +27,8 @@ _JS_RUNTIMES: dict[str, dict[str, str]] = {"deno": {}, "node": {}, "bun": {}, "q
 # Programs that open connections of their own would go around the guard: ffmpeg is never found.
 _NO_FFMPEG = "/nonexistent/ffmpeg"
 _log = logging.getLogger(__name__)
+# To read the certificates takes longer than to ask for a page; they are the same for all.
+_tls_contexts: dict[object, ssl.SSLContext] = {}
 
 
 class Progress(TypedDict, total=False):
@@ -48,6 +53,11 @@ class WebClient(yt_dlp.YoutubeDL):
     def save_cookies(self) -> None:
         """Nothing: sites renew cookies while we talk; the user's file, often a read-only secret, stays as it is."""
 
+    def add_default_info_extractors(self) -> None:
+        """All sites that yt-dlp would take; it would match all their names with a pattern, anew for each client."""
+        for extractor in default_extractors():
+            self.add_info_extractor(extractor)
+
     def build_request_director(self, handlers: Any, preferences: Any = None) -> RequestDirector:
         """With the guarded transport alone."""
         del handlers, preferences
@@ -55,6 +65,12 @@ class WebClient(yt_dlp.YoutubeDL):
 
     def _handler(self, **options: Any) -> UrllibRH:
         return _GuardedRH(allowed=self.allowed, **options)
+
+
+@functools.cache
+def default_extractors() -> tuple[type, ...]:
+    """The sites that yt-dlp knows, in its order, without those that it has switched off."""
+    return tuple(extractor for extractor in gen_extractor_classes() if extractor._ENABLED)  # noqa: SLF001 - no other way to ask
 
 
 class _GuardedRH(UrllibRH):
@@ -71,6 +87,12 @@ class _GuardedRH(UrllibRH):
         context = self._make_sslcontext(legacy_ssl_support=legacy_ssl_support)
         opener.add_handler(GuardedHandler(context=context, allowed=self._allowed, source_address=self.source_address))
         return opener
+
+    def _make_sslcontext(self, legacy_ssl_support: bool | None = None) -> ssl.SSLContext:
+        wishes = self.verify, self.prefer_system_certs, self.legacy_ssl_support, legacy_ssl_support, *self._client_cert.items()
+        if wishes not in _tls_contexts:
+            _tls_contexts[wishes] = super()._make_sslcontext(legacy_ssl_support=legacy_ssl_support)
+        return _tls_contexts[wishes]
 
     def _send(self, request: Any) -> Any:
         try:
