@@ -3,8 +3,13 @@
 The made-up records are put where a killed run leaves them (probe parts, verdict parts), so that the pipeline opens no clip.
 """
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +81,35 @@ def fill(root: Path, clips: Sequence[Clip], *, upto: str = "decode_check", **sec
     if upto == "own_clips":
         return layout, settings
     return after_listing(root, clips, upto=upto, **sections)
+
+
+_kept: dict[str, tuple[Path, str]] = {}
+
+
+def fill_once(root: Path, clips: Sequence[Clip], **sections: dict[str, Any]) -> tuple[Layout, Settings]:
+    """Like `fill`, but an empty folder gets a copy of what another test has made by the same call.
+
+    A copy is a twentieth of the work. Not for a test that changes how the pipeline works, or compares two data roots that it made
+    in the same way: those are still made twice, as long as one test makes both.
+    """
+    told, test = repr((clips, sections)), os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
+    if (root.exists() and any(root.iterdir())) or any(type(clip) is not Clip for clip in clips):
+        return fill(root, clips, **sections)
+    kept, maker = _kept.get(told, (None, ""))
+    if kept is not None and maker != test:
+        shutil.copytree(kept, root, dirs_exist_ok=True)
+        return Layout(root), settings_of(root, **sections)
+    made = fill(root, clips, **sections)
+    if kept is None:
+        _kept[told] = Path(shutil.copytree(root, _folder() / str(len(_kept)))), test
+    return made
+
+
+@cache
+def _folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="data-roots-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def after_listing(

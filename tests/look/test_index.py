@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_roots import Clip, fill
+from data_roots import Clip, fill_once
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
@@ -98,7 +98,7 @@ def test_seeds_shuffle_without_a_pattern():
 
 
 def test_clips_are_found_by_key_where_ledgers_are_not_in_the_order_of_keys(tmp_path):
-    layout, settings = fill(
+    layout, settings = fill_once(
         tmp_path, [Clip(f"{number:03}.mp4", text=f"text {number}", num_frames=10 + number) for number in range(300)]
     )
     (ledger,) = find_files(layout, settings).ledgers
@@ -123,7 +123,7 @@ def test_clips_are_found_by_key_where_ledgers_are_not_in_the_order_of_keys(tmp_p
 
 @pytest.fixture
 def root(tmp_path: Path) -> tuple[Layout, Settings]:
-    layout, settings = fill(tmp_path / "data", [Clip("a.mp4", text="a red car"), Clip("b.mp4", text="a dog")])
+    layout, settings = fill_once(tmp_path / "data", [Clip("a.mp4", text="a red car"), Clip("b.mp4", text="a dog")])
     publish(layout, settings)
     return layout, settings
 

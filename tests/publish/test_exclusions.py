@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from data_roots import Clip, fill
+from data_roots import Clip, fill, fill_once
 
 from video_assets.explain.why import explain
 from video_assets.publish.compare import compare_tables
@@ -19,7 +19,7 @@ def fates(layout, settings):
 
 
 def test_an_excluded_clip_goes_with_its_reason_and_comes_back(tmp_path):
-    layout, settings = fill(tmp_path, CLIPS)
+    layout, settings = fill_once(tmp_path, CLIPS)
     before = publish(layout, settings)
     assert fates(layout, settings) == ["kept", "duplicate_content", "kept", "empty_caption"]
 
@@ -41,21 +41,21 @@ def test_an_excluded_clip_goes_with_its_reason_and_comes_back(tmp_path):
 
 
 def test_no_copy_takes_the_place_of_an_excluded_clip(tmp_path):
-    layout, settings = fill(tmp_path, CLIPS)
+    layout, settings = fill_once(tmp_path, CLIPS)
     change_exclusions(layout, add={"own_clips/a.mp4": Exclusion("")})
     publish(layout, settings)
     assert fates(layout, settings) == ["excluded", "duplicate_content", "kept", "empty_caption"]
 
 
 def test_what_was_dropped_before_keeps_its_reason_and_unknown_clips_do_nothing(tmp_path):
-    layout, settings = fill(tmp_path, CLIPS)
+    layout, settings = fill_once(tmp_path, CLIPS)
     change_exclusions(layout, add={key: Exclusion("") for key in ("own_clips/d.mp4", "own_clips/nobody.mp4")})
     assert publish(layout, settings).n_kept == 2
     assert fates(layout, settings)[3] == "empty_caption"
 
 
 def test_nothing_is_published_anew_while_the_file_is_the_same(tmp_path):
-    layout, settings = fill(tmp_path, CLIPS)
+    layout, settings = fill_once(tmp_path, CLIPS)
     change_exclusions(layout, add={"own_clips/c.mp4": Exclusion("x")})
     first = publish(layout, settings)
     written = layout.training_csv("training").stat().st_mtime_ns
@@ -76,7 +76,7 @@ def test_nothing_is_published_anew_while_the_file_is_the_same(tmp_path):
     ],
 )
 def test_a_file_that_is_wrong_is_named_by_row_and_field_and_nothing_is_published(tmp_path, text, told):
-    layout, settings = fill(tmp_path, CLIPS)
+    layout, settings = fill_once(tmp_path, CLIPS)
     layout.exclusions.write_text(text)
     with pytest.raises(ExclusionError) as error:
         publish(layout, settings)

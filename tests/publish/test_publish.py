@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from data_roots import Clip, check, fill, make_lists, settings_of
+from data_roots import Clip, check, fill, fill_once, make_lists, settings_of
 from disks import small_disk
 
 from video_assets.core.fetch_errors import NoSpaceError
@@ -52,7 +52,7 @@ def rows_of(path):
 
 def test_the_csv_has_exactly_the_nine_columns_and_the_kept_clips_in_the_order_of_their_keys(tmp_path):
     told = []
-    published = publish(*fill(tmp_path, ALL[::-1]), progress=LogProgress(told.append, interval_s=0.0))
+    published = publish(*fill_once(tmp_path, ALL[::-1]), progress=LogProgress(told.append, interval_s=0.0))
     assert [told[0], told[-1].partition(",")[0]] == [
         "write the training CSV: 12 rows",
         "write the training CSV: 12 of 12 rows (100%)",
@@ -66,14 +66,14 @@ def test_the_csv_has_exactly_the_nine_columns_and_the_kept_clips_in_the_order_of
 
 
 def test_the_parquet_twin_has_the_same_rows(tmp_path):
-    published = publish(*fill(tmp_path, ALL))
+    published = publish(*fill_once(tmp_path, ALL))
     table = read_table(published.table, TRAINING).rows
     text = pd.read_csv(published.csv, keep_default_na=False)
     assert table.to_dict("list") == text.to_dict("list")
 
 
 def test_every_listed_clip_is_in_the_csv_or_dropped_with_stage_and_reason(tmp_path):
-    published = publish(*fill(tmp_path, ALL))
+    published = publish(*fill_once(tmp_path, ALL))
     dropped = read_table(published.dropped_table, DROPPED).rows
     assert dropped[["clip_key", "stage", "reason"]].to_numpy().tolist() == [
         ["own_clips/cut.mp4", "decode_check", "truncated"],
@@ -89,7 +89,7 @@ def test_every_listed_clip_is_in_the_csv_or_dropped_with_stage_and_reason(tmp_pa
 
 
 def test_the_manifest_vouches_for_the_files_and_names_what_they_were_made_from(tmp_path):
-    layout, settings = fill(tmp_path, ALL)
+    layout, settings = fill_once(tmp_path, ALL)
     published = publish(layout, settings)
     manifest = json.loads(published.manifest.read_text())
     for name, facts in manifest["files"].items():
@@ -119,7 +119,7 @@ def test_another_number_of_shards_gives_the_same_csv(tmp_path):
 
 
 def test_with_nothing_new_nothing_is_written(tmp_path):
-    layout, settings = fill(tmp_path, ALL)
+    layout, settings = fill_once(tmp_path, ALL)
     first = publish(layout, settings)
     stamps = {path: path.stat().st_mtime_ns for path in layout.training.iterdir()}
     assert publish(layout, settings) == first
@@ -127,7 +127,7 @@ def test_with_nothing_new_nothing_is_written(tmp_path):
 
 
 def test_an_edited_or_missing_file_is_noticed_and_written_again(tmp_path):
-    layout, settings = fill(tmp_path, ALL)
+    layout, settings = fill_once(tmp_path, ALL)
     published = publish(layout, settings)
     before = files_in(layout.training)
     assert verify_published(layout, settings) == []
@@ -143,7 +143,7 @@ def test_an_edited_or_missing_file_is_noticed_and_written_again(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", None])
 def test_without_a_readable_manifest_nothing_is_published(tmp_path, text):
-    layout, settings = fill(tmp_path, ALL)
+    layout, settings = fill_once(tmp_path, ALL)
     published = publish(layout, settings)
     published.manifest.unlink() if text is None else published.manifest.write_text(text)
     assert "materialize training_csv" in verify_published(layout, settings)[0]
@@ -156,7 +156,7 @@ TWO_SOURCES = [*ALL, Clip("z.mp4", source="openvid", partition="openvid_part000"
 
 
 def test_several_sources_have_a_csv_each_and_old_ones_go(tmp_path):
-    layout, settings = fill(tmp_path, TWO_SOURCES, openvid={"is_enabled": True})
+    layout, settings = fill_once(tmp_path, TWO_SOURCES, openvid={"is_enabled": True})
     published = publish(layout, settings)
     assert published.csv.name == "own_clips-OpenVid1M.csv"
     assert published.per_source["openvid"].name == "OpenVid1M.csv"
@@ -171,13 +171,13 @@ def test_several_sources_have_a_csv_each_and_old_ones_go(tmp_path):
 
 @pytest.mark.parametrize("openvid", [{"is_enabled": False}, {"is_enabled": True, "family": "hd"}])
 def test_a_source_that_was_switched_off_or_on_makes_the_table_stale(tmp_path, openvid):
-    layout, _ = fill(tmp_path, TWO_SOURCES, openvid={"is_enabled": True})
+    layout, _ = fill_once(tmp_path, TWO_SOURCES, openvid={"is_enabled": True})
     with pytest.raises(IncompleteInputError, match=r"another listing of openvid/openvid_part000: materialize enriched_metadata"):
         publish(layout, settings_of(tmp_path, openvid=openvid))
 
 
 def test_an_archive_that_came_since_makes_the_table_stale(tmp_path):
-    layout, settings = fill(tmp_path, TWO_SOURCES, openvid={"is_enabled": True})
+    layout, settings = fill_once(tmp_path, TWO_SOURCES, openvid={"is_enabled": True})
     first = layout.partition_ledger("openvid", "openvid_part000")
     shutil.copy(first, layout.partition_ledger("openvid", "openvid_part001"))
     with pytest.raises(IncompleteInputError, match=r"another listing of openvid/openvid_part001"):
@@ -185,29 +185,29 @@ def test_an_archive_that_came_since_makes_the_table_stale(tmp_path):
 
 
 def test_duplicates_can_be_kept(tmp_path):
-    published = publish(*fill(tmp_path, ALL, training={"duplicates": "keep"}))
+    published = publish(*fill_once(tmp_path, ALL, training={"duplicates": "keep"}))
     assert (published.n_kept, "training_csv" in published.dropped) == (13, False)
 
 
 def test_tolerated_reasons_keep_a_clip_with_what_was_decoded(tmp_path):
-    published = publish(*fill(tmp_path, ALL, decode={"tolerated_reasons": ("truncated",)}))
+    published = publish(*fill_once(tmp_path, ALL, decode={"tolerated_reasons": ("truncated",)}))
     assert published.n_kept == 13
 
 
 def test_paths_can_be_relative(tmp_path):
-    published = publish(*fill(tmp_path, GOOD, training={"relative_to": "/clips"}))
+    published = publish(*fill_once(tmp_path, GOOD, training={"relative_to": "/clips"}))
     assert rows_of(published.csv)[0]["path"] == "own_clips/00.mp4"
 
 
 def test_a_clip_outside_the_folder_of_relative_paths_is_an_error_and_nothing_is_written(tmp_path):
-    layout, settings = fill(tmp_path, GOOD, training={"relative_to": "/elsewhere"})
+    layout, settings = fill_once(tmp_path, GOOD, training={"relative_to": "/elsewhere"})
     with pytest.raises(ValueError, match=r"'own_clips/00.mp4' .*not below training.relative_to"):
         publish(layout, settings)
     assert files_in(layout.training) == {}
 
 
 def test_missing_shards_are_named_with_what_to_click_or_type(tmp_path):
-    layout, settings = fill(tmp_path, ALL, decode={"n_shards": 3})
+    layout, settings = fill_once(tmp_path, ALL, decode={"n_shards": 3})
     layout.checked("00001-of-00003").unlink()
     dropped_path(layout.checked("00002-of-00003")).unlink()
     with pytest.raises(IncompleteInputError) as refused:
@@ -225,7 +225,7 @@ def test_of_many_missing_shards_ten_are_named(tmp_path):
 
 
 def test_a_new_listing_makes_everything_after_it_stale_step_by_step(tmp_path):
-    layout, settings = fill(tmp_path, ALL)
+    layout, settings = fill_once(tmp_path, ALL)
     new = [*ALL, Clip("new.mp4")]
     fill(tmp_path, new, upto="own_clips")
     with pytest.raises(IncompleteInputError, match="enriched_metadata was made from another listing of own_clips"):
@@ -245,7 +245,7 @@ def test_a_new_listing_makes_everything_after_it_stale_step_by_step(tmp_path):
 
 
 def test_other_settings_make_the_stages_that_they_concern_stale(tmp_path):
-    layout, _ = fill(tmp_path, ALL)
+    layout, _ = fill_once(tmp_path, ALL)
     with pytest.raises(IncompleteInputError, match=r"2 of 2 shards were checked with other settings \(decode.max_duration_s\)"):
         publish(layout, settings_of(tmp_path, decode={"max_duration_s": 9.0}))
     with pytest.raises(IncompleteInputError, match=r"limit of 52,428,800 bytes, the settings now say 1,048,576"):
@@ -253,7 +253,7 @@ def test_other_settings_make_the_stages_that_they_concern_stale(tmp_path):
 
 
 def test_verdicts_by_other_rules_are_refused(tmp_path):
-    layout, settings = fill(tmp_path, ALL)
+    layout, settings = fill_once(tmp_path, ALL)
     path = layout.checked("00000-of-00002")
     stage = read_stage(path, CHECKED)
     note = replace(stage.note, versions={"checker": "of old"})
@@ -286,7 +286,7 @@ def tamper(layout, change):
     ],
 )
 def test_what_does_not_add_up_is_refused(tmp_path, change, complaint):
-    layout, settings = fill(tmp_path, [*ALL, *(Clip(f"more {number}.mp4") for number in range(12))])
+    layout, settings = fill_once(tmp_path, [*ALL, *(Clip(f"more {number}.mp4") for number in range(12))])
     tamper(layout, change)
     with pytest.raises(IncompleteInputError, match=complaint):
         publish(layout, settings)
@@ -294,7 +294,7 @@ def test_what_does_not_add_up_is_refused(tmp_path, change, complaint):
 
 
 def test_a_torn_shard_is_refused(tmp_path):
-    layout, settings = fill(tmp_path, ALL)
+    layout, settings = fill_once(tmp_path, ALL)
     path = layout.checked("00001-of-00002")
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(StageError, match=r"00001-of-00002\.parquet: not a readable table"):
@@ -302,7 +302,7 @@ def test_a_torn_shard_is_refused(tmp_path):
 
 
 def test_a_shard_whose_two_tables_are_not_of_one_run_is_refused(tmp_path):
-    layout, settings = fill(tmp_path, ALL)
+    layout, settings = fill_once(tmp_path, ALL)
     path = dropped_path(layout.checked("00000-of-00002"))
     write_table(path, DROPPED, read_table(path, DROPPED).rows, note={"other": "run"})
     with pytest.raises(StageError, match=r"not of the same run .*materialize decode_check, partition 00000-of-00002 again"):
@@ -310,7 +310,7 @@ def test_a_shard_whose_two_tables_are_not_of_one_run_is_refused(tmp_path):
 
 
 def test_when_no_clip_is_left_the_error_says_what_took_them(tmp_path):
-    layout, settings = fill(tmp_path, [replace(clip, verdict="bad", verdict_reason="no_video") for clip in ALL])
+    layout, settings = fill_once(tmp_path, [replace(clip, verdict="bad", verdict_reason="no_video") for clip in ALL])
     with pytest.raises(NothingKeptError, match=r"no clip is left of 17 listed.*: 14 no_video \(decode_check\), 1 "):
         publish(layout, settings)
     assert not layout.training.exists()
@@ -333,7 +333,7 @@ _PUBLISHER = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from data_roots import settings_of
+from data_roots import fill_once, settings_of
 from video_assets.storage.layout import Layout
 from video_assets.publish.publish import publish
 layout = Layout(Path(sys.argv[1]))
@@ -347,7 +347,7 @@ while True:
 
 def test_a_publisher_killed_at_any_moment_leaves_the_old_or_the_new_version_whole(tmp_path):
     clips = [Clip(f"{n:05}.mp4", text="words " * 300, content_hash=f"{n % 1000}") for n in range(2000)]
-    layout, settings = fill(tmp_path / "root", clips)
+    layout, settings = fill_once(tmp_path / "root", clips)
     expected = {}
     for name in ("drop", "keep"):
         publish(layout, settings_of(layout.root, training={"duplicates": name}))
@@ -378,7 +378,7 @@ def without_manifest(folder):
 
 def test_a_byte_that_the_disk_changed_in_a_shard_reaches_no_product(tmp_path):
     """Wherever it is: the run refuses and names the file, or what it publishes is the same."""
-    layout, settings = fill(tmp_path, ALL)
+    layout, settings = fill_once(tmp_path, ALL)
     before = publish(layout, settings)
     product, path = before.csv.read_bytes(), layout.checked(shard_of("own_clips/00.mp4", n_shards=settings.decode.n_shards))
     data, refused = path.read_bytes(), []

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from data_roots import Clip, fill, settings_of
+from data_roots import Clip, fill, fill_once, settings_of
 
 from video_assets.core.errors import UsageError
 from video_assets.publish.compare import compare_tables
@@ -23,7 +23,7 @@ NEW = [Clip("03.mp4", text="new"), Clip("11.mp4", text="newer")]
 
 
 def publish_clips(root, clips, **sections):
-    return publish(*fill(root, clips, **sections))
+    return publish(*fill_once(root, clips, **sections))
 
 
 def paths_of(csv):
@@ -60,7 +60,7 @@ def test_the_first_version_has_nothing_to_compare_with(tmp_path):
 
 
 def test_a_version_shares_its_bytes_with_the_training_folder_and_unchanged_files_with_the_version_before(tmp_path):
-    layout, settings = fill(tmp_path, CLIPS)
+    layout, settings = fill_once(tmp_path, CLIPS)
     publish(layout, settings)
     broken = Clip("z.mp4", verdict="bad", verdict_reason="truncated")
     publish_clips(tmp_path, [*CLIPS, broken])
@@ -71,7 +71,7 @@ def test_a_version_shares_its_bytes_with_the_training_folder_and_unchanged_files
 
 
 def test_only_the_last_versions_are_kept_and_each_of_them_is_whole(tmp_path):
-    layout, _ = fill(tmp_path, CLIPS)
+    layout, _ = fill_once(tmp_path, CLIPS)
     for n in range(5):
         publish_clips(tmp_path, CLIPS[n:], training={"keep_versions": 3})
     versions = read_versions(layout)
@@ -82,7 +82,7 @@ def test_only_the_last_versions_are_kept_and_each_of_them_is_whole(tmp_path):
 
 
 def test_when_only_the_way_there_changed_there_is_no_new_version(tmp_path):
-    layout, settings = fill(tmp_path, CLIPS)
+    layout, settings = fill_once(tmp_path, CLIPS)
     publish(layout, settings)
     # Another input of the same clips: the ledger says where they were listed.
     fill(tmp_path, [*CLIPS[::-1]], decode={"n_shards": 5})
@@ -93,7 +93,7 @@ def test_when_only_the_way_there_changed_there_is_no_new_version(tmp_path):
 
 
 def test_a_damaged_version_is_written_again_under_its_number(tmp_path):
-    layout, settings = fill(tmp_path, CLIPS)
+    layout, settings = fill_once(tmp_path, CLIPS)
     published = publish(layout, settings)
     good = published.csv.read_bytes()
     version = read_versions(layout)[-1]
@@ -106,14 +106,14 @@ def test_a_damaged_version_is_written_again_under_its_number(tmp_path):
 
 
 def test_versions_with_an_unreadable_manifest_are_not_overwritten(tmp_path):
-    layout, _ = fill(tmp_path, CLIPS)
+    layout, _ = fill_once(tmp_path, CLIPS)
     publish_clips(tmp_path, CLIPS)
     read_versions(layout)[-1].manifest_path.write_text("{")
     assert publish_clips(tmp_path, CLIPS).version == 2
 
 
 def test_files_of_a_product_with_another_name_go(tmp_path):
-    layout, _ = fill(tmp_path, CLIPS)
+    layout, _ = fill_once(tmp_path, CLIPS)
     publish_clips(tmp_path, CLIPS)
     publish(layout, settings_of(tmp_path, training={"name": "dogs"}))
     names = sorted(path.name for path in layout.training.iterdir() if path.is_file())
@@ -222,7 +222,7 @@ def test_a_path_twice_is_no_training_table():
 
 
 def test_versions_are_found_by_word_number_or_path(tmp_path):
-    layout, _ = fill(tmp_path, CLIPS)
+    layout, _ = fill_once(tmp_path, CLIPS)
     with pytest.raises(UsageError, match="no version"):
         find_table(layout, "latest")
     for n in range(2):
@@ -249,7 +249,7 @@ def test_without_hard_links_versions_are_copies(tmp_path, monkeypatch):
 
 
 def test_a_data_root_from_before_there_were_versions_gets_its_first(tmp_path):
-    layout, settings = fill(tmp_path, CLIPS)
+    layout, settings = fill_once(tmp_path, CLIPS)
     published = publish(layout, settings)
     before = published.csv.read_bytes()
     shutil.rmtree(layout.versions)

@@ -2,7 +2,7 @@
 
 import pyarrow.parquet as pq
 import pytest
-from data_roots import Clip, fill
+from data_roots import Clip, fill_once
 
 from video_assets.publish.manifest import problems_in, read_manifest
 from video_assets.publish.publish import publish
@@ -46,7 +46,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("n_done", range(len(ROWS) + 2))
 def test_whatever_comes_next_nothing_of_the_clip_stays_and_the_numbers_are_right(tmp_path, monkeypatch, n_done):
-    layout, settings = fill(tmp_path / "root", clips(), **SECTIONS)
+    layout, settings = fill_once(tmp_path / "root", clips(), **SECTIONS)
     publish(layout, settings)
     folder = layout.versions / "000001"
     before = read_manifest(folder / f"{NAME}.manifest.json")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from command_line import command
-from data_roots import Clip, fill, settings_of
+from data_roots import Clip, fill, fill_once, settings_of
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -138,7 +138,7 @@ def test_codecs_in_upper_case_are_the_same(filled):
 
 
 def test_what_was_taken_down_is_out_before_anything_else(tmp_path):
-    layout, settings = fill(tmp_path, [Clip("a.mp4", content_hash="x"), Clip("b.mp4", content_hash="x"), Clip("c.mp4")])
+    layout, settings = fill_once(tmp_path, [Clip("a.mp4", content_hash="x"), Clip("b.mp4", content_hash="x"), Clip("c.mp4")])
     buried = {"kind": "clip_key", "value": "own_clips/a.mp4", "request": "1", "cause": "a.mp4"}
     add_tombstones(layout, pd.DataFrame([buried]))
     found = what_if(layout, settings, with_limits(settings, {"min_height": 2000}))
@@ -167,7 +167,7 @@ def test_a_limit_that_cannot_be_is_refused(filled):
 
 
 def test_the_command_has_a_flag_for_every_limit_and_writes_nothing(tmp_path):
-    fill(tmp_path, CLIPS)
+    fill_once(tmp_path, CLIPS)
     (tmp_path / "video_assets.toml").write_text('own_clips.folder = "/clips"\ndecode.n_shards = 2\nselect.min_fps = 23\n')
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     flags = ("--max-file-size-mib", "4", "--min-frames", "51", "--codecs", "h264", "--codecs", "hevc")
@@ -208,7 +208,7 @@ def test_the_command_has_a_flag_for_every_limit_and_writes_nothing(tmp_path):
     ],
 )
 def test_a_flag_that_is_wrong_is_said_in_one_line(tmp_path: Path, flags: list[str], said: str):
-    fill(tmp_path, CLIPS[:3])
+    fill_once(tmp_path, CLIPS[:3])
     (tmp_path / "video_assets.toml").write_text('own_clips.folder = "/clips"\ndecode.n_shards = 2\nselect.min_height = 100\n')
     done = command("what-if", "--data-root", tmp_path, *flags)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
