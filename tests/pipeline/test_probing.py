@@ -14,6 +14,7 @@ from pathlib import Path
 import probe_program
 import pytest
 import tomlkit
+from command_line import command
 
 from video_assets.core.sharding import N_PROBE_PARTS, PROBE_PARTS, shard_of
 from video_assets.pipeline.enrich import enrich, is_final
@@ -94,6 +95,16 @@ def start(layout):
 HELP = ["-m", "video_assets.cli.app", "probe-new", "--json"]
 
 
+@pytest.fixture
+def help_once(layout):
+    """Runs the program from its beginning to its end: nobody sends it a signal, so it may be a forked one."""
+
+    def run():
+        return command("probe-new", "--json", env={**os.environ, "VIDEO_ASSETS_DATA_ROOT": str(layout.root)})
+
+    return run
+
+
 def settings_of(layout):
     return Settings(data_root=layout.root, **tomlkit.parse(layout.settings.read_text()).unwrap())
 
@@ -109,7 +120,11 @@ def tables(layout):
 
 
 def helped(program):
-    told, said = program.communicate(timeout=600)
+    """What a program says at its end, or said."""
+    if isinstance(program, subprocess.CompletedProcess):
+        told, said = program.stdout, program.stderr
+    else:
+        told, said = program.communicate(timeout=600)
     assert program.returncode == 0, said
     return json.loads(told)
 
@@ -152,18 +167,18 @@ def wait_for_state(program, state):
         time.sleep(0.001)
 
 
-def test_what_helpers_leave_the_table_takes_and_probes_nothing(layout, start, undisturbed):
-    assert helped(start(*HELP)) == {"n_probed": N_CLIPS, "held": {}}
+def test_what_helpers_leave_the_table_takes_and_probes_nothing(layout, help_once, undisturbed):
+    assert helped(help_once()) == {"n_probed": N_CLIPS, "held": {}}
     assert len(probed(layout)) == len(set(probed(layout))) == N_CLIPS
-    assert helped(start(*HELP)) == {"n_probed": 0, "held": {}}
+    assert helped(help_once()) == {"n_probed": 0, "held": {}}
     assert make_table(layout) == 0
     assert tables(layout) == undisturbed
     assert list(layout.probe_parts.iterdir()) == []
-    assert helped(start(*HELP)) == {"n_probed": 0, "held": {}}
+    assert helped(help_once()) == {"n_probed": 0, "held": {}}
     assert list(layout.probe_parts.iterdir()) == []
 
 
-def test_killed_in_the_middle_the_next_one_goes_on(layout, start, undisturbed):
+def test_killed_in_the_middle_the_next_one_goes_on(layout, start, help_once, undisturbed):
     first = start(*HELP)
     # Not while it claims a part: a claim that is still empty names nobody, and counts until it is old.
     stop_in_a_part(layout, first)
@@ -171,7 +186,7 @@ def test_killed_in_the_middle_the_next_one_goes_on(layout, start, undisturbed):
     first.communicate()
     n_kept = len(probed(layout))
     assert 0 < n_kept < N_CLIPS
-    assert helped(start(*HELP)) == {"n_probed": N_CLIPS - n_kept, "held": {}}
+    assert helped(help_once()) == {"n_probed": N_CLIPS - n_kept, "held": {}}
     assert sorted(probed(layout)) == sorted(set(probed(layout)))
     assert make_table(layout) == 0
     assert tables(layout) == undisturbed
@@ -188,7 +203,7 @@ def test_killed_in_the_middle_the_table_is_made_all_the_same(layout, start, undi
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_it_keeps_what_is_measured(layout, start, undisturbed, number):
+def test_told_to_stop_it_keeps_what_is_measured(layout, start, help_once, undisturbed, number):
     first = start(*HELP)
     wait_until_at_work(layout)
     first.send_signal(number)
@@ -196,15 +211,15 @@ def test_told_to_stop_it_keeps_what_is_measured(layout, start, undisturbed, numb
     assert first.returncode == 130
     assert "Traceback" not in said
     n_kept = len(probed(layout))
-    assert helped(start(*HELP)) == {"n_probed": N_CLIPS - n_kept, "held": {}}
+    assert helped(help_once()) == {"n_probed": N_CLIPS - n_kept, "held": {}}
     assert make_table(layout) == 0
     assert tables(layout) == undisturbed
 
 
-def test_two_helpers_at_once_share_the_parts(layout, start, undisturbed):
+def test_two_helpers_at_once_share_the_parts(layout, start, help_once, undisturbed):
     first = start(*HELP)
     stop_in_a_part(layout, first)
-    second = helped(start(*HELP))
+    second = helped(help_once())
     assert len(second["held"]) == 1
     assert f"process {first.pid} on " in next(iter(second["held"].values()))
     first.send_signal(signal.SIGCONT)
@@ -254,10 +269,10 @@ def test_a_helper_that_dies_while_the_table_waits_for_it_is_replaced(layout, sta
     assert tables(layout) == undisturbed
 
 
-def test_a_helper_that_comes_while_the_table_is_being_made_takes_the_parts_that_are_left(layout, start, undisturbed):
+def test_a_helper_that_comes_while_the_table_is_being_made_takes_the_parts_that_are_left(layout, start, help_once, undisturbed):
     table = start(probe_program.__file__, str(layout.root))
     stop_in_a_part(layout, table)
-    told = helped(start(*HELP))
+    told = helped(help_once())
     assert len(told["held"]) == 1
     assert "run table" in next(iter(told["held"].values()))
     assert told["n_probed"] > 0
@@ -284,16 +299,16 @@ def test_a_helper_that_has_planned_does_nothing_when_the_table_is_made_before_it
     assert tables(layout) == undisturbed
 
 
-def test_storage_that_does_not_deliver_is_told_and_nothing_of_it_is_believed(layout, start, undisturbed):
+def test_storage_that_does_not_deliver_is_told_and_nothing_of_it_is_believed(layout, help_once, undisturbed):
     clips = settings_of(layout).own_clips.folder
     gone = clips.with_name("gone")
     clips.rename(gone)
     try:
-        program = start(*HELP)
-        told, said = program.communicate(timeout=600)
+        done = help_once()
     finally:
         gone.rename(clips)
-    assert (program.returncode, told) == (1, "")
+    said = done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
     assert "clips could not be read here, first own_clips/" in said
     assert "0 others were probed" in said
     assert probed(layout) == []
@@ -304,18 +319,18 @@ def test_storage_that_does_not_deliver_is_told_and_nothing_of_it_is_believed(lay
     assert tables(layout) == undisturbed
 
 
-def test_before_anything_is_listed_it_says_what_to_do(layout, start):
+def test_before_anything_is_listed_it_says_what_to_do(layout, help_once):
     shutil.rmtree(layout.root / "raw")
-    program = start(*HELP)
-    _, said = program.communicate(timeout=600)
-    assert program.returncode == 1
+    done = help_once()
+    said = done.stderr
+    assert done.returncode == 1
     assert "own_clips" in said
     assert "materialize" in said
     assert "Traceback" not in said
 
 
-def test_nobody_keeps_a_lease(layout, start):
-    helped(start(*HELP))
+def test_nobody_keeps_a_lease(layout, help_once):
+    helped(help_once())
     make_table(layout)
     assert not any(holder_of(layout.lease(PROBE, part)) for part in PROBE_PARTS)
     settings = settings_of(layout)
