@@ -1,20 +1,24 @@
 """The wheel works outside the checkout: installed, then used in an empty folder."""
 
 import csv
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from video_assets.samples.demo.make import Sample
 
 ROOT = Path(__file__).parents[1]
 UV = Path(sys.executable).with_name("uv")
 
 
 @pytest.mark.slow(60)
-def test_the_wheel_makes_the_samples_csv_in_an_empty_folder(tmp_path: Path) -> None:
+def test_the_wheel_makes_the_samples_csv_in_an_empty_folder_also_after_a_kill(sample: Sample, tmp_path: Path) -> None:
     wheels, site, empty = tmp_path / "wheels", tmp_path / "site", tmp_path / "empty"
     empty.mkdir()
     wheel = built_wheel(wheels)
@@ -29,6 +33,8 @@ def test_the_wheel_makes_the_samples_csv_in_an_empty_folder(tmp_path: Path) -> N
     )
     assert found.stdout.strip() == str(site / "video_assets" / "__init__.py")
     command = [sys.executable, "-P", site / "bin" / "video-assets", "run", "--sample", "--shards", "2", "--json"]
+    with subprocess.Popen(command, cwd=empty, env=environment) as first:
+        kill_while_it_makes(empty / "data" / "sample", first)
     done = subprocess.run(command, cwd=empty, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -36,6 +42,27 @@ def test_the_wheel_makes_the_samples_csv_in_an_empty_folder(tmp_path: Path) -> N
     with Path(summary["csv"]).open(newline="") as file:
         assert len(list(csv.DictReader(file))) == summary["kept"] > 0
     assert [path.name for path in empty.iterdir()] == ["data"]
+    assert not (empty / "data" / ".draft-sample").exists()
+    assert hashes(empty / "data" / "sample") == hashes(sample.clips), "made again after a kill, every file has the same bytes"
+
+
+def kill_while_it_makes(folder: Path, program: "subprocess.Popen[bytes]") -> None:
+    """SIGKILL after some clips of the sample: what that leaves must never be taken for the sample."""
+    draft = folder.with_name(".draft-sample")
+    deadline = time.monotonic() + 300
+    while not (draft.exists() and len(list(draft.iterdir())) >= 3):
+        assert program.poll() is None, "made before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    program.kill()
+    program.wait()
+    assert not folder.exists()
+    assert draft.exists()
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.mark.slow(120)

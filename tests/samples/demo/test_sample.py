@@ -1,11 +1,10 @@
-"""The built-in sample: whole, repeatable, healed after a kill, and every clip gets the verdict that the list promises."""
+"""The built-in sample: whole, and every clip gets the verdict that the list promises.
+
+That it is the same after a kill: tests/test_wheel.py.
+"""
 
 import csv
 import hashlib
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,6 @@ from video_assets.core.results import ClipVerdict
 from video_assets.samples.demo.clips import CLIPS, KEPT
 from video_assets.samples.demo.make import EXPECTED, SAMPLE_MAX_FILE_SIZE_MIB, Sample, make_sample
 from video_assets.settings.steps import Decode
-
-MAKE = "import sys, pathlib; from video_assets.samples.demo.make import make_sample; make_sample(pathlib.Path(sys.argv[1]))"
 
 
 @pytest.fixture(scope="module")
@@ -56,25 +53,6 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path):
     with pytest.raises(FileExistsError, match=r"not empty and not the sample; give the sample a folder of its own"):
         make_sample(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.mp4"]
-
-
-def test_killed_in_the_middle_and_made_again_every_file_has_the_same_bytes(sample, tmp_path):
-    folder = tmp_path / "sample"
-    first = subprocess.Popen([sys.executable, "-c", MAKE, str(folder)])
-    draft = folder.with_name(".draft-sample")
-    deadline = time.monotonic() + 300
-    while not (draft.exists() and len(list(draft.iterdir())) >= 3):
-        assert first.poll() is None, "made before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    assert not folder.exists()
-    made = make_sample(folder)
-    assert not draft.exists()
-    assert {path.relative_to(made.clips): hash_of(path) for path in files_of(made)} == {
-        path.relative_to(sample.clips): hash_of(path) for path in files_of(sample)
-    }
 
 
 def test_the_table_lists_every_clip_with_captions_of_every_kind(sample):
