@@ -30,7 +30,7 @@ Manifest = dict[str, dict[str, str]]
 
 @pytest.fixture(scope="session")
 def made_twice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kit as two processes make it, of which the first is killed; and what that one left. The same for all workers."""
+    """The kit as a process that is killed and then the command make it; and what the first one left. The same for all workers."""
     return once_per_run(tmp_path_factory, "broken-kit", make_twice)
 
 
@@ -54,7 +54,9 @@ def make_twice(base: Path) -> None:
     (base / "left.json").write_text(json.dumps(hashes(folder)))
     (folder / HALF).write_bytes(b"half")
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
-    subprocess.run([sys.executable, "-c", MAKE, str(folder)], check=True, env=environment)
+    line = [sys.executable, "-m", "video_assets.cli.app", "sample", str(folder), "--broken"]
+    done = subprocess.run(line, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    assert Path(done.stdout.strip()) == folder / MANIFEST, "others are told where they find what is in it"
 
 
 @pytest.fixture(scope="session")
