@@ -77,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=300_000)
     parser.add_argument("--folder", type=Path, help="the tables are kept here and used again; default: a temporary folder")
+    parser.add_argument("--memory", nargs="+", default=["4GB", "500MB"], help="limits that DuckDB gets, one after the other")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="engines-") as temporary:
         folder = options.folder or Path(temporary)
@@ -88,7 +89,7 @@ def main() -> None:
             if importlib.util.find_spec(MODULES[engine]) is None:
                 print(f"{engine:18}not installed")
                 continue
-            for memory in ("4GB", "500MB") if engine == "DuckDB" else ("",):
+            for memory in options.memory if engine == "DuckDB" else [""]:
                 for operation in operations:
                     run(f"{engine}{', ' if memory else ''}{memory}", engine, operation, folder, memory)
 

@@ -9,7 +9,7 @@ from command_line import script
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = {
     "census": ["--rows", "100"],
-    "engines": ["--rows", "2000"],
+    "engines": ["--rows", "2000", "--memory", "500MB"],
     "exports": ["--rows", "200"],
     "growth": ["--known", "12", "--new", "2", "--shards", "2", "--cases", "first"],
     "harmless": ["--made", "2", "--tries", "2"],
