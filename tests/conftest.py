@@ -16,8 +16,6 @@ import av
 import hypothesis
 import numpy as np
 import pytest
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from once_per_run import once_per_run
 
 import video_assets
@@ -97,18 +95,11 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _migrations_are_read_once() -> Iterator[None]:
-    """Dagster gives each run a database, and has Alembic read all its 70 migrations again for each, which stay the same."""
-    read = ScriptDirectory.from_config
-    known: dict[str | None, ScriptDirectory] = {}
+def _migrations_are_read_once() -> None:
+    """As the program does: each of hundreds of runs gets a database."""
+    from video_assets.local.migrations import read_once
 
-    def from_config(config: Config) -> ScriptDirectory:
-        place = config.get_main_option("script_location")
-        return known.get(place) or known.setdefault(place, read(config))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ScriptDirectory, "from_config", from_config)
-        yield
+    read_once()
 
 
 @pytest.fixture(autouse=True)

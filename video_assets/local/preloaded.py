@@ -1,8 +1,8 @@
 """What nearly every run needs, loaded once before runs are forked (`definitions_server`).
 
 The import does the work: Python's fork server has no other hook.
-Belongs here: which modules, none of which reads settings or starts a thread when it is imported. Does not belong here: how runs
-are started (`definitions_server`).
+Belongs here: which modules and files, none of which reads settings or starts a thread when it is imported. Does not belong here:
+how runs are started (`definitions_server`).
 """
 
 from importlib import import_module
@@ -22,4 +22,5 @@ _MODULES = (
 settle()
 for _name in _MODULES:
     import_module(_name)
+import_module("video_assets.local.migrations").read_now()
 all_is_loaded()

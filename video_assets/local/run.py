@@ -26,6 +26,7 @@ from video_assets.local.dagster_home import (
     terminal_config,
 )
 from video_assets.local.jobs import JobFailedError, Jobs
+from video_assets.local.migrations import read_once
 from video_assets.local.nothing_new import remember_complete
 from video_assets.local.summary import RunSummary, summary_of
 from video_assets.progress import Progress
@@ -125,6 +126,7 @@ def _run_jobs(
     # SQLAlchemy logs a Ctrl-C that meets it while it closes a connection, with a traceback, before it hands it on.
     for name in ("dagster", "sqlalchemy.pool"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    read_once()
     layout = Layout(settings.data_root)
     home = prepare_home(layout, settings.dagster_home)
     if told := other_users_history(layout, home):
