@@ -17,6 +17,14 @@ from pathlib import Path
 
 from video_assets.cli.app import main
 
+# Only what reads no setting while it is imported (huggingface_hub does, for one).
+_LIBRARIES = [
+    "command_line",
+    "dagster._core.storage.sqlite_storage",
+    "video_assets.local.run",
+    "video_assets.report.report",
+    "video_assets.report.plots",
+]
 _FORKS = multiprocessing.get_context("forkserver")
 
 
@@ -67,7 +75,7 @@ def _run(line: list[str], *, cwd: Path | None, env: Mapping[str, str] | None) ->
 
 
 def _fork(line: list[str], folder: Path, environment: dict[str, str], out: Path, err: Path) -> BaseProcess:
-    _FORKS.set_forkserver_preload(["command_libraries", "command_line"])
+    _FORKS.set_forkserver_preload(_LIBRARIES)
     program = _FORKS.Process(target=_main, args=(line, folder, environment, out, err))
     program.start()
     return program
