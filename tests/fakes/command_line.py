@@ -37,6 +37,16 @@ def command(
     return done
 
 
+def killed(after_s: float, *arguments: object) -> None:
+    """Kill `video-assets` with these arguments in the middle, as a power cut does, unless it has ended by then."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder, "said")
+        program = _fork(["video-assets", *map(str, arguments)], Path.cwd(), dict(os.environ), said, said)
+        program.join(after_s)
+        program.kill()
+        program.join()
+
+
 def script(path: Path, *arguments: object, cwd: Path, env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run a Python file with these arguments, to its end."""
     return _run([str(path), *map(str, arguments)], cwd=cwd, env=env)

@@ -9,13 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from command_line import command
+from command_line import command, killed
 
 from video_assets.look.catalogue import prepare
 from video_assets.samples.demo.make import EXPECTED, SAMPLE_MAX_FILE_SIZE_MIB, Sample
@@ -133,14 +132,10 @@ def test_two_runs_from_nothing_write_the_same_bytes_whatever_the_number_of_shard
 @pytest.mark.timeout(2400)
 def test_killed_at_any_moment_and_started_again_it_writes_the_same_bytes(first: Path, sample: Sample, tmp_path: Path) -> None:
     data_root = tmp_path / "data"
-    line = [sys.executable, "-m", "video_assets.cli.app", "run", "--clips", sample.clips, "--captions", sample.captions]
-    line += ["--data-root", data_root, "--shards", "5", "--max-file-size-mib", str(SAMPLE_MAX_FILE_SIZE_MIB)]
+    line = ["run", "--clips", sample.clips, "--captions", sample.captions, "--data-root", data_root, "--shards", "5"]
     moments = random.Random(0)
     for _ in range(6):
-        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(moments.uniform(2.0, 10.0))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        killed(moments.uniform(1.0, 8.0), *line, "--max-file-size-mib", SAMPLE_MAX_FILE_SIZE_MIB)
     assert run(sample, data_root, "--shards", 5)["error"] == ""
     for name in ("training.csv", "training.parquet", "dropped.parquet"):
         assert (data_root / "training" / name).read_bytes() == (first / "training" / name).read_bytes()
