@@ -7,6 +7,7 @@ a task of Slurm, Dagster's processes for this code location. Does not belong her
 import atexit
 import gc
 import os
+import sys
 
 # Objects made before the youngest are looked through, and how many times that before older ones are. Python's own 700, 10, 10
 # take a quarter of the CPU time of a command that loads Dagster: half a million objects of its modules, again and again.
@@ -23,6 +24,18 @@ def settle() -> None:
     atexit.register(gc.freeze)
     # Nothing here multiplies matrices; numpy's threads for it turn idly for a while in every process that imports it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def open_streams() -> None:
+    """Standard streams that the caller has closed (`>&-`) lead nowhere from now on.
+
+    Otherwise the next file that is opened would take their number, and what is started later would write its log into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: that of this stream
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def all_is_loaded() -> None:

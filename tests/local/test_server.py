@@ -250,6 +250,28 @@ def test_sigterm_in_the_first_seconds_leaves_no_traceback(tmp_path: Path, after_
     assert ui.returncode in {0, 130, -signal.SIGINT, -signal.SIGTERM}
 
 
+@pytest.mark.parametrize("closed", ["<&- >&-", "<&- >&- 2>&-"])
+def test_a_ui_without_standard_streams_serves(tmp_path: Path, closed: str) -> None:
+    """As some supervisors and scripts start programs."""
+    (tmp_path / "video_assets.toml").write_text("")
+    port = free_port()
+    line = [sys.executable, "-m", "video_assets.cli.app", "ui", "--read-only", "--data-root", str(tmp_path), "--port", str(port)]
+    ui = subprocess.Popen(["sh", "-c", f'exec "$@" {closed}', "sh", *line])
+    try:
+        wait_for(lambda: intervals_of(Server(port, ui)) if is_answered(port) else ui.poll() is not None, timeout_s=300)
+        assert ui.poll() is None
+        ui.send_signal(signal.SIGTERM)
+        assert ui.wait(timeout=120) == 0
+    finally:
+        ui.kill()
+        ui.wait()
+
+
+def is_answered(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 # Python drops what is raised in a callback of the garbage collector, SQLAlchemy logs what is raised while it closes a connection.
 IN_A_CALLBACK = """
 from video_assets.local import dagster_home

@@ -18,7 +18,7 @@ from video_assets.cli import shards as shard_commands
 from video_assets.cli.common import AsJson, DataRoot, Workers, exit_codes, find_data_root, use_data_root
 from video_assets.cli.completion import InstallCompletion, ShowCompletion
 from video_assets.core.units import count
-from video_assets.interpreter import all_is_loaded, settle
+from video_assets.interpreter import all_is_loaded, open_streams, settle
 from video_assets.local.options import remember_options
 from video_assets.settings import Settings, load_settings
 from video_assets.settings.section import absolute
@@ -320,6 +320,7 @@ app.command("shards")(shard_commands.show)
 
 def main() -> None:
     """The program."""
+    open_streams()
     settle()
     app()
 
