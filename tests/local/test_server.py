@@ -267,6 +267,23 @@ def test_a_ui_without_standard_streams_serves(tmp_path: Path, closed: str) -> No
         ui.wait()
 
 
+def test_a_folder_for_temporary_files_that_is_too_long_for_sockets_is_named(tmp_path: Path) -> None:
+    """The system allows 107 bytes."""
+    root, folder = tmp_path / "data", tmp_path / ("long" * 25)
+    root.mkdir()
+    folder.mkdir()
+    (root / "video_assets.toml").write_text("")
+    line = [sys.executable, "-m", "video_assets.cli.app", "ui", "--read-only", "--data-root", str(root)]
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    refused = subprocess.run(
+        [*line, "--port", str(free_port())], capture_output=True, text=True, timeout=300, env=environment, check=False
+    )
+    assert refused.returncode == 1
+    assert str(folder) in refused.stderr
+    assert "set TMPDIR to a shorter one" in refused.stderr
+    assert list(folder.iterdir()) == []
+
+
 def is_answered(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

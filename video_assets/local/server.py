@@ -33,6 +33,7 @@ _EVERY_TIME = re.compile(r"No cursor for event type|No heartbeat received in \d+
 _SHOWN_CHARS = 300
 _LAST_LINES = 15
 
+_SOCKET = "code-server"
 _CODE_SERVER, _WEB_SERVER, _DAEMON = "code server", "web server", "daemon"
 # What the three load, but for their own modules. The definitions are loaded by a process of the code server.
 _LOADED = {
@@ -157,7 +158,8 @@ def serve(
 
     Raises:
         KeyboardInterrupt: asked to stop before anything was started.
-        ServerError: the port is taken, one of them ended, or another took the place over; what still runs is stopped then.
+        ServerError: the port is taken, TMPDIR is too long, one of them ended, or another took the place over; what still runs is
+            stopped then.
     """
     if stop.times:
         raise KeyboardInterrupt
@@ -166,6 +168,7 @@ def serve(
     server.log.touch()  # a folder that takes no file is said here, not by a program
     with tempfile.TemporaryDirectory(prefix="video-assets-") as folder:
         try:
+            _require_short(Path(folder) / _SOCKET)
             _start(server, forks, Path(folder), stop)
             if not stop.times:
                 with pinned(f"web UI: {server.url}  (Ctrl-C stops it; log: {server.log})"):
@@ -176,7 +179,7 @@ def serve(
 
 
 def _start(server: Server, forks: Forks, folder: Path, stop: StopRequests) -> None:
-    code_server, shared = folder / "code-server", folder / "workspace.yaml"
+    code_server, shared = folder / _SOCKET, folder / "workspace.yaml"
     shared.write_text(workspace_of(code_server), encoding="utf-8")
     for name, command in server.commands(code_server, shared).items():
         if stop.times:
@@ -202,6 +205,16 @@ def _require_free_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise ServerError(f"{host}:{port} cannot be used ({error.strerror}): choose another with --port") from error
+
+
+def _require_short(socket_file: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect_ex(str(socket_file))
+        except OSError as error:  # an address that cannot be, not one where nobody listens
+            raise ServerError(
+                f"{socket_file}: {error}. Sockets of the UI lie in the folder for temporary files: set TMPDIR to a shorter one"
+            ) from error
 
 
 def _wait_for(family: int, address: str | tuple[str, int], server: Server, forks: Forks, stop: StopRequests) -> None:
