@@ -90,7 +90,9 @@ class Forks(dict[str, Fork]):
 def _become(name: str, orders: Connection, of_parent: Iterable[Connection]) -> None:
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     for connection in of_parent:
         connection.close()
     try:

@@ -110,17 +110,21 @@ class StopRequests:
         if self.times > 2:
             raise KeyboardInterrupt
 
+    def hang_up(self, _number: int, _frame: object) -> None:
+        """The handler for a terminal that is closed: shell and system both say so, which is no haste."""
+        self.times = max(self.times, 1)
+
 
 def stop_on_signals() -> StopRequests:
-    """From now on Ctrl-C and SIGTERM ask to stop, and are heard between two steps.
+    """From now on Ctrl-C, SIGTERM and a closed terminal ask to stop, and are heard between two steps.
 
     An interrupt in the seconds in which Dagster is loaded would meet code that logs or drops it: SQLAlchemy, callbacks of the
     garbage collector.
     """
     stop = StopRequests()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell that has started this in the background
-            signal.signal(number, stop.ask)
+    for number, handler in ((signal.SIGINT, stop.ask), (signal.SIGTERM, stop.ask), (signal.SIGHUP, stop.hang_up)):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell that has started this in the background, or nohup
+            signal.signal(number, handler)
     return stop
 
 
