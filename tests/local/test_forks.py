@@ -18,23 +18,27 @@ from pathlib import Path
 
 name = Path("/proc/self/comm").read_text().strip()
 print(Path.cwd(), name, sys.argv[1:], os.environ["GIVEN"], os.getpgrp() == os.getpid(), flush=True)
-try:
-    time.sleep(600)
-except KeyboardInterrupt:
-    print("interrupted", flush=True)
-    sys.exit(7)
+while True:
+    try:
+        time.sleep(600)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        if "deaf" not in sys.argv:
+            sys.exit(7)
 """
 PARENT = """
 import os, sys, time
 from pathlib import Path
 
+from video_assets.local import forks as module
 from video_assets.local.forks import Forks
 
+module._STOP_S = 1.0
 folder = Path(sys.argv[1])
 sys.path.insert(0, str(folder))
-with Forks.of(("first", "second", "waits"), loaded=("json",)) as forks:
+with Forks.of(("first", "second", "deaf", "waits"), loaded=("json",)) as forks:
     os.environ["GIVEN"] = "later"
-    for name in ("first", "second"):
+    for name in ("first", "second", "deaf"):
         forks[name].run(["becomes", "--as", name], folder=folder, log=folder / f"{name}.log")
     print("given", flush=True)
     sys.stdin.read()
@@ -48,7 +52,7 @@ with Forks.of(("first", "second", "waits"), loaded=("json",)) as forks:
 
 @pytest.fixture
 def parent(tmp_path: Path):
-    """A program with three forks, two of which have become something."""
+    """A program with three forks, three of which have become something."""
     (tmp_path / "becomes.py").write_text(BECOMES)
     program = subprocess.Popen(
         [sys.executable, "-c", PARENT, str(tmp_path)],
@@ -59,7 +63,7 @@ def parent(tmp_path: Path):
     )
     assert program.stdout is not None
     assert program.stdout.readline() == "given\n"
-    wait_until(lambda: said(tmp_path, "first") and said(tmp_path, "second"))
+    wait_until(lambda: said(tmp_path, "first") and said(tmp_path, "second") and said(tmp_path, "deaf"))
     yield program
     program.kill()
     program.communicate()
@@ -75,11 +79,12 @@ def test_a_fork_becomes_what_it_is_told_and_ends_alone_when_asked(tmp_path: Path
 
 def test_forks_end_when_their_parent_is_killed(tmp_path: Path, parent: "subprocess.Popen[str]") -> None:
     forks = psutil.Process(parent.pid).children()
-    assert len(forks) == 3
+    assert len(forks) == 4
     parent.kill()
     _, alive = psutil.wait_procs(forks, timeout=120)
     assert alive == []
-    assert said(tmp_path, "first").endswith("interrupted\n")
+    for name in ("first", "deaf"):
+        assert said(tmp_path, name).endswith("interrupted\n")
 
 
 def test_beside_another_thread_nothing_is_forked() -> None:

@@ -11,6 +11,7 @@ import runpy
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from typing import Self
 from video_assets.interpreter import all_is_loaded
 
 _CONTEXT = multiprocessing.get_context("fork")
+_STOP_S = 20.0  # a web server waits for a client that does not finish its question
 
 
 @dataclass(frozen=True)
@@ -118,3 +120,8 @@ def _end_with(parent: Connection) -> None:
     with suppress(EOFError, OSError):
         parent.recv()
     os.kill(os.getpid(), signal.SIGINT)
+    process = multiprocessing.parent_process()
+    while process is not None and os.getppid() == process.pid:  # it kills those that do not end
+        time.sleep(1.0)
+    time.sleep(_STOP_S)
+    os.kill(os.getpid(), signal.SIGKILL)
