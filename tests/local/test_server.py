@@ -306,6 +306,17 @@ def test_a_closed_terminal_ends_it_in_order(tmp_path: Path) -> None:
         ui.communicate()
 
 
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "video_assets.toml").write_text("")
+    port = free_port()
+    log = tmp_path / ".dagster" / f"ui-{port}.log"
+    log.mkdir(parents=True)
+    refused = command("ui", "--read-only", "--data-root", tmp_path, "--port", port)
+    assert refused.returncode == 1
+    assert f"error: {log}: Is a directory\n" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def is_answered(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

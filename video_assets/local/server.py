@@ -169,7 +169,7 @@ def serve(
         raise KeyboardInterrupt
     _require_free_port(server.host, server.port)
     start = _rotated(server.log)
-    server.log.touch()  # a folder that takes no file is said here, not by a program
+    server.log.open("ab").close()  # what takes no line is said here, not by a program
     with tempfile.TemporaryDirectory(prefix="video-assets-") as folder:
         try:
             _require_short(Path(folder) / _SOCKET)
