@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 from collections.abc import Callable
@@ -286,24 +287,22 @@ def test_a_folder_for_temporary_files_that_is_too_long_for_sockets_is_named(tmp_
 
 def test_a_closed_terminal_ends_it_in_order(tmp_path: Path) -> None:
     """Shell and system both tell, and nothing is left behind."""
-    root, temporary = tmp_path / "data", tmp_path / "temporary"
-    root.mkdir()
-    temporary.mkdir()
-    (root / "video_assets.toml").write_text("")
-    line = [sys.executable, "-m", "video_assets.cli.app", "ui", "--read-only", "--data-root", str(root)]
-    environment = {**os.environ, "TMPDIR": str(temporary)}
-    ui = subprocess.Popen([*line, "--port", str(free_port())], stderr=subprocess.PIPE, text=True, env=environment)
-    try:
-        assert ui.stderr is not None
-        assert any("web UI: " in text for text in ui.stderr)
-        for _ in range(2):
-            ui.send_signal(signal.SIGHUP)
-        _, said = ui.communicate(timeout=300)
-        assert (ui.returncode, said) == (0, "stopping the web server\n")
-        assert list(temporary.glob("video-assets-*")) == []
-    finally:
-        ui.kill()
-        ui.communicate()
+    (tmp_path / "video_assets.toml").write_text("")
+    line = [sys.executable, "-m", "video_assets.cli.app", "ui", "--read-only", "--data-root", str(tmp_path)]
+    with tempfile.TemporaryDirectory() as temporary:  # below `tmp_path` it would be too long for sockets
+        environment = {**os.environ, "TMPDIR": temporary}
+        ui = subprocess.Popen([*line, "--port", str(free_port())], stderr=subprocess.PIPE, text=True, env=environment)
+        try:
+            assert ui.stderr is not None
+            assert any("web UI: " in text for text in ui.stderr)
+            for _ in range(2):
+                ui.send_signal(signal.SIGHUP)
+            _, said = ui.communicate(timeout=300)
+            assert (ui.returncode, said) == (0, "stopping the web server\n")
+            assert list(Path(temporary).glob("video-assets-*")) == []
+        finally:
+            ui.kill()
+            ui.communicate()
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
