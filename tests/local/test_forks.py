@@ -33,7 +33,7 @@ from pathlib import Path
 from video_assets.local import forks as module
 from video_assets.local.forks import Forks
 
-module._STOP_S = 1.0
+module.STOP_S = 1.0
 folder = Path(sys.argv[1])
 sys.path.insert(0, str(folder))
 with Forks.of(("first", "second", "deaf", "waits"), loaded=("json",)) as forks:

@@ -171,7 +171,7 @@ def ui(
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: no daemon, no buttons.")] = False,
 ) -> None:
     """Start the web UI and the daemon on a data root. Ctrl-C stops both."""
-    from video_assets.local.server import forked, only_daemon, stop_on_signals
+    from video_assets.local.server import forked, only_daemon, require_free_port, stop_on_signals
 
     with exit_codes(stopped="stopped"):
         stop = stop_on_signals()
@@ -182,8 +182,8 @@ def ui(
         def place() -> AbstractContextManager["Lease | None"]:
             return nullcontext() if read_only else only_daemon(layout, f"http://{host}:{port}")
 
-        with place():
-            pass  # who is refused need not wait until Dagster is loaded
+        with place():  # who is refused need not wait until Dagster is loaded
+            require_free_port(host, port)
         with forked(is_read_only=read_only) as forks, place() as lease:
             _serve(settings, host, port, forks, stop, lease)
 

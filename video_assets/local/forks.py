@@ -22,7 +22,7 @@ from typing import Self
 from video_assets.interpreter import all_is_loaded
 
 _CONTEXT = multiprocessing.get_context("fork")
-_STOP_S = 20.0  # a web server waits for a client that does not finish its question
+STOP_S = 20.0  # from the interrupt to the kill: a web server waits for a client that does not finish its question
 
 
 @dataclass(frozen=True)
@@ -123,5 +123,5 @@ def _end_with(parent: Connection) -> None:
     process = multiprocessing.parent_process()
     while process is not None and os.getppid() == process.pid:  # it kills those that do not end
         time.sleep(1.0)
-    time.sleep(_STOP_S)
+    time.sleep(STOP_S)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from video_assets.core.errors import MendableError
-from video_assets.local.forks import Forks
+from video_assets.local.forks import STOP_S, Forks
 from video_assets.local.settings_told import SettingsTold
 from video_assets.storage.layout import Layout
 from video_assets.storage.lease_files import Holder, find_claim
 from video_assets.storage.leases import Lease, LeaseHeldError, LeaseLostError, acquire
 
-_STOP_S = 20.0
+_STOP_S = STOP_S
 _STALE_AFTER_S = 60.0
 _MAX_LOG_BYTES = 20_000_000  # the log of the last start but one is let go
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
@@ -162,12 +162,10 @@ def serve(
 
     Raises:
         KeyboardInterrupt: asked to stop before anything was started.
-        ServerError: the port is taken, TMPDIR is too long, one of them ended, or another took the place over; what still runs is
-            stopped then.
+        ServerError: TMPDIR is too long, one of them ended, or another took the place over; what still runs is stopped then.
     """
     if stop.times:
         raise KeyboardInterrupt
-    _require_free_port(server.host, server.port)
     start = _rotated(server.log)
     server.log.open("ab").close()  # what takes no line is said here, not by a program
     with tempfile.TemporaryDirectory(prefix="video-assets-") as folder:
@@ -202,7 +200,12 @@ def _rotated(log: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def _require_free_port(host: str, port: int) -> None:
+def require_free_port(host: str, port: int) -> None:
+    """Return when a server can listen there.
+
+    Raises:
+        ServerError: the port is taken, or not for this user.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
