@@ -70,7 +70,6 @@ def test_the_first_ui_after_a_complete_run_starts_nothing_and_a_second_one_is_re
             wait_for(lambda: min(ticks_of(first).values()) >= 3, timeout_s=600)
             assert first.query(STARTED % begin) == {"runs": {"count": 0}, "backfills": {"results": []}}
             assert loaded(first) == at_first, "more than a minute, and nothing had changed"
-            settings_are_taken_up(first, tmp_path)
             runs_are_forks_and_read_the_settings_of_their_start(first, tmp_path)
             a_killed_process_of_the_code_server_has_a_successor(first)
             publishing = started_by_a_code_server_that_was_replaced(first, tmp_path)
@@ -80,23 +79,9 @@ def test_the_first_ui_after_a_complete_run_starts_nothing_and_a_second_one_is_re
         pass
 
 
-def settings_are_taken_up(ui: Server, root: Path) -> None:
-    """What cannot be used is said in words, and what was mended is taken up, too."""
-    file, log = root / "video_assets.toml", root / "ui.log"
-    usable = file.read_text()
-    file.write_text(f"{usable}\n[automation]\nsensor_interval_s = 'often'\n")
-    wait_for(
-        lambda: "setting automation.sensor_interval_s must be a whole number, and is 'often'" in log.read_text(), timeout_s=300
-    )
-    file.write_text(f"{usable}\n[automation]\nsensor_interval_s = 17\n")
-    wait_for(lambda: intervals_of(ui).get("own_clips_folder") == 17, timeout_s=300)
-    assert "settings changed: UI and daemon take them up" in log.read_text()
-
-
 def runs_are_forks_and_read_the_settings_of_their_start(ui: Server, root: Path) -> None:
     """No run loads Dagster and pandas anew; what it must not have from before is settings."""
-    file, seen = root / "video_assets.toml", set()
-    without_automation, _, _ = file.read_text().partition("[automation]")
+    seen: set[str] = set()
 
     def ended(run_id: str) -> str | None:
         seen.update(line for process in children(ui) if (line := command_line(process)))
@@ -108,12 +93,22 @@ def runs_are_forks_and_read_the_settings_of_their_start(ui: Server, root: Path) 
         return count_rows(Layout(root).size_filtered)
 
     assert prepared() == 1
-    more = "[filter]\nmax_file_size_mib = 0.000001\n[automation]\nsensor_interval_s = 18\n"
-    file.write_text(f"{without_automation}\n{more}")
-    wait_for(lambda: intervals_of(ui).get("own_clips_folder") == 18, timeout_s=300)  # can be clicked
+    settings_are_taken_up(ui, root)
     assert prepared() == 0
-    assert any("multiprocessing.forkserver" in line for line in seen)
-    assert not any("spawn_main" in line for line in seen)
+    assert not any("forkserver" in line or "spawn_main" in line for line in seen), "loaded anew"
+
+
+def settings_are_taken_up(ui: Server, root: Path) -> None:
+    """What cannot be used is said in words, and what was mended is taken up: a limit that drops the clip."""
+    file, log = root / "video_assets.toml", root / "ui.log"
+    usable = file.read_text()
+    file.write_text(f"{usable}\n[automation]\nsensor_interval_s = 'often'\n")
+    wait_for(
+        lambda: "setting automation.sensor_interval_s must be a whole number, and is 'often'" in log.read_text(), timeout_s=300
+    )
+    file.write_text(f"{usable}\n[automation]\nsensor_interval_s = 17\n[filter]\nmax_file_size_mib = 0.000001\n")
+    wait_for(lambda: intervals_of(ui).get("own_clips_folder") == 17, timeout_s=300)  # can be clicked
+    assert "settings changed: UI and daemon take them up" in log.read_text()
 
 
 def unless_reloading(ask: Callable[[], T]) -> T | None:

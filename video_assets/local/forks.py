@@ -89,6 +89,12 @@ class Forks(dict[str, Fork]):
             fork.kill()
 
 
+def name_process(name: str) -> None:
+    """What `top` shows of this process; the arguments of a fork are those of its parent."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name)
+
+
 def _become(name: str, orders: Connection, of_parent: Iterable[Connection]) -> None:
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -101,8 +107,7 @@ def _become(name: str, orders: Connection, of_parent: Iterable[Connection]) -> N
         order: _Order = orders.recv()
     except EOFError:  # the parent has ended, or needs none
         return
-    with suppress(OSError):  # what `top` shows; arguments are those of the parent
-        Path("/proc/self/comm").write_text(name)
+    name_process(name)
     with order.log.open("ab") as log:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
