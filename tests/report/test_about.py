@@ -19,3 +19,16 @@ def test_a_copy_that_the_disk_changed_is_made_anew(tmp_path: Path) -> None:
         copy.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
         assert stage_facts(layout, "enriched_metadata", result) == facts, name
         assert copy.read_bytes() == data, name
+
+
+def test_a_stage_that_lost_a_clip_has_another_picture_and_one_that_lost_none_the_same(tmp_path: Path) -> None:
+    layout, _ = fill(
+        tmp_path, [Clip("a.mp4"), Clip("b.mp4"), Clip("large.mp4", file_size=2 << 20)], filter={"max_file_size_mib": 1}
+    )
+    paths = {
+        "enriched_metadata": layout.enriched_metadata,
+        "size_filtered": layout.size_filtered,
+        "again": layout.enriched_metadata,
+    }
+    pictures = [stage_facts(layout, asset, StageResult(path, stage_hash(path))).histograms for asset, path in paths.items()]
+    assert pictures[0] == pictures[2] != pictures[1]

