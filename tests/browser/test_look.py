@@ -1,10 +1,9 @@
 """The page to look at the clips in a real browser: filter, play, mark, exclude, undo; hostile texts; phone and keyboard.
 
-Screenshots go to $SCREENSHOTS, else to the test's folder.
+Screenshots go to $SCREENSHOTS, if that is set.
 """
 
 import csv
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import tomlkit
 from command_line import command
 from look_server import LookServer, look_server
 from playwright.sync_api import Browser, Page, Route, expect
-from real_browser import CHROMIUM, PATIENCE_MS, browser, page_in
+from real_browser import CHROMIUM, PATIENCE_MS, browser, page_in, shoot
 
 from video_assets.samples.demo.make import SAMPLE_MAX_FILE_SIZE_MIB, Sample
 
@@ -74,12 +73,6 @@ def run(root: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def shoot(page: Page, name: str, folder: Path) -> None:
-    folder = Path(os.environ.get("SCREENSHOTS", folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(folder / f"look-{name}.png"))
-
-
 def go(page: Page, server: LookServer, address: str = "") -> None:
     page.goto(server.url + address, wait_until="domcontentloaded", timeout=PATIENCE_MS)
     expect(page.locator("#clips[aria-busy=false]")).to_be_visible()
@@ -97,17 +90,17 @@ def csv_names(root: Path) -> list[str]:
         return sorted(Path(row["path"]).name for row in csv.DictReader(file))
 
 
-def test_filter_play_mark_exclude_run_and_undo(chrome: Browser, data_root: Path, tmp_path: Path) -> None:
+def test_filter_play_mark_exclude_run_and_undo(chrome: Browser, data_root: Path) -> None:
     before = csv_names(data_root)
     assert "mountains.mp4" in before
     with look_server(data_root, "--edit") as server, page_in(chrome) as page:
         go(page, server)
         expect(page.locator("#count")).to_have_text("7 clips")
         expect(page.locator(".card img.there").first).to_be_visible()
-        shoot(page, "grid", tmp_path)
-        filter_by_click_and_word(page, tmp_path)
-        play(page, tmp_path)
-        mark_and_exclude(page, tmp_path)
+        shoot(page, "look-grid")
+        filter_by_click_and_word(page)
+        play(page)
+        mark_and_exclude(page)
         run(data_root)
         assert csv_names(data_root) == [name for name in before if name != "mountains.mp4"]
         go(page, server, "?reason=excluded")
@@ -121,15 +114,15 @@ def test_filter_play_mark_exclude_run_and_undo(chrome: Browser, data_root: Path,
     assert csv_names(data_root) == before
 
 
-def filter_by_click_and_word(page: Page, folder: Path) -> None:
+def filter_by_click_and_word(page: Page) -> None:
     page.locator("#filters").get_by_role("button", name="corrupt_video").click()
     expect(page.locator(".card")).to_have_count(1)
     expect(page.locator("#count")).to_contain_text("1 of 7")
     assert "reason=corrupt_video" in page.url
-    shoot(page, "reason", folder)
+    shoot(page, "look-reason")
     page.locator(".card").click()
     expect(page.locator(".way")).to_contain_text("[h264]")
-    shoot(page, "broken", folder)
+    shoot(page, "look-broken")
     close_clip(page)
     page.go_back()
     expect(page.locator(".card")).to_have_count(7)
@@ -145,13 +138,13 @@ def filter_by_click_and_word(page: Page, folder: Path) -> None:
     expect(page.locator("#count")).to_have_text("7 clips")
 
 
-def play(page: Page, folder: Path) -> None:
+def play(page: Page) -> None:
     page.locator(".card", has_text="what bouncing-ball shows").click()
     video = page.locator("#viewer video")
     expect(video).to_be_visible()
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('#viewer video').currentTime > 0.1")
-    shoot(page, "clip", folder)
+    shoot(page, "look-clip")
     step_through_frames(page)
     page.keyboard.press("ArrowRight")
     expect(page.locator("#viewer h2")).not_to_have_text("own_clips/bouncing-ball.mp4")
@@ -162,7 +155,7 @@ def play(page: Page, folder: Path) -> None:
         expect(page.locator(".no-play")).to_contain_text(told)
         expect(page.locator(".stage img")).to_be_visible()
         expect(page.locator(".stage video")).to_have_count(0)
-        shoot(page, f"no-play-{name}", folder)
+        shoot(page, f"look-no-play-{name}")
         close_clip(page)
 
 
@@ -202,7 +195,7 @@ def step_through_frames(page: Page) -> None:
     expect(page.locator(".frames")).to_be_hidden()
 
 
-def mark_and_exclude(page: Page, folder: Path) -> None:
+def mark_and_exclude(page: Page) -> None:
     page.locator(".card", has_text="what mountains shows").focus()
     page.keyboard.press("x")
     expect(page.locator("#marks")).to_contain_text("1 marked")
@@ -211,13 +204,13 @@ def mark_and_exclude(page: Page, folder: Path) -> None:
     assert Path(download.value.path()).read_text() == "clip_key\nown_clips/mountains.mp4\n"
     page.locator("#marks").get_by_role("button", name="Exclude").click()
     page.locator("#dialog input").fill("watermark, says Ada")
-    shoot(page, "exclude", folder)
+    shoot(page, "look-exclude")
     page.keyboard.press("Enter")
     expect(page.locator("#toast")).to_contain_text("Excluded from the next run on: 1")
     expect(page.locator(".tag.excluded")).to_be_visible()
 
 
-def test_strangers_texts_stay_texts(chrome: Browser, server: LookServer, tmp_path: Path) -> None:
+def test_strangers_texts_stay_texts(chrome: Browser, server: LookServer) -> None:
     with page_in(chrome) as page:
         complaints: list[str] = []
         page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
@@ -232,19 +225,19 @@ def test_strangers_texts_stay_texts(chrome: Browser, server: LookServer, tmp_pat
             assert page.locator("img[src=x], .about script").count() == 0
             width = page.evaluate("() => document.querySelector('#viewer').scrollWidth - innerWidth")
             assert width <= 0
-            shoot(page, "hostile", tmp_path)
+            shoot(page, "look-hostile")
             close_clip(page)
         assert page.title() == "Clips · data"
         assert complaints == []
 
 
-def test_phone_dark_and_keyboard_alone(chrome: Browser, server: LookServer, tmp_path: Path) -> None:
+def test_phone_dark_and_keyboard_alone(chrome: Browser, server: LookServer) -> None:
     with page_in(chrome, viewport={"width": 390, "height": 844}, color_scheme="dark", has_touch=True) as page:
         go(page, server)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
         page.get_by_role("button", name="Filters").click()
         page.locator("#filters").get_by_role("button", name=re.compile("^Dropped")).click()
-        shoot(page, "phone-filters", tmp_path)
+        shoot(page, "look-phone-filters")
         page.get_by_role("button", name="Show clips").click()
         expect(page.locator(".card")).to_have_count(1)
         page.locator("#clips").focus()
@@ -254,12 +247,12 @@ def test_phone_dark_and_keyboard_alone(chrome: Browser, server: LookServer, tmp_
         page.keyboard.press("Escape")
         page.keyboard.press("Enter")
         expect(page.locator("#viewer")).to_be_visible()
-        shoot(page, "phone-clip", tmp_path)
+        shoot(page, "look-phone-clip")
         assert page.evaluate("() => document.querySelector('#viewer').scrollWidth") <= 390
         go(page, server, "?view=list")
         page.locator("#columns summary").tap()
         expect(page.locator("#column-names")).to_be_visible()
-        shoot(page, "phone-columns", tmp_path)
+        shoot(page, "look-phone-columns")
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
 
 
@@ -274,10 +267,10 @@ def test_the_report_opens_from_disk_alone(chrome: Browser, data_root: Path, tmp_
         assert len(pictures) == len(list((data_root / "training" / "report").glob("*.png"))) + 2
         assert all(pictures)
         assert set(asked) <= {"file", "data"}
-        shoot(page, "report", tmp_path)
+        shoot(page, "look-report")
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
-        shoot(page, "report-phone", tmp_path)
+        shoot(page, "look-report-phone")
 
 
 def test_nothing_there_yet_and_a_server_that_went(chrome: Browser, tmp_path: Path) -> None:
@@ -289,7 +282,7 @@ def test_nothing_there_yet_and_a_server_that_went(chrome: Browser, tmp_path: Pat
             expect(page.locator(".state")).to_contain_text("Nothing is listed yet")
             expect(page.locator(".state code")).to_contain_text("video-assets run")
             expect(page.locator("#download")).to_be_hidden()
-            shoot(page, "empty", tmp_path)
+            shoot(page, "look-empty")
         expect(page.locator("#banner")).to_contain_text("does not answer")
 
 
@@ -343,9 +336,7 @@ def test_words_that_never_come_are_told_and_not_asked_for_without_end(chrome: Br
         page.wait_for_function("() => window.delays.includes(10_000)")
 
 
-def test_pictures_get_larger_a_row_is_marked_at_once_and_words_stand_out(
-    chrome: Browser, server: LookServer, tmp_path: Path
-) -> None:
+def test_pictures_get_larger_a_row_is_marked_at_once_and_words_stand_out(chrome: Browser, server: LookServer) -> None:
     with page_in(chrome) as page:
         go(page, server, "?words=what+shows")
         expect(page.locator(".card .caption mark").first).to_have_text("what")
@@ -356,7 +347,7 @@ def test_pictures_get_larger_a_row_is_marked_at_once_and_words_stand_out(
         page.reload()
         expect(page.locator("#zoom")).to_have_value("3")
         expect(page.locator(".card img.there").first).to_be_visible()
-        shoot(page, "large", tmp_path)
+        shoot(page, "look-large")
         page.keyboard.press("-")
         page.locator(".card").nth(1).hover()
         page.locator(".card .tick").nth(1).click()
@@ -371,9 +362,7 @@ def test_pictures_get_larger_a_row_is_marked_at_once_and_words_stand_out(
 SIDEWAYS = "() => { const box = document.querySelector('.scroll'); return box.scrollWidth - box.clientWidth; }"
 
 
-def test_the_list_does_not_scroll_sideways_and_shows_the_columns_that_are_asked_for(
-    chrome: Browser, server: LookServer, tmp_path: Path
-) -> None:
+def test_the_list_does_not_scroll_sideways_and_shows_the_columns_that_are_asked_for(chrome: Browser, server: LookServer) -> None:
     with page_in(chrome, viewport={"width": 1280, "height": 800}) as page:
         go(page, server, "?view=list")
         heads = page.locator("th")
@@ -384,7 +373,7 @@ def test_the_list_does_not_scroll_sideways_and_shows_the_columns_that_are_asked_
         expect(heads.filter(has_text="Frame rate")).to_be_visible()
         page.get_by_role("checkbox", name="Caption").uncheck()
         expect(heads.filter(has_text="Caption")).to_have_count(0)
-        shoot(page, "columns", tmp_path)
+        shoot(page, "look-columns")
         page.keyboard.press("Escape")
         expect(page.locator("#column-names")).to_be_hidden()
         page.reload()

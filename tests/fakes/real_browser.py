@@ -1,8 +1,10 @@
 """A real Chromium. Pages are closed as soon as nobody looks: drawing without a GPU takes the cores from the runs."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -42,3 +44,9 @@ def chromium(**options: Any) -> Iterator[Page]:
     """A page in a browser of its own."""
     with browser() as started, page_in(started, **options) as page:
         yield page
+
+
+def shoot(page: Page, name: str) -> None:
+    """A picture of the page for people, into the folder $SCREENSHOTS; drawing it takes as long as a test's step."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder, f"{name}.png")))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from faulty_mount import faulty_mount, why_no_mount
 from media_factory import make_clip
 
 from video_assets.checking.check import ClipTask, decode_clips
@@ -96,31 +97,35 @@ def start(data_root, folder):
     )
 
 
+@pytest.mark.skipif(bool(why_no_mount()), reason=why_no_mount() or "a FUSE mount works here")
 def test_a_decode_run_that_gets_sigterm_ends_soon_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    n_clips = 16
-    first = make_clip(tmp_path / "clips" / "0.mp4", n_frames=80, size=(960, 540))
+    n_clips, disk = 16, tmp_path / "disk"
+    first = make_clip(disk / "0.mp4")
     for number in range(n_clips):
         target = first.with_name(f"{number}.mp4")
         if number:
             target.write_bytes(first.read_bytes() + b"\0\0\0\x10free" + number.to_bytes(8, "big"))
         target.with_suffix(".txt").write_text(f"caption {number}")
     layout = Layout(tmp_path / "data")
-    with start(layout.root, first.parent) as run:
-        while not (layout.verdicts_folder.exists() and verdict_lines(layout)):
-            assert run.poll() is None, run.stdout.read().decode()
-            time.sleep(0.05)
-        told_at = time.monotonic()
-        run.send_signal(signal.SIGTERM)
-        output, _ = run.communicate(timeout=300)
-        took_s = time.monotonic() - told_at
-    assert run.returncode == 130, output.decode()
-    assert took_s < 60  # ten seconds, and some for a machine that is busy with other tests
-    kept = {row["clip_key"] for row in verdict_lines(layout)}
-    finished = newly_decoded(layout.dagster_home)
-    assert 0 < len(kept) + finished < n_clips
+    with faulty_mount(disk, tmp_path / "mount") as mount:
+        mount.slow(0.1, name=".mp4")
+        with start(layout.root, mount.folder) as run:
+            while not (layout.verdicts_folder.exists() and verdict_lines(layout)):
+                assert run.poll() is None, run.stdout.read().decode()
+                time.sleep(0.05)
+            told_at = time.monotonic()
+            run.send_signal(signal.SIGTERM)
+            output, _ = run.communicate(timeout=300)
+            took_s = time.monotonic() - told_at
+        assert run.returncode == 130, output.decode()
+        assert took_s < 60  # ten seconds, and some for a machine that is busy with other tests
+        kept = {row["clip_key"] for row in verdict_lines(layout)}
+        finished = newly_decoded(layout.dagster_home)
+        assert 0 < len(kept) + finished < n_clips
 
-    with start(layout.root, first.parent) as run:
-        output, _ = run.communicate(timeout=900)
+        mount.mend()
+        with start(layout.root, mount.folder) as run:
+            output, _ = run.communicate(timeout=900)
     assert run.returncode == 0, output.decode()
     # Shards that ended in the first run were told then; of the others, what was kept is not decoded again.
     assert newly_decoded(layout.dagster_home) == n_clips - len(kept)
