@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: benchmark coverage test-kubernetes docs help setup setup-dev run look ui ui-read-only test lint format types layers check lock clean
+.PHONY: benchmark compiled coverage test-kubernetes docs help setup setup-dev run look ui ui-read-only test lint format types layers check lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -29,8 +29,8 @@ ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts not
 # Most of the time of WAITING tests is waiting, for a daemon or a server: the others have the cores meanwhile, and are shown first.
 WAITING := $(addprefix tests/,browser cli defs helm integration local slurm sources/miradata upstream)
 SIDE_BY_SIDE := $(BIN)/python -m pytest --dist worksteal
-# Every process would rewrite the asserts of the same plugins and tests.
-test: export PYTHONDONTWRITEBYTECODE =
+# Every process would compile the same plugins, libraries and tests.
+test $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE =
 # Threads for linear algebra turn idly for a while in every process that loads numpy.
 test: export OPENBLAS_NUM_THREADS := 1
 # What tests write lies in memory where there is plenty: a disk lets them wait for each write that must be durable.
@@ -38,7 +38,7 @@ test: export OPENBLAS_NUM_THREADS := 1
 IS_ROOMY = awk '/^MemAvailable/ {exit $$2 < 12000000}' /proc/meminfo && [ "$$(df -k --output=avail /dev/shm | tail -1)" -gt 6000000 ] \
   && ! grep -q ' /dev/shm .*noexec' /proc/mounts
 test: export TMPDIR := $(or $(TMPDIR),$(shell { $(IS_ROOMY); } 2>/dev/null && echo /dev/shm || echo /tmp))
-test: setup-dev  ## run all tests, or those of ARGS
+test: $(if $(ARGS),setup-dev,compiled)  ## run all tests, or those of ARGS
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
@@ -50,7 +50,7 @@ endif
 test-kubernetes: setup-dev  ## install the chart on the cluster of KUBECONFIG, break things, compare CSVs (IMAGE=repository:tag)
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests/fakes:tests/builders $(BIN)/python tests/kubernetes/prove.py $(STEPS)
 
-coverage: setup-dev  ## run all tests and measure coverage, also of the programs that they start (at least 90 %)
+coverage: compiled  ## run all tests and measure coverage, also of the programs that they start (at least 90 %)
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 check: format lint layers types test  ## everything that CI runs
@@ -88,6 +88,7 @@ clean:  ## remove the environment and the sample's results
 
 setup: $(VENV)/.run-ready
 setup-dev: $(VENV)/.dev-ready
+compiled: $(VENV)/.compiled
 
 # uv does not read what pip was told (private index, certificate of a proxy): it is handed on.
 LIKE_PIP = eval "$$($(PYTHON) requirements/uv_like_pip.py)"
@@ -101,9 +102,16 @@ $(VENV)/.uv-ready:
 	  || { echo "make: step 1 of 3 failed: pip could not fetch uv, see above. $(HELP)" >&2; exit 1; }
 	@touch $@
 
+# A third of what tests may use is imported at all: it is compiled when they are collected the first time, in one process instead of in
+# each, which also rewrites their asserts. What cannot be imported the tests themselves say.
+BYTE_CODE_OF_run := --compile-bytecode
+$(VENV)/.compiled: $(VENV)/.dev-ready
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 || true
+	@touch $@
+
 $(VENV)/.%-ready: requirements/%.txt pyproject.toml $(VENV)/.uv-ready
 	@echo "Fetching and installing about $$(grep -c '==' $<) packages into $(VENV): once, about half a minute, nothing is shown meanwhile"
-	@$(LIKE_PIP); $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/$*.txt \
+	@$(LIKE_PIP); $(UV) pip install --quiet $(BYTE_CODE_OF_$*) --python $(BIN)/python --require-hashes -r requirements/$*.txt \
 	  || { echo "make: step 2 of 3 failed: uv could not fetch the packages of requirements/$*.txt, see above. $(HELP)" >&2; exit 1; }
 	@$(LIKE_PIP); $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . \
 	  || { echo "make: step 3 of 3 failed: this checkout could not be installed into $(VENV), see above" >&2; exit 1; }
