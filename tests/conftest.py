@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 import av
+import fork_server
 import hypothesis
 import numpy as np
 import pytest
@@ -28,9 +29,11 @@ hypothesis.settings.register_profile("shared", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("shared")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Ctrl-C works also where a shell runs the tests in the background: it ignores SIGINT there, and children inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.getoption("numprocesses", None):
+        fork_server.start()
 
 
 @pytest.hookimpl(trylast=True)  # after -m and -k have taken tests out

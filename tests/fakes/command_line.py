@@ -4,7 +4,6 @@ It is forked from a process that has imported the libraries already, which is a 
 terminals and installed programs start real ones.
 """
 
-import multiprocessing
 import os
 import runpy
 import subprocess
@@ -15,17 +14,9 @@ from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from video_assets.cli.app import main
+from fork_server import forks
 
-# Only what reads no setting while it is imported (huggingface_hub does, for one).
-_LIBRARIES = [
-    "command_line",
-    "dagster._core.storage.sqlite_storage",
-    "video_assets.local.run",
-    "video_assets.report.report",
-    "video_assets.report.plots",
-]
-_FORKS = multiprocessing.get_context("forkserver")
+from video_assets.cli.app import main
 
 
 def command(
@@ -85,8 +76,7 @@ def _run(line: list[str], *, cwd: Path | None, env: Mapping[str, str] | None) ->
 
 
 def _fork(line: list[str], folder: Path, environment: dict[str, str], out: Path, err: Path) -> BaseProcess:
-    _FORKS.set_forkserver_preload(_LIBRARIES)
-    program = _FORKS.Process(target=_main, args=(line, folder, environment, out, err))
+    program = forks().Process(target=_main, args=(line, folder, environment, out, err))
     program.start()
     return program
 
