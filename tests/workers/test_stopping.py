@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from command_line import command
 from faulty_mount import faulty_mount, why_no_mount
 from media_factory import make_clip
 
@@ -86,14 +87,20 @@ def newly_decoded(home):
     return sum(record.asset_materialization.metadata["newly_decoded_clips"].value for record in records)
 
 
+AT_ONCE = {"VIDEO_ASSETS_OWN_CLIPS__SETTLE_S": "0"}
+
+
+def options(data_root, folder):
+    return ["run", "--data-root", str(data_root), "--clips", str(folder), "--shards", "3", "--workers", "1"]
+
+
 def start(data_root, folder):
-    options = ["--data-root", str(data_root), "--clips", str(folder), "--shards", "3", "--workers", "1"]
     return subprocess.Popen(
-        [sys.executable, "-m", "video_assets.cli.app", "run", *options],
+        [sys.executable, "-m", "video_assets.cli.app", *options(data_root, folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        env={**os.environ, "PYTHONWARNINGS": "ignore", "VIDEO_ASSETS_OWN_CLIPS__SETTLE_S": "0"},
+        env={**os.environ, "PYTHONWARNINGS": "ignore", **AT_ONCE},
     )
 
 
@@ -124,9 +131,7 @@ def test_a_decode_run_that_gets_sigterm_ends_soon_and_the_next_one_goes_on(tmp_p
         assert 0 < len(kept) + finished < n_clips
 
         mount.mend()
-        with start(layout.root, mount.folder) as run:
-            output, _ = run.communicate(timeout=900)
-    assert run.returncode == 0, output.decode()
+        command(*options(layout.root, mount.folder), env={**os.environ, **AT_ONCE}, check=True)
     # Shards that ended in the first run were told then; of the others, what was kept is not decoded again.
     assert newly_decoded(layout.dagster_home) == n_clips - len(kept)
     assert len((layout.training / "training.csv").read_text().splitlines()) == n_clips + 1
