@@ -27,7 +27,7 @@ ui-read-only: setup  ## web UI on DATA_ROOT that shows everything and starts not
 	@exec $(BIN)/video-assets ui --read-only --data-root "$(DATA_ROOT)" --port "$(PORT)"
 
 # Most of the time of WAITING tests is waiting, for a daemon or a server: the others have the cores meanwhile, and are shown first.
-WAITING := $(addprefix tests/,browser cli defs helm integration local slurm sources/miradata upstream)
+WAITING := $(addprefix tests/,browser checking cli defs helm integration local slurm sources/miradata upstream workers)
 SIDE_BY_SIDE := $(BIN)/python -m pytest --dist worksteal
 # Every process would compile the same plugins, libraries and tests.
 test $(VENV)/.compiled: export PYTHONDONTWRITEBYTECODE =
