@@ -1,8 +1,13 @@
-"""Dagster's tables of a data root: made once, however many programs begin at the same moment."""
+"""Dagster's tables of a data root: made once, however many programs begin at the same moment, and where Dagster finds them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from command_line import command
+from media_factory import make_clip
 
 BEGIN = """
 import sys, time
@@ -33,3 +38,21 @@ def test_programs_that_begin_at_once_on_a_new_data_root_all_find_whole_tables(tm
         program.stdin.flush()
     said = [program.communicate(timeout=600)[1] for program in programs]
     assert [program.returncode for program in programs] == [0] * 4, said
+
+
+@pytest.mark.parametrize("name", ["a%20b", "what?"])
+def test_a_data_root_whose_name_means_another_to_sqlite_has_its_history_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    make_clip(tmp_path / "clips" / "a.mp4").with_suffix(".txt").write_text("a caption")
+    for path in (tmp_path / "clips").iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    root = tmp_path / name
+    command("run", "--clips", tmp_path / "clips", "--data-root", root, "--shards", 1, check=True)
+    assert (root / "training" / "training.csv").read_text().count("a caption") == 1
+    assert len(list((tmp_path / "state" / "video_assets").glob("*/history/runs.db"))) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"clips", "state", name}
+    refused = command("run", "--data-root", root, env={**os.environ, "VIDEO_ASSETS_DAGSTER_HOME": str(root / "history")})
+    assert refused.returncode == 2
+    assert f"{root / 'history'}: Dagster cannot keep its history" in refused.stderr

@@ -6,15 +6,19 @@ definitions.
 
 import errno
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import psutil
+import xxhash
 
+from video_assets.core.errors import UsageError
 from video_assets.storage.durable import write_text
 from video_assets.storage.layout import Layout
 from video_assets.storage.lease_files import place_of_processes
@@ -38,17 +42,17 @@ def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
     """Make DAGSTER_HOME for a data root, set it in the environment (for this process and its children), and return it.
 
     The setting `dagster_home` wins. Otherwise `.dagster` in the data root, unless that is network storage, where SQLite's locks
-    cannot be trusted, or another user's, who alone may write what SQLite made: the folder then lies in this user's state
-    folder of this machine. An ambient $DAGSTER_HOME is not used: it belongs to another project. Dagster's tables are in it
+    cannot be trusted, or another user's, who alone may write what SQLite made, or called so that SQLite does not find it: the
+    folder then lies in this user's state folder of this machine. An ambient $DAGSTER_HOME is not used: it belongs to another project. Dagster's tables are in it
     afterwards.
 
     Raises:
+        UsageError: its name is none for Dagster's history.
         NoSpaceError, OSError: the folder cannot be written to.
         LeaseHeldError: another program makes the tables, and does not end.
     """
     home = home_of(layout, configured)
-    home.mkdir(parents=True, exist_ok=True)
-    _require_writable(home)
+    _require_usable(home)
     wanted = project_file("dagster.yaml").read_text()
     target = home / "dagster.yaml"
     if not target.exists() or target.read_text() != wanted:
@@ -64,12 +68,19 @@ def home_of(layout: Layout, configured: Path | None = None) -> Path:
     return configured or _default_home(layout)
 
 
-def _require_writable(home: Path) -> None:
-    """SQLite's own error would name no file.
+def _require_usable(home: Path) -> None:
+    """Make the folder. SQLite's own error would name no file.
 
     Raises:
+        UsageError: Dagster cannot open its history there.
         OSError: it cannot be written to.
     """
+    if not _is_address(home):
+        raise UsageError(
+            f"{home}: Dagster cannot keep its history in a folder whose path has a question mark, or a percent sign with two digits. "
+            "Choose another with the setting dagster_home"
+        )
+    home.mkdir(parents=True, exist_ok=True)
     if not os.access(home, os.W_OK):
         number = errno.EROFS if os.statvfs(home).f_flag & os.ST_RDONLY else errno.EACCES
         raise OSError(number, os.strerror(number), str(home))
@@ -213,7 +224,16 @@ def is_network_storage(folder: Path) -> bool:
 
 
 def _default_home(layout: Layout) -> Path:
-    if not is_network_storage(layout.root) and not _is_of_another_user(layout.dagster_home):
-        return layout.dagster_home
+    home = layout.dagster_home
+    if _is_address(home) and not is_network_storage(layout.root) and not _is_of_another_user(home):
+        return home
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return state / "video_assets" / str(layout.root).strip("/").replace("/", "-")
+    name = str(layout.root).strip("/").replace("/", "-")
+    if not _is_address(name):
+        name = f"{re.sub('[?%]', '-', name)}-{xxhash.xxh3_64_hexdigest(os.fsencode(name))[:8]}"
+    return state / "video_assets" / name
+
+
+def _is_address(path: Path | str) -> bool:
+    """False when the path means another one inside an address of SQLAlchemy's, by which Dagster opens its history."""
+    return "?" not in str(path) and unquote(str(path)) == str(path)
