@@ -278,6 +278,15 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("host", ["203.0.113.1", "2001:db8::1", "nowhere.invalid"])
+def test_a_host_that_is_not_this_machine_is_said(tmp_path: Path, host: str) -> None:
+    done = command("ui", "--data-root", tmp_path, "--host", host, "--port", "3999")
+    assert done.returncode == 1
+    assert host in done.stderr
+    assert "--host" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_diff_says_what_changed_between_two_versions(tmp_path: Path) -> None:
     clips = [Clip(f"{number}.mp4") for number in range(9)]
     publish(*fill(tmp_path, clips))

@@ -280,19 +280,21 @@ def test_a_folder_for_temporary_files_that_is_too_long_for_sockets_is_named(tmp_
 
 
 def test_a_closed_terminal_ends_it_in_order(tmp_path: Path) -> None:
-    """Shell and system both tell, and nothing is left behind."""
+    """Shell and system both tell, and nothing is left behind. It listens on IPv6 where there is that."""
     (tmp_path / "video_assets.toml").write_text("")
-    line = [sys.executable, "-m", "video_assets.cli.app", "ui", "--read-only", "--data-root", str(tmp_path)]
+    port, has_ipv6 = free_port(), Path("/proc/net/if_inet6").exists() and "0" * 31 + "1" in Path("/proc/net/if_inet6").read_text()
+    host, url = ("::1", f"http://[::1]:{port} ") if has_ipv6 else ("127.0.0.1", f"http://127.0.0.1:{port} ")
+    line = [sys.executable, "-m", "video_assets.cli.app", "ui", "--read-only", "--host", host, "--data-root", str(tmp_path)]
     with tempfile.TemporaryDirectory() as temporary:  # below `tmp_path` it would be too long for sockets
         environment = {**os.environ, "TMPDIR": temporary}
         before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup, which the UI would heed
         try:
-            ui = subprocess.Popen([*line, "--port", str(free_port())], stderr=subprocess.PIPE, text=True, env=environment)
+            ui = subprocess.Popen([*line, "--port", str(port)], stderr=subprocess.PIPE, text=True, env=environment)
         finally:
             signal.signal(signal.SIGHUP, before)
         try:
             assert ui.stderr is not None
-            assert any("web UI: " in text for text in ui.stderr)
+            assert any(f"web UI: {url}" in text for text in ui.stderr)
             for _ in range(2):
                 ui.send_signal(signal.SIGHUP)
             _, said = ui.communicate(timeout=300)

@@ -171,7 +171,7 @@ def ui(
     read_only: Annotated[bool, typer.Option("--read-only", help="Look only: no daemon, no buttons.")] = False,
 ) -> None:
     """Start the web UI and the daemon on a data root. Ctrl-C stops both."""
-    from video_assets.local.server import forked, only_daemon, require_free_port, stop_on_signals
+    from video_assets.local.server import forked, only_daemon, require_free_port, stop_on_signals, url_of
 
     with exit_codes(stopped="stopped"):
         stop = stop_on_signals()
@@ -180,7 +180,7 @@ def ui(
         layout = Layout(settings.data_root)
 
         def place() -> AbstractContextManager["Lease | None"]:
-            return nullcontext() if read_only else only_daemon(layout, f"http://{host}:{port}")
+            return nullcontext() if read_only else only_daemon(layout, url_of(host, port))
 
         with place():  # who is refused need not wait until Dagster is loaded
             require_free_port(host, port)

@@ -43,8 +43,8 @@ def prepare_home(layout: Layout, configured: Path | None = None) -> Path:
 
     The setting `dagster_home` wins. Otherwise `.dagster` in the data root, unless that is network storage, where SQLite's locks
     cannot be trusted, or another user's, who alone may write what SQLite made, or called so that SQLite does not find it: the
-    folder then lies in this user's state folder of this machine. An ambient $DAGSTER_HOME is not used: it belongs to another project. Dagster's tables are in it
-    afterwards.
+    folder then lies in this user's state folder of this machine. An ambient $DAGSTER_HOME is not used: it belongs to another
+    project. Dagster's tables are in it afterwards.
 
     Raises:
         UsageError: its name is none for Dagster's history.
@@ -77,8 +77,8 @@ def _require_usable(home: Path) -> None:
     """
     if not _is_address(home):
         raise UsageError(
-            f"{home}: Dagster cannot keep its history in a folder whose path has a question mark, or a percent sign with two digits. "
-            "Choose another with the setting dagster_home"
+            f"{home}: Dagster cannot keep its history in a folder whose path has a question mark, or a percent sign with two "
+            "digits. Choose another with the setting dagster_home"
         )
     home.mkdir(parents=True, exist_ok=True)
     if not os.access(home, os.W_OK):

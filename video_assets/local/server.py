@@ -5,6 +5,7 @@ Belongs here: which programs they are, starting, watching and stopping them, and
 here: how they are forked (`forks`), Dagster's configuration (`dagster_home`), the lease itself (`storage.leases`).
 """
 
+import errno
 import json
 import re
 import signal
@@ -64,7 +65,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where the UI is."""
-        return f"http://{self.host}:{self.port}"
+        return url_of(self.host, self.port)
 
     @property
     def log(self) -> Path:
@@ -85,6 +86,15 @@ class Server:
             _WEB_SERVER: [web_server, *locations, "--host", self.host, "--port", str(self.port)],
         }
         return commands if self.is_read_only else {**commands, _DAEMON: ["video_assets.local.daemon", *locations]}
+
+
+def url_of(host: str, port: int) -> str:
+    """Where the UI of this host (a name, or an address of IPv4 or IPv6) and port is."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def forked(*, is_read_only: bool) -> Forks:
@@ -189,7 +199,7 @@ def _start(server: Server, forks: Forks, folder: Path, stop: StopRequests) -> No
         forks[name].run(command, folder=server.home, log=server.log)
         if name == _CODE_SERVER:
             _wait_for(socket.AF_UNIX, str(code_server), server, forks, stop)
-    _wait_for(socket.AF_INET, (server.host, server.port), server, forks, stop)
+    _wait_for(_family(server.host), (server.host, server.port), server, forks, stop)
 
 
 def _rotated(log: Path) -> int:
@@ -204,14 +214,17 @@ def require_free_port(host: str, port: int) -> None:
     """Return when a server can listen there.
 
     Raises:
-        ServerError: the port is taken, or not for this user.
+        ServerError: the port is taken, or not for this user; the host is not this machine.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(_family(host)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
-            raise ServerError(f"{host}:{port} cannot be used ({error.strerror}): choose another with --port") from error
+    except socket.gaierror as error:
+        raise ServerError(f"{host} is no name or address of this machine ({error.strerror}): give another with --host") from error
+    except OSError as error:
+        wrong = "--port" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "--host"
+        raise ServerError(f"{url_of(host, port)} cannot be used ({error.strerror}): choose another with {wrong}") from error
 
 
 def _require_short(socket_file: Path) -> None:
