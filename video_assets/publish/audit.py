@@ -9,7 +9,7 @@ Belongs here: reading tables, asking the disk, refusing. Does not belong here: t
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
@@ -23,13 +23,14 @@ from video_assets.core.matching import have_same_keys, positions
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.shard import outcome_of
-from video_assets.publish.manifest import verify_published
+from video_assets.publish.manifest import read_manifest, verify_published
 from video_assets.publish.rules import checks
 from video_assets.publish.rules.checks import CheckFinding
 from video_assets.publish.rules.counting import count_funnel
 from video_assets.publish.versions import read_versions
 from video_assets.settings.model import Settings, Source
 from video_assets.sources.ledgers import ledgers, listed_keys
+from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.row_groups import parts
 from video_assets.storage.stages import read_stage, stage_note
@@ -50,6 +51,9 @@ def audit_metadata(layout: Layout, sources: Sequence[Source]) -> list[CheckFindi
     listed = listed_keys(layout, sources)
     found = pd.concat([stage.kept["clip_key"], stage.dropped["clip_key"]])
     is_same = have_same_keys(listed, found)
+    if not is_same and _listed_since(layout, sources, stage.note.inputs):
+        text = f"{len(found):,} clips, kept or dropped; others were listed meanwhile, which the next run takes in"
+        return [CheckFinding("metadata_reconciles", True, text, {"listed_clips": len(found)})]
     lost = [] if is_same else sorted({*listed[positions(listed, found) < 0], *found[positions(found, listed) < 0]})
     text = f"{len(listed):,} listed = {len(stage.kept):,} kept + {len(stage.dropped):,} dropped"
     text += f"; not in both: {lost[:5]}" if lost else "" if is_same else "; a clip is there twice"
@@ -66,7 +70,9 @@ def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
     rows = _look_through(table, settings.training.relative_to or layout.root)
     dropped = read_table(layout.dropped, DROPPED, columns=["clip_key", "stage", "reason"]).rows
     counted = count_funnel(rows.n_rows, dropped)
-    n_listed = sum(count_rows(path) for path in ledgers(layout, settings.sources).values())
+    n_listed: int | None = sum(count_rows(path) for path in ledgers(layout, settings.sources).values())
+    if n_listed != counted.listed and _listed_since(layout, settings.sources, _listings_of(layout, settings)):
+        n_listed = None
     shards = shard_keys(settings.decode.n_shards)
     limits = settings.checks
     return [
@@ -81,6 +87,18 @@ def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
         checks.reasons_as_before(counted, _funnel_before(layout), max_rise=limits.max_reason_rise),
         _manifest_matches(layout, settings),
     ]
+
+
+def _listings_of(layout: Layout, settings: Settings) -> dict[str, object]:
+    """Hashes of the listings from which the version was made; none of one that a take-down made."""
+    tables = (read_manifest(layout.manifest(settings.product_name)).made_from.inputs or {}).get("tables")
+    stages = {layout.enriched_metadata.stem, layout.size_filtered.stem}
+    return {name: told for name, told in tables.items() if name not in stages} if isinstance(tables, Mapping) else {}
+
+
+def _listed_since(layout: Layout, sources: Sequence[Source], then: Mapping[str, object]) -> bool:
+    """True when there are other listings now than `then` (hashes by name): one run may list while another one checks."""
+    return bool(then) and then != {name: hash_file(path) for name, path in ledgers(layout, sources).items()}
 
 
 def _funnel_before(layout: Layout) -> Funnel | None:
