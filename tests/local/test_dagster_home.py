@@ -4,10 +4,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from command_line import command
 from media_factory import make_clip
+
+from video_assets.local.dagster_home import home_of
+from video_assets.storage.layout import Layout
 
 BEGIN = """
 import sys, time
@@ -56,3 +60,22 @@ def test_a_data_root_whose_name_means_another_to_sqlite_has_its_history_elsewher
     refused = command("run", "--data-root", root, env={**os.environ, "VIDEO_ASSETS_DAGSTER_HOME": str(root / "history")})
     assert refused.returncode == 2
     assert f"{root / 'history'}: Dagster cannot keep its history" in refused.stderr
+
+
+def test_a_log_of_sqlite_that_goes_while_it_is_looked_at_is_none_of_another_user(tmp_path: Path) -> None:
+    layout, is_over = Layout(tmp_path), Event()
+    log = layout.dagster_home / "history" / "runs" / "index.db-wal"
+    log.parent.mkdir(parents=True)
+
+    def come_and_go() -> None:
+        while not is_over.is_set():
+            log.touch()
+            log.unlink()
+
+    other = Thread(target=come_and_go)
+    other.start()
+    try:
+        assert {home_of(layout) for _ in range(2_000)} == {layout.dagster_home}
+    finally:
+        is_over.set()
+        other.join()

@@ -10,7 +10,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -210,8 +210,14 @@ def _is_of_another_user(home: Path) -> bool:
     `-shm`) that its owner cannot write, who is then locked out of his own history. So it is not even opened.
     """
     kept = [home, *home.glob("*/*.db*"), *home.glob("history/runs/index.db*")]
-    there = [path for path in kept if path.exists()]
-    return any(path.stat().st_uid != os.geteuid() and not os.access(path, os.W_OK) for path in there)
+    return any(_owner(path) not in {None, os.geteuid()} and not os.access(path, os.W_OK) for path in kept)
+
+
+def _owner(path: Path) -> int | None:
+    """None when it is not there: SQLite's logs go when the last program closes them."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_uid
+    return None
 
 
 def is_network_storage(folder: Path) -> bool:

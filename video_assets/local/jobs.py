@@ -3,19 +3,28 @@
 Belongs here: running one job, and what a failed one says. Does not belong here: the order of jobs (`run`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 import pyarrow as pa
+from dagster._utils.error import SerializableErrorInfo  # not exported
 
 from video_assets.core.errors import MendableError
 from video_assets.defs.failures import message_of
 from video_assets.defs.partitions import range_tags
 from video_assets.local.dagster_home import place_tag
+from video_assets.pipeline.currency import IncompleteInputError
 
 
 class JobFailedError(MendableError):
-    """A job failed; the message names it and what its steps said."""
+    """A job failed; the message names it and what its steps said.
+
+    `is_overtaken` when tables did not belong together: right after a job that made them, another run has made some anew.
+    """
+
+    def __init__(self, message: str, *, is_overtaken: bool = False) -> None:
+        super().__init__(message)
+        self.is_overtaken = is_overtaken
 
 
 class Jobs:
@@ -43,20 +52,33 @@ class Jobs:
         if _is_interrupted(result):
             raise KeyboardInterrupt
         if not result.success:
-            raise JobFailedError(f"job {job} failed: {' '.join(_errors(result))}")
+            raise JobFailedError(f"job {job} failed: {' '.join(_errors(result))}", is_overtaken=_is_overtaken(result))
         self.n_done += 1
         pa.default_memory_pool().release_unused()  # what tables took is for the next job
 
 
 def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
     """Dagster turns Ctrl-C inside a step into a failure of that step; the decode check stops by itself when it is told to."""
-    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     interrupts = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
-    return any(error is not None and error.cls_name in interrupts for error in failures)
+    return any(error.cls_name in interrupts for error in _failures(result))
+
+
+def _is_overtaken(result: dg.ExecuteInProcessResult) -> bool:
+    causes = [cause for error in _failures(result) for cause in _with_causes(error)]
+    return any(cause.cls_name == IncompleteInputError.__name__ for cause in causes)
+
+
+def _with_causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
+    while error is not None:
+        yield error
+        error = error.cause
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> list[str]:
-    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    return [message_of(failure.error, result.all_events) for failure in failures if failure.error] or [
-        "no step ran; see the run in the UI"
-    ]
+    said = [message_of(error, result.all_events) for error in _failures(result)]
+    return said or ["no step ran; see the run in the UI"]
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> list[SerializableErrorInfo]:
+    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    return [error for error in failures if error is not None]

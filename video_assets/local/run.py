@@ -140,14 +140,27 @@ def _run_jobs(
             _prepare(jobs, prepare)
             if is_prepare_only:
                 return "", jobs.n_done
-            _check(jobs, shards)
-            if prepare is None and _fetch_broken(jobs, settings):
-                _prepare(jobs, prepare)
-                _check(jobs, shards)
-            jobs.run(PUBLISH)
+            _check_and_publish(jobs, settings, shards, prepare)
         except JobFailedError as error:
             return str(error), jobs.n_done
         return "", jobs.n_done
+
+
+def _check_and_publish(jobs: Jobs, settings: Settings, shards: list[str], prepare: Sequence[str] | None) -> None:
+    """From the shard lists to the CSV; once more from the sources when another run has listed other clips meanwhile."""
+    try:
+        _check(jobs, shards)
+        if prepare is None and _fetch_broken(jobs, settings):
+            _prepare(jobs, prepare)
+            _check(jobs, shards)
+        jobs.run(PUBLISH)
+    except JobFailedError as error:
+        if not error.is_overtaken:
+            raise
+        jobs.say("another run has listed or measured clips meanwhile: once more")
+        _prepare(jobs, prepare)
+        _check(jobs, shards)
+        jobs.run(PUBLISH)
 
 
 def _fetch(jobs: Jobs, settings: Settings) -> None:
