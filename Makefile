@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: benchmark compiled coverage test-kubernetes docs help setup setup-dev run look ui ui-read-only test lint format types layers check lock clean
+.PHONY: benchmark coverage test-kubernetes docs help setup setup-dev run look ui ui-read-only test lint format types layers check lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ test: export OPENBLAS_NUM_THREADS := 1
 IS_ROOMY = awk '/^MemAvailable/ {exit $$2 < 12000000}' /proc/meminfo && [ "$$(df -k --output=avail /dev/shm | tail -1)" -gt 6000000 ] \
   && ! grep -q ' /dev/shm .*noexec' /proc/mounts
 test: export TMPDIR := $(or $(TMPDIR),$(shell { $(IS_ROOMY); } 2>/dev/null && echo /dev/shm || echo /tmp))
-test: $(if $(ARGS),setup-dev,compiled)  ## run all tests, or those of ARGS
+test: setup-dev  ## run all tests, or those of ARGS
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
@@ -50,25 +50,25 @@ endif
 test-kubernetes: setup-dev  ## install the chart on the cluster of KUBECONFIG, break things, compare CSVs (IMAGE=repository:tag)
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=tests/fakes:tests/builders $(BIN)/python tests/kubernetes/prove.py $(STEPS)
 
-coverage: compiled  ## run all tests and measure coverage, also of the programs that they start (at least 90 %)
+coverage: setup-dev  ## run all tests and measure coverage, also of the programs that they start (at least 90 %)
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 check: format lint layers types test  ## everything that CI runs
 
-format: setup-dev
+format: $(VENV)/.dev-ready
 	$(BIN)/ruff format
 
-lint: setup-dev
+lint: $(VENV)/.dev-ready
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 
-layers: setup-dev
+layers: $(VENV)/.dev-ready
 	$(BIN)/lint-imports --no-logo
 
-types: setup-dev
+types: $(VENV)/.dev-ready
 	$(BIN)/pyrefly check
 
-docs: setup-dev  ## write docs/settings.md from the settings model
+docs: $(VENV)/.dev-ready  ## write docs/settings.md from the settings model
 	$(BIN)/python docs/generate.py
 
 lock: $(VENV)/.uv-ready  ## renew the pins in requirements/
@@ -87,8 +87,7 @@ clean:  ## remove the environment and the sample's results
 	rm -rf $(VENV) data
 
 setup: $(VENV)/.run-ready
-setup-dev: $(VENV)/.dev-ready
-compiled: $(VENV)/.compiled
+setup-dev: $(VENV)/.compiled
 
 # uv does not read what pip was told (private index, certificate of a proxy): it is handed on.
 LIKE_PIP = eval "$$($(PYTHON) requirements/uv_like_pip.py)"
