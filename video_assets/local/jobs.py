@@ -19,7 +19,8 @@ from video_assets.pipeline.currency import IncompleteInputError
 class JobFailedError(MendableError):
     """A job failed; the message names it and what its steps said.
 
-    `is_overtaken` when tables did not belong together: right after a job that made them, another run has made some anew.
+    `is_overtaken` when tables did not belong together: right after a job that made them, another run has made some anew, or
+    a person has changed exclude.csv.
     """
 
     def __init__(self, message: str, *, is_overtaken: bool = False) -> None:

@@ -147,7 +147,7 @@ def _run_jobs(
 
 
 def _check_and_publish(jobs: Jobs, settings: Settings, shards: list[str], prepare: Sequence[str] | None) -> None:
-    """From the shard lists to the CSV; once more from the sources when another run has listed other clips meanwhile."""
+    """From the shard lists to the CSV; once more from the sources when these no longer belong together."""
     try:
         _check(jobs, shards)
         if prepare is None and _fetch_broken(jobs, settings):
@@ -157,7 +157,7 @@ def _check_and_publish(jobs: Jobs, settings: Settings, shards: list[str], prepar
     except JobFailedError as error:
         if not error.is_overtaken:
             raise
-        jobs.say("another run has listed or measured clips meanwhile: once more")
+        jobs.say("what the CSV is made from has changed meanwhile (another run, or exclude.csv): once more")
         _prepare(jobs, prepare)
         _check(jobs, shards)
         jobs.run(PUBLISH)

@@ -73,6 +73,7 @@ def publish(layout: Layout, settings: Settings, *, progress: Progress = no_progr
         ImplausibleError: more clips were dropped than the settings allow.
         NothingKeptError: no clip is left.
         StageError: a table is torn or unreadable.
+        TwoKeysError: a file is listed as two clips.
         LeaseHeldError: another publication goes on and on.
         ValueError: a row that nobody can train on; names the clip.
         NoSpaceError: the disk is full; what was published before is untouched.

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from video_assets.core.errors import MendableError
 from video_assets.core.matching import have_same_keys, positions, repeated, shared
 from video_assets.core.schema import CHECKED, DROPPED
 from video_assets.core.sharding import shard_keys
+from video_assets.core.units import count
 from video_assets.core.verdicts import is_dropped
 from video_assets.pipeline.currency import IncompleteInputError
 from video_assets.publish.exclusions import read_exclusions
@@ -32,6 +34,10 @@ from video_assets.tombstones.table import read_tombstones
 
 FROM_SOURCES = "materialize everything from the sources on, or type: video-assets run"
 _IDENTITY = ["clip_key", "source", "path", "content_hash"]
+
+
+class TwoKeysError(MendableError):
+    """A file is listed as two clips, which no other run mends; the message names it, both, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ def decide(layout: Layout, settings: Settings) -> Plan:
         ExclusionError: exclude.csv cannot be read.
         IncompleteInputError: the shards do not fit together, or hold what must not be there.
         StageError: a table is torn or unreadable.
+        TwoKeysError: a file is listed as two clips.
     """
     paths = [layout.checked(shard) for shard in shard_keys(settings.decode.n_shards)]
     shards = [_read(path, settings) for path in paths]
@@ -78,11 +85,12 @@ def decide(layout: Layout, settings: Settings) -> Plan:
     )
     rows = _rows_in_order(order)
     is_kept = is_left[rows]
+    kept = keys.iloc[rows[is_kept]].reset_index(drop=True)
     return Plan(
         order=order,
         is_kept=is_kept,
-        paths=_paths_in_order(columns, rows[is_kept], are_kept=settings.training.order == "append"),
-        keys=keys.iloc[rows[is_kept]].reset_index(drop=True),
+        paths=_paths_in_order(columns, rows[is_kept], keys=kept, are_kept=settings.training.order == "append"),
+        keys=kept,
         dropped=dropped,
         counts=counts,
         decoded_by={
@@ -171,13 +179,15 @@ def _refuse_bad_verdicts(clips: pd.DataFrame, settings: Settings) -> None:
             )
 
 
-def _paths_in_order(columns: ShardColumns, rows: npt.NDArray[np.int64], *, are_kept: bool) -> pd.Series | None:
-    """Paths of these rows, each once; None when nobody asks for them later."""
+def _paths_in_order(columns: ShardColumns, rows: npt.NDArray[np.int64], *, keys: pd.Series, are_kept: bool) -> pd.Series | None:
+    """Paths of these rows, whose keys are `keys`, each once; None when nobody asks for them later."""
     paths = columns.column("path").iloc[rows].reset_index(drop=True)
     twice = repeated(paths)
     if len(twice):
-        raise IncompleteInputError(
-            f"{len(twice):,} paths are listed under two clip keys, first {twice.iloc[0]!r}; {FROM_SOURCES}"
+        clips = " and ".join(keys[paths == twice.iloc[0]][:2])
+        raise TwoKeysError(
+            f"{count(twice.nunique(), 'files')} listed as more than one clip, first {twice.iloc[0]!r}: {clips}. "
+            "Have one source list it, or name all but one in exclude.csv"
         )
     return paths if are_kept else None
 
