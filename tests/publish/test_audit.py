@@ -1,5 +1,6 @@
 """Checks of a published table that ask the disk."""
 
+import pandas as pd
 import pytest
 from data_roots import Clip, fill
 
@@ -46,8 +47,15 @@ def test_clips_that_are_listed_while_a_version_is_checked_are_no_fault_of_it_and
     fill(tmp_path, [*clips, Clip("d.mp4")], upto="own_clips")
     found = finding(layout, settings, "counts_reconcile")
     assert (found.is_passed, "listed again since" in found.description) == (True, True)
+    lines = read_table(layout.dropped, DROPPED).rows
+    write_table(layout.dropped, DROPPED, lines.head(0))
+    assert not finding(layout, settings, "counts_reconcile").is_passed
+    write_table(layout.dropped, DROPPED, lines)
     [found] = audit_metadata(layout, settings.sources)
     assert (found.is_passed, "others were listed meanwhile" in found.description) == (True, True)
+    whole = read_stage(layout.enriched_metadata, CLIPS)
+    write_stage(layout.enriched_metadata, CLIPS, kept=whole.kept, dropped=pd.concat([whole.dropped] * 2), note=whole.note)
+    assert not audit_metadata(layout, settings.sources)[0].is_passed
 
     write_table(layout.ledger("own_clips"), LEDGER, listed)
     dropped = read_table(layout.dropped, DROPPED).rows

@@ -19,7 +19,7 @@ import pandas as pd
 
 from video_assets.core.errors import MendableError
 from video_assets.core.funnel import Funnel, funnel_from_counts
-from video_assets.core.matching import have_same_keys, positions
+from video_assets.core.matching import has_repeats, have_same_keys, positions
 from video_assets.core.schema import CHECKED, CLIPS, DROPPED, TRAINING
 from video_assets.core.sharding import shard_keys
 from video_assets.pipeline.shard import outcome_of
@@ -51,7 +51,7 @@ def audit_metadata(layout: Layout, sources: Sequence[Source]) -> list[CheckFindi
     listed = listed_keys(layout, sources)
     found = pd.concat([stage.kept["clip_key"], stage.dropped["clip_key"]])
     is_same = have_same_keys(listed, found)
-    if not is_same and _listed_since(layout, sources, stage.note.inputs):
+    if not is_same and not has_repeats(found) and _listed_since(layout, sources, stage.note.inputs):
         text = f"{len(found):,} clips, kept or dropped; others were listed meanwhile, which the next run takes in"
         return [CheckFinding("metadata_reconciles", True, text, {"listed_clips": len(found)})]
     lost = [] if is_same else sorted({*listed[positions(listed, found) < 0], *found[positions(found, listed) < 0]})
@@ -70,9 +70,10 @@ def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
     rows = _look_through(table, settings.training.relative_to or layout.root)
     dropped = read_table(layout.dropped, DROPPED, columns=["clip_key", "stage", "reason"]).rows
     counted = count_funnel(rows.n_rows, dropped)
-    n_listed: int | None = sum(count_rows(path) for path in ledgers(layout, settings.sources).values())
-    if n_listed != counted.listed and _listed_since(layout, settings.sources, _listings_of(layout, settings)):
-        n_listed = None
+    n_listed = sum(count_rows(path) for path in ledgers(layout, settings.sources).values())
+    is_listed_since = n_listed != counted.listed and _listed_since(layout, settings.sources, _listings_of(layout, settings))
+    if is_listed_since:  # as it was then: a publication holds its rows against the listings
+        n_listed = read_manifest(layout.manifest(settings.product_name)).counts.listed
     shards = shard_keys(settings.decode.n_shards)
     limits = settings.checks
     return [
@@ -80,7 +81,7 @@ def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
         checks.no_nulls(rows.n_rows, {**rows.wrong, "text": count_nulls(table, "text")}),
         checks.unique_paths(pd.concat(rows.paths, ignore_index=True)),
         checks.files_exist(rows.n_gone, rows.first_gone),
-        checks.counts_reconcile(counted, n_listed=n_listed, n_rows=rows.n_rows),
+        checks.counts_reconcile(counted, n_listed=n_listed, n_rows=rows.n_rows, is_listed_since=is_listed_since),
         _every_clip_has_a_verdict(layout, shards),
         checks.drop_rate(counted, max_drop_share=limits.max_drop_share, max_bad_share=limits.max_bad_share),
         checks.no_shard_outlier(shard_counts(layout, shards), max_excess=limits.max_shard_excess),

@@ -78,16 +78,16 @@ def files_exist(n_gone: int, first: str) -> CheckFinding:
     return CheckFinding("files_exist", not n_gone, text, {"missing_files": n_gone})
 
 
-def counts_reconcile(funnel: Funnel, *, n_listed: int | None, n_rows: int) -> CheckFinding:
-    """Listed = kept + dropped, and the CSV has the kept ones. `n_listed` is None when the sources were listed again since."""
-    is_passed = n_listed in {None, funnel.listed} and funnel.kept == n_rows
-    text = f"{funnel.kept:,} kept + {funnel.dropped:,} dropped; the CSV has {n_rows:,} rows"
-    if n_listed is None:
+def counts_reconcile(funnel: Funnel, *, n_listed: int, n_rows: int, is_listed_since: bool = False) -> CheckFinding:
+    """Listed = kept + dropped, and the CSV has the kept ones.
+
+    `n_listed` is what was listed when the CSV was made when the sources were listed again since.
+    """
+    is_passed = funnel.listed == n_listed and funnel.kept == n_rows
+    text = f"{n_listed:,} listed = {funnel.kept:,} kept + {funnel.dropped:,} dropped; the CSV has {n_rows:,} rows"
+    if is_listed_since:
         text = f"{text}; clips were listed again since, which the next publication takes in"
-    else:
-        text = f"{n_listed:,} listed = {text}"
-    n_told = funnel.listed if n_listed is None else n_listed
-    numbers = {"listed_clips": n_told, "kept_clips": funnel.kept, "dropped_clips": funnel.dropped}
+    numbers = {"listed_clips": n_listed, "kept_clips": funnel.kept, "dropped_clips": funnel.dropped}
     return CheckFinding("counts_reconcile", is_passed, text, numbers)
 
 
