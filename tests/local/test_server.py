@@ -283,7 +283,7 @@ def test_a_closed_terminal_ends_it_in_order(tmp_path: Path) -> None:
     """Shell and system both tell, and nothing is left behind. It listens on IPv6 where there is that."""
     (tmp_path / "video_assets.toml").write_text("")
     port, has_ipv6 = free_port(), Path("/proc/net/if_inet6").exists() and "0" * 31 + "1" in Path("/proc/net/if_inet6").read_text()
-    host, url = ("::1", f"http://[::1]:{port} ") if has_ipv6 else ("127.0.0.1", f"http://127.0.0.1:{port} ")
+    host, url = ("[::1]", f"http://[::1]:{port} ") if has_ipv6 else ("127.0.0.1", f"http://127.0.0.1:{port} ")
     line = [sys.executable, "-m", "video_assets.cli.app", "ui", "--read-only", "--host", host, "--data-root", str(tmp_path)]
     with tempfile.TemporaryDirectory() as temporary:  # below `tmp_path` it would be too long for sockets
         environment = {**os.environ, "TMPDIR": temporary}

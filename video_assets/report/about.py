@@ -168,10 +168,11 @@ def _histograms(clips: pd.DataFrame) -> bytes:
     from video_assets.report.histograms import histograms_png
 
     shown = xxhash.xxh3_128(pd.util.hash_pandas_object(clips[_MEASURED], index=False).to_numpy().tobytes()).hexdigest()
-    if shown not in _drawn:
+    if (picture := _drawn.get(shown)) is None:
+        picture = histograms_png(clips)
         _drawn.clear()
-        _drawn[shown] = histograms_png(clips)
-    return _drawn[shown]
+        _drawn[shown] = picture
+    return picture
 
 
 def _in_short(rows: pd.DataFrame) -> pd.DataFrame:

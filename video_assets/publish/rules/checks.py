@@ -81,7 +81,7 @@ def files_exist(n_gone: int, first: str) -> CheckFinding:
 def counts_reconcile(funnel: Funnel, *, n_listed: int, n_rows: int, is_listed_since: bool = False) -> CheckFinding:
     """Listed = kept + dropped, and the CSV has the kept ones.
 
-    `n_listed` is what was listed when the CSV was made when the sources were listed again since.
+    `n_listed` counts the listings of now, or with `is_listed_since` those from which the CSV was made.
     """
     is_passed = funnel.listed == n_listed and funnel.kept == n_rows
     text = f"{n_listed:,} listed = {funnel.kept:,} kept + {funnel.dropped:,} dropped; the CSV has {n_rows:,} rows"
