@@ -105,6 +105,7 @@ $(VENV)/.uv-ready:
 # each, which also rewrites their asserts. What cannot be imported the tests themselves say.
 BYTE_CODE_OF_run := --compile-bytecode
 $(VENV)/.compiled: $(VENV)/.dev-ready
+	@echo "Compiling what the tests import: once, about a quarter of a minute"
 	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 || true
 	@touch $@
 

@@ -61,6 +61,9 @@ def test_clips_that_are_listed_while_a_version_is_checked_are_no_fault_of_it_and
     dropped = read_table(layout.dropped, DROPPED).rows
     write_table(layout.dropped, DROPPED, dropped.head(0))
     assert not finding(layout, settings, "counts_reconcile").is_passed
+    layout.manifest("training").unlink()
+    assert not finding(layout, settings, "counts_reconcile").is_passed
+    assert "training.manifest.json is missing" in finding(layout, settings, "manifest_matches").description
     kept = read_stage(layout.enriched_metadata, CLIPS)
     write_stage(layout.enriched_metadata, CLIPS, kept=kept.kept.head(1), dropped=kept.dropped, note=kept.note)
     assert not audit_metadata(layout, settings.sources)[0].is_passed

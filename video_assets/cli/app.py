@@ -174,7 +174,8 @@ def ui(
     from video_assets.local.server import forked, only_daemon, require_free_port, stop_on_signals, url_of
 
     with exit_codes(stopped="stopped"):
-        stop, host = stop_on_signals(), host.strip("[]")  # as in an address of IPv6
+        stop = stop_on_signals()
+        host = host.strip("[]")  # as in an address of IPv6
         (find_data_root if read_only else use_data_root)(data_root)
         settings = load_settings()
         layout = Layout(settings.data_root)

@@ -74,11 +74,9 @@ def _serve_forks(listener: socket.socket, alive_r: int) -> None:
         asked, _, _ = select.select([listener, alive_r], [], [])
         if listener in asked:
             forkserver.main(listener.detach(), alive_r, _FOR_RUNS)
-    except (SystemExit, KeyboardInterrupt):
-        pass
-    except BaseException:  # noqa: BLE001 - the code of the parent, further up, must not go on in this process
+    except Exception:  # noqa: BLE001 - whatever it is, it is said before the end
         traceback.print_exc()
-    finally:
+    finally:  # the code of the parent, further up, must not go on in this process
         sys.stderr.flush()
         os._exit(0)
 

@@ -148,18 +148,21 @@ def _run_jobs(
 
 def _check_and_publish(jobs: Jobs, settings: Settings, shards: list[str], prepare: Sequence[str] | None) -> None:
     """From the shard lists to the CSV; once more from the sources when these no longer belong together."""
+
+    def check_anew() -> None:
+        _prepare(jobs, prepare)
+        _check(jobs, shards)
+
     try:
         _check(jobs, shards)
         if prepare is None and _fetch_broken(jobs, settings):
-            _prepare(jobs, prepare)
-            _check(jobs, shards)
+            check_anew()
         jobs.run(PUBLISH)
     except JobFailedError as error:
         if not error.is_overtaken:
             raise
         jobs.say("what the CSV is made from has changed meanwhile (another run, or exclude.csv): once more")
-        _prepare(jobs, prepare)
-        _check(jobs, shards)
+        check_anew()
         jobs.run(PUBLISH)
 
 

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -27,13 +28,14 @@ from video_assets.publish.manifest import read_manifest, verify_published
 from video_assets.publish.rules import checks
 from video_assets.publish.rules.checks import CheckFinding
 from video_assets.publish.rules.counting import count_funnel
+from video_assets.publish.rules.manifest import Manifest
 from video_assets.publish.versions import read_versions
 from video_assets.settings.model import Settings, Source
 from video_assets.sources.ledgers import ledgers, listed_keys
 from video_assets.storage.durable import hash_file
 from video_assets.storage.layout import Layout
 from video_assets.storage.row_groups import parts
-from video_assets.storage.stages import read_stage, stage_note
+from video_assets.storage.stages import StageError, read_stage, stage_note
 from video_assets.storage.tables import count_nulls, count_rows, read_empty, read_table
 
 _BLOCK = 1_000
@@ -70,10 +72,6 @@ def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
     rows = _look_through(table, settings.training.relative_to or layout.root)
     dropped = read_table(layout.dropped, DROPPED, columns=["clip_key", "stage", "reason"]).rows
     counted = count_funnel(rows.n_rows, dropped)
-    n_listed = sum(count_rows(path) for path in ledgers(layout, settings.sources).values())
-    is_listed_since = n_listed != counted.listed and _listed_since(layout, settings.sources, _listings_of(layout, settings))
-    if is_listed_since:  # as it was then: a publication holds its rows against the listings
-        n_listed = read_manifest(layout.manifest(settings.product_name)).counts.listed
     shards = shard_keys(settings.decode.n_shards)
     limits = settings.checks
     return [
@@ -81,7 +79,7 @@ def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
         checks.no_nulls(rows.n_rows, {**rows.wrong, "text": count_nulls(table, "text")}),
         checks.unique_paths(pd.concat(rows.paths, ignore_index=True)),
         checks.files_exist(rows.n_gone, rows.first_gone),
-        checks.counts_reconcile(counted, n_listed=n_listed, n_rows=rows.n_rows, is_listed_since=is_listed_since),
+        _counts_reconcile(layout, settings, counted, rows.n_rows),
         _every_clip_has_a_verdict(layout, shards),
         checks.drop_rate(counted, max_drop_share=limits.max_drop_share, max_bad_share=limits.max_bad_share),
         checks.no_shard_outlier(shard_counts(layout, shards), max_excess=limits.max_shard_excess),
@@ -90,9 +88,20 @@ def audit_training(layout: Layout, settings: Settings) -> list[CheckFinding]:
     ]
 
 
-def _listings_of(layout: Layout, settings: Settings) -> dict[str, object]:
+def _counts_reconcile(layout: Layout, settings: Settings, counted: Funnel, n_rows: int) -> CheckFinding:
+    n_listed = sum(count_rows(path) for path in ledgers(layout, settings.sources).values())
+    is_listed_since = False
+    if n_listed != counted.listed:
+        with suppress(StageError):  # no manifest, or an unreadable one: `manifest_matches` says so
+            manifest = read_manifest(layout.manifest(settings.product_name))
+            if is_listed_since := _listed_since(layout, settings.sources, _listings_of(layout, manifest)):
+                n_listed = manifest.counts.listed  # the publication held its rows against the listings of then
+    return checks.counts_reconcile(counted, n_listed=n_listed, n_rows=n_rows, is_listed_since=is_listed_since)
+
+
+def _listings_of(layout: Layout, manifest: Manifest) -> dict[str, object]:
     """Hashes of the listings from which the version was made; none of one that a take-down made."""
-    tables = (read_manifest(layout.manifest(settings.product_name)).made_from.inputs or {}).get("tables")
+    tables = (manifest.made_from.inputs or {}).get("tables")
     stages = {layout.enriched_metadata.stem, layout.size_filtered.stem}
     return {name: told for name, told in tables.items() if name not in stages} if isinstance(tables, Mapping) else {}
 
